@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"mcp-partner/guard"
+	"mcp-partner/guard/runs"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
@@ -89,9 +90,9 @@ func follow(c *answers.ChangeRow, plan guard.Plan, row guard.PlanRow, at guard.P
 	c.Why = told(row, at)
 }
 
-func stateOf(stage guard.Stage) answers.ChangeState {
+func stateOf(stage runs.Stage) answers.ChangeState {
 	switch {
-	case stage == guard.StagePlanned:
+	case stage == runs.StagePlanned:
 		return answers.ChangeWaiting
 	case stage.Final():
 		return answers.ChangeState(stage)
@@ -103,20 +104,20 @@ func stateOf(stage guard.Stage) answers.ChangeState {
 // told says of a row that has begun what a person has to know.
 func told(row guard.PlanRow, at guard.Progress) string {
 	switch at.Stage {
-	case guard.StageStranded:
+	case runs.StageStranded:
 		return fmt.Sprintf("There is no link now: %s was removed, %s was refused, and %s could not be restored. Resume the run to try both again while its approval is valid; later, register one of them.",
 			row.Before.PartnerID, row.PartnerID, row.Before.PartnerID)
-	case guard.StageRestored:
+	case runs.StageRestored:
 		return strings.TrimSpace(fmt.Sprintf("%s was refused, and %s was restored. %s", row.PartnerID, row.Before.PartnerID, doubt(row, at)))
-	case guard.StageSkipped:
+	case runs.StageSkipped:
 		return "Nothing was written: the link has changed since the plan was made."
-	case guard.StageFailed:
+	case runs.StageFailed:
 		return "The write failed. Now: " + at.Snapshot.String() + "."
-	case guard.StagePlanned:
+	case runs.StagePlanned:
 		return "Not begun; the run may still get to it."
-	case guard.StageDone:
+	case runs.StageDone:
 		return doubt(row, at)
-	case guard.StageRemoved, guard.StageReplacing, guard.StageRestoring, guard.StageRemoving:
+	case runs.StageRemoved, runs.StageReplacing, runs.StageRestoring, runs.StageRemoving:
 		return "Begun and not finished; there may be no link now. The next start continues, or resume the run."
 	default:
 		return "Begun, with an unknown outcome. The next start checks it, or resume the run."

@@ -12,6 +12,7 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
+	"mcp-partner/guard/runs"
 	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
@@ -145,15 +146,15 @@ func (r PlanRequest) write(row *guard.PlanRow) {
 	absent := row.Before.State.Absent()
 	switch {
 	case r.Tool == schemas.ToolEnsurePartnerLinks && absent:
-		row.Steps = []guard.Step{guard.StepCreate}
+		row.Steps = []runs.Step{runs.StepCreate}
 	case absent:
 		row.Finding = guard.FindingNotLinked
 	case r.Tool == schemas.ToolEnsurePartnerLinks, !slices.Contains(r.From, row.Before.PartnerID):
 		row.Finding = r.another(row.Before.PartnerID)
 	case r.Strategy == guard.StrategyReplace:
-		row.Steps = []guard.Step{guard.StepRemove, guard.StepReplace}
+		row.Steps = []runs.Step{runs.StepRemove, runs.StepReplace}
 	default:
-		row.Steps = []guard.Step{guard.StepUpdate}
+		row.Steps = []runs.Step{runs.StepUpdate}
 	}
 	if len(row.Steps) > 0 {
 		row.Warning = r.warning(*row)

@@ -5,6 +5,7 @@ import (
 
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
+	"mcp-partner/guard/runs"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
@@ -41,8 +42,8 @@ const (
 // action is the next thing to do with a tenant.
 type action struct {
 	kind   actionKind
-	step   guard.Step
-	stage  guard.Stage
+	step   runs.Step
+	stage  runs.Stage
 	result problems.Code
 	// spent counts the attempt as one that changed nothing.
 	spent bool
@@ -56,23 +57,23 @@ type action struct {
 // tenant after a crash.
 func next(row guard.PlanRow, at guard.Progress, seen observation) action {
 	switch at.Stage {
-	case guard.StagePlanned:
+	case runs.StagePlanned:
 		return begin(row, seen)
-	case guard.StageWritten:
-		return action{kind: record, stage: guard.StageDone}
+	case runs.StageWritten:
+		return action{kind: record, stage: runs.StageDone}
 	}
-	if at.Stage.Final() && at.Stage != guard.StageStranded {
+	if at.Stage.Final() && at.Stage != runs.StageStranded {
 		return action{kind: leave}
 	}
 	if !seen.known {
 		return action{kind: again, result: seen.code}
 	}
 	switch at.Stage {
-	case guard.StageWriting:
+	case runs.StageWriting:
 		return wrote(row, at, seen)
-	case guard.StageRemoving:
+	case runs.StageRemoving:
 		return removed(at, seen)
-	case guard.StageReplacing, guard.StageRestoring:
+	case runs.StageReplacing, runs.StageRestoring:
 		return registered(row, at, seen)
 	default: // removed, stranded
 		return unlinked(row, at, seen)
@@ -87,7 +88,7 @@ func begin(row guard.PlanRow, seen observation) action {
 	case !seen.known:
 		return action{kind: leave, result: seen.code}
 	case row.Before.Moved(seen.now):
-		return action{kind: record, stage: guard.StageSkipped, result: problems.CodeStateMoved}
+		return action{kind: record, stage: runs.StageSkipped, result: problems.CodeStateMoved}
 	default:
 		return action{kind: write, step: row.Steps[0]}
 	}
@@ -97,11 +98,11 @@ func begin(row guard.PlanRow, seen observation) action {
 func wrote(row guard.PlanRow, at guard.Progress, seen observation) action {
 	switch {
 	case holds(seen.now, row.PartnerID) && at.Snapshot.OneWriteBefore(seen.now):
-		return action{kind: record, stage: guard.StageWritten}
+		return action{kind: record, stage: runs.StageWritten}
 	case !othersWrote(at, seen.now) && !shownRemoved(at.Snapshot, seen.now):
-		return unwritten(at, seen, guard.StagePlanned)
+		return unwritten(at, seen, runs.StagePlanned)
 	default:
-		return action{kind: record, stage: guard.StageFailed, result: problems.CodeConcurrentChange}
+		return action{kind: record, stage: runs.StageFailed, result: problems.CodeConcurrentChange}
 	}
 }
 
@@ -123,11 +124,11 @@ func shownRemoved(before, now guard.LinkSnapshot) bool {
 func removed(at guard.Progress, seen observation) action {
 	switch {
 	case seen.now.State.Absent():
-		return action{kind: record, stage: guard.StageRemoved}
+		return action{kind: record, stage: runs.StageRemoved}
 	case !at.Snapshot.Moved(seen.now):
-		return unwritten(at, seen, guard.StagePlanned)
+		return unwritten(at, seen, runs.StagePlanned)
 	default:
-		return action{kind: record, stage: guard.StageFailed, result: problems.CodeConcurrentChange}
+		return action{kind: record, stage: runs.StageFailed, result: problems.CodeConcurrentChange}
 	}
 }
 
@@ -135,18 +136,18 @@ func removed(at guard.Progress, seen observation) action {
 func registered(row guard.PlanRow, at guard.Progress, seen observation) action {
 	switch {
 	case seen.now.State.Absent() && !othersWrote(at, seen.now):
-		return unwritten(at, seen, guard.StageRemoved)
-	case at.Step == guard.StepRestore && holds(seen.now, row.Before.PartnerID):
-		return action{kind: record, stage: guard.StageRestored}
+		return unwritten(at, seen, runs.StageRemoved)
+	case at.Step == runs.StepRestore && holds(seen.now, row.Before.PartnerID):
+		return action{kind: record, stage: runs.StageRestored}
 	case holds(seen.now, row.PartnerID):
-		return action{kind: record, stage: guard.StageWritten}
+		return action{kind: record, stage: runs.StageWritten}
 	default:
-		return action{kind: record, stage: guard.StageFailed, result: problems.CodeConcurrentChange}
+		return action{kind: record, stage: runs.StageFailed, result: problems.CodeConcurrentChange}
 	}
 }
 
 // unwritten is a write that has not happened, once it cannot happen any more.
-func unwritten(at guard.Progress, seen observation, back guard.Stage) action {
+func unwritten(at guard.Progress, seen observation, back runs.Stage) action {
 	if !seen.settled {
 		return action{kind: again, result: problems.CodeWriteUnconfirmed}
 	}
@@ -158,20 +159,20 @@ func unwritten(at guard.Progress, seen observation, back guard.Stage) action {
 // The new ID is tried first; once it was refused for good the old one is put
 // back, and once that was refused too the tenant is stranded.
 func unlinked(row guard.PlanRow, at guard.Progress, seen observation) action {
-	restoring := at.Step == guard.StepRestore && at.Stage != guard.StageStranded
+	restoring := at.Step == runs.StepRestore && at.Stage != runs.StageStranded
 	switch {
 	case holds(seen.now, row.PartnerID):
-		return action{kind: record, stage: guard.StageWritten}
+		return action{kind: record, stage: runs.StageWritten}
 	case holds(seen.now, row.Before.PartnerID):
-		return action{kind: record, stage: guard.StageRestored}
+		return action{kind: record, stage: runs.StageRestored}
 	case !seen.now.State.Absent():
-		return action{kind: record, stage: guard.StageFailed, result: problems.CodeConcurrentChange}
-	case at.Stage == guard.StageStranded, at.Tries == 0, !restoring && mayTry(at, maxTries):
-		return action{kind: write, step: guard.StepReplace}
+		return action{kind: record, stage: runs.StageFailed, result: problems.CodeConcurrentChange}
+	case at.Stage == runs.StageStranded, at.Tries == 0, !restoring && mayTry(at, maxTries):
+		return action{kind: write, step: runs.StepReplace}
 	case !restoring, mayTry(at, 2*maxTries):
-		return action{kind: write, step: guard.StepRestore}
+		return action{kind: write, step: runs.StepRestore}
 	default:
-		return action{kind: record, stage: guard.StageStranded, result: problems.Code(at.Result)}
+		return action{kind: record, stage: runs.StageStranded, result: problems.Code(at.Result)}
 	}
 }
 
@@ -193,7 +194,7 @@ func holds(now guard.LinkSnapshot, partnerID string) bool {
 // armclient judged. What is not certain leaves it under way: next looks again.
 // Sent says that the request may have reached ARM.
 func after(at guard.Progress, outcome armclient.Outcome, sent bool) action {
-	a := action{kind: record, stage: guard.StageFailed}
+	a := action{kind: record, stage: runs.StageFailed}
 	if outcome.Problem != nil {
 		a.result = outcome.Problem.Code
 	}
@@ -202,15 +203,15 @@ func after(at guard.Progress, outcome armclient.Outcome, sent bool) action {
 	case outcome.Applied == armclient.AppliedYes && outcome.Problem == nil:
 		a.stage = reached(at.Step)
 	case secondHalf(at.Step) && refused && (now.Absent() || !sent):
-		a.stage, a.spent = guard.StageRemoved, true
+		a.stage, a.spent = runs.StageRemoved, true
 	case secondHalf(at.Step):
 		a.stage = at.Stage
-	case at.Step == guard.StepRemove && now.Absent():
-		a.stage = guard.StageRemoved
+	case at.Step == runs.StepRemove && now.Absent():
+		a.stage = runs.StageRemoved
 	case outcome.Applied == armclient.AppliedUnknown, now == answers.LinkUnknown && sent:
 		a.stage = at.Stage
 	case refused && mayTryAgain(at, a.result):
-		a.stage, a.spent = guard.StagePlanned, true
+		a.stage, a.spent = runs.StagePlanned, true
 	}
 	return a
 }
@@ -221,30 +222,30 @@ func mayTryAgain(at guard.Progress, code problems.Code) bool {
 }
 
 // reached is where a step leads that was read back.
-func reached(step guard.Step) guard.Stage {
+func reached(step runs.Step) runs.Stage {
 	switch step {
-	case guard.StepRemove:
-		return guard.StageRemoved
-	case guard.StepRestore:
-		return guard.StageRestored
+	case runs.StepRemove:
+		return runs.StageRemoved
+	case runs.StepRestore:
+		return runs.StageRestored
 	default:
-		return guard.StageWritten
+		return runs.StageWritten
 	}
 }
 
-func secondHalf(step guard.Step) bool {
-	return step == guard.StepReplace || step == guard.StepRestore
+func secondHalf(step runs.Step) bool {
+	return step == runs.StepReplace || step == runs.StepRestore
 }
 
 // changeOf is the request of a step.
-func changeOf(row guard.PlanRow, step guard.Step, before answers.Link) armclient.Change {
+func changeOf(row guard.PlanRow, step runs.Step, before answers.Link) armclient.Change {
 	change := armclient.Change{Method: http.MethodPut, PartnerID: partnerid.ID(row.PartnerID), Before: before}
 	switch step {
-	case guard.StepUpdate:
+	case runs.StepUpdate:
 		change.Method = http.MethodPatch
-	case guard.StepRemove:
+	case runs.StepRemove:
 		change.Method, change.PartnerID = http.MethodDelete, partnerid.ID(row.Before.PartnerID)
-	case guard.StepRestore:
+	case runs.StepRestore:
 		change.PartnerID = partnerid.ID(row.Before.PartnerID)
 	}
 	return change

@@ -8,6 +8,7 @@ import (
 
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
+	"mcp-partner/guard/runs"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
 )
@@ -44,7 +45,7 @@ func (m tenantModel) link() answers.Link {
 }
 
 // carriedOut is the provider doing what a step asks for, if it can.
-func (m tenantModel) carriedOut(row guard.PlanRow, step guard.Step) (tenantModel, bool) {
+func (m tenantModel) carriedOut(row guard.PlanRow, step runs.Step) (tenantModel, bool) {
 	change := changeOf(row, step, answers.Link{})
 	switch {
 	case change.Method == http.MethodPut && m.linked != "",
@@ -71,7 +72,7 @@ func (m tenantModel) recorded(to action) tenantModel {
 	switch {
 	case to.spent:
 		m.at.Tries++
-	case to.stage == guard.StageRemoved && before == guard.StageRemoving:
+	case to.stage == runs.StageRemoved && before == runs.StageRemoving:
 		m.at.Tries = 0
 	}
 	return m
@@ -82,7 +83,7 @@ type exploration struct {
 	t       *testing.T
 	row     guard.PlanRow
 	visited map[string]bool
-	final   map[guard.Stage]int
+	final   map[runs.Stage]int
 	// foreign lets somebody else write at any time.
 	foreign bool
 }
@@ -119,7 +120,7 @@ func (x *exploration) act(m tenantModel, to action) {
 }
 
 // write takes every way that a write can go.
-func (x *exploration) write(m tenantModel, step guard.Step) {
+func (x *exploration) write(m tenantModel, step runs.Step) {
 	begun := m
 	begun.at.Stage, begun.at.Step, begun.at.Snapshot, begun.at.Intent = stageOfStep(step), step, m.seen(), 1
 	begun.at.Result = ""
@@ -151,27 +152,27 @@ func TestALinkThatSomebodyRemovedMeanwhile(t *testing.T) {
 	absent, deleted := guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}, func(version int64) guard.LinkSnapshot {
 		return guard.LinkSnapshot{State: answers.LinkDeleted, Version: version}
 	}
-	creating, replacing := guard.StageWriting, guard.StageReplacing
+	creating, replacing := runs.StageWriting, runs.StageReplacing
 	for what, c := range map[string]struct {
 		at       guard.Progress
 		now      guard.LinkSnapshot
 		again    bool
 		doubtful bool
 	}{
-		"nothing to be seen before and now":      {guard.Progress{Stage: creating, Step: guard.StepCreate, Snapshot: absent}, absent, true, true},
-		"removed already before, and as it was":  {guard.Progress{Stage: creating, Step: guard.StepCreate, Snapshot: deleted(4)}, deleted(4), true, false},
-		"removed already before, and again":      {guard.Progress{Stage: creating, Step: guard.StepCreate, Snapshot: deleted(4)}, deleted(6), false, false},
-		"nothing before, removed now":            {guard.Progress{Stage: creating, Step: guard.StepCreate, Snapshot: absent}, deleted(2), false, false},
-		"the answer told of somebody else":       {guard.Progress{Stage: creating, Step: guard.StepCreate, Snapshot: deleted(6), Result: string(problems.CodeConcurrentChange)}, deleted(6), false, false},
-		"replaced, nothing to be seen":           {guard.Progress{Stage: replacing, Step: guard.StepReplace, Snapshot: absent}, absent, true, true},
-		"replaced, two ways to say the same":     {guard.Progress{Stage: replacing, Step: guard.StepReplace, Snapshot: absent}, deleted(6), true, true},
-		"replaced, removed since":                {guard.Progress{Stage: replacing, Step: guard.StepReplace, Snapshot: deleted(6)}, deleted(8), false, false},
-		"put back, removed since":                {guard.Progress{Stage: guard.StageRestoring, Step: guard.StepRestore, Snapshot: deleted(6)}, deleted(8), false, false},
-		"put back, and nothing of it to be seen": {guard.Progress{Stage: guard.StageRestoring, Step: guard.StepRestore, Snapshot: deleted(6)}, deleted(6), true, false},
+		"nothing to be seen before and now":      {guard.Progress{Stage: creating, Step: runs.StepCreate, Snapshot: absent}, absent, true, true},
+		"removed already before, and as it was":  {guard.Progress{Stage: creating, Step: runs.StepCreate, Snapshot: deleted(4)}, deleted(4), true, false},
+		"removed already before, and again":      {guard.Progress{Stage: creating, Step: runs.StepCreate, Snapshot: deleted(4)}, deleted(6), false, false},
+		"nothing before, removed now":            {guard.Progress{Stage: creating, Step: runs.StepCreate, Snapshot: absent}, deleted(2), false, false},
+		"the answer told of somebody else":       {guard.Progress{Stage: creating, Step: runs.StepCreate, Snapshot: deleted(6), Result: string(problems.CodeConcurrentChange)}, deleted(6), false, false},
+		"replaced, nothing to be seen":           {guard.Progress{Stage: replacing, Step: runs.StepReplace, Snapshot: absent}, absent, true, true},
+		"replaced, two ways to say the same":     {guard.Progress{Stage: replacing, Step: runs.StepReplace, Snapshot: absent}, deleted(6), true, true},
+		"replaced, removed since":                {guard.Progress{Stage: replacing, Step: runs.StepReplace, Snapshot: deleted(6)}, deleted(8), false, false},
+		"put back, removed since":                {guard.Progress{Stage: runs.StageRestoring, Step: runs.StepRestore, Snapshot: deleted(6)}, deleted(8), false, false},
+		"put back, and nothing of it to be seen": {guard.Progress{Stage: runs.StageRestoring, Step: runs.StepRestore, Snapshot: deleted(6)}, deleted(6), true, false},
 	} {
 		row := guard.PlanRow{PartnerID: toID, Before: guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: fromID, Version: 5}}
 		m := next(row, c.at, observation{known: true, now: c.now, settled: true})
-		if again := m.kind == record && m.spent; again != c.again || m.unseen != c.doubtful || !again && m.stage != guard.StageFailed {
+		if again := m.kind == record && m.spent; again != c.again || m.unseen != c.doubtful || !again && m.stage != runs.StageFailed {
 			t.Errorf("%s: %+v", what, m)
 		}
 	}
@@ -180,9 +181,9 @@ func TestALinkThatSomebodyRemovedMeanwhile(t *testing.T) {
 func TestARowSaysWhatOthersMayHaveDone(t *testing.T) {
 	t.Parallel()
 	replaced := guard.PlanRow{
-		PartnerID: toID, Before: guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: fromID, Version: 5}, Steps: []guard.Step{guard.StepRemove, guard.StepReplace},
+		PartnerID: toID, Before: guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: fromID, Version: 5}, Steps: []runs.Step{runs.StepRemove, runs.StepReplace},
 	}
-	created := guard.PlanRow{PartnerID: toID, Before: guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}, Steps: []guard.Step{guard.StepCreate}}
+	created := guard.PlanRow{PartnerID: toID, Before: guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}, Steps: []runs.Step{runs.StepCreate}}
 	now := func(version int64) guard.LinkSnapshot {
 		return guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: toID, Version: version}
 	}
@@ -199,7 +200,7 @@ func TestARowSaysWhatOthersMayHaveDone(t *testing.T) {
 		{created, guard.Progress{Snapshot: now(1)}, ""},
 		{created, guard.Progress{Snapshot: now(3), Unseen: true}, "someone removed the link in between"},
 	} {
-		for _, stage := range []guard.Stage{guard.StageDone, guard.StageRestored} {
+		for _, stage := range []runs.Stage{runs.StageDone, runs.StageRestored} {
 			c.at.Stage = stage
 			rows := Changes(guard.Plan{Rows: []guard.PlanRow{c.row}}, map[int]guard.Progress{0: c.at}, nil)
 			if got := doubt(c.row, c.at); c.says == "" && got != "" || !strings.Contains(rows[0].Why, c.says) {
@@ -232,10 +233,10 @@ func TestALostLinkStandsFirst(t *testing.T) {
 }
 
 // stageOfStep is where the guard lets a row stand while a step is under way.
-func stageOfStep(step guard.Step) guard.Stage {
-	return map[guard.Step]guard.Stage{
-		guard.StepCreate: guard.StageWriting, guard.StepUpdate: guard.StageWriting, guard.StepRemove: guard.StageRemoving,
-		guard.StepReplace: guard.StageReplacing, guard.StepRestore: guard.StageRestoring,
+func stageOfStep(step runs.Step) runs.Stage {
+	return map[runs.Step]runs.Stage{
+		runs.StepCreate: runs.StageWriting, runs.StepUpdate: runs.StageWriting, runs.StepRemove: runs.StageRemoving,
+		runs.StepReplace: runs.StageReplacing, runs.StepRestore: runs.StageRestoring,
 	}[step]
 }
 
@@ -253,15 +254,15 @@ func (x *exploration) judge(m tenantModel) {
 	case m.foreign: // what somebody else does after the last look, or undoes unseen, nobody can know
 	case m.moved > 1:
 		bad("moved %d times", m.moved)
-	case (stage == guard.StageDone || stage == guard.StageWritten) && m.linked != toID:
+	case (stage == runs.StageDone || stage == runs.StageWritten) && m.linked != toID:
 		bad("%s, and the new ID is not linked", stage)
-	case stage == guard.StageRestored && m.linked != fromID:
+	case stage == runs.StageRestored && m.linked != fromID:
 		bad("restored, and the old ID is not linked")
-	case stage == guard.StageStranded && m.linked != "":
+	case stage == runs.StageStranded && m.linked != "":
 		bad("stranded, and something is linked")
-	case stage == guard.StageSkipped:
+	case stage == runs.StageSkipped:
 		bad("skipped, and nobody else wrote")
-	case had && m.linked == "" && (stage == guard.StagePlanned || stage.Final() && stage != guard.StageStranded):
+	case had && m.linked == "" && (stage == runs.StagePlanned || stage.Final() && stage != runs.StageStranded):
 		bad("no link, and the row does not say so")
 	case stage.Begun() && next(x.row, m.at, observation{known: true, now: m.seen(), settled: true}).kind != record && next(x.row, m.at, observation{known: true, now: m.seen(), settled: true}).kind != write:
 		bad("begun, and it does not go on")
@@ -275,18 +276,18 @@ func TestEveryStateOfATenant(t *testing.T) {
 	t.Parallel()
 	linked := guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: fromID, Version: 5}
 	for name, row := range map[string]guard.PlanRow{
-		"ensure":  {Before: guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}, PartnerID: toID, Steps: []guard.Step{guard.StepCreate}},
-		"update":  {Before: linked, PartnerID: toID, Steps: []guard.Step{guard.StepUpdate}},
-		"replace": {Before: linked, PartnerID: toID, Steps: []guard.Step{guard.StepRemove, guard.StepReplace}},
+		"ensure":  {Before: guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}, PartnerID: toID, Steps: []runs.Step{runs.StepCreate}},
+		"update":  {Before: linked, PartnerID: toID, Steps: []runs.Step{runs.StepUpdate}},
+		"replace": {Before: linked, PartnerID: toID, Steps: []runs.Step{runs.StepRemove, runs.StepReplace}},
 	} {
 		for _, foreign := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, somebody else writes: %v", name, foreign), func(t *testing.T) {
 				t.Parallel()
-				x := &exploration{t: t, row: row, visited: map[string]bool{}, final: map[guard.Stage]int{}, foreign: foreign}
+				x := &exploration{t: t, row: row, visited: map[string]bool{}, final: map[runs.Stage]int{}, foreign: foreign}
 				x.visit(tenantModel{linked: row.Before.PartnerID, version: 5})
 				t.Logf("%d states; ends: %v", len(x.visited), x.final)
-				if len(x.visited) < 20 || x.final[guard.StageDone] == 0 || x.final[guard.StageFailed] == 0 ||
-					name == "replace" && (x.final[guard.StageRestored] == 0 || x.final[guard.StageStranded] == 0) || foreign && x.final[guard.StageSkipped] == 0 {
+				if len(x.visited) < 20 || x.final[runs.StageDone] == 0 || x.final[runs.StageFailed] == 0 ||
+					name == "replace" && (x.final[runs.StageRestored] == 0 || x.final[runs.StageStranded] == 0) || foreign && x.final[runs.StageSkipped] == 0 {
 					t.Error("the exploration did not come far")
 				}
 			})

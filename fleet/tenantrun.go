@@ -10,6 +10,7 @@ import (
 
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
+	"mcp-partner/guard/runs"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
@@ -47,7 +48,7 @@ type tenantRun struct {
 func (w *Writer) advance(ctx context.Context, a *Execution, row int, at guard.Progress) bool {
 	at.Row = row
 	d := &tenantRun{Writer: w, run: a, row: a.Plan.Rows[row], at: at}
-	if at.Stage == guard.StagePlanned {
+	if at.Stage == runs.StagePlanned {
 		if err := w.opts.Guard.MayBegin(ctx); err != nil {
 			d.left(problems.As(err).Code)
 			return false
@@ -64,7 +65,7 @@ func (w *Writer) advance(ctx context.Context, a *Execution, row int, at guard.Pr
 // step makes one move, and reports whether there may be another.
 func (d *tenantRun) step(ctx context.Context) bool {
 	seen := observation{known: true}
-	if d.at.Stage != guard.StageWritten {
+	if d.at.Stage != runs.StageWritten {
 		seen = d.observe(ctx)
 	}
 	switch m := next(d.row, d.at, seen); m.kind {
@@ -171,7 +172,7 @@ func (d *tenantRun) wait(code problems.Code) bool {
 // record keeps where the tenant stands now. What the directory expects is
 // changed before the tenant counts as done.
 func (d *tenantRun) record(ctx context.Context, m action, found guard.Outcome) bool {
-	if d.at.Stage == guard.StageWritten {
+	if d.at.Stage == runs.StageWritten {
 		if err := d.expect(ctx, d.run, d.row); err != nil {
 			d.left(problems.As(err).Code)
 			return false
@@ -183,7 +184,7 @@ func (d *tenantRun) record(ctx context.Context, m action, found guard.Outcome) b
 	switch {
 	case m.spent:
 		to.Tries++
-	case m.stage == guard.StageRemoved && d.at.Stage == guard.StageRemoving:
+	case m.stage == runs.StageRemoved && d.at.Stage == runs.StageRemoving:
 		to.Tries = 0
 	}
 	settled, err := d.opts.Guard.Settle(ctx, d.run.opened(), to, found)
@@ -197,8 +198,8 @@ func (d *tenantRun) record(ctx context.Context, m action, found guard.Outcome) b
 
 // write asks for the permit of a step and uses it. Nothing that the caller or a
 // closing server does cancels it: what was begun is read back and recorded.
-func (d *tenantRun) write(ctx context.Context, step guard.Step) bool {
-	first := d.at.Stage == guard.StagePlanned
+func (d *tenantRun) write(ctx context.Context, step runs.Step) bool {
+	first := d.at.Stage == runs.StagePlanned
 	if first && d.closing.Err() != nil {
 		return false
 	}
@@ -218,8 +219,8 @@ func (d *tenantRun) write(ctx context.Context, step guard.Step) bool {
 		found.After = guard.SnapshotOf(outcome.After.Link)
 		d.seen = &outcome.After
 	}
-	if m.stage == guard.StageWritten && d.run.Tool != schemas.ToolTransitionPartner {
-		m.stage = guard.StageDone // the directory expects nothing new
+	if m.stage == runs.StageWritten && d.run.Tool != schemas.ToolTransitionPartner {
+		m.stage = runs.StageDone // the directory expects nothing new
 	}
 	if !d.record(context.WithoutCancel(ctx), m, found) {
 		return false
@@ -256,7 +257,7 @@ func (d *tenantRun) stepContext() guard.StepContext {
 func (d *tenantRun) refused(ctx context.Context, first bool, problem *problems.Problem) bool {
 	switch {
 	case first && (problem.Code == problems.CodeStateMoved || problem.Code == problems.CodeApprovalMismatch):
-		return d.record(ctx, action{stage: guard.StageSkipped, result: problem.Code}, guard.Outcome{Result: string(problem.Code), After: guard.SnapshotOf(d.seen.Link)})
+		return d.record(ctx, action{stage: runs.StageSkipped, result: problem.Code}, guard.Outcome{Result: string(problem.Code), After: guard.SnapshotOf(d.seen.Link)})
 	case !first && problem.Code == problems.CodeStateMoved:
 		return d.wait(problem.Code)
 	default:
@@ -276,9 +277,9 @@ func (w *Writer) execute(ctx context.Context, a *Execution, first int) error {
 	for i, row := range a.Plan.Rows {
 		switch stage := progress[i].Stage; {
 		case len(row.Steps) == 0:
-		case stage.Begun(), stage == guard.StageStranded && a.mode == Continue:
+		case stage.Begun(), stage == runs.StageStranded && a.mode == Continue:
 			begun = append(begun, i)
-		case stage == guard.StagePlanned && a.mode == Continue:
+		case stage == runs.StagePlanned && a.mode == Continue:
 			planned = append(planned, i)
 		}
 	}

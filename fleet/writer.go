@@ -11,6 +11,7 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
+	"mcp-partner/guard/runs"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/problems"
 )
@@ -219,12 +220,12 @@ func (w *Writer) Working(id string) (*Execution, bool) {
 // compensates the tenants that have begun. No other tenant begins. It returns
 // how many runs had such tenants.
 func (w *Writer) CompleteAll(ctx context.Context) (int, error) {
-	runs, err := w.opts.Guard.OpenRuns(ctx)
+	opened, err := w.opts.Guard.OpenRuns(ctx)
 	if err != nil {
 		return 0, err
 	}
 	touched := 0
-	for _, run := range runs {
+	for _, run := range opened {
 		opened, progress, err := w.opts.Guard.LoadRun(ctx, run.ID, "")
 		if err != nil {
 			w.opts.Logger.WarnContext(ctx, "a run cannot be read", "run", run.ID, "problem", problems.As(err).Code)
@@ -261,7 +262,7 @@ func (w *Writer) over(run guard.OpenRun, progress map[int]guard.Progress) bool {
 		return true
 	}
 	for i, row := range run.Plan.Rows {
-		if stage := progress[i].Stage; len(row.Steps) > 0 && (!stage.Final() || stage == guard.StageStranded) {
+		if stage := progress[i].Stage; len(row.Steps) > 0 && (!stage.Final() || stage == runs.StageStranded) {
 			return false
 		}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
+	"mcp-partner/guard/runs"
 )
 
 // A run that is resumed while it is worked on is from then on that of the call
@@ -13,7 +14,7 @@ import (
 func TestAResumptionTakesARunOver(t *testing.T) {
 	t.Parallel()
 	w := NewWriter(WriterOptions{})
-	working := &Execution{OpenRun: guard.OpenRun{Run: guard.Run{ID: "run_1"}, By: access.Principal{Caller: "token:a", Token: "tk_1"}}, mode: Continue}
+	working := &Execution{OpenRun: guard.OpenRun{Run: runs.Run{ID: "run_1"}, By: access.Principal{Caller: "token:a", Token: "tk_1"}}, mode: Continue}
 	w.active["run_1"] = working
 	for _, step := range []struct {
 		mode Mode
@@ -23,7 +24,7 @@ func TestAResumptionTakesARunOver(t *testing.T) {
 		{Complete, access.Principal{}, "tk_1"},
 		{Continue, access.Principal{Caller: "token:a", Token: "tk_2"}, "tk_2"},
 	} {
-		joined := w.Start(t.Context(), guard.OpenRun{Run: guard.Run{ID: "run_1"}, By: step.by}, step.mode, 0, nil)
+		joined := w.Start(t.Context(), guard.OpenRun{Run: runs.Run{ID: "run_1"}, By: step.by}, step.mode, 0, nil)
 		if joined != working || working.opened().By.Token != step.want {
 			t.Errorf("mode %d: it is that of %q, want %q", step.mode, working.opened().By.Token, step.want)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
+	"mcp-partner/guard/runs"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
@@ -81,9 +82,9 @@ func TestEachRequestOfATransitionIsJudged(t *testing.T) {
 		"bounds, and a PATCH of the ID": {guard.Options{AllowWrites: true, Bounds: access.Bounds{PartnerIDs: []string{"1234567"}}}, update, false},
 	} {
 		g := newGuard(t, test.options)
-		plan := manyPlan(schemas.ToolTransitionPartner, 1, guard.StepUpdate)
+		plan := manyPlan(schemas.ToolTransitionPartner, 1, runs.StepUpdate)
 		if plan.Strategy = test.strategy; test.strategy == replace {
-			plan.Rows[0].Steps = []guard.Step{guard.StepRemove, guard.StepReplace}
+			plan.Rows[0].Steps = []runs.Step{runs.StepRemove, runs.StepReplace}
 		}
 		if _, err := g.RulePlan(t.Context(), &plan, by("stdio")); err != nil {
 			t.Fatal(err)
@@ -107,7 +108,7 @@ func TestAnUpdateIsJudgedWithTheIDThatItReplaces(t *testing.T) {
 func TestAPlanCoversItsFirstRowsAlone(t *testing.T) {
 	t.Parallel()
 	g := newGuard(t, guard.Options{AllowWrites: true})
-	plan := manyPlan(schemas.ToolEnsurePartnerLinks, 8, guard.StepCreate)
+	plan := manyPlan(schemas.ToolEnsurePartnerLinks, 8, runs.StepCreate)
 	plan.First = 2
 	if _, err := g.RulePlan(t.Context(), &plan, by("stdio")); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"mcp-partner/access"
+	"mcp-partner/guard/runs"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 )
@@ -67,7 +68,7 @@ type Intent struct {
 	// Run, Row and Step are those of a plan for many tenants, else empty.
 	Run  string
 	Row  int
-	Step Step
+	Step runs.Step
 }
 
 // EndpointOf names where an entry's requests and sign-ins go, as far as the name of
@@ -84,11 +85,11 @@ func EndpointOf(t schemas.Tenant) string {
 // for a tool that does not write.
 func (i Intent) Method() string {
 	switch {
-	case i.Tool == schemas.ToolRegisterPartner, i.Step == StepCreate, i.Step == StepReplace, i.Step == StepRestore:
+	case i.Tool == schemas.ToolRegisterPartner, i.Step == runs.StepCreate, i.Step == runs.StepReplace, i.Step == runs.StepRestore:
 		return http.MethodPut
-	case i.Tool == schemas.ToolUpdatePartner, i.Step == StepUpdate:
+	case i.Tool == schemas.ToolUpdatePartner, i.Step == runs.StepUpdate:
 		return http.MethodPatch
-	case i.Tool == schemas.ToolRemovePartner, i.Step == StepRemove:
+	case i.Tool == schemas.ToolRemovePartner, i.Step == runs.StepRemove:
 		return http.MethodDelete
 	default:
 		return ""
@@ -151,7 +152,7 @@ func (i Intent) Subject(by access.Principal) access.Subject {
 func (p Plan) subjects(row PlanRow, by access.Principal) []access.Subject {
 	steps := row.Steps
 	if p.Strategy == StrategyReplace && len(steps) > 0 {
-		steps = append(steps[:len(steps):len(steps)], StepRestore)
+		steps = append(steps[:len(steps):len(steps)], runs.StepRestore)
 	}
 	subjects := make([]access.Subject, len(steps))
 	for i, step := range steps {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"mcp-partner/access"
+	"mcp-partner/guard/runs"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
@@ -26,19 +27,6 @@ type Strategy string
 const (
 	StrategyUpdate  Strategy = "update"
 	StrategyReplace Strategy = "remove-then-register"
-)
-
-// Step is one write of a plan: one request, one permit.
-type Step string
-
-// The steps. StepRestore stands in no row: it is the way back of one whose
-// StepReplace failed for good.
-const (
-	StepCreate  Step = "create"  // PUT where nothing is linked
-	StepUpdate  Step = "update"  // PATCH
-	StepRemove  Step = "remove"  // DELETE, the first half of a replacement
-	StepReplace Step = "replace" // PUT, the second half
-	StepRestore Step = "restore" // PUT of the ID that was removed
 )
 
 // Plan is what somebody wants to be done in many tenants, complete: every row
@@ -80,8 +68,8 @@ type PlanRow struct {
 	Labels    []string `json:"labels,omitempty"`
 	// Steps are the writes, in order. A row without any is listed and not
 	// written; Finding says why.
-	Steps   []Step  `json:"steps,omitempty"`
-	Finding Finding `json:"finding,omitempty"`
+	Steps   []runs.Step `json:"steps,omitempty"`
+	Finding Finding     `json:"finding,omitempty"`
 	// Problem says why the state is unknown.
 	Problem problems.Code `json:"problem,omitempty"`
 	// Rule and Ruling are the policy's word on the row.
@@ -165,9 +153,9 @@ func planBinding(caller access.Caller, tool, asked string, digest [sha256.Size]b
 }
 
 // intentOf is one step of a row, as it was planned.
-func (p Plan) intentOf(row PlanRow, step Step) Intent {
+func (p Plan) intentOf(row PlanRow, step runs.Step) Intent {
 	id := row.PartnerID
-	if step == StepRemove || step == StepRestore {
+	if step == runs.StepRemove || step == runs.StepRestore {
 		id = row.Before.PartnerID
 	}
 	return Intent{
@@ -177,7 +165,7 @@ func (p Plan) intentOf(row PlanRow, step Step) Intent {
 }
 
 // intentIn is one step of a row of a run, with the state that was seen before it.
-func (r OpenRun) intentIn(at int, step Step, now LinkSnapshot) Intent {
+func (r OpenRun) intentIn(at int, step runs.Step, now LinkSnapshot) Intent {
 	intent := r.Plan.intentOf(r.Plan.Rows[at], step)
 	intent.Run, intent.Row, intent.Before = r.ID, at, now
 	return intent

@@ -12,6 +12,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
+	"mcp-partner/guard/runs"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
@@ -19,7 +20,7 @@ import (
 )
 
 // manyPlan is a plan over so many tenants, half of which are written to.
-func manyPlan(tool string, rows int, steps ...guard.Step) guard.Plan {
+func manyPlan(tool string, rows int, steps ...runs.Step) guard.Plan {
 	p := guard.Plan{Caller: "stdio", Tool: tool, Arguments: `{"to":"1234567"}`, To: "1234567"}
 	if tool == schemas.ToolTransitionPartner {
 		p.From = []string{"7654321"}
@@ -93,14 +94,14 @@ func runOf(t testing.TB, a guard.Admission) guard.OpenRun {
 func TestAPermitOfARunIsForOneStep(t *testing.T) {
 	t.Parallel()
 	g, store := allowing(t, nil)
-	run := opened(t, g, manyPlan(schemas.ToolTransitionPartner, 4, guard.StepRemove, guard.StepReplace))
+	run := opened(t, g, manyPlan(schemas.ToolTransitionPartner, 4, runs.StepRemove, runs.StepReplace))
 	row := run.Plan.Rows[0]
-	granted, at, err := g.Permit(t.Context(), run, guard.Progress{Row: 0}, guard.StepRemove, hereOf(row))
-	if err != nil || at.Stage != guard.StageRemoving || at.Intent != granted.Record {
+	granted, at, err := g.Permit(t.Context(), run, guard.Progress{Row: 0}, runs.StepRemove, hereOf(row))
+	if err != nil || at.Stage != runs.StageRemoving || at.Intent != granted.Record {
 		t.Fatal(at, err)
 	}
 	events := store.Events()
-	if last := events[len(events)-1]; last.Kind != guard.KindIntent || last.Seq != granted.Record || last.Intent.Run != run.ID || last.Intent.Step != guard.StepRemove || last.Intent.PartnerID != "7654321" {
+	if last := events[len(events)-1]; last.Kind != guard.KindIntent || last.Seq != granted.Record || last.Intent.Run != run.ID || last.Intent.Step != runs.StepRemove || last.Intent.PartnerID != "7654321" {
 		t.Errorf("the intent is not the last entry: %+v", last)
 	}
 	wire := guard.Wire{Method: http.MethodDelete, TenantID: row.Identity.TenantID, ObjectID: row.Identity.ObjectID, PartnerID: "7654321"}
@@ -123,46 +124,46 @@ func TestAPermitOfARunIsForOneStep(t *testing.T) {
 func TestWhatThePlanHasNot(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		change func(*guard.OpenRun, *guard.Progress, *guard.Step, *guard.StepContext)
+		change func(*guard.OpenRun, *guard.Progress, *runs.Step, *guard.StepContext)
 		want   problems.Code
 	}{
-		"a row that is only listed": {func(_ *guard.OpenRun, at *guard.Progress, _ *guard.Step, _ *guard.StepContext) { at.Row = 1 }, problems.CodePermitRefused},
-		"a row that is not there":   {func(_ *guard.OpenRun, at *guard.Progress, _ *guard.Step, _ *guard.StepContext) { at.Row = 99 }, problems.CodePermitRefused},
-		"another step":              {func(_ *guard.OpenRun, _ *guard.Progress, s *guard.Step, _ *guard.StepContext) { *s = guard.StepUpdate }, problems.CodePermitRefused},
-		"the second step first":     {func(_ *guard.OpenRun, _ *guard.Progress, s *guard.Step, _ *guard.StepContext) { *s = guard.StepReplace }, problems.CodePermitRefused},
-		"the way back first":        {func(_ *guard.OpenRun, _ *guard.Progress, s *guard.Step, _ *guard.StepContext) { *s = guard.StepRestore }, problems.CodePermitRefused},
-		"a link that moved":         {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.StepContext) { h.Snapshot.Version++ }, problems.CodeStateMoved},
-		"a link that is gone": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.StepContext) {
+		"a row that is only listed": {func(_ *guard.OpenRun, at *guard.Progress, _ *runs.Step, _ *guard.StepContext) { at.Row = 1 }, problems.CodePermitRefused},
+		"a row that is not there":   {func(_ *guard.OpenRun, at *guard.Progress, _ *runs.Step, _ *guard.StepContext) { at.Row = 99 }, problems.CodePermitRefused},
+		"another step":              {func(_ *guard.OpenRun, _ *guard.Progress, s *runs.Step, _ *guard.StepContext) { *s = runs.StepUpdate }, problems.CodePermitRefused},
+		"the second step first":     {func(_ *guard.OpenRun, _ *guard.Progress, s *runs.Step, _ *guard.StepContext) { *s = runs.StepReplace }, problems.CodePermitRefused},
+		"the way back first":        {func(_ *guard.OpenRun, _ *guard.Progress, s *runs.Step, _ *guard.StepContext) { *s = runs.StepRestore }, problems.CodePermitRefused},
+		"a link that moved":         {func(_ *guard.OpenRun, _ *guard.Progress, _ *runs.Step, h *guard.StepContext) { h.Snapshot.Version++ }, problems.CodeStateMoved},
+		"a link that is gone": {func(_ *guard.OpenRun, _ *guard.Progress, _ *runs.Step, h *guard.StepContext) {
 			h.Snapshot = guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}
 		}, problems.CodeStateMoved},
-		"another identity": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.StepContext) {
+		"another identity": {func(_ *guard.OpenRun, _ *guard.Progress, _ *runs.Step, h *guard.StepContext) {
 			h.Identity.ObjectID = "cccccccc-0000-4000-8000-000000000000"
 		}, problems.CodeApprovalMismatch},
-		"no identity": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.StepContext) {
+		"no identity": {func(_ *guard.OpenRun, _ *guard.Progress, _ *runs.Step, h *guard.StepContext) {
 			h.Identity.ObjectID = ""
 		}, problems.CodeApprovalMismatch},
-		"another tenant": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.StepContext) {
+		"another tenant": {func(_ *guard.OpenRun, _ *guard.Progress, _ *runs.Step, h *guard.StepContext) {
 			h.Identity.TenantID = "cccccccc-0000-4000-8000-000000000000"
 		}, problems.CodeApprovalMismatch},
-		"another credential": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.StepContext) {
+		"another credential": {func(_ *guard.OpenRun, _ *guard.Progress, _ *runs.Step, h *guard.StepContext) {
 			h.Identity.Credential = "other"
 		}, problems.CodeApprovalMismatch},
-		"another entry of the directory": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.StepContext) {
+		"another entry of the directory": {func(_ *guard.OpenRun, _ *guard.Progress, _ *runs.Step, h *guard.StepContext) {
 			h.Tenant.Name = "other"
 		}, problems.CodeApprovalMismatch},
-		"a run that was never opened": {func(r *guard.OpenRun, _ *guard.Progress, _ *guard.Step, _ *guard.StepContext) {
+		"a run that was never opened": {func(r *guard.OpenRun, _ *guard.Progress, _ *runs.Step, _ *guard.StepContext) {
 			r.ID = "run_000000000000000000"
 		}, problems.CodeApprovalExpired},
-		"a run of another plan": {func(r *guard.OpenRun, _ *guard.Progress, _ *guard.Step, _ *guard.StepContext) { r.Digest[0]++ }, problems.CodeApprovalExpired},
-		"the new ID is linked already": {func(_ *guard.OpenRun, at *guard.Progress, s *guard.Step, _ *guard.StepContext) {
-			at.Stage, *s = guard.StageRemoved, guard.StepReplace
+		"a run of another plan": {func(r *guard.OpenRun, _ *guard.Progress, _ *runs.Step, _ *guard.StepContext) { r.Digest[0]++ }, problems.CodeApprovalExpired},
+		"the new ID is linked already": {func(_ *guard.OpenRun, at *guard.Progress, s *runs.Step, _ *guard.StepContext) {
+			at.Stage, *s = runs.StageRemoved, runs.StepReplace
 		}, problems.CodeStateMoved},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g, store := allowing(t, nil)
-			run := opened(t, g, manyPlan(schemas.ToolTransitionPartner, 4, guard.StepRemove, guard.StepReplace))
-			at, step, here, had := guard.Progress{}, guard.StepRemove, hereOf(run.Plan.Rows[0]), len(store.Events())
+			run := opened(t, g, manyPlan(schemas.ToolTransitionPartner, 4, runs.StepRemove, runs.StepReplace))
+			at, step, here, had := guard.Progress{}, runs.StepRemove, hereOf(run.Plan.Rows[0]), len(store.Events())
 			c.change(&run, &at, &step, &here)
 			granted, _, err := g.Permit(t.Context(), run, at, step, here)
 			if code(err) != c.want || granted.Record != 0 || len(store.Events()) != had {
@@ -193,7 +194,7 @@ func TestWhatHasBegunGoesOn(t *testing.T) {
 			return g, problems.CodeTokenRefused
 		},
 		"expired": func(g *guard.Guard, now *time.Time) (*guard.Guard, problems.Code) {
-			*now = now.Add(guard.RunLife)
+			*now = now.Add(runs.Life)
 			return g, problems.CodeApprovalExpired
 		},
 	}
@@ -206,29 +207,29 @@ func TestWhatHasBegunGoesOn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			run := openedBy(t, g, manyPlan(schemas.ToolTransitionPartner, 4, guard.StepRemove, guard.StepReplace), token.ID)
-			_, at, err := g.Permit(t.Context(), run, guard.Progress{}, guard.StepRemove, hereOf(run.Plan.Rows[0]))
+			run := openedBy(t, g, manyPlan(schemas.ToolTransitionPartner, 4, runs.StepRemove, runs.StepReplace), token.ID)
+			_, at, err := g.Permit(t.Context(), run, guard.Progress{}, runs.StepRemove, hereOf(run.Plan.Rows[0]))
 			if err != nil {
 				t.Fatal(err)
 			}
 			g, want := apply(g, &now)
-			if _, _, err := g.Permit(t.Context(), run, guard.Progress{Row: 2}, guard.StepRemove, hereOf(run.Plan.Rows[2])); code(err) != want {
+			if _, _, err := g.Permit(t.Context(), run, guard.Progress{Row: 2}, runs.StepRemove, hereOf(run.Plan.Rows[2])); code(err) != want {
 				t.Errorf("another tenant begins: %v", err)
 			}
 			gone := hereOf(run.Plan.Rows[0])
 			gone.Snapshot = guard.LinkSnapshot{State: answers.LinkDeleted, Version: 5}
-			at.Stage = guard.StageRemoved
+			at.Stage = runs.StageRemoved
 			if at, err = g.Settle(t.Context(), run, at, guard.Outcome{Result: "done", After: gone.Snapshot}); err != nil {
 				t.Fatal(err)
 			}
-			if _, at, err = g.Permit(t.Context(), run, at, guard.StepReplace, gone); err != nil {
+			if _, at, err = g.Permit(t.Context(), run, at, runs.StepReplace, gone); err != nil {
 				t.Errorf("the second half: %v", err)
 			}
-			at.Stage, at.Tries = guard.StageRemoved, 1
+			at.Stage, at.Tries = runs.StageRemoved, 1
 			if at, err = g.Settle(t.Context(), run, at, guard.Outcome{Result: "bad_request", After: gone.Snapshot}); err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err = g.Permit(t.Context(), run, at, guard.StepRestore, gone); err != nil {
+			if _, _, err = g.Permit(t.Context(), run, at, runs.StepRestore, gone); err != nil {
 				t.Errorf("the way back: %v", err)
 			}
 		})
@@ -240,15 +241,15 @@ func TestWhatHasBegunGoesOn(t *testing.T) {
 func TestOnePermitAtATime(t *testing.T) {
 	t.Parallel()
 	g, _ := allowing(t, nil)
-	p := manyPlan(schemas.ToolEnsurePartnerLinks, 4, guard.StepCreate)
+	p := manyPlan(schemas.ToolEnsurePartnerLinks, 4, runs.StepCreate)
 	run, other := opened(t, g, p), opened(t, g, p)
-	if _, _, err := g.Permit(t.Context(), run, guard.Progress{}, guard.StepCreate, hereOf(p.Rows[0])); err != nil {
+	if _, _, err := g.Permit(t.Context(), run, guard.Progress{}, runs.StepCreate, hereOf(p.Rows[0])); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := g.Permit(t.Context(), run, guard.Progress{}, guard.StepCreate, hereOf(p.Rows[0])); code(err) != problems.CodeRunBusy {
+	if _, _, err := g.Permit(t.Context(), run, guard.Progress{}, runs.StepCreate, hereOf(p.Rows[0])); code(err) != problems.CodeRunBusy {
 		t.Errorf("the same row again: %v", err)
 	}
-	if _, _, err := g.Permit(t.Context(), other, guard.Progress{}, guard.StepCreate, hereOf(p.Rows[0])); code(err) != problems.CodeRunBusy {
+	if _, _, err := g.Permit(t.Context(), other, guard.Progress{}, runs.StepCreate, hereOf(p.Rows[0])); code(err) != problems.CodeRunBusy {
 		t.Errorf("another run in the same tenant: %v", err)
 	}
 }
@@ -262,7 +263,7 @@ func TestAPlanThatWasSwapped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := opened(t, g, manyPlan(schemas.ToolEnsurePartnerLinks, 4, guard.StepCreate))
+	run := opened(t, g, manyPlan(schemas.ToolEnsurePartnerLinks, 4, runs.StepCreate))
 	if _, _, err := g.LoadRun(t.Context(), run.ID, ""); code(err) != problems.CodeVaultCorrupt {
 		t.Errorf("a plan of another digest is loaded: %v", err)
 	}
@@ -279,7 +280,7 @@ func (s swapped) Plan(ctx context.Context, id string) ([]byte, bool, error) {
 // The digest that is approved covers every part of a plan.
 func TestTheDigestCoversThePlan(t *testing.T) {
 	t.Parallel()
-	base := manyPlan(schemas.ToolTransitionPartner, 3, guard.StepUpdate)
+	base := manyPlan(schemas.ToolTransitionPartner, 3, runs.StepUpdate)
 	seen := map[string]string{string(base.Encode()): "the plan itself"}
 	for name, change := range map[string]func(*guard.Plan){
 		"caller": func(p *guard.Plan) { p.Caller = "other" }, "tool": func(p *guard.Plan) { p.Tool = "other" }, "asked": func(p *guard.Plan) { p.Arguments = "{}" },
@@ -289,10 +290,10 @@ func TestTheDigestCoversThePlan(t *testing.T) {
 		"tenant": func(p *guard.Plan) { p.Rows[0].Identity.TenantID = "x" }, "identity": func(p *guard.Plan) { p.Rows[0].Identity.ObjectID = "x" },
 		"credential": func(p *guard.Plan) { p.Rows[0].Identity.Credential = "x" }, "version": func(p *guard.Plan) { p.Rows[0].Before.Version++ },
 		"linked": func(p *guard.Plan) { p.Rows[0].Before.PartnerID = "2345678" }, "to be": func(p *guard.Plan) { p.Rows[0].PartnerID = "2345678" },
-		"steps": func(p *guard.Plan) { p.Rows[0].Steps = []guard.Step{guard.StepRemove} }, "a row more written": func(p *guard.Plan) { p.Rows[1].Steps = p.Rows[0].Steps },
+		"steps": func(p *guard.Plan) { p.Rows[0].Steps = []runs.Step{runs.StepRemove} }, "a row more written": func(p *guard.Plan) { p.Rows[1].Steps = p.Rows[0].Steps },
 		"name": func(p *guard.Plan) { p.Rows[0].LinkedName = "x" }, "warning": func(p *guard.Plan) { p.Rows[0].Warning = "x" }, "rule": func(p *guard.Plan) { p.Rows[0].Rule = "x" },
 	} {
-		p := manyPlan(schemas.ToolTransitionPartner, 3, guard.StepUpdate)
+		p := manyPlan(schemas.ToolTransitionPartner, 3, runs.StepUpdate)
 		change(&p)
 		if same, ok := seen[string(p.Encode())]; ok {
 			t.Errorf("a change of %s gives the bytes of %s", name, same)
@@ -304,7 +305,7 @@ func TestTheDigestCoversThePlan(t *testing.T) {
 // BenchmarkPlan encodes and digests a plan, as is done when it is asked for.
 func BenchmarkPlan(b *testing.B) {
 	for _, rows := range []int{20, 400, 5000} {
-		p := manyPlan(schemas.ToolTransitionPartner, rows, guard.StepRemove, guard.StepReplace)
+		p := manyPlan(schemas.ToolTransitionPartner, rows, runs.StepRemove, runs.StepReplace)
 		b.Run(fmt.Sprint(rows), func(b *testing.B) {
 			b.SetBytes(int64(len(p.Encode())))
 			for b.Loop() {
@@ -320,14 +321,14 @@ func BenchmarkPlan(b *testing.B) {
 // memory; ledger.BenchmarkAdvance is the part of a durable one.
 func BenchmarkStepPermit(b *testing.B) {
 	g, _ := allowing(b, nil)
-	run := opened(b, g, manyPlan(schemas.ToolEnsurePartnerLinks, 2*100_000, guard.StepCreate))
+	run := opened(b, g, manyPlan(schemas.ToolEnsurePartnerLinks, 2*100_000, runs.StepCreate))
 	row := 0
 	for b.Loop() {
-		granted, at, err := g.Permit(b.Context(), run, guard.Progress{Row: row}, guard.StepCreate, hereOf(run.Plan.Rows[row]))
+		granted, at, err := g.Permit(b.Context(), run, guard.Progress{Row: row}, runs.StepCreate, hereOf(run.Plan.Rows[row]))
 		if err != nil || granted.Record == 0 {
 			b.Fatal(err)
 		}
-		at.Stage = guard.StageDone
+		at.Stage = runs.StageDone
 		if _, err := g.Settle(b.Context(), run, at, guard.Outcome{Result: "done"}); err != nil {
 			b.Fatal(err)
 		}

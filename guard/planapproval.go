@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"mcp-partner/access"
+	"mcp-partner/guard/runs"
 	"mcp-partner/schemas/problems"
 )
 
 // OpenRun is a run with its plan, whose bytes are those that were approved.
 type OpenRun struct {
-	Run
+	runs.Run
 	Plan Plan
 	// By is whoever goes on with it now. Nobody does at a start, which completes
 	// what has begun.
@@ -167,9 +168,9 @@ func (g *Guard) redeem(ctx context.Context, ticket Ticket, plan Plan, asked Requ
 	return g.open(ctx, OpenRun{run, plan, asked.Principal}, nil, confirmed)
 }
 
-func (g *Guard) newRun(plan Plan, head *PlanHead, ruling access.Ruling) Run {
+func (g *Guard) newRun(plan Plan, head *PlanHead, ruling access.Ruling) runs.Run {
 	now := g.opts.Now()
-	return Run{ID: NewRunID(), Digest: head.Digest, Caller: plan.Caller, Tool: plan.Tool, Ruling: ruling, OpenedAt: now, ExpiresAt: now.Add(RunLife)}
+	return runs.Run{ID: NewRunID(), Digest: head.Digest, Caller: plan.Caller, Tool: plan.Tool, Ruling: ruling, OpenedAt: now, ExpiresAt: now.Add(runs.Life)}
 }
 
 // open records the run; the ticket is spent in the same step.

@@ -7,6 +7,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
+	"mcp-partner/guard/runs"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
@@ -33,7 +34,7 @@ func agentToken(t *testing.T, g *guard.Guard) access.Principal {
 // approvedRun opens a run of agent's whose plan somebody approves.
 func approvedRun(t *testing.T, g *guard.Guard, p access.Principal, approve func(guard.Ticket)) guard.OpenRun {
 	t.Helper()
-	plan := manyPlan(schemas.ToolTransitionPartner, 4, guard.StepRemove, guard.StepReplace)
+	plan := manyPlan(schemas.ToolTransitionPartner, 4, runs.StepRemove, runs.StepReplace)
 	plan.Caller = p.Caller
 	ticket, err := waits(g.AuthorizePlan(t.Context(), p, plan, true))
 	if err != nil {
@@ -139,13 +140,13 @@ func TestRunStopsWhenGrantIsRevoked(t *testing.T) {
 					t.Fatal(err)
 				}
 			})
-			_, at, err := o.g.Permit(t.Context(), run, guard.Progress{}, guard.StepRemove, hereOf(run.Plan.Rows[0]))
+			_, at, err := o.g.Permit(t.Context(), run, guard.Progress{}, runs.StepRemove, hereOf(run.Plan.Rows[0]))
 			if err != nil {
 				t.Fatal(err)
 			}
 			test.change(o)
 			begin := func(run guard.OpenRun) problems.Code {
-				_, _, err := o.g.Permit(t.Context(), run, guard.Progress{Row: 2}, guard.StepRemove, hereOf(run.Plan.Rows[2]))
+				_, _, err := o.g.Permit(t.Context(), run, guard.Progress{Row: 2}, runs.StepRemove, hereOf(run.Plan.Rows[2]))
 				return code(err)
 			}
 			if got := begin(run); got != test.want {
@@ -171,12 +172,12 @@ func (o *goingOn) finishes(run guard.OpenRun, at guard.Progress) {
 	o.t.Helper()
 	gone := hereOf(run.Plan.Rows[0])
 	gone.Snapshot = guard.LinkSnapshot{State: answers.LinkDeleted, Version: 5}
-	at.Stage = guard.StageRemoved
+	at.Stage = runs.StageRemoved
 	at, err := o.g.Settle(o.t.Context(), run, at, guard.Outcome{Result: "done", After: gone.Snapshot})
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	if _, _, err := o.g.Permit(o.t.Context(), run, at, guard.StepReplace, gone); err != nil {
+	if _, _, err := o.g.Permit(o.t.Context(), run, at, runs.StepReplace, gone); err != nil {
 		o.t.Errorf("the second half: %v", err)
 	}
 }
@@ -190,13 +191,13 @@ func TestARemovedApproverApprovesNoFurtherTenant(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	if _, _, err := g.Permit(t.Context(), run, guard.Progress{}, guard.StepRemove, hereOf(run.Plan.Rows[0])); err != nil {
+	if _, _, err := g.Permit(t.Context(), run, guard.Progress{}, runs.StepRemove, hereOf(run.Plan.Rows[0])); err != nil {
 		t.Fatal(err)
 	}
 	if err := g.RemoveApprover(t.Context(), anna.Name, anna); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := g.Permit(t.Context(), run, guard.Progress{Row: 2}, guard.StepRemove, hereOf(run.Plan.Rows[2])); code(err) != problems.CodeNotAllowed {
+	if _, _, err := g.Permit(t.Context(), run, guard.Progress{Row: 2}, runs.StepRemove, hereOf(run.Plan.Rows[2])); code(err) != problems.CodeNotAllowed {
 		t.Errorf("%v", err)
 	}
 }
@@ -205,8 +206,8 @@ func TestARemovedApproverApprovesNoFurtherTenant(t *testing.T) {
 func TestAStartBeginsNoTenant(t *testing.T) {
 	t.Parallel()
 	g, _ := allowing(t, nil)
-	run := opened(t, g, manyPlan(schemas.ToolTransitionPartner, 4, guard.StepRemove, guard.StepReplace))
-	_, at, err := g.Permit(t.Context(), run, guard.Progress{}, guard.StepRemove, hereOf(run.Plan.Rows[0]))
+	run := opened(t, g, manyPlan(schemas.ToolTransitionPartner, 4, runs.StepRemove, runs.StepReplace))
+	_, at, err := g.Permit(t.Context(), run, guard.Progress{}, runs.StepRemove, hereOf(run.Plan.Rows[0]))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,14 +215,14 @@ func TestAStartBeginsNoTenant(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := g.Permit(t.Context(), started, guard.Progress{Row: 2}, guard.StepRemove, hereOf(run.Plan.Rows[2])); code(err) != problems.CodePermitRefused {
+	if _, _, err := g.Permit(t.Context(), started, guard.Progress{Row: 2}, runs.StepRemove, hereOf(run.Plan.Rows[2])); code(err) != problems.CodePermitRefused {
 		t.Errorf("a tenant that has not begun: %v", err)
 	}
-	at.Stage, at.Tries = guard.StagePlanned, 1 // the first write did not arrive
+	at.Stage, at.Tries = runs.StagePlanned, 1 // the first write did not arrive
 	if at, err = g.Settle(t.Context(), run, at, guard.Outcome{Result: "not_applied"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := g.Permit(t.Context(), started, at, guard.StepRemove, hereOf(run.Plan.Rows[0])); err != nil {
+	if _, _, err := g.Permit(t.Context(), started, at, runs.StepRemove, hereOf(run.Plan.Rows[0])); err != nil {
 		t.Errorf("a tenant that has begun: %v", err)
 	}
 }

@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"mcp-partner/access"
+	"mcp-partner/guard/runs"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
 )
 
-func describe(plan Plan, run Run) string {
+func describe(plan Plan, run runs.Run) string {
 	requests, rows := plan.Writes()
 	return fmt.Sprintf("%s in %s, plan %s", phrase.Count(requests, "request"), tenants(rows), hex.EncodeToString(run.Digest[:]))
 }
@@ -64,12 +65,12 @@ func (g *Guard) LoadRun(ctx context.Context, id string, caller access.Caller) (O
 }
 
 // OpenRuns returns the runs that have not ended, oldest first.
-func (g *Guard) OpenRuns(ctx context.Context) ([]Run, error) {
+func (g *Guard) OpenRuns(ctx context.Context) ([]runs.Run, error) {
 	return stored(g.opts.Store.OpenedRuns(ctx, true, 0))
 }
 
 // RecentRuns returns the newest runs first, at most limit.
-func (g *Guard) RecentRuns(ctx context.Context, limit int) ([]Run, error) {
+func (g *Guard) RecentRuns(ctx context.Context, limit int) ([]runs.Run, error) {
 	return stored(g.opts.Store.OpenedRuns(ctx, false, limit))
 }
 
@@ -94,7 +95,7 @@ type StepContext struct {
 // needs all that a write needs; what has begun goes on whatever was frozen,
 // expired or denied since. A stranded tenant rests: to try it again is a
 // beginning.
-func (g *Guard) Permit(ctx context.Context, run OpenRun, at Progress, step Step, here StepContext) (Granted, Progress, error) {
+func (g *Guard) Permit(ctx context.Context, run OpenRun, at Progress, step runs.Step, here StepContext) (Granted, Progress, error) {
 	if at.Row < 0 || at.Row >= len(run.Plan.Rows) || !run.Plan.Rows[at.Row].may(at, step) {
 		return Granted{}, at, refusePermit("the approved plan has no such step there")
 	}
@@ -102,8 +103,8 @@ func (g *Guard) Permit(ctx context.Context, run OpenRun, at Progress, step Step,
 	if err := sameEndpoint(row, here); err != nil {
 		return Granted{}, at, err
 	}
-	gate, rule := Gate{}, row.Rule
-	if at.Stage != StagePlanned && !here.Snapshot.State.Absent() {
+	gate, rule := runs.Gate{}, row.Rule
+	if at.Stage != runs.StagePlanned && !here.Snapshot.State.Absent() {
 		return Granted{}, at, moved(LinkSnapshot{State: answers.LinkNotLinked, Version: -1}, here.Snapshot)
 	}
 	if !at.Stage.Begun() {
@@ -145,7 +146,7 @@ func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, at Progr
 		return access.Verdict{}, storeProblem(err)
 	case !ok || current.Digest != run.Digest || current.Ended(g.opts.Now()):
 		return access.Verdict{}, problems.New(problems.CodeApprovalExpired, "The run has ended or its approval has expired.")
-	case at.Stage == StagePlanned && row.Before.Moved(here.Snapshot):
+	case at.Stage == runs.StagePlanned && row.Before.Moved(here.Snapshot):
 		return access.Verdict{}, moved(row.Before, here.Snapshot)
 	}
 	if err := g.stillApproved(ctx, current); err != nil {
@@ -173,7 +174,7 @@ func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, at Progr
 // opened was revoked, or the approver or the approver's token is not there any
 // more: a plan may take hours, and the approval is looked at as if it were used
 // now.
-func (g *Guard) stillApproved(ctx context.Context, run Run) error {
+func (g *Guard) stillApproved(ctx context.Context, run runs.Run) error {
 	if _, err := g.unrevoked(ctx, run.Token); err != nil || run.Ruling != access.RulingApprover {
 		return err
 	}
@@ -202,8 +203,8 @@ func (g *Guard) goesOn(ctx context.Context, run OpenRun, at Progress) (access.Pr
 	}
 }
 
-func (g *Guard) gate(row PlanRow, verdict access.Verdict) Gate {
-	gate := Gate{TenantID: row.Identity.TenantID, ObjectID: row.Identity.ObjectID}
+func (g *Guard) gate(row PlanRow, verdict access.Verdict) runs.Gate {
+	gate := runs.Gate{TenantID: row.Identity.TenantID, ObjectID: row.Identity.ObjectID}
 	if verdict.Rate != nil {
 		gate.Rule, gate.Since, gate.Count = verdict.Rule, g.opts.Now().Add(-verdict.Rate.Per), verdict.Rate.Count
 	}
@@ -211,7 +212,7 @@ func (g *Guard) gate(row PlanRow, verdict access.Verdict) Gate {
 }
 
 // begin records the intent and only then makes the permit.
-func (g *Guard) begin(ctx context.Context, run OpenRun, at Progress, step Step, here StepContext, gate Gate, rule string) (Granted, Progress, error) {
+func (g *Guard) begin(ctx context.Context, run OpenRun, at Progress, step runs.Step, here StepContext, gate runs.Gate, rule string) (Granted, Progress, error) {
 	intent := run.intentIn(at.Row, step, here.Snapshot)
 	bound := intent.wire()
 	if !complete(bound) {
@@ -220,7 +221,7 @@ func (g *Guard) begin(ctx context.Context, run OpenRun, at Progress, step Step, 
 	intended := g.event(KindIntent, intent, run.Approval)
 	intended.Rule = rule
 	next := at
-	next.Stage, next.Step, next.At, next.Snapshot = stageOf(step), step, intended.Time, here.Snapshot
+	next.Stage, next.Step, next.At, next.Snapshot = step.Stage(), step, intended.Time, here.Snapshot
 	next.Result = "" // that was the one before
 	advanced, next, err := g.opts.Store.Advance(ctx, run.ID, next.revised(), gate, intended)
 	if err != nil {
@@ -238,13 +239,13 @@ func (p Progress) revised() Progress {
 }
 
 // held words why the store did not advance a row.
-func held(a Advanced, gate Gate, now time.Time) error {
+func held(a runs.Advanced, gate runs.Gate, now time.Time) error {
 	switch a {
-	case AdvancedYes:
+	case runs.AdvancedYes:
 		return nil
-	case AdvancedBusy:
+	case runs.AdvancedBusy:
 		return problems.New(problems.CodeRunBusy, "Another write to this link is in progress.")
-	case AdvancedOver:
+	case runs.AdvancedOver:
 		return problems.New(problems.CodeRateExceeded, fmt.Sprintf("The policy's rule %s allows %d writes in its period, and all are used.", quote(gate.Rule), gate.Count),
 			problems.WithRetryAfter(int(now.Sub(gate.Since).Seconds())))
 	default:
@@ -267,11 +268,11 @@ func (g *Guard) Settle(ctx context.Context, run OpenRun, next Progress, found Ou
 	if found.ARMRequestID+found.CorrelationID != "" {
 		next.ARMRequestID, next.CorrelationID = found.ARMRequestID, found.CorrelationID
 	}
-	advanced, stored, err := g.opts.Store.Advance(ctx, run.ID, next.revised(), Gate{}, event)
+	advanced, stored, err := g.opts.Store.Advance(ctx, run.ID, next.revised(), runs.Gate{}, event)
 	if err != nil {
 		return next, storeProblem(err)
 	}
-	return stored, held(advanced, Gate{}, g.opts.Now())
+	return stored, held(advanced, runs.Gate{}, g.opts.Now())
 }
 
 // settling is the kind of the entry with which a row stands elsewhere.

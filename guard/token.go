@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mcp-partner/access"
+	"mcp-partner/guard/runs"
 )
 
 const (
@@ -26,7 +27,7 @@ const (
 
 	// ReachAfterEnd is for how long after its end a token may have something left
 	// that it approved or opened.
-	ReachAfterEnd = ApproverLife + RunLife
+	ReachAfterEnd = ApproverLife + runs.Life
 
 	// tokenCaller begins the name of a caller who has an invocation token.
 	tokenCaller = "token:"

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"mcp-partner/guard"
+	"mcp-partner/guard/runs"
 )
 
 func BenchmarkLedgerAppend(b *testing.B) {
@@ -92,16 +93,16 @@ func BenchmarkAdvance(b *testing.B) {
 			openRunIn(b, h.Ledger, anOpenRun("run_1", ""))
 			for row := 0; b.Loop(); row++ {
 				began := stepIntent(fmt.Sprint("tenant ", row), "run_1", row)
-				gate := guard.Gate{TenantID: began.Intent.Identity.TenantID, ObjectID: began.Intent.Identity.ObjectID}
-				became, now, err := h.Advance(ctx(), "run_1", guard.Progress{Row: row, Stage: guard.StageWriting, Revision: 1, At: noon()}, gate, began)
-				if became != guard.AdvancedYes || err != nil {
+				gate := runs.Gate{TenantID: began.Intent.Identity.TenantID, ObjectID: began.Intent.Identity.ObjectID}
+				became, now, err := h.Advance(ctx(), "run_1", guard.Progress{Row: row, Stage: runs.StageWriting, Revision: 1, At: noon()}, gate, began)
+				if became != runs.AdvancedYes || err != nil {
 					b.Fatal(became, err)
 				}
 				outcome := event(guard.KindOutcome, began.Intent)
 				outcome.Of = now.Intent
-				now.Stage, now.Intent = guard.StageDone, 0
+				now.Stage, now.Intent = runs.StageDone, 0
 				now.Revision++
-				if became, _, err = h.Advance(ctx(), "run_1", now, guard.Gate{}, outcome); became != guard.AdvancedYes || err != nil {
+				if became, _, err = h.Advance(ctx(), "run_1", now, runs.Gate{}, outcome); became != runs.AdvancedYes || err != nil {
 					b.Fatal(became, err)
 				}
 			}

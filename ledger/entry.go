@@ -12,6 +12,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
+	"mcp-partner/guard/runs"
 	"mcp-partner/schemas/answers"
 )
 
@@ -67,7 +68,7 @@ type intentBody struct {
 	Reason     string             `json:"reason,omitempty"`
 	Run        string             `json:"run,omitempty"`
 	Row        int                `json:"row,omitempty"`
-	Step       guard.Step         `json:"step,omitempty"`
+	Step       runs.Step          `json:"step,omitempty"`
 	Place      string             `json:"place,omitempty"`
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
+	"mcp-partner/guard/runs"
 	"mcp-partner/schemas/problems"
 )
 
@@ -19,7 +20,7 @@ const (
 	stateStep = "step"
 )
 
-// openRunBody is guard.Run as it is written.
+// openRunBody is runs.Run as it is written.
 type openRunBody struct {
 	Plan     string        `json:"plan"`
 	Digest   []byte        `json:"digest"`
@@ -34,7 +35,7 @@ type openRunBody struct {
 	Token    string        `json:"token,omitempty"`
 }
 
-func encodeOpenRun(r guard.Run) []byte {
+func encodeOpenRun(r runs.Run) []byte {
 	body := openRunBody{r.Plan, r.Digest[:], r.Caller, r.Tool, r.Approval, r.Approver, r.Ruling, formatTime(r.OpenedAt), formatTime(r.ExpiresAt), "", r.Token}
 	if !r.EndedAt.IsZero() {
 		body.Ended = formatTime(r.EndedAt)
@@ -42,10 +43,10 @@ func encodeOpenRun(r guard.Run) []byte {
 	return encode(body)
 }
 
-func decodeOpenRun(id string, text []byte) (guard.Run, error) {
+func decodeOpenRun(id string, text []byte) (runs.Run, error) {
 	var body openRunBody
 	times := unmarshal(text, &body)
-	r := guard.Run{
+	r := runs.Run{
 		ID: id, Plan: body.Plan, Caller: body.Caller, Tool: body.Tool, Approval: body.Approval, Approver: body.Approver,
 		Ruling: body.Ruling, OpenedAt: times.parse(body.Opened), ExpiresAt: times.parse(body.Expires), Token: body.Token,
 	}
@@ -58,10 +59,10 @@ func decodeOpenRun(id string, text []byte) (guard.Run, error) {
 // stepBody is guard.Progress as it is written.
 type stepBody struct {
 	Row           int                `json:"row"`
-	Stage         guard.Stage        `json:"stage"`
+	Stage         runs.Stage         `json:"stage"`
 	Revision      int64              `json:"revision"`
 	Intent        int64              `json:"intent,omitempty"`
-	Step          guard.Step         `json:"step,omitempty"`
+	Step          runs.Step          `json:"step,omitempty"`
 	At            string             `json:"at"`
 	Seen          guard.LinkSnapshot `json:"seen,omitzero"`
 	Tries         int                `json:"tries,omitempty"`
@@ -100,7 +101,7 @@ func (l *Ledger) Plan(ctx context.Context, id string) ([]byte, bool, error) {
 }
 
 // OpenRun implements guard.RunStore.
-func (l *Ledger) OpenRun(ctx context.Context, run guard.Run, body []byte, events ...guard.Event) (opened bool, err error) {
+func (l *Ledger) OpenRun(ctx context.Context, run runs.Run, body []byte, events ...guard.Event) (opened bool, err error) {
 	err = l.write(ctx, true, func(w *writing) error {
 		var ok bool
 		if events, ok, err = w.spendFor(ctx, run, body, events); err != nil || !ok {
@@ -114,7 +115,7 @@ func (l *Ledger) OpenRun(ctx context.Context, run guard.Run, body []byte, events
 
 // spendFor spends the ticket of a run, which is what the first event is about,
 // and returns the others. A run without a ticket brings its plan.
-func (w *writing) spendFor(ctx context.Context, run guard.Run, body []byte, events []guard.Event) (rest []guard.Event, ok bool, err error) {
+func (w *writing) spendFor(ctx context.Context, run runs.Run, body []byte, events []guard.Event) (rest []guard.Event, ok bool, err error) {
 	if run.Approval == "" {
 		// No entry is about a plan: its digest stands in the ticket and in the run.
 		return events, true, w.put(ctx, statePlan, run.Plan, body)
@@ -130,7 +131,7 @@ func (w *writing) spendFor(ctx context.Context, run guard.Run, body []byte, even
 // OpenedRun implements guard.RunStore. A run whose row was changed in the file is not
 // there. One whose row is another than the record says of it last is an error, and
 // so is every run where an entry since then is not what was written.
-func (l *Ledger) OpenedRun(ctx context.Context, id string) (r guard.Run, ok bool, err error) {
+func (l *Ledger) OpenedRun(ctx context.Context, id string) (r runs.Run, ok bool, err error) {
 	err = l.following(ctx, func(k view) error {
 		s, there, err := k.run(ctx, id)
 		if err != nil || !there {
@@ -141,32 +142,32 @@ func (l *Ledger) OpenedRun(ctx context.Context, id string) (r guard.Run, ok bool
 		return err
 	})
 	if err != nil {
-		return guard.Run{}, false, err
+		return runs.Run{}, false, err
 	}
 	return r, ok, nil
 }
 
 // OpenedRuns implements guard.RunStore.
-func (l *Ledger) OpenedRuns(ctx context.Context, open bool, limit int) ([]guard.Run, error) {
+func (l *Ledger) OpenedRuns(ctx context.Context, open bool, limit int) ([]runs.Run, error) {
 	db, err := l.use(ctx)
 	if err != nil {
 		return nil, err
 	}
-	runs, err := db.runs(ctx, db.Read)
+	opened, err := db.runs(ctx, db.Read)
 	if err != nil {
 		return nil, l.problem(err)
 	}
 	if open {
-		return slices.DeleteFunc(runs, func(r guard.Run) bool { return !r.EndedAt.IsZero() }), nil
+		return slices.DeleteFunc(opened, func(r runs.Run) bool { return !r.EndedAt.IsZero() }), nil
 	}
-	slices.Reverse(runs)
-	return runs[:min(limit, len(runs))], nil
+	slices.Reverse(opened)
+	return opened[:min(limit, len(opened))], nil
 }
 
 // runs returns all runs, oldest first.
-func (d *opened) runs(ctx context.Context, q querier) ([]guard.Run, error) {
+func (d *opened) runs(ctx context.Context, q querier) ([]runs.Run, error) {
 	found, err := rowsOf(ctx, d, q, decodeOpenRun, `WHERE kind = 'run'`)
-	slices.SortFunc(found, func(a, b guard.Run) int { return a.OpenedAt.Compare(b.OpenedAt) })
+	slices.SortFunc(found, func(a, b runs.Run) int { return a.OpenedAt.Compare(b.OpenedAt) })
 	return found, err
 }
 
@@ -210,7 +211,7 @@ func (l *Ledger) Progress(ctx context.Context, run string) (map[int]guard.Progre
 
 // Advance implements guard.RunStore. Before an intent, after which a write follows,
 // the run and the step are compared with the chain of the record.
-func (l *Ledger) Advance(ctx context.Context, run string, next guard.Progress, gate guard.Gate, events ...guard.Event) (became guard.Advanced, now guard.Progress, err error) {
+func (l *Ledger) Advance(ctx context.Context, run string, next guard.Progress, gate runs.Gate, events ...guard.Event) (became runs.Advanced, now guard.Progress, err error) {
 	intends := len(events) > 0 && events[len(events)-1].Kind == guard.KindIntent
 	err = l.write(ctx, intends, func(w *writing) error {
 		if intends {
@@ -221,7 +222,7 @@ func (l *Ledger) Advance(ctx context.Context, run string, next guard.Progress, g
 		if now, err = w.step(ctx, run, next.Row); err != nil {
 			return err
 		}
-		if became, err = w.admits(ctx, now, next, gate); err != nil || became != guard.AdvancedYes {
+		if became, err = w.admits(ctx, now, next, gate); err != nil || became != runs.AdvancedYes {
 			return err
 		}
 		name := stepName(run, next.Row)
@@ -257,27 +258,27 @@ func (w *writing) step(ctx context.Context, run string, row int) (guard.Progress
 
 // admits looks at the gate inside the transaction, so that two processes do not
 // pass it together.
-func (w *writing) admits(ctx context.Context, now, next guard.Progress, gate guard.Gate) (guard.Advanced, error) {
+func (w *writing) admits(ctx context.Context, now, next guard.Progress, gate runs.Gate) (runs.Advanced, error) {
 	if now.Revision != next.Revision-1 {
-		return guard.AdvancedStale, nil
+		return runs.AdvancedStale, nil
 	}
 	if gate.TenantID != "" {
 		if busy, err := w.writingTo(ctx, gate); err != nil || busy {
-			return guard.AdvancedBusy, err
+			return runs.AdvancedBusy, err
 		}
 	}
 	if gate.Count == 0 {
-		return guard.AdvancedYes, nil
+		return runs.AdvancedYes, nil
 	}
 	used, err := countIntents(ctx, w.Tx, gate.Rule, gate.Since)
 	if used >= gate.Count {
-		return guard.AdvancedOver, err
+		return runs.AdvancedOver, err
 	}
-	return guard.AdvancedYes, err
+	return runs.AdvancedYes, err
 }
 
 // writingTo reports whether an intent for the link has no outcome yet.
-func (w *writing) writingTo(ctx context.Context, gate guard.Gate) (busy bool, err error) {
+func (w *writing) writingTo(ctx context.Context, gate runs.Gate) (busy bool, err error) {
 	err = w.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events`+w.db.Index("events_tenants")+withoutOutcome+`
 		AND tenant_id = $1 AND body ->> 'object_id' = $2)`, gate.TenantID, gate.ObjectID).Scan(&busy)
 	return busy, err
@@ -286,11 +287,11 @@ func (w *writing) writingTo(ctx context.Context, gate guard.Gate) (busy bool, er
 // voidRuns ends the runs of a file that was put back: what they have done since
 // is not in it.
 func (w *writing) voidRuns(ctx context.Context) error {
-	runs, err := w.db.runs(ctx, w.Tx)
+	opened, err := w.db.runs(ctx, w.Tx)
 	if err != nil {
 		return err
 	}
-	for _, r := range runs {
+	for _, r := range opened {
 		if !r.EndedAt.IsZero() {
 			continue
 		}

@@ -12,14 +12,15 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
+	"mcp-partner/guard/runs"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
 )
 
-func anOpenRun(id, approval string) guard.Run {
-	r := guard.Run{ID: id, Plan: id, Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks, Approval: approval, Approver: "alice", Token: "mpt", Ruling: access.RulingApprover,
+func anOpenRun(id, approval string) runs.Run {
+	r := runs.Run{ID: id, Plan: id, Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks, Approval: approval, Approver: "alice", Token: "mpt", Ruling: access.RulingApprover,
 		OpenedAt: noon(), ExpiresAt: noon().Add(time.Hour), Digest: sha256.Sum256([]byte(`{"rows":[]}`))}
 	if approval != "" {
 		r.Plan, r.Digest = approval, onePlan().Digest
@@ -35,13 +36,13 @@ func onePlan() *guard.PlanHead {
 
 func stepIntent(tenant, run string, row int) guard.Event {
 	i := intent("stdio", tenant, "1234567")
-	i.Tool, i.Run, i.Row, i.Step = schemas.ToolEnsurePartnerLinks, run, row, guard.StepCreate
+	i.Tool, i.Run, i.Row, i.Step = schemas.ToolEnsurePartnerLinks, run, row, runs.StepCreate
 	return event(guard.KindIntent, i)
 }
 
-func openRun(t *testing.T, s guard.Store, r guard.Run) bool { return openRunIn(t, s, r) }
+func openRun(t *testing.T, s guard.Store, r runs.Run) bool { return openRunIn(t, s, r) }
 
-func openRunIn(t testing.TB, s guard.Store, r guard.Run) bool {
+func openRunIn(t testing.TB, s guard.Store, r runs.Run) bool {
 	t.Helper()
 	opened, err := s.OpenRun(ctx(), r, []byte(`{"rows":[]}`), event(guard.KindConfirmed, guard.Intent{}), event(guard.KindRunOpened, guard.Intent{Run: r.ID}))
 	if err != nil {
@@ -50,7 +51,7 @@ func openRunIn(t testing.TB, s guard.Store, r guard.Run) bool {
 	return opened
 }
 
-func advance(t *testing.T, s guard.Store, run string, p guard.Progress, gate guard.Gate, events ...guard.Event) (guard.Advanced, guard.Progress) {
+func advance(t *testing.T, s guard.Store, run string, p guard.Progress, gate runs.Gate, events ...guard.Event) (runs.Advanced, guard.Progress) {
 	t.Helper()
 	became, now, err := s.Advance(ctx(), run, p, gate, events...)
 	if err != nil {
@@ -82,9 +83,9 @@ func TestATicketOpensOneRun(t *testing.T) {
 		if !openRun(t, s, anOpenRun("run_4", "")) {
 			t.Error("a run without a ticket is not opened")
 		}
-		runs, err := s.OpenedRuns(ctx(), true, 0)
-		if err != nil || len(runs) != 2 {
-			t.Fatal(runs, err)
+		opened, err := s.OpenedRuns(ctx(), true, 0)
+		if err != nil || len(opened) != 2 {
+			t.Fatal(opened, err)
 		}
 		for range 2 {
 			if err := s.CloseRun(ctx(), "run_1", noon().Add(time.Minute), event(guard.KindRunEnded, i)); err != nil {
@@ -97,8 +98,8 @@ func TestATicketOpensOneRun(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" || !ok || err != nil {
 			t.Error(diff, ok, err)
 		}
-		if runs, err = s.OpenedRuns(ctx(), true, 0); err != nil || len(runs) != 1 || runs[0].ID != "run_4" {
-			t.Error(runs, err)
+		if opened, err = s.OpenedRuns(ctx(), true, 0); err != nil || len(opened) != 1 || opened[0].ID != "run_4" {
+			t.Error(opened, err)
 		}
 	})
 }
@@ -106,36 +107,36 @@ func TestATicketOpensOneRun(t *testing.T) {
 func TestARowAdvancesOnceARevision(t *testing.T) {
 	onStore(t, func(t *testing.T, s guard.Store, _ *testkit.Clock) {
 		openRun(t, s, anOpenRun("run_1", ""))
-		gate := guard.Gate{TenantID: identity1("contoso").TenantID, ObjectID: identity1("contoso").ObjectID}
-		begun := guard.Progress{Row: 3, Stage: guard.StageWriting, Revision: 1, Step: guard.StepCreate, At: noon(), Snapshot: guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}}
+		gate := runs.Gate{TenantID: identity1("contoso").TenantID, ObjectID: identity1("contoso").ObjectID}
+		begun := guard.Progress{Row: 3, Stage: runs.StageWriting, Revision: 1, Step: runs.StepCreate, At: noon(), Snapshot: guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}}
 		became, now := advance(t, s, "run_1", begun, gate, stepIntent("contoso", "run_1", 3))
 		begun.Intent = now.Intent
-		if became != guard.AdvancedYes || now.Intent == 0 || cmp.Diff(begun, now) != "" {
+		if became != runs.AdvancedYes || now.Intent == 0 || cmp.Diff(begun, now) != "" {
 			t.Fatal(became, cmp.Diff(begun, now))
 		}
-		if became, _ = advance(t, s, "run_1", begun, gate, stepIntent("contoso", "run_1", 3)); became != guard.AdvancedStale {
+		if became, _ = advance(t, s, "run_1", begun, gate, stepIntent("contoso", "run_1", 3)); became != runs.AdvancedStale {
 			t.Error("the same revision twice:", became)
 		}
-		other := guard.Progress{Row: 4, Stage: guard.StageWriting, Revision: 1, At: noon()}
-		if became, _ = advance(t, s, "run_1", other, gate, stepIntent("contoso", "run_1", 4)); became != guard.AdvancedBusy {
+		other := guard.Progress{Row: 4, Stage: runs.StageWriting, Revision: 1, At: noon()}
+		if became, _ = advance(t, s, "run_1", other, gate, stepIntent("contoso", "run_1", 4)); became != runs.AdvancedBusy {
 			t.Error("two writes to one link at once:", became)
 		}
 		ended := begun
-		ended.Stage, ended.Revision, ended.Intent, ended.Result, ended.Tries, ended.Unseen, ended.ARMRequestID, ended.CorrelationID = guard.StageDone, 2, 0, "done", 2, true, "r", "c"
+		ended.Stage, ended.Revision, ended.Intent, ended.Result, ended.Tries, ended.Unseen, ended.ARMRequestID, ended.CorrelationID = runs.StageDone, 2, 0, "done", 2, true, "r", "c"
 		outcome := event(guard.KindOutcome, guard.Intent{Run: "run_1", Row: 3})
 		outcome.Of = begun.Intent
-		if became, _ = advance(t, s, "run_1", ended, guard.Gate{}, outcome); became != guard.AdvancedYes {
+		if became, _ = advance(t, s, "run_1", ended, runs.Gate{}, outcome); became != runs.AdvancedYes {
 			t.Error(became)
 		}
-		over := guard.Gate{Rule: "r", Since: noon().Add(-time.Hour), Count: 1}
+		over := runs.Gate{Rule: "r", Since: noon().Add(-time.Hour), Count: 1}
 		counted := stepIntent("fabrikam", "run_1", 5)
 		counted.Rule = "r"
-		five := guard.Progress{Row: 5, Stage: guard.StageWriting, Revision: 1, At: noon()}
-		if became, _ = advance(t, s, "run_1", five, over, counted); became != guard.AdvancedYes {
+		five := guard.Progress{Row: 5, Stage: runs.StageWriting, Revision: 1, At: noon()}
+		if became, _ = advance(t, s, "run_1", five, over, counted); became != runs.AdvancedYes {
 			t.Error(became)
 		}
 		five.Row = 6
-		if became, _ = advance(t, s, "run_1", five, over, counted); became != guard.AdvancedOver {
+		if became, _ = advance(t, s, "run_1", five, over, counted); became != runs.AdvancedOver {
 			t.Error("over the rate:", became)
 		}
 		progress, err := s.Progress(ctx(), "run_1")
@@ -152,11 +153,11 @@ func TestManyRaceForOneRow(t *testing.T) {
 		var all sync.WaitGroup
 		for range 16 {
 			all.Go(func() {
-				became, _, err := s.Advance(ctx(), "run_1", guard.Progress{Row: 1, Stage: guard.StageWriting, Revision: 1, At: noon()}, guard.Gate{}, stepIntent("contoso", "run_1", 1))
+				became, _, err := s.Advance(ctx(), "run_1", guard.Progress{Row: 1, Stage: runs.StageWriting, Revision: 1, At: noon()}, runs.Gate{}, stepIntent("contoso", "run_1", 1))
 				if err != nil {
 					t.Error(err)
 				}
-				if became == guard.AdvancedYes {
+				if became == runs.AdvancedYes {
 					won.Add(1)
 				}
 			})
@@ -175,7 +176,7 @@ func TestRowsOfRunsAreAuthenticated(t *testing.T) {
 		prepare := func(t *testing.T) *house {
 			h := build(t)
 			openRun(t, h.Ledger, anOpenRun("run_1", ""))
-			advance(t, h.Ledger, "run_1", guard.Progress{Row: 1, Stage: guard.StageWriting, Revision: 1, At: noon()}, guard.Gate{}, stepIntent("contoso", "run_1", 1))
+			advance(t, h.Ledger, "run_1", guard.Progress{Row: 1, Stage: runs.StageWriting, Revision: 1, At: noon()}, runs.Gate{}, stepIntent("contoso", "run_1", 1))
 			return h
 		}
 		for name, c := range map[string]struct {
@@ -196,11 +197,11 @@ func TestRowsOfRunsAreAuthenticated(t *testing.T) {
 					}
 				}
 				progress, err := h.Progress(ctx(), "run_1")
-				_, _, again := h.Advance(ctx(), "run_1", guard.Progress{Row: 1, Stage: guard.StageWriting, Revision: 1, At: noon()}, guard.Gate{}, stepIntent("contoso", "run_1", 1))
+				_, _, again := h.Advance(ctx(), "run_1", guard.Progress{Row: 1, Stage: runs.StageWriting, Revision: 1, At: noon()}, runs.Gate{}, stepIntent("contoso", "run_1", 1))
 				problemOf(t, again, problems.CodeVaultCorrupt)
 				if !c.progress {
 					problemOf(t, err, problems.CodeVaultCorrupt)
-				} else if progress[1].Stage != guard.StageWriting || err != nil {
+				} else if progress[1].Stage != runs.StageWriting || err != nil {
 					t.Error(progress, err)
 				}
 			})
@@ -231,12 +232,12 @@ func TestPrunedRunsAreGone(t *testing.T) {
 		h := build(t)
 		for _, id := range []string{"run_1", "run_2"} {
 			openRun(t, h.Ledger, anOpenRun(id, ""))
-			_, now := advance(t, h.Ledger, id, guard.Progress{Row: 1, Stage: guard.StageWriting, Revision: 1, At: noon()}, guard.Gate{}, stepIntent("tenant of "+id, id, 1))
+			_, now := advance(t, h.Ledger, id, guard.Progress{Row: 1, Stage: runs.StageWriting, Revision: 1, At: noon()}, runs.Gate{}, stepIntent("tenant of "+id, id, 1))
 			outcome := event(guard.KindOutcome, guard.Intent{Run: id, Row: 1})
 			outcome.Of = now.Intent
-			now.Intent, now.Stage = 0, guard.StageDone
+			now.Intent, now.Stage = 0, runs.StageDone
 			now.Revision++
-			advance(t, h.Ledger, id, now, guard.Gate{}, outcome)
+			advance(t, h.Ledger, id, now, runs.Gate{}, outcome)
 		}
 		h.must(h.CloseRun(ctx(), "run_1", noon(), event(guard.KindRunEnded, guard.Intent{Run: "run_1"})))
 		h.clock.Advance(48 * time.Hour)

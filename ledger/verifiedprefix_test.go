@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"mcp-partner/guard"
+	"mcp-partner/guard/runs"
 	"mcp-partner/schemas/problems"
 )
 
 // begin is the first write of a tenant of run_1.
 func (h *house) begin(row int) (guard.Progress, error) {
 	h.t.Helper()
-	_, now, err := h.Advance(ctx(), "run_1", guard.Progress{Row: row, Stage: guard.StageWriting, Revision: 1, At: noon()}, guard.Gate{},
+	_, now, err := h.Advance(ctx(), "run_1", guard.Progress{Row: row, Stage: runs.StageWriting, Revision: 1, At: noon()}, runs.Gate{},
 		stepIntent(fmt.Sprint("tenant ", row), "run_1", row))
 	return now, err
 }
@@ -22,10 +23,10 @@ func (h *house) done(now guard.Progress) {
 	h.t.Helper()
 	outcome := event(guard.KindOutcome, guard.Intent{Run: "run_1", Row: now.Row})
 	outcome.Of = now.Intent
-	now.Stage, now.Intent = guard.StageDone, 0
+	now.Stage, now.Intent = runs.StageDone, 0
 	now.Revision++
-	became, _, err := h.Advance(ctx(), "run_1", now, guard.Gate{}, outcome)
-	if h.must(err); became != guard.AdvancedYes {
+	became, _, err := h.Advance(ctx(), "run_1", now, runs.Gate{}, outcome)
+	if h.must(err); became != runs.AdvancedYes {
 		h.t.Fatal(became)
 	}
 }

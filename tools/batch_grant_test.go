@@ -9,6 +9,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
+	"mcp-partner/guard/runs"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
@@ -110,7 +111,7 @@ func TestAStrandedTenantIsTriedAgainOnlyWhereAWriteMayBegin(t *testing.T) {
 				h.t.Fatal(err)
 			}
 		}, problems.CodeFrozen},
-		"late": {func(_ *fixture, late *time.Duration) { *late = guard.RunLife }, problems.CodeApprovalExpired},
+		"late": {func(_ *fixture, late *time.Duration) { *late = runs.Life }, problems.CodeApprovalExpired},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

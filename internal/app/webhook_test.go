@@ -25,6 +25,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
+	"mcp-partner/guard/runs"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/disk"
 	"mcp-partner/ledger"
@@ -113,7 +114,7 @@ func TestWebhookNamesThePlanOfManyTenants(t *testing.T) {
 	for n := range 13 {
 		row := guard.PlanRow{Identity: answers.Identity{Tenant: fmt.Sprintf("customer-%02d", n)}, Company: "Comp://any <@U1>", PartnerID: "7654321"}
 		if n > 0 {
-			row.Steps = []guard.Step{guard.StepUpdate}
+			row.Steps = []runs.Step{runs.StepUpdate}
 		}
 		plan.Rows = append(plan.Rows, row)
 	}
@@ -162,7 +163,7 @@ func TestLongTextsFitIntoChats(t *testing.T) {
 	long := strings.Repeat("\U0001F600", 5000)
 	plan := guard.Plan{Tool: schemas.ToolEnsurePartnerLinks, To: "1234567"}
 	for range 100 {
-		plan.Rows = append(plan.Rows, guard.PlanRow{Identity: answers.Identity{Tenant: "contoso"}, Company: long, Steps: []guard.Step{guard.StepCreate}})
+		plan.Rows = append(plan.Rows, guard.PlanRow{Identity: answers.Identity{Tenant: "contoso"}, Company: long, Steps: []runs.Step{runs.StepCreate}})
 	}
 	a := announce(guard.Ticket{ID: "ap_1", Requester: long, Plan: &guard.PlanHead{}, Intent: guard.Intent{Tool: plan.Tool, Caller: access.Caller(long), Company: long, Reason: long}}, plan, "https://partner.example")
 	for _, format := range []string{"slack", "teams"} {

@@ -9,6 +9,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
+	"mcp-partner/guard/runs"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	ledgercmd "mcp-partner/internal/cli/ledger"
@@ -112,11 +113,11 @@ const runsExamined = 200
 
 func checkRuns(ctx context.Context, a *app.App) check {
 	const verify = "mcp-partner ledger verify"
-	runs, err := a.Ledger.OpenedRuns(ctx, false, runsExamined)
+	opened, err := a.Ledger.OpenedRuns(ctx, false, runsExamined)
 	if err != nil {
 		return failedCheck("runs", err, verify)
 	}
-	for _, run := range runs {
+	for _, run := range opened {
 		progress, err := a.Ledger.Progress(ctx, run.ID)
 		if err != nil {
 			return failedCheck("runs", err, verify)
@@ -128,11 +129,11 @@ func checkRuns(ctx context.Context, a *app.App) check {
 	return check{"runs", checkOK, "No run is unfinished.", ""}
 }
 
-func checkProgress(run guard.Run, progress map[int]guard.Progress) (check, bool) {
+func checkProgress(run runs.Run, progress map[int]guard.Progress) (check, bool) {
 	stranded, begun := 0, 0
 	for _, p := range progress {
 		switch {
-		case p.Stage == guard.StageStranded:
+		case p.Stage == runs.StageStranded:
 			stranded++
 		case p.Stage.Begun():
 			begun++

@@ -1,0 +1,118 @@
+// Package runs says what a run over many tenants is, and through which steps and
+// stages each of its tenants goes.
+package runs
+
+import (
+	"crypto/sha256"
+	"mcp-partner/access"
+	"slices"
+	"time"
+)
+
+// Life is how long tenants of an approved plan may begin.
+const Life = 24 * time.Hour
+
+// Run is an approved plan that is being carried out. It outlives the process.
+type Run struct {
+	// ID is what an agent sees; it refers to the run and opens nothing.
+	ID string
+	// Plan is the ID under which the store has the plan, Digest what it must be.
+	Plan   string
+	Digest [sha256.Size]byte
+	Caller access.Caller
+	Tool   string
+	// Approval is the ticket that was spent, "" where the policy asked nobody.
+	Approval string
+	Approver string
+	// Token is the invocation token with which it was opened, if any. Once that is
+	// revoked no further tenant begins, whoever goes on. Once it has expired, one
+	// does with the caller's next token.
+	Token string
+	// Ruling is who was asked: it covers rows that ask for no more.
+	Ruling              access.Ruling
+	OpenedAt, ExpiresAt time.Time
+	// EndedAt is set once no tenant of the run may begin any more.
+	EndedAt time.Time
+}
+
+// Ended reports whether no further tenant of the run may begin.
+func (r Run) Ended(now time.Time) bool { return !r.EndedAt.IsZero() || !now.Before(r.ExpiresAt) }
+
+// Stage is where a tenant of a run stands.
+type Stage string
+
+// The stages. StagePlanned is that of a row without Progress. The four that end
+// in -ing have been begun and are not known to have ended. StageWritten still
+// has to reach the directory; StageRemoved has no link.
+const (
+	StagePlanned   Stage = ""
+	StageWriting   Stage = "writing"
+	StageRemoving  Stage = "removing"
+	StageRemoved   Stage = "removed"
+	StageReplacing Stage = "replacing"
+	StageRestoring Stage = "restoring"
+	StageWritten   Stage = "written"
+	StageDone      Stage = "done"
+	StageFailed    Stage = "failed"
+	StageSkipped   Stage = "skipped"
+	StageRestored  Stage = "restored"
+	StageStranded  Stage = "stranded"
+)
+
+// Final reports whether nothing more happens in the tenant by itself.
+func (s Stage) Final() bool {
+	return slices.Contains([]Stage{StageDone, StageFailed, StageSkipped, StageRestored, StageStranded}, s)
+}
+
+// Begun reports whether something was written that has to be completed or
+// compensated, whatever has been frozen, expired or revoked since.
+func (s Stage) Begun() bool { return s != StagePlanned && !s.Final() }
+
+// Step is one write of a plan: one request, one permit.
+type Step string
+
+// The steps. StepRestore stands in no row: it is the way back of one whose
+// StepReplace failed for good.
+const (
+	StepCreate  Step = "create"  // PUT where nothing is linked
+	StepUpdate  Step = "update"  // PATCH
+	StepRemove  Step = "remove"  // DELETE, the first half of a replacement
+	StepReplace Step = "replace" // PUT, the second half
+	StepRestore Step = "restore" // PUT of the ID that was removed
+)
+
+// Stage is where a tenant stands while the step is under way.
+func (s Step) Stage() Stage {
+	switch s {
+	case StepRemove:
+		return StageRemoving
+	case StepReplace:
+		return StageReplacing
+	case StepRestore:
+		return StageRestoring
+	default:
+		return StageWriting
+	}
+}
+
+// Gate is what may hold the first write of a tenant back. The zero value holds
+// nothing back.
+type Gate struct {
+	// TenantID and ObjectID name the link that nobody else may be writing to.
+	TenantID, ObjectID string
+	// Rule may have made at most Count intents since Since; Count 0 is no limit.
+	Rule  string
+	Since time.Time
+	Count int
+}
+
+// Advanced says what became of an Advance.
+type Advanced int
+
+// What can become of it. Unless it is AdvancedYes nothing was recorded.
+const (
+	AdvancedYes   Advanced = iota
+	AdvancedStale          // somebody else has advanced the row
+	AdvancedBusy           // another write to the link has no outcome yet
+	AdvancedOver           // the rule's rate is used up
+)
