@@ -14,7 +14,6 @@ import (
 	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
-	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -87,10 +86,12 @@ func checkSelection(lists ...[]string) error {
 // auditOf is the audit that arguments ask for.
 func auditOf(in *schemas.AuditPartnerLinksInput) fleet.Audit {
 	audit := fleet.Audit{Selection: fleet.Selection{Tenants: in.Tenants, Labels: in.Labels}, StaleAfterDays: in.StaleAfterDays, Roles: in.IncludeRoles}
-	for _, id := range append([]partnerid.ID{in.ExpectedPartnerID}, in.OwnPartnerIDs...) {
-		if id != "" {
-			audit.ExpectedIDs = append(audit.ExpectedIDs, string(id))
-		}
+	for _, id := range in.OwnPartnerIDs {
+		audit.OwnIDs = append(audit.OwnIDs, string(id))
+	}
+	audit.ExpectedIDs = audit.OwnIDs
+	if in.ExpectedPartnerID != "" {
+		audit.ExpectedIDs = []string{string(in.ExpectedPartnerID)}
 	}
 	return audit
 }
@@ -116,7 +117,9 @@ func (s *Service) StartAudit(ctx context.Context, p access.Principal, label stri
 	if err != nil {
 		return nil, err
 	}
-	audit.OwnIDs = s.deps.Guard.Bounds().PartnerIDs
+	if audit.OwnIDs == nil {
+		audit.OwnIDs = s.deps.Guard.Bounds().PartnerIDs
+	}
 	active, err := s.deps.Fleet.Start(ctx, p.Caller, label, audit, access)
 	return active, emptyFor(p, err)
 }

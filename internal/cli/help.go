@@ -28,14 +28,14 @@ func showHelpOn(root *cobra.Command, streams *term.Streams) {
 	show := root.HelpFunc()
 	root.SetHelpFunc(func(command *cobra.Command, args []string) {
 		long, example := command.Long, command.Example
-		command.Long, command.Example = term.Reflow(long, width), foldExamples(example)
+		command.Long, command.Example = term.Reflow(long, width), foldExamples(example, width)
 		defer func() { command.Long, command.Example = long, example }()
 		out := command.OutOrStdout()
 		var text bytes.Buffer
 		command.SetOut(&text)
 		defer command.SetOut(out)
 		show(command, args)
-		_, _ = io.WriteString(out, plainFlags(text.String())) // a help text is all that was asked for
+		_, _ = io.WriteString(out, term.WrapItems(plainFlags(text.String()), width)) // a help text is all that was asked for
 	})
 }
 
@@ -67,11 +67,11 @@ func plainFlags(text string) string {
 
 // foldExamples continues long command lines on the next line, as a shell takes
 // them.
-func foldExamples(text string) string {
+func foldExamples(text string, width int) string {
 	var lines []string
 	for line := range strings.SplitSeq(text, "\n") {
-		for len(line) > helpColumns {
-			at := strings.LastIndex(line[:helpColumns-1], " --")
+		for len(line) > width {
+			at := strings.LastIndex(line[:width-1], " --")
 			if at <= 4 {
 				break
 			}

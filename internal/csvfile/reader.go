@@ -34,7 +34,7 @@ type Reader struct {
 // NewReader finds encoding, separator and header. Its errors say what the file
 // is instead, in a sentence that begins in lower case and ends without a stop.
 func NewReader(r io.Reader) (*Reader, error) {
-	text, err := plainText(r)
+	text, err := Text(r)
 	if err != nil {
 		return nil, err
 	}

@@ -32,8 +32,8 @@ func signatures() []struct{ prefix, is string } {
 	}
 }
 
-// plainText returns the text of a file as UTF-8 with LF line ends.
-func plainText(r io.Reader) (*bufio.Reader, error) {
+// Text returns the text of a file as UTF-8 with LF line ends.
+func Text(r io.Reader) (*bufio.Reader, error) {
 	in := bufio.NewReaderSize(r, sniffed)
 	start, err := in.Peek(sniffed)
 	if err != nil && !errors.Is(err, io.EOF) {

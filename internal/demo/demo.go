@@ -26,6 +26,8 @@ type World interface {
 type Options struct {
 	Out   io.Writer
 	Color bool
+	// Wrap breaks a line that is too long for the terminal.
+	Wrap func(line string) string
 	// ServerOut is what the server writes, ServerIn what it reads: a stdio pipe.
 	ServerOut io.Reader
 	ServerIn  io.WriteCloser

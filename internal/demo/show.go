@@ -22,7 +22,11 @@ type show struct {
 	person *person
 }
 
-func (s *show) say(format string, args ...any) { fmt.Fprintf(s.Out, format+"\n", args...) }
+func (s *show) say(format string, args ...any) {
+	for line := range strings.SplitSeq(fmt.Sprintf(format, args...), "\n") {
+		fmt.Fprintln(s.Out, s.Wrap(line))
+	}
+}
 
 func (s *show) intro() {
 	s.say("%s", s.paint.bold("mcp-partner demo"))

@@ -2,7 +2,6 @@ package audit
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -17,6 +16,7 @@ import (
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/config"
+	"mcp-partner/internal/csvfile"
 	"mcp-partner/internal/exit"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
@@ -87,7 +87,7 @@ Exit codes: 0 done, 1 failed or --fail-on found something, 2 usage, 3 refused.`,
 
 // request is the audit that the flags ask for.
 func (o *auditOptions) request() (fleet.Audit, error) {
-	audit := fleet.Audit{Selection: fleet.Selection{Tenants: o.tenants, Labels: o.labels}, ExpectedIDs: o.ownIDs, StaleAfterDays: o.staleAfterDays, Roles: o.roles}
+	audit := fleet.Audit{Selection: fleet.Selection{Tenants: o.tenants, Labels: o.labels}, ExpectedIDs: o.ownIDs, OwnIDs: o.ownIDs, StaleAfterDays: o.staleAfterDays, Roles: o.roles}
 	if o.file != "" {
 		names, err := namesIn(o.file)
 		if err != nil {
@@ -133,14 +133,19 @@ func namesIn(path string) ([]string, error) {
 	if err != nil || !info.Mode().IsRegular() || info.Size() > maxNames {
 		return nil, exit.Usage("give a file with one tenant a line", "--file %s does not exist, is not a file, or is larger than 4 MiB", path)
 	}
-	text, err := os.ReadFile(path)
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, exit.Usage("check its path and permissions", "--file %s cannot be read", path)
 	}
+	defer file.Close()
+	text, err := csvfile.Text(file)
+	if err != nil {
+		return nil, exit.Usage("write one tenant a line", "--file %s: %s", path, err)
+	}
 	var names []string
-	scanner := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))))
+	scanner := bufio.NewScanner(text)
 	for scanner.Scan() {
-		if name := strings.TrimSpace(scanner.Text()); name != "" && !strings.HasPrefix(name, "#") {
+		if name := strings.TrimFunc(scanner.Text(), csvfile.Invisible); name != "" && !strings.HasPrefix(name, "#") {
 			names = append(names, name)
 		}
 	}

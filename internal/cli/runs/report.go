@@ -39,7 +39,7 @@ func showMany(deps *cmdutil.Deps, e answers.Envelope, o *manyOptions) error {
 	if err != nil {
 		return err
 	}
-	u := deps.IO.UI()
+	u := o.table.UI(deps.IO)
 	if o.output != "" {
 		if err := cmdutil.WriteOutput(o.output, text, o.force); err != nil {
 			return err

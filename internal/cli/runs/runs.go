@@ -37,6 +37,7 @@ type manyOptions struct {
 	roles, rolesGiven       bool
 	guard                   cmdutil.GuardFlags
 	simulate                cmdutil.SimulateFlags
+	table                   cmdutil.TableFlags
 }
 
 func (o *manyOptions) add(deps *cmdutil.Deps, flags *pflag.FlagSet) {
@@ -54,9 +55,10 @@ func (o *manyOptions) add(deps *cmdutil.Deps, flags *pflag.FlagSet) {
 	flags.StringVar(&o.format, "format", "table", "`FORMAT` of the rows")
 	config.Choices(flags, "format", "table", "csv", "jsonl")
 	flags.StringVarP(&o.output, "output", "o", "", "write the rows to this `FILE` instead of standard output")
+	o.table.Add(flags, "--format csv")
 	flags.BoolVar(&o.force, "force", false, "let --output replace an existing file")
 	flags.BoolVar(&o.json, "json", false, "print the answer as JSON and nothing else")
-	config.Typed(flags, "tenants", "labels", "credential", "first", "plan", "resume", "run", "list", "reason", "approval-id", "settled-after", "format", "output", "force", "json")
+	config.Typed(flags, "tenants", "labels", "credential", "first", "plan", "resume", "run", "list", "reason", "approval-id", "settled-after", "format", "output", "force", "json", "all", "wide")
 	deps.AddKeyFlags(flags)
 	o.guard.AddAsking(flags)
 	o.simulate.Add(flags)

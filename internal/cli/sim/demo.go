@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,6 +12,7 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/demo"
 	"mcp-partner/tools"
 )
@@ -68,6 +70,9 @@ func playDemo(ctx context.Context, deps *cmdutil.Deps, service *tools.Service, w
 	}()
 	err := demo.Run(ctx, demo.Options{
 		Out: deps.IO.Out, Color: deps.IO.Color, ServerOut: clientIn, ServerIn: clientOut,
+		Wrap: func(line string) string {
+			return term.Wrap(line, deps.IO.OutWidth, len(line)-len(strings.TrimLeft(line, " "))+2)
+		},
 		World: world, Unlinked: demoUnlinked, Linked: demoLinked, Broken: demoBroken,
 	})
 	_ = clientOut.Close() // the end of the server's input

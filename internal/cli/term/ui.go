@@ -96,10 +96,14 @@ func (u *UI) Entry(s Style, mark, name, text string) {
 }
 
 // columns is how wide a text is on a terminal: East Asian wide characters take
-// two columns.
+// two columns. What colours the text takes none.
 func columns(text string) int {
-	n := 0
+	n, colour := 0, false
 	for _, r := range text {
+		if r == '\x1b' || colour {
+			colour = r != 'm'
+			continue
+		}
 		n++
 		if r < utf8.RuneSelf {
 			continue

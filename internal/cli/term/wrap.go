@@ -29,8 +29,20 @@ func Wrap(line string, width, indent int) string {
 	return b.String()
 }
 
+// WrapItems breaks the lines of a list.
+func WrapItems(text string, width int) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = wrapItem(line, width)
+	}
+	return strings.Join(lines, "\n")
+}
+
 // wrapItem breaks a line of a list; what has two columns continues in the second.
 func wrapItem(line string, width int) string {
+	if columns(line) <= width {
+		return line
+	}
 	name, text, two := strings.Cut(strings.TrimLeft(line, " "), "  ")
 	if text = strings.TrimLeft(text, " "); !two || name == "" {
 		return Wrap(line, width, 4)

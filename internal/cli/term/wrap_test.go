@@ -18,6 +18,7 @@ func TestWrapBreaksBetweenWords(t *testing.T) {
 		{"breaks", "one two three", 8, 2, "one two\n  three"},
 		{"keeps the margin", "  one two three", 10, 4, "  one two\n    three"},
 		{"keeps a long word whole", "a https://host.example/path b", 10, 0, "a\nhttps://host.example/path\nb"},
+		{"counts no colours", "\x1b[33mone\x1b[0m two three", 8, 2, "\x1b[33mone\x1b[0m two\n  three"},
 		{"counts wide letters", "資料 資料 a", 5, 0, "資料\n資料\na"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
