@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -149,14 +150,15 @@ func (d wiredDirectory) Resolve(ref string, sees func(name string) bool) (schema
 	return entry.Tenant(), err
 }
 
-// List implements tools.Directory.
-func (d wiredDirectory) List() ([]schemas.Tenant, error) {
-	entries, err := d.Directory.List()
-	var tenants []schemas.Tenant
-	for _, entry := range entries {
-		tenants = append(tenants, entry.Tenant())
+// All implements tools.Directory.
+func (d wiredDirectory) All() iter.Seq2[schemas.Tenant, error] {
+	return func(yield func(schemas.Tenant, error) bool) {
+		for entry, err := range d.Each() {
+			if !yield(entry.Tenant(), err) {
+				return
+			}
+		}
 	}
-	return tenants, err
 }
 
 // PinObjectID implements tools.Directory.

@@ -52,15 +52,13 @@ func (f *Fleet) Start(ctx context.Context, caller access.Caller, label string, a
 	if caller == Operator {
 		return nil, problems.New(problems.CodeInternal, "The run has no caller.")
 	}
-	targets, err := Select(f.opts.Directory, audit.Selection, access.Visible)
+	places, err := audit.choose(f.opts.Directory, access.Visible)
 	if err != nil {
 		return nil, err
 	}
 	if err := audit.mayReadRoles(ctx, access); err != nil {
 		return nil, err
 	}
-	targets = OnePerIdentity(targets)
-	audit.TenantCount, audit.SoleExpected = tenantsOf(targets), audit.soleExpected(targets)
 	request, err := json.Marshal(audit)
 	if err != nil {
 		return nil, err
@@ -74,16 +72,16 @@ func (f *Fleet) Start(ctx context.Context, caller access.Caller, label string, a
 	defer f.starting.Unlock()
 	run := Run{
 		ID: guard.NewRunID(), Kind: RunKindAudit, Caller: caller, Label: label, CreatedAt: f.opts.Now(), State: RunRunning,
-		Owner: f.owner, Rows: len(targets), Request: request,
+		Owner: f.owner, Rows: len(places), Request: request,
 	}
-	stored, err := f.opts.Store.CreateRun(ctx, run, leaseTime, pendingRows(targets))
+	stored, err := f.opts.Store.CreateRun(ctx, run, leaseTime, pendingRows(places))
 	if err != nil {
 		return nil, err
 	}
 	if stored.ID != run.ID {
-		return f.join(ctx, stored, run, targets)
+		return f.join(ctx, stored, run, places)
 	}
-	return f.launch(run, audit, targets, allTasks(len(targets)), access)
+	return f.launch(run, audit, places, allTasks(len(places)), access)
 }
 
 // mayReadRoles asks anew whether the caller may read the roles that the audit reads.
@@ -94,24 +92,29 @@ func (a Audit) mayReadRoles(ctx context.Context, access Access) error {
 	return access.AdmitRoles(ctx, schemas.Tenant{})
 }
 
-func tenantsOf(targets []Target) int {
-	seen := map[string]bool{}
-	for _, t := range targets {
-		seen[t.Tenant.Name] = true
-	}
-	return len(seen)
-}
-
-func (a Audit) soleExpected(targets []Target) string {
-	sole := ""
-	for i, t := range targets {
-		ids := a.expectation(t.Tenant).IDs
-		if len(ids) != 1 || i > 0 && ids[0] != sole {
-			return ""
+// choose selects one target for each identity of a tenant, with its first
+// credential, and notes what is expected of them.
+func (a *Audit) choose(directory Directory, visible Visible) (places []place, err error) {
+	expected := map[string]bool{}
+	a.TenantCount = 0
+	err = a.Each(visible.of(directory), func(t schemas.Tenant) {
+		before := len(places)
+		for _, credential := range t.Credentials {
+			if t.SameIdentity[credential] == "" {
+				places = append(places, place{t.Name, t.TenantID, credential, t.Authority})
+			}
 		}
-		sole = ids[0]
+		if len(places) > before {
+			a.TenantCount++
+			expected[a.expectation(t).sole()] = true
+		}
+	})
+	if len(expected) == 1 {
+		for id := range expected {
+			a.SoleExpected = id
+		}
 	}
-	return sole
+	return places, err
 }
 
 func allTasks(n int) []task {
@@ -125,14 +128,14 @@ func allTasks(n int) []task {
 // join follows a run that is under way, if it does what is wanted and in the
 // same tenants: the same words mean more tenants for whoever was given more, or
 // once one was added, and one caller's tokens need not have been given the same.
-func (f *Fleet) join(ctx context.Context, running, wanted Run, targets []Target) (*Active, error) {
+func (f *Fleet) join(ctx context.Context, running, wanted Run, places []place) (*Active, error) {
 	renamed := wanted.Label != "" && wanted.Label != running.Label
 	if !bytes.Equal(running.Request, wanted.Request) || running.Rows != wanted.Rows || renamed && running.Label != "" {
 		return nil, inProgress(running)
 	}
-	meant := make(map[string]bool, len(targets))
-	for _, t := range targets {
-		meant[t.Tenant.Name] = true
+	meant := make(map[string]bool, len(places))
+	for _, p := range places {
+		meant[p.tenant] = true
 	}
 	err := f.Within(ctx, running.ID, func(tenant string) bool { return meant[tenant] })
 	if err == nil && renamed {
@@ -187,7 +190,7 @@ func (f *Fleet) Resume(ctx context.Context, caller access.Caller, id string, acc
 	if err := audit.mayReadRoles(ctx, access); err != nil {
 		return nil, err
 	}
-	targets, tasks, err := f.remaining(ctx, run, access.Visible)
+	places, tasks, err := f.remaining(ctx, run)
 	if err != nil {
 		return nil, err
 	}
@@ -198,40 +201,27 @@ func (f *Fleet) Resume(ctx context.Context, caller access.Caller, id string, acc
 	if !claimed {
 		return nil, inProgress(run)
 	}
-	return f.launch(run, audit, targets, tasks, access)
+	return f.launch(run, audit, places, tasks, access)
 }
 
-// remaining finds the targets without a result in the directory as it is now.
-// The place of each is that in the run; places with a result stay empty.
-func (f *Fleet) remaining(ctx context.Context, run Run, visible Visible) ([]Target, []task, error) {
-	tenants, err := f.opts.Directory.List()
-	if err != nil {
-		return nil, nil, err
-	}
-	byID := make(map[string]schemas.Tenant, len(tenants))
-	for _, t := range tenants {
-		if visible(t) {
-			byID[t.TenantID] = t
-		}
-	}
-	targets := make([]Target, run.Rows)
+// remaining finds the targets without a result. The place of each is that in the
+// run; places with a result stay empty.
+func (f *Fleet) remaining(ctx context.Context, run Run) ([]place, []task, error) {
+	places := make([]place, run.Rows)
 	var tasks []task
 	for row, err := range f.opts.Store.Rows(ctx, run.ID, RowQuery{Pending: true}) {
 		if err != nil {
 			return nil, nil, err
 		}
-		tenant, ok := byID[row.TenantID]
-		if !ok {
-			tenant = schemas.Tenant{Name: row.Tenant, TenantID: row.TenantID}
-		}
-		targets[row.N] = Target{tenant, row.Credential}
+		tenant, _ := f.opts.Directory.Resolve(row.TenantID, nil) // one that has gone is found to have when it is asked
+		places[row.N] = place{row.Tenant, row.TenantID, row.Credential, tenant.Authority}
 		tasks = append(tasks, task{n: row.N})
 	}
-	return targets, tasks, nil
+	return places, tasks, nil
 }
 
 // launch begins to work on a run that is in the store and is ours.
-func (f *Fleet) launch(run Run, audit Audit, targets []Target, tasks []task, access Access) (*Active, error) {
+func (f *Fleet) launch(run Run, audit Audit, places []place, tasks []task, access Access) (*Active, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
@@ -241,7 +231,7 @@ func (f *Fleet) launch(run Run, audit Audit, targets []Target, tasks []task, acc
 	a := &Active{id: run.ID, total: run.Rows, f: f, done: make(chan struct{}), cancel: cancel}
 	a.answered.Store(int64(run.Rows - len(tasks)))
 	f.active[run.ID] = a
-	w := &auditing{f: f, active: a, audit: audit, access: access, targets: targets, staleBefore: f.staleBefore(audit)}
+	w := &auditing{f: f, active: a, audit: audit, access: access, places: places, staleBefore: f.staleBefore(audit)}
 	if audit.Roles {
 		w.slots = make(chan struct{}, f.opts.Limits.Concurrency)
 	}

@@ -13,6 +13,7 @@ import (
 	"mcp-partner/armclient"
 	"mcp-partner/internal/pec"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas"
 	"mcp-partner/schemas/problems"
 )
 
@@ -22,7 +23,7 @@ type auditing struct {
 	active      *Active
 	audit       Audit
 	access      Access
-	targets     []Target
+	places      []place
 	staleBefore time.Time
 	results     *resultWriter
 	// slots bound the requests of a run that reads roles.
@@ -37,19 +38,37 @@ func (w *auditing) run(ctx context.Context, tasks []task) {
 	ctx, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
 	saved := w.results.keep(lost)
-	schedule(ctx, limits.Concurrency, tasks, budgetKeys(w.targets), w.ask)
+	schedule(ctx, limits.Concurrency, tasks, w.budgetKey, w.ask)
 	w.active.failure = w.end(ctx, saved)
+}
+
+func (w *auditing) budgetKey(t task) budgetKey {
+	return budgetKey{credential: w.places[t.n].credential, authority: w.places[t.n].authority}
+}
+
+// target looks a target up in the directory as it is now. One that has gone has no
+// credentials.
+func (w *auditing) target(n int) (Target, error) {
+	at := w.places[n]
+	tenant, err := w.f.opts.Directory.Resolve(at.tenantID, nil)
+	if err == nil && w.access.Visible(tenant) {
+		return Target{tenant, at.credential}, nil
+	}
+	if err != nil && problems.As(err).Code == problems.CodeUnknownTenant {
+		err = nil
+	}
+	return Target{schemas.Tenant{Name: at.tenant, TenantID: at.tenantID, Authority: at.authority}, at.credential}, err
 }
 
 // ask asks one target once.
 func (w *auditing) ask(ctx context.Context, t *task) step {
-	target := w.targets[t.n]
+	target, missing := w.target(t.n)
 	if t.tries == 0 {
 		t.first = time.Now()
 	}
 	t.tries++
 	if t.read == nil {
-		read := w.read(ctx, target)
+		read := w.read(ctx, target, missing)
 		if ctx.Err() != nil && read.Problem != nil {
 			return step{} // nobody knows what it would have said; it stays without a result
 		}
@@ -72,7 +91,10 @@ func (w *auditing) ask(ctx context.Context, t *task) step {
 
 // read gets what is known of a target's link. Where its credential does not get
 // as far as a token, another one of the same identity may.
-func (w *auditing) read(ctx context.Context, target Target) armclient.LinkRead {
+func (w *auditing) read(ctx context.Context, target Target, missing error) armclient.LinkRead {
+	if missing != nil {
+		return unread(problems.As(missing))
+	}
 	first := w.readWith(ctx, target)
 	if first.Problem == nil || first.Problem.Retryable || first.TokenReadable {
 		return first
@@ -214,7 +236,8 @@ func (w *auditing) timeIsOver(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			late = append(late, w.row(row.N, w.targets[row.N], unread(problem), nil))
+			target, _ := w.target(row.N) // what cannot be read of it is not in the row
+			late = append(late, w.row(row.N, target, unread(problem), nil))
 		}
 		if len(late) == 0 {
 			return nil

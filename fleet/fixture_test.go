@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -101,13 +102,43 @@ func (h *fixture) entries() []tenants.Entry {
 
 type directory struct{ *tenants.Directory }
 
-func (d directory) List() ([]schemas.Tenant, error) {
-	entries, err := d.Directory.List()
+func (d directory) All() iter.Seq2[schemas.Tenant, error] {
+	entries, err := d.List()
 	tenants := make([]schemas.Tenant, len(entries))
 	for i, entry := range entries {
 		tenants[i] = entry.Tenant()
 	}
-	return tenants, err
+	return all(tenants, err)
+}
+
+func (d directory) Resolve(id string, _ func(string) bool) (schemas.Tenant, error) {
+	entry, err := d.Directory.Resolve(id)
+	return entry.Tenant(), err
+}
+
+// all goes through a list, or has the error alone.
+func all(tenants []schemas.Tenant, err error) iter.Seq2[schemas.Tenant, error] {
+	return func(yield func(schemas.Tenant, error) bool) {
+		if err != nil {
+			yield(schemas.Tenant{}, err)
+			return
+		}
+		for _, tenant := range tenants {
+			if !yield(tenant, nil) {
+				return
+			}
+		}
+	}
+}
+
+// resolved finds a tenant by its ID.
+func resolved(tenants iter.Seq2[schemas.Tenant, error], id string) (schemas.Tenant, error) {
+	for tenant, err := range tenants {
+		if err != nil || tenant.TenantID == id {
+			return tenant, err
+		}
+	}
+	return schemas.Tenant{}, problems.New(problems.CodeUnknownTenant, "There is no such tenant.")
 }
 
 func (h *fixture) pin(_ context.Context, pins []fleet.Pin) error {

@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"context"
+	"iter"
 	"testing"
 
 	"mcp-partner/fleet"
@@ -19,14 +20,28 @@ type rotating struct {
 	pin string
 }
 
-func (r rotating) List() ([]schemas.Tenant, error) {
-	tenants, err := r.Directory.List()
+func (r rotating) All() iter.Seq2[schemas.Tenant, error] {
+	tenants, err := collected(r.Directory)
 	if err == nil {
 		tenants[0].Credentials = []string{"old", "app", "person"}
 		tenants[0].SameIdentity = map[string]string{"app": "old"}
 		tenants[0].ObjectIDs = map[string]string{"old": r.pin}
 	}
-	return tenants, err
+	return all(tenants, err)
+}
+
+func (r rotating) Resolve(id string, _ func(string) bool) (schemas.Tenant, error) {
+	return resolved(r.All(), id)
+}
+
+func collected(d fleet.Directory) (tenants []schemas.Tenant, err error) {
+	for tenant, err := range d.All() {
+		if err != nil {
+			return nil, err
+		}
+		tenants = append(tenants, tenant)
+	}
+	return tenants, nil
 }
 
 // expired are clients of which two credentials open nothing.
@@ -81,12 +96,16 @@ type rotated struct {
 	over *bool
 }
 
-func (r rotated) List() ([]schemas.Tenant, error) {
-	tenants, err := r.rotating.List()
+func (r rotated) All() iter.Seq2[schemas.Tenant, error] {
+	tenants, err := collected(r.rotating)
 	if err == nil && *r.over {
 		tenants[0].Credentials, tenants[0].SameIdentity = []string{"app", "person"}, nil
 	}
-	return tenants, err
+	return all(tenants, err)
+}
+
+func (r rotated) Resolve(id string, _ func(string) bool) (schemas.Tenant, error) {
+	return resolved(r.All(), id)
 }
 
 // A link that is lost while its credential is replaced is newly missing.

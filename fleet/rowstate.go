@@ -51,6 +51,14 @@ func ExpectationOf(tenant schemas.Tenant, own []string) Expectation {
 	return Expectation{IDs: own, Own: own}
 }
 
+// sole is the ID if it is one.
+func (e Expectation) sole() string {
+	if len(e.IDs) != 1 {
+		return ""
+	}
+	return e.IDs[0]
+}
+
 func (a Audit) expectation(tenant schemas.Tenant) Expectation {
 	if len(a.ExpectedIDs) > 0 {
 		return Expectation{IDs: a.ExpectedIDs, Own: a.OwnIDs}

@@ -69,10 +69,10 @@ type Row struct {
 }
 
 // pendingRows are the rows of targets without results.
-func pendingRows(targets []Target) []Row {
-	rows := make([]Row, len(targets))
-	for i, t := range targets {
-		rows[i] = Row{N: i, Tenant: t.Tenant.Name, TenantID: t.Tenant.TenantID, Credential: t.Credential}
+func pendingRows(places []place) []Row {
+	rows := make([]Row, len(places))
+	for i, p := range places {
+		rows[i] = Row{N: i, Tenant: p.tenant, TenantID: p.tenantID, Credential: p.credential}
 	}
 	return rows
 }

@@ -2,6 +2,8 @@ package fleet
 
 import (
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -13,8 +15,11 @@ import (
 
 // Directory is where tenants are looked up. Its errors are problems.
 type Directory interface {
-	// List returns all tenants, ordered by name.
-	List() ([]schemas.Tenant, error)
+	// All goes through all tenants, ordered by name.
+	All() iter.Seq2[schemas.Tenant, error]
+	// Resolve finds a tenant by its ID, or answers with a CodeUnknownTenant problem.
+	// A nil sees says yes to all.
+	Resolve(ref string, sees func(name string) bool) (schemas.Tenant, error)
 }
 
 // Selection says which tenants a caller means. What is empty narrows nothing;
@@ -40,6 +45,9 @@ func OnePerIdentity(targets []Target) []Target {
 	return slices.DeleteFunc(targets, func(t Target) bool { return t.Tenant.SameIdentity[t.Credential] != "" })
 }
 
+// place is a target by what finds it again: a run of 100 000 keeps no more of each.
+type place struct{ tenant, tenantID, credential, authority string }
+
 // spares are the other credentials of the target's identity.
 func (t Target) spares() (names []string) {
 	for _, name := range t.Tenant.Credentials {
@@ -59,72 +67,111 @@ type Visible func(schemas.Tenant) bool
 // of each tenant's credentials. Problems: CodeUnknownTenant for a name, glob or
 // label that fits no visible tenant, CodeDirectoryEmpty, CodeInvalidArgument for
 // a malformed glob.
-func Select(directory Directory, s Selection, visible Visible) ([]Target, error) {
-	tenants, err := directory.List()
-	if err != nil {
-		return nil, err
-	}
-	tenants = slices.DeleteFunc(tenants, func(t schemas.Tenant) bool { return !visible(t) })
-	if len(tenants) == 0 {
-		return nil, problems.New(problems.CodeDirectoryEmpty, "The tenant directory of this server is empty.")
-	}
-	chosen, err := s.Of(tenants)
-	var found []Target
-	for _, tenant := range chosen {
+func Select(directory Directory, s Selection, visible Visible) (found []Target, err error) {
+	err = s.Each(visible.of(directory), func(tenant schemas.Tenant) {
 		for _, credential := range tenant.Credentials {
 			found = append(found, Target{tenant, credential})
 		}
-	}
+	})
 	return found, err
 }
 
-// Of returns the tenants that are meant, in their order.
-func (s Selection) Of(tenants []schemas.Tenant) (found []schemas.Tenant, err error) {
-	chosen := make([]bool, len(tenants))
-	if err := s.chooseNamed(tenants, chosen); err != nil {
-		return nil, err
-	}
-	if err := s.keepLabelled(tenants, chosen); err != nil {
-		return nil, err
-	}
-	for i, tenant := range tenants {
-		if chosen[i] {
-			found = append(found, tenant)
+// of goes through the tenants that exist for a caller.
+func (v Visible) of(directory Directory) iter.Seq2[schemas.Tenant, error] {
+	return func(yield func(schemas.Tenant, error) bool) {
+		for tenant, err := range directory.All() {
+			if (err != nil || v(tenant)) && !yield(tenant, err) {
+				return
+			}
 		}
 	}
-	return found, nil
 }
 
-// chooseNamed marks the tenants that the names mean, or all without a name.
-func (s Selection) chooseNamed(tenants []schemas.Tenant, chosen []bool) error {
-	index := indexOf(tenants)
-	for _, name := range s.Tenants {
-		fits, err := index.find(name)
+// Each hands on the tenants that are meant, in their order. Its error may be
+// that one of the names or labels fits none, and comes after the others.
+func (s Selection) Each(tenants iter.Seq2[schemas.Tenant, error], do func(schemas.Tenant)) error {
+	c, err := newChooser(s)
+	if err != nil {
+		return err
+	}
+	none := true
+	for tenant, err := range tenants {
 		if err != nil {
 			return err
 		}
-		for _, i := range fits {
-			chosen[i] = true
+		none = false
+		if c.takes(tenant) {
+			do(tenant)
 		}
 	}
-	for i := range chosen {
-		chosen[i] = chosen[i] || len(s.Tenants) == 0
+	if none {
+		return problems.New(problems.CodeDirectoryEmpty, "The tenant directory of this server is empty.")
 	}
-	return nil
+	return c.missing(tenants)
 }
 
-// keepLabelled unmarks tenants that lack one of the labels. A label that no
-// chosen tenant has is a mistake, and would otherwise look like a clean fleet.
-func (s Selection) keepLabelled(tenants []schemas.Tenant, chosen []bool) error {
-	for _, label := range s.Labels {
-		found := false
-		for i, tenant := range tenants {
-			chosen[i] = chosen[i] && slices.ContainsFunc(tenant.Labels, func(has string) bool { return naming.Same(has, label) })
-			found = found || chosen[i]
+// chooser tells tenant by tenant what a selection means, and remembers what of it
+// found one. Names, domains and IDs cannot collide: the directory refuses that.
+type chooser struct {
+	Selection
+	// exact are names by their folded form, globs the others, as their places.
+	exact map[string][]int
+	globs []int
+	// named and labelled say of each name and each label whether a tenant fits.
+	named, labelled []bool
+}
+
+func newChooser(s Selection) (*chooser, error) {
+	c := &chooser{Selection: s, exact: map[string][]int{}, named: make([]bool, len(s.Tenants)), labelled: make([]bool, len(s.Labels))}
+	for i, name := range s.Tenants {
+		name = strings.TrimSpace(name)
+		if !naming.IsGlob(name) {
+			c.exact[naming.Fold(name)] = append(c.exact[naming.Fold(name)], i)
+			continue
 		}
-		if !found {
-			return unknownLabel(label, tenants)
+		if problem := naming.CheckPattern(name); problem != "" {
+			return nil, problems.New(problems.CodeInvalidArgument, fmt.Sprintf("tenants has %q, which %s.", untrusted.Sanitize(name), problem))
 		}
+		c.globs = append(c.globs, i)
+	}
+	return c, nil
+}
+
+func (c *chooser) takes(t schemas.Tenant) bool {
+	taken := len(c.Tenants) == 0
+	if len(c.exact) > 0 {
+		for _, key := range append([]string{t.Name, t.TenantID}, t.Domains...) {
+			for _, i := range c.exact[naming.Fold(key)] {
+				c.named[i], taken = true, true
+			}
+		}
+	}
+	for _, i := range c.globs {
+		if naming.Match(strings.TrimSpace(c.Tenants[i]), t.Name) {
+			c.named[i], taken = true, true
+		}
+	}
+	for i, label := range c.Labels {
+		taken = taken && slices.ContainsFunc(t.Labels, func(has string) bool { return naming.Same(has, label) })
+		c.labelled[i] = c.labelled[i] || taken
+	}
+	return taken
+}
+
+// missing refuses what fits no tenant. A label that no chosen tenant has would
+// otherwise look like a clean fleet.
+func (c *chooser) missing(tenants iter.Seq2[schemas.Tenant, error]) error {
+	if i := slices.Index(c.named, false); i >= 0 {
+		var names []string
+		for tenant := range tenants {
+			if !slices.Contains(c.globs, i) {
+				names = append(names, tenant.Name)
+			}
+		}
+		return unknownTenant(strings.TrimSpace(c.Tenants[i]), names)
+	}
+	if i := slices.Index(c.labelled, false); i >= 0 {
+		return unknownLabel(c.Labels[i], tenants)
 	}
 	return nil
 }
@@ -133,13 +180,14 @@ func (s Selection) keepLabelled(tenants []schemas.Tenant, chosen []bool) error {
 const labelsShown = 20
 
 // unknownLabel lists the labels that the tenants have.
-func unknownLabel(label string, tenants []schemas.Tenant) error {
-	var labels []string
-	for _, t := range tenants {
-		labels = append(labels, t.Labels...)
+func unknownLabel(label string, tenants iter.Seq2[schemas.Tenant, error]) error {
+	all := map[string]bool{}
+	for t := range tenants {
+		for _, has := range t.Labels {
+			all[has] = true
+		}
 	}
-	slices.Sort(labels)
-	labels = slices.Compact(labels)
+	labels := slices.Sorted(maps.Keys(all))
 	hint := "No tenant has a label."
 	if n := len(labels); n > labelsShown {
 		hint = fmt.Sprintf("The first %d of %d labels: %s.", labelsShown, n, untrusted.Sanitize(strings.Join(labels[:labelsShown], ", ")))
@@ -149,47 +197,6 @@ func unknownLabel(label string, tenants []schemas.Tenant) error {
 	return problems.New(problems.CodeUnknownTenant,
 		fmt.Sprintf("No tenant of the selection has the label %s.", untrusted.Shown(label)),
 		problems.WithNextTool(schemas.ToolListTenants), problems.WithCommand(hint, "mcp-partner tenants list"))
-}
-
-// nameIndex finds tenants by what a caller may call them. Names, domains and
-// IDs cannot collide: the directory refuses that.
-type nameIndex struct {
-	names []string
-	exact map[string]int
-}
-
-func indexOf(tenants []schemas.Tenant) nameIndex {
-	index := nameIndex{exact: make(map[string]int, 3*len(tenants))}
-	for i, t := range tenants {
-		index.names = append(index.names, t.Name)
-		for _, key := range append([]string{t.Name, t.TenantID}, t.Domains...) {
-			index.exact[naming.Fold(key)] = i
-		}
-	}
-	return index
-}
-
-func (x nameIndex) find(name string) ([]int, error) {
-	name = strings.TrimSpace(name)
-	if i, ok := x.exact[naming.Fold(name)]; ok {
-		return []int{i}, nil
-	}
-	if !naming.IsGlob(name) {
-		return nil, unknownTenant(name, x.names)
-	}
-	if problem := naming.CheckPattern(name); problem != "" {
-		return nil, problems.New(problems.CodeInvalidArgument, fmt.Sprintf("tenants has %q, which %s.", untrusted.Sanitize(name), problem))
-	}
-	var fits []int
-	for i, candidate := range x.names {
-		if naming.Match(name, candidate) {
-			fits = append(fits, i)
-		}
-	}
-	if len(fits) == 0 {
-		return nil, unknownTenant(name, nil)
-	}
-	return fits, nil
 }
 
 func unknownTenant(name string, names []string) error {

@@ -1,7 +1,7 @@
 package fleet_test
 
 import (
-	"slices"
+	"iter"
 	"strings"
 	"testing"
 
@@ -12,7 +12,11 @@ import (
 
 type listed []schemas.Tenant
 
-func (l listed) List() ([]schemas.Tenant, error) { return slices.Clone(l), nil }
+func (l listed) All() iter.Seq2[schemas.Tenant, error] { return all(l, nil) }
+
+func (l listed) Resolve(id string, _ func(string) bool) (schemas.Tenant, error) {
+	return resolved(l.All(), id)
+}
 
 func guid(n byte) string {
 	return strings.Repeat("0", 7) + string('a'+n) + "-0000-4000-8000-000000000000"

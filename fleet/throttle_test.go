@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -41,13 +42,18 @@ type answer struct {
 
 const armEndpoint = "https://arm.example"
 
-// List implements fleet.Directory.
-func (b *bubble) List() ([]schemas.Tenant, error) {
+// All implements fleet.Directory.
+func (b *bubble) All() iter.Seq2[schemas.Tenant, error] {
 	var tenants []schemas.Tenant
 	for _, t := range b.sim.Tenants() {
 		tenants = append(tenants, schemas.Tenant{Name: t.Name, TenantID: t.TenantID, Cloud: "custom", ARMEndpoint: armEndpoint, Credentials: []string{"app"}})
 	}
-	return tenants, nil
+	return all(tenants, nil)
+}
+
+// Resolve implements fleet.Directory.
+func (b *bubble) Resolve(id string, _ func(string) bool) (schemas.Tenant, error) {
+	return resolved(b.All(), id)
 }
 
 // Reader implements fleet.Clients.

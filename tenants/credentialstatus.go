@@ -31,25 +31,6 @@ func (d *Directory) Status(health *HealthFile) ([]CredentialStatus, error) {
 	return d.statusIn(s, health), nil
 }
 
-// Listing is what the directory held at one moment: entries sorted by name,
-// credentials in the order of their addition, each with its status beside it.
-type Listing struct {
-	Entries     []Entry
-	Credentials []CredentialConfig
-	Status      []CredentialStatus
-}
-
-// Listing returns everything that the directory holds, with what health, which
-// may be nil, knows of sign-ins.
-func (d *Directory) Listing(health *HealthFile) (Listing, error) {
-	s, err := d.snapshot()
-	if err != nil {
-		return Listing{}, err
-	}
-	entries, credentials := s.copies()
-	return Listing{entries, credentials, d.statusIn(s, health)}, nil
-}
-
 func (d *Directory) statusIn(s *snapshot, health *HealthFile) []CredentialStatus {
 	used := map[string]int{}
 	for _, e := range s.entries {

@@ -2,6 +2,7 @@ package tenants
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -144,6 +145,22 @@ func (d *Directory) load() (*loaded, error) {
 
 func corruptFile(where disk.Dir, name, what, lastChange string) *problems.Problem {
 	return where.Corrupt(name, what, where.PreviousHint(name, "", lastChange, "restore it from a backup."))
+}
+
+// Each goes through all entries as they were at one moment, sorted by name.
+func (d *Directory) Each() iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		s, err := d.snapshot()
+		if err != nil {
+			yield(Entry{}, err)
+			return
+		}
+		for i := range s.entries {
+			if !yield(s.entry(i), nil) {
+				return
+			}
+		}
+	}
 }
 
 // List returns all entries, sorted by name.

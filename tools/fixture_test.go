@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -165,13 +166,21 @@ type directory struct {
 	broken  bool
 }
 
-func (d *directory) List() ([]schemas.Tenant, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.broken {
-		return nil, problems.New(problems.CodeVaultUnavailable, "The directory cannot be read.")
+func (d *directory) All() iter.Seq2[schemas.Tenant, error] {
+	return func(yield func(schemas.Tenant, error) bool) {
+		d.mu.Lock()
+		broken, tenants := d.broken, slices.Clone(d.tenants)
+		d.mu.Unlock()
+		if broken {
+			yield(schemas.Tenant{}, problems.New(problems.CodeVaultUnavailable, "The directory cannot be read."))
+			return
+		}
+		for _, tenant := range tenants {
+			if !yield(tenant, nil) {
+				return
+			}
+		}
 	}
-	return slices.Clone(d.tenants), nil
 }
 
 func (d *directory) Resolve(ref string, sees func(name string) bool) (schemas.Tenant, error) {

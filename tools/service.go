@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"log/slog"
 	"time"
 
@@ -25,8 +26,8 @@ type Directory interface {
 	// sees says yes; nil says yes to all. Any other is a CodeUnknownTenant
 	// problem that does not tell whether there is one.
 	Resolve(ref string, sees func(name string) bool) (schemas.Tenant, error)
-	// List returns all tenants, ordered by name.
-	List() ([]schemas.Tenant, error)
+	// All goes through all tenants, ordered by name.
+	All() iter.Seq2[schemas.Tenant, error]
 	// PinObjectID remembers the identity seen at a credential's first success,
 	// so that another one in its place is noticed before anything is sent.
 	PinObjectID(tenant, credential, objectID string) error
@@ -188,13 +189,15 @@ func (e expecting) Resolve(ref string, sees func(name string) bool) (schemas.Ten
 	return e.expect(tenant), err
 }
 
-// List implements Directory.
-func (e expecting) List() ([]schemas.Tenant, error) {
-	tenants, err := e.Directory.List()
-	for i := range tenants {
-		tenants[i] = e.expect(tenants[i])
+// All implements Directory.
+func (e expecting) All() iter.Seq2[schemas.Tenant, error] {
+	return func(yield func(schemas.Tenant, error) bool) {
+		for tenant, err := range e.Directory.All() {
+			if !yield(e.expect(tenant), err) {
+				return
+			}
+		}
 	}
-	return tenants, err
 }
 
 func (e expecting) expect(t schemas.Tenant) schemas.Tenant {

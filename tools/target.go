@@ -115,11 +115,16 @@ func emptyFor(p access.Principal, err error) error {
 // visible lists the tenants inside the operator's bound that a caller was
 // given, ordered by name.
 func (s *Service) visible(p access.Principal) ([]schemas.Tenant, error) {
-	tenants, err := s.deps.Directory.List()
-	if err != nil {
-		return nil, err
+	var tenants []schemas.Tenant
+	for tenant, err := range s.deps.Directory.All() {
+		if err != nil {
+			return nil, err
+		}
+		if p.Grant.AllowsTenant(tenant.Name) {
+			tenants = append(tenants, tenant)
+		}
 	}
-	return slices.DeleteFunc(tenants, func(t schemas.Tenant) bool { return !p.Grant.AllowsTenant(t.Name) }), nil
+	return tenants, nil
 }
 
 // someVisible is visible for a call that makes no sense without a tenant.

@@ -92,12 +92,11 @@ func (s *Service) discoverTenants(ctx context.Context, j *job, in *schemas.ListT
 // are, but lie outside the operator's bound or the caller's grant. What is in no
 // directory is shown to callers alone who were given every tenant.
 func (s *Service) known(p access.Principal, found []answers.TenantRow) ([]answers.TenantRow, error) {
-	all, err := s.deps.Directory.List()
-	if err != nil {
-		return nil, err
-	}
-	byID := make(map[string]schemas.Tenant, len(all))
-	for _, tenant := range all {
+	byID := map[string]schemas.Tenant{}
+	for tenant, err := range s.deps.Directory.All() {
+		if err != nil {
+			return nil, err
+		}
 		byID[strings.ToLower(tenant.TenantID)] = tenant
 	}
 	var rows []answers.TenantRow

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"iter"
 	"os"
 	"slices"
 	"time"
@@ -113,38 +114,40 @@ type Directory struct {
 // Resolve implements tools.Directory.
 func (d Directory) Resolve(ref string, sees func(name string) bool) (schemas.Tenant, error) {
 	entry, err := d.Directory.ResolveAmong(ref, sees)
-	return entry.Tenant(), err
+	tenant := entry.Tenant()
+	tenant.SameIdentity = d.sameIdentities(entry.Credentials)
+	return tenant, err
 }
 
-// List implements tools.Directory.
-func (d Directory) List() ([]schemas.Tenant, error) {
-	all, err := d.Listing(d.Health)
-	if err != nil {
-		return nil, err
+// All implements tools.Directory.
+func (d Directory) All() iter.Seq2[schemas.Tenant, error] {
+	return func(yield func(schemas.Tenant, error) bool) {
+		status, err := d.Status(d.Health)
+		if err != nil {
+			yield(schemas.Tenant{}, err)
+			return
+		}
+		views := viewsOf(status)
+		for entry, err := range d.Each() {
+			tenant := WithStatus(entry.Tenant(), views)
+			tenant.SameIdentity = d.sameIdentities(entry.Credentials)
+			if !yield(tenant, err) {
+				return
+			}
+		}
 	}
-	views := viewsOf(all.Status)
-	configs := make(map[string]tenants.CredentialConfig, len(all.Credentials))
-	for _, config := range all.Credentials {
-		configs[naming.Fold(config.Name)] = config
-	}
-	tenants := make([]schemas.Tenant, len(all.Entries))
-	for i, entry := range all.Entries {
-		tenants[i] = WithStatus(entry.Tenant(), views)
-		tenants[i].SameIdentity = sameIdentities(entry.Credentials, configs)
-	}
-	return tenants, nil
 }
 
 // sameIdentities finds the credentials of a tenant that are the same identity as
 // one before them.
-func sameIdentities(refs []tenants.CredentialRef, configs map[string]tenants.CredentialConfig) map[string]string {
+func (d Directory) sameIdentities(refs []tenants.CredentialRef) map[string]string {
 	if len(refs) < 2 {
 		return nil
 	}
 	same, seen := map[string]string{}, []tenants.CredentialConfig{}
 	for _, ref := range refs {
-		config, ok := configs[naming.Fold(ref.Name)]
-		if !ok {
+		config, err := d.Credential(ref.Name)
+		if err != nil {
 			continue
 		}
 		config.Name = ref.Name
@@ -174,9 +177,12 @@ func (d Directory) ExpectPartnerID(tenant, partnerID string) error {
 // WarnOfNames says which names in bounds, rules and grants fit no tenant. A
 // directory that cannot be read is reported by whatever needs it.
 func (a *App) WarnOfNames(policy *access.Policy, warn func(string)) {
-	tenants, err := Directory{Directory: a.Directory, Health: a.Health}.List()
-	if err != nil {
-		return
+	var tenants []schemas.Tenant
+	for tenant, err := range (Directory{Directory: a.Directory, Health: a.Health}).All() {
+		if err != nil {
+			return
+		}
+		tenants = append(tenants, tenant)
 	}
 	warnings := policy.Warnings(tenants)
 	for _, grant := range a.settings.Config.Callers.Grants {

@@ -13,6 +13,7 @@ import (
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/tenantimport"
+	"mcp-partner/schemas"
 	"mcp-partner/tenants"
 )
 
@@ -55,7 +56,7 @@ func runExport(deps *cmdutil.Deps, a *app.App, o *exportOptions) error {
 	case "csv":
 		text, err = exportCSV(a, entries)
 	case "json":
-		text, err = exportJSON(a, entries)
+		text, err = exportJSON(a)
 	default:
 		return exit.Usage("give csv or json", "--format is neither csv nor json")
 	}
@@ -68,12 +69,15 @@ func runExport(deps *cmdutil.Deps, a *app.App, o *exportOptions) error {
 	return printCSV(deps, text)
 }
 
-func exportJSON(a *app.App, entries []tenants.Entry) ([]byte, error) {
-	listed, err := tenantsJSON(a, entries)
-	if err != nil {
-		return nil, err
+func exportJSON(a *app.App) ([]byte, error) {
+	listed := []schemas.Tenant{}
+	for tenant, err := range viewOf(a).All() {
+		if err != nil {
+			return nil, err
+		}
+		listed = append(listed, tenant)
 	}
-	text, err := json.MarshalIndent(map[string][]tenantJSON{"tenants": listed}, "", "  ")
+	text, err := json.MarshalIndent(map[string][]schemas.Tenant{"tenants": listed}, "", "  ")
 	return append(text, '\n'), err
 }
 

@@ -11,7 +11,6 @@ import (
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
-	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/tenants"
@@ -75,81 +74,49 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 }
 
 func runList(deps *cmdutil.Deps, a *app.App, o *listOptions, named []string) error {
-	entries, err := a.Directory.List()
+	count, err := a.Directory.Len()
 	if err != nil {
 		return err
 	}
-	tenants, err := tenantsJSON(a, entries)
-	if err != nil {
-		return err
-	}
-	if len(entries) > 0 {
-		if tenants, err = selected(tenants, fleet.Selection{Tenants: named, Labels: o.labels}); err != nil {
-			return err
+	list := func(do func(schemas.Tenant)) error {
+		if count == 0 {
+			return nil
 		}
+		return fleet.Selection{Tenants: named, Labels: o.labels}.Each(viewOf(a).All(), do)
 	}
 	if o.JSON {
-		return deps.IO.PrintJSON(map[string][]tenantJSON{"tenants": tenants})
+		// What fits no tenant is refused before anything is shown.
+		if err := list(func(schemas.Tenant) {}); err != nil {
+			return err
+		}
+		return deps.IO.PrintJSONList("tenants", func(print func(any)) error { return list(func(t schemas.Tenant) { print(t) }) })
 	}
 	u := o.UI(deps.IO)
-	if len(entries) == 0 {
+	if count == 0 {
 		u.Line(term.Warn, "There are no tenants yet.")
 		u.Field("next", "mcp-partner setup")
 		return u.Err
 	}
-	tenantTable(u, tenants)
+	var rows [][]string
+	if err := list(func(t schemas.Tenant) { rows = append(rows, cellsOf(t)) }); err != nil {
+		return err
+	}
+	u.Table([]string{"COMPANY", "DOMAINS", "NAME", "TENANT ID", "CLOUD", "CREDENTIALS", "KIND", "ENDS", "LAST WORKED", "LAST FAILED", "OBJECT ID", "EXPECTED", "LABELS", "OWNER", "EXTERNAL ID", "NOTE"}, rows)
 	return u.Err
 }
 
-func selected(all []tenantJSON, s fleet.Selection) ([]tenantJSON, error) {
-	views, byName := make([]schemas.Tenant, len(all)), make(map[string]tenantJSON, len(all))
-	for i, t := range all {
-		views[i], byName[t.Name] = t.Tenant, t
-	}
-	chosen, err := s.Of(views)
-	found := make([]tenantJSON, len(chosen))
-	for i, t := range chosen {
-		found[i] = byName[t.Name]
-	}
-	return found, err
-}
+// viewOf is the directory as tools and programs see it.
+func viewOf(a *app.App) app.Directory { return app.Directory{Directory: a.Directory, Health: a.Health} }
 
-// tenantJSON is a tenant for a program: what the tools see of it, and where its
-// credential is sent.
-type tenantJSON struct {
-	schemas.Tenant
-	Authority string `json:"authority"`
-}
-
-func tenantsJSON(a *app.App, entries []tenants.Entry) ([]tenantJSON, error) {
-	status, err := a.Directory.Status(a.Health)
-	if err != nil {
-		return nil, err
-	}
-	views := map[string]answers.CredentialView{}
-	for _, one := range status {
-		views[naming.Fold(one.Name)] = one.View()
-	}
-	listed := make([]tenantJSON, len(entries))
-	for i, entry := range entries {
-		listed[i] = tenantJSON{app.WithStatus(entry.Tenant(), views), entry.Cloud.Authority}
-	}
-	return listed, nil
-}
-
-func tenantTable(u *term.UI, tenants []tenantJSON) {
-	rows := make([][]string, len(tenants))
-	for i, t := range tenants {
-		var pins []string
-		for _, name := range t.Credentials {
-			if pin := t.ObjectIDs[name]; pin != "" {
-				pins = append(pins, pin)
-			}
+func cellsOf(t schemas.Tenant) []string {
+	var pins []string
+	for _, name := range t.Credentials {
+		if pin := t.ObjectIDs[name]; pin != "" {
+			pins = append(pins, pin)
 		}
-		kinds, ends := kindsAndEnds(t.CredentialStatus)
-		worked, failed := lastOf(t.CredentialStatus)
-		rows[i] = []string{t.Company, strings.Join(t.Domains, " "), t.Name, t.TenantID, t.Cloud, strings.Join(t.Credentials, " "), kinds, ends, worked, failed, strings.Join(pins, " "),
-			t.ExpectedPartnerID, strings.Join(t.Labels, ", "), t.Owner, t.ExternalID, t.Note}
 	}
-	u.Table([]string{"COMPANY", "DOMAINS", "NAME", "TENANT ID", "CLOUD", "CREDENTIALS", "KIND", "ENDS", "LAST WORKED", "LAST FAILED", "OBJECT ID", "EXPECTED", "LABELS", "OWNER", "EXTERNAL ID", "NOTE"}, rows)
+	kinds, ends := kindsAndEnds(t.CredentialStatus)
+	worked, failed := lastOf(t.CredentialStatus)
+	return []string{t.Company, strings.Join(t.Domains, " "), t.Name, t.TenantID, t.Cloud, strings.Join(t.Credentials, " "), kinds, ends, worked, failed, strings.Join(pins, " "),
+		t.ExpectedPartnerID, strings.Join(t.Labels, ", "), t.Owner, t.ExternalID, t.Note}
 }

@@ -1,8 +1,11 @@
 package term
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -135,6 +138,30 @@ func (s *Streams) PrintRawJSON(text []byte) error {
 	}
 	_, err := s.Out.Write(append(text, '\n'))
 	return err
+}
+
+// PrintJSONList prints an object with one list, as PrintJSON would; a program gets
+// each item as soon as it is there, and the list is never in memory as a whole.
+func (s *Streams) PrintJSONList(name string, each func(print func(item any)) error) error {
+	if s.OutTTY {
+		list := []any{}
+		err := each(func(item any) { list = append(list, item) })
+		return errors.Join(err, s.PrintJSON(map[string]any{name: list}))
+	}
+	out := bufio.NewWriter(s.Out)
+	separator := fmt.Sprintf("{%q:[", name)
+	var failure error
+	err := each(func(item any) {
+		text, err := json.Marshal(item)
+		failure = cmp.Or(failure, err)
+		fmt.Fprintf(out, "%s%s", separator, text)
+		separator = ","
+	})
+	if separator != "," {
+		fmt.Fprint(out, separator)
+	}
+	fmt.Fprintln(out, "]}")
+	return cmp.Or(err, failure, out.Flush())
 }
 
 // EscapeJSON escapes inside of JSON, where only strings can hold such runes.
