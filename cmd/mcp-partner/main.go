@@ -26,7 +26,7 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	memlimit.Set(memlimit.Needs{}) // a command that needs more sets it anew
+	memlimit.Set() // a command that needs more lets it follow
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal ends the program well; a second one ends it at once.
 	context.AfterFunc(ctx, stop)

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"io"
-	"path/filepath"
 
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
@@ -76,10 +75,10 @@ func (s *Settings) Open(simulated *Simulation) (*App, error) {
 }
 
 func (s *Settings) openDirectory() (*App, error) {
-	dir, err := s.StateDirectory()
-	if err != nil {
+	if _, err := s.StateDirectory(); err != nil {
 		return nil, err
 	}
+	memlimit.Follow(s.ServesHTTP)
 	directory, err := tenants.OpenDirectory(s.Disk())
 	if err != nil {
 		return nil, err
@@ -88,7 +87,6 @@ func (s *Settings) openDirectory() (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	memlimit.Set(memlimit.Needs{Directory: memlimit.SizeOf(filepath.Join(dir, tenants.DirectoryFile)), HTTP: s.ServesHTTP})
 	pool := httpclient.NewPool(httpclient.Options{Getenv: s.getenv})
 	store, err := vault.OpenVault(s.Disk(), s.KeySource(), pool)
 	if err != nil {

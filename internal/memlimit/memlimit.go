@@ -6,7 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"strconv"
 	"strings"
 )
@@ -17,42 +19,41 @@ const (
 	base = 96 << 20
 	// forHTTP is for connections and the bodies of many calls at once.
 	forHTTP = 160 << 20
-	// perDirectoryByte is how many bytes a long audit keeps for each byte of the
-	// directory: 4 kB a tenant.
-	perDirectoryByte = 16
+	// spare is for what is not on the heap.
+	spare = 24 << 20
 )
 
-// Needs are what decides how much the process may keep.
-type Needs struct {
-	// Directory is the size of the directory of tenants in bytes.
-	Directory int64
-	// HTTP is set for a server with many clients.
-	HTTP bool
-}
-
-// SizeOf is the size of a file, 0 if there is none.
-func SizeOf(file string) int64 {
-	info, err := os.Stat(file)
-	if err != nil {
-		return 0
-	}
-	return info.Size()
-}
-
-// Set puts the limit in force, unless GOMEMLIMIT sets one. What needs more gets
-// more: a limit that is below what is live costs time.
-func Set(n Needs) {
+// Set puts the least limit in force, unless GOMEMLIMIT sets one.
+func Set() {
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(n.limit(granted(os.DirFS("/"))))
+		debug.SetMemoryLimit(limit(false, 0, granted(os.DirFS("/"))))
 	}
+}
+
+// Follow keeps the limit well above what is live from now on: one that is below
+// costs time, and the directory decides how much an audit keeps. HTTP is set for a
+// server with many clients.
+func Follow(http bool) {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	granted := granted(os.DirFS("/"))
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	var afterCollection func(*[64]byte)
+	afterCollection = func(*[64]byte) {
+		metrics.Read(live)
+		debug.SetMemoryLimit(limit(http, int64(live[0].Value.Uint64()), granted))
+		runtime.SetFinalizer(new([64]byte), afterCollection) // the next collection finds it
+	}
+	afterCollection(nil)
 }
 
 // limit stays a tenth below what the system grants, which is 0 where it grants
 // whatever there is.
-func (n Needs) limit(granted int64) int64 {
-	limit := base + perDirectoryByte*n.Directory
-	if n.HTTP {
-		limit += forHTTP
+func limit(http bool, live, granted int64) int64 {
+	limit := max(base, live/2*3+spare)
+	if http {
+		limit = max(base+forHTTP, limit)
 	}
 	if most := granted / 10 * 9; most > 0 {
 		limit = min(limit, most)

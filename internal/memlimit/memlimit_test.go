@@ -1,26 +1,28 @@
 package memlimit
 
 import (
+	"runtime"
 	"runtime/debug"
 	"testing"
 	"testing/fstest"
 )
 
-func TestLimitFollowsWhatIsConfigured(t *testing.T) {
+func TestLimitFollowsWhatIsLive(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name    string
-		needs   Needs
+		http    bool
+		live    int64
 		granted int64
 		want    int64
 	}{
 		{name: "one client", want: 96 << 20},
-		{name: "many clients", needs: Needs{HTTP: true}, want: 256 << 20},
-		{name: "100 000 tenants", needs: Needs{Directory: 26 << 20}, want: 512 << 20},
-		{name: "in a container with room", needs: Needs{HTTP: true}, granted: 1 << 30, want: 256 << 20},
-		{name: "in a small container", needs: Needs{HTTP: true, Directory: 26 << 20}, granted: 100 << 20, want: 90 << 20},
+		{name: "many clients", http: true, want: 256 << 20},
+		{name: "100 000 tenants", live: 150 << 20, want: 249 << 20},
+		{name: "in a container with room", http: true, granted: 1 << 30, want: 256 << 20},
+		{name: "in a small container", http: true, live: 150 << 20, granted: 100 << 20, want: 90 << 20},
 	} {
-		if got := test.needs.limit(test.granted); got != test.want {
+		if got := limit(test.http, test.live, test.granted); got != test.want {
 			t.Errorf("%s: %d MiB, want %d", test.name, got>>20, test.want>>20)
 		}
 	}
@@ -58,13 +60,31 @@ func TestVariableGoesBeforeTheChoice(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	defer debug.SetMemoryLimit(before)
 	t.Setenv("GOMEMLIMIT", "1GiB")
-	Set(Needs{})
+	Set()
 	if got := debug.SetMemoryLimit(-1); got != before {
 		t.Errorf("set to %d although the variable is set", got)
 	}
 	t.Setenv("GOMEMLIMIT", "")
-	Set(Needs{})
+	Set()
 	if got := debug.SetMemoryLimit(-1); got <= 0 || got > base {
 		t.Errorf("set to %d", got)
 	}
+}
+
+// Not parallel: the limit is the process's.
+func TestLimitRisesAfterACollection(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	defer debug.SetMemoryLimit(before)
+	t.Setenv("GOMEMLIMIT", "")
+	Follow(false)
+	held := make([]byte, 256<<20)
+	defer runtime.KeepAlive(held)
+	for range 100 {
+		runtime.GC()
+		if debug.SetMemoryLimit(-1) > int64(len(held)) {
+			return
+		}
+		runtime.Gosched()
+	}
+	t.Errorf("the limit is %d with %d live", debug.SetMemoryLimit(-1), len(held))
 }

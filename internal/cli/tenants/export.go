@@ -71,7 +71,7 @@ func runExport(deps *cmdutil.Deps, a *app.App, o *exportOptions) error {
 
 func exportJSON(a *app.App) ([]byte, error) {
 	listed := []schemas.Tenant{}
-	for tenant, err := range viewOf(a).All() {
+	for tenant, err := range described(a) {
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package tenants
 
 import (
 	"context"
+	"iter"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/tenants"
@@ -82,7 +84,7 @@ func runList(deps *cmdutil.Deps, a *app.App, o *listOptions, named []string) err
 		if count == 0 {
 			return nil
 		}
-		return fleet.Selection{Tenants: named, Labels: o.labels}.Each(viewOf(a).All(), do)
+		return fleet.Selection{Tenants: named, Labels: o.labels}.Each(described(a), do)
 	}
 	if o.JSON {
 		// What fits no tenant is refused before anything is shown.
@@ -105,8 +107,25 @@ func runList(deps *cmdutil.Deps, a *app.App, o *listOptions, named []string) err
 	return u.Err
 }
 
-// viewOf is the directory as tools and programs see it.
-func viewOf(a *app.App) app.Directory { return app.Directory{Directory: a.Directory, Health: a.Health} }
+// described goes through the tenants with all that may be told of them.
+func described(a *app.App) iter.Seq2[schemas.Tenant, error] {
+	return func(yield func(schemas.Tenant, error) bool) {
+		status, err := a.Directory.Status(a.Health)
+		if err != nil {
+			yield(schemas.Tenant{}, err)
+			return
+		}
+		views := map[string]answers.CredentialView{}
+		for _, one := range status {
+			views[naming.Fold(one.Name)] = one.View()
+		}
+		for entry, err := range a.Directory.Each() {
+			if !yield(app.WithStatus(entry.Tenant(), views), err) {
+				return
+			}
+		}
+	}
+}
 
 func cellsOf(t schemas.Tenant) []string {
 	var pins []string
