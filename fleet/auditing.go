@@ -12,8 +12,8 @@ import (
 
 	"mcp-partner/armclient"
 	"mcp-partner/internal/pec"
-	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
 )
 

@@ -1,13 +1,18 @@
 package fleet_test
 
 import (
+	"context"
+	"fmt"
 	"iter"
 	"strings"
+	"sync"
 	"testing"
 
 	"mcp-partner/fleet"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/problems"
+	"mcp-partner/simulator"
+	"mcp-partner/tenants"
 )
 
 type listed []schemas.Tenant
@@ -109,5 +114,76 @@ func TestAGlobMayBeMalformed(t *testing.T) {
 	_, err := fleet.Select(fourTenants(), fleet.Selection{Tenants: []string{"[a"}}, notHidden)
 	if problems.As(err).Code != problems.CodeInvalidArgument {
 		t.Error(err)
+	}
+}
+
+// Twice the tenants under twice the names cost twice the work, counted in
+// allocations.
+func TestSelectionIsLinear(t *testing.T) {
+	counted := func(n int) float64 {
+		var directory listed
+		selection := fleet.Selection{Tenants: []string{"tenant-*"}, Labels: []string{"gold"}}
+		for i := range n {
+			directory = append(directory, schemas.Tenant{Name: fmt.Sprintf("tenant-%d", i), TenantID: guid(byte(i % 6)), Credentials: []string{"app"}, Labels: []string{"gold"}})
+			selection.Tenants = append(selection.Tenants, fmt.Sprintf("TENANT-%d", i))
+		}
+		return testing.AllocsPerRun(2, func() {
+			if targets, err := fleet.Select(directory, selection, notHidden); err != nil || len(targets) != n {
+				t.Fatalf("%d targets, %v", len(targets), err)
+			}
+		})
+	}
+	if small, large := counted(200), counted(400); large > 2.3*small {
+		t.Errorf("400 tenants took %.0f allocations, 200 took %.0f", large, small)
+	}
+}
+
+// meddling are clients at whose first use something happens.
+type meddling struct {
+	fleet.Clients
+	once *sync.Once
+	then func(first schemas.Tenant)
+}
+
+func (m meddling) Reader(ctx context.Context, tenant schemas.Tenant, credential string) (fleet.Reader, error) {
+	m.once.Do(func() { m.then(tenant) })
+	return m.Clients.Reader(ctx, tenant, credential)
+}
+
+func TestRunAsksNoTenantThatLeftItsCallersSight(t *testing.T) {
+	t.Parallel()
+	var h *fixture
+	rename := func(first schemas.Tenant) {
+		entries, _ := h.directory.List()
+		for _, entry := range entries {
+			if entry.Name == first.Name {
+				continue
+			}
+			if err := h.directory.Edit(t.Context(), entry.Name, func(e *tenants.Entry) error { e.Name = "hidden"; return nil }); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	h = build(t, simulator.Config{Tenants: 2}, func(o *fleet.Options) {
+		o.Limits.Concurrency, o.Clients = 1, meddling{o.Clients, new(sync.Once), rename}
+	})
+	access := everything()
+	access.Visible = func(t schemas.Tenant) bool { return t.Name != "hidden" }
+	active, err := h.Start(t.Context(), "test", "", fleet.Audit{}, access)
+	if err == nil {
+		err = active.Wait(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rows := h.found("test", active.ID())
+	gone := 0
+	for _, row := range rows {
+		if row.Problem != nil && row.Problem.Code == problems.CodeUnknownTenant && row.Tenant != "hidden" {
+			gone++
+		}
+	}
+	if gone != 1 || h.reads() != 1 {
+		t.Errorf("%d reads, %+v", h.reads(), rows)
 	}
 }
