@@ -3,12 +3,15 @@ package armclient
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
+	"syscall"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
@@ -87,10 +90,32 @@ func netProblem(err error) *problems.Problem {
 	case errors.As(err, &proxy):
 		return problems.New(problems.CodeNetwork, "No request was sent to ARM: "+proxy.Error()+".", problems.WithHint("%s The state of the link is unknown.", proxy.ProxyHint()))
 	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return problems.New(problems.CodeNetwork, "The server could not be reached, or closed the connection without an answer.")
+		return problems.New(problems.CodeNetwork, unreached(err)+".")
 	default:
 		return nil
 	}
+}
+
+// unreached says of the host of a request why it gave no answer, as far as that is
+// known.
+func unreached(err error) string {
+	who := "The server"
+	if sent, ok := errors.AsType[*url.Error](err); ok {
+		if u, err := url.Parse(sent.URL); err == nil {
+			who = u.Host
+		}
+	}
+	var certificate *tls.CertificateVerificationError
+	var name *net.DNSError
+	switch {
+	case errors.As(err, &certificate):
+		return who + " shows a certificate that is not trusted"
+	case errors.As(err, &name):
+		return who + " cannot be resolved"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return who + " refuses the connection"
+	}
+	return who + " could not be reached, or closed the connection without an answer"
 }
 
 // rejected turns an answer other than 200 into a *rejection.

@@ -225,7 +225,8 @@ func TestUnreachableAndUntrusted(t *testing.T) {
 	l := startLoopback(t, false, serveLink)
 	o := testOptions(production(t, nil))
 	o.Endpoint = l.server.URL
-	if read := newClient(t, withToken(goodToken()), o).Link(t.Context()); codeOfProblem(read.Problem) != problems.CodeNetwork || len(l.requests()) != 0 {
+	if read := newClient(t, withToken(goodToken()), o).Link(t.Context()); codeOfProblem(read.Problem) != problems.CodeNetwork || len(l.requests()) != 0 ||
+		read.Problem.Message != l.server.Listener.Addr().String()+" shows a certificate that is not trusted." {
 		t.Errorf("untrusted: %+v", read.Problem)
 	}
 	c := l.client(t)
@@ -235,7 +236,7 @@ func TestUnreachableAndUntrusted(t *testing.T) {
 	if got := c.Apply(t.Context(), permit(t, change), change); got.Applied != AppliedNo || codeOfProblem(got.Problem) != problems.CodeNetwork {
 		t.Errorf("unreachable write: %+v", got)
 	}
-	if read := c.Link(t.Context()); codeOfProblem(read.Problem) != problems.CodeNetwork {
+	if read := c.Link(t.Context()); codeOfProblem(read.Problem) != problems.CodeNetwork || read.Problem.Message != l.server.Listener.Addr().String()+" refuses the connection." {
 		t.Errorf("unreachable: %+v", read.Problem)
 	}
 }

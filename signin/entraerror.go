@@ -250,7 +250,7 @@ func networkProblem(err error, t target, host string) *problems.Problem {
 			problems.WithHint("%s The state of the link is unknown.", proxy.Next))
 	case errors.Is(err, errStrayRequest):
 		return problems.New(problems.CodeInternal, "Signing in to tenant "+t.tenant+" tried to send a request to an address other than its entry names; it was stopped.",
-			problems.WithHint("Check for environment variables that begin with AZURE_ or MSAL_."))
+			problems.WithHint("Check for environment variables that begin with AZURE_, MSAL_ or IDENTITY_."))
 	case errors.Is(err, context.Canceled):
 		return problems.New(problems.CodeCancelled, "Signing in to tenant "+t.tenant+" was stopped.")
 	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout():
