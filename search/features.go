@@ -3,7 +3,6 @@ package search
 import (
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -47,8 +46,6 @@ const (
 )
 
 func hashOn(h uint64, b byte) uint64 { return (h ^ uint64(b)) * hashPrime }
-
-func hashOf(text string) uint64 { return hashText(hashBegin, text) }
 
 func hashText(h uint64, text string) uint64 {
 	for i := range len(text) {
@@ -165,8 +162,8 @@ func (r *reading) addConcepts(f *hashing) {
 
 // circumstances name what is known of the entities and of the sentence.
 func (r *reading) circumstances() []string {
-	few := func(n int) string { return strconv.Itoa(min(n, 2)) } // 2 and more are the same
-	out := []string{"#tenants" + few(len(r.entities.tenants)), "#ids" + few(len(r.entities.ids))}
+	few := [...]string{"0", "1", "2"} // 2 and more are the same
+	out := []string{"#tenants" + few[min(len(r.entities.tenants), 2)], "#ids" + few[min(len(r.entities.ids), 2)]}
 	for name, holds := range map[string]bool{
 		"#approval": r.entities.approval != "", "#run": r.entities.run != "", "#many": r.meansMany(), "#marked": r.marked, "#question": r.question,
 		"#asks to register": r.orders[registers], "#asks to update": r.orders[updates], "#asks to remove": r.orders[removes],

@@ -43,9 +43,6 @@ func NewNames(directory []TenantName) *Names {
 	return n
 }
 
-// only reports whether there is exactly one tenant.
-func (n *Names) only() bool { return n != nil && n.size == 1 }
-
 // withoutForm drops a company's legal form, which people do not say.
 func withoutForm(name string) string {
 	fields := strings.Fields(name)
@@ -80,7 +77,7 @@ func (n *Names) add(alias, name string) {
 	}
 	at := uint64(0)
 	for _, t := range tokens {
-		at = step(at, hashOf(t.text), false)
+		at = step(at, hashText(hashBegin, t.text), false)
 		n.tenants[at] = n.tenants[at][:len(n.tenants[at]):len(n.tenants[at])]
 	}
 	if !slices.Contains(n.tenants[at], name) {
@@ -96,7 +93,7 @@ func (n *Names) longest(tokens []token, i int) (tenants []string, end int) {
 	}
 	at := uint64(0)
 	for j := i; j < len(tokens); j++ {
-		at = step(at, hashOf(tokens[j].text), false)
+		at = step(at, hashText(hashBegin, tokens[j].text), false)
 		found, ok := n.tenants[at]
 		if !ok {
 			break

@@ -122,9 +122,12 @@ func exactest(spans []span) []span {
 			to++
 		}
 		for i, s := range spans[from:to] {
-			out[from+i].means = slices.DeleteFunc(slices.Clone(s.means), func(m meaning) bool {
+			worse := func(m meaning) bool {
 				return slices.ContainsFunc(spans[from:to], func(o span) bool { return o.size > s.size && len(o.at) == len(s.at) && o.speaks(m.language) })
-			})
+			}
+			if slices.ContainsFunc(s.means, worse) {
+				out[from+i].means = slices.DeleteFunc(slices.Clone(s.means), worse)
+			}
 		}
 	}
 	return out
@@ -197,4 +200,29 @@ func (r *reading) namesMany() bool {
 	return r.entities.many || slices.ContainsFunc(slices.Concat(r.hits, r.inner), func(h hit) bool {
 		return h.concept == every || h.concept == plural || h.concept == whoever
 	})
+}
+
+// The concepts of the lexicons that rules ask for; what they say is explained in
+// lexicon/any.txt. The others are features of the model only.
+const (
+	known, stop                                = "known", "stop"
+	negates, guard, only, without              = "not", "guard", "only", "without"
+	asks, opens, howto, supposes, whichTool    = "ask", "open", "how", "hypo", "whichtool"
+	wants, shall, brings, ensures, uses, joins = "want", "shall", "brings", "ensures", "uses", "and"
+	been, ahead, nolonger                      = "been", "before", "nolonger"
+
+	reads, enumerates                     = "read", "list"
+	registers, updates, removes, repairs  = "register", "update", "remove", "repair"
+	linked, updated, removed              = "linked", "updated", "removed"
+	lacks, merger, amends, errs           = "lacks", "merger", "amend", "errs"
+	pal, mpn, partner, link, id           = "pal", "mpn", "partner", "link", "id"
+	tenant, fleet, whoever, every, plural = "tenant", "fleet", "whoever", "every", "plural"
+	reach, permission, approval           = "reach", "permission", "approval"
+	from, to, oldID, newID, insteadOf, at = "from", "to", "old", "new", "instead", "at"
+	counts, otherNumber                   = "count", "notid"
+)
+
+// writes reports whether a concept is a verb that changes something.
+func writes(concept string) bool {
+	return concept == registers || concept == updates || concept == removes
 }

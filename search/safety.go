@@ -20,9 +20,6 @@ const (
 // writing: "contoso needs 1234567", "no longer 1 but 2", "old ID out".
 const sure = 0.8
 
-// least is how likely any operation that writes must be.
-const least = mediumFrom
-
 // allows reports whether the words ask for what an operation does: writing, or
 // overwriting and removing.
 func (r *reading) allows(effect answers.Effect, probability float64) bool {
@@ -30,7 +27,7 @@ func (r *reading) allows(effect answers.Effect, probability float64) bool {
 	switch {
 	case effect == answers.EffectRead:
 		return true
-	case probability < least || r.aboutOthers():
+	case probability < mediumFrom || r.aboutOthers():
 		return false
 	case effect == answers.EffectWrite:
 		return likely || r.orders[registers] || (r.orders[updates] || r.orders[removes]) && r.has(lacks, without)
@@ -91,17 +88,11 @@ func (r *reading) actsOnOthers(v hit) bool {
 // isForeign reports whether a token is a noun of another topic, or an unknown word
 // of a script that sets spaces.
 func (r *reading) isForeign(i int) bool {
-	known := r.tokens[i].kind != word || listed("us", r.tokens[i].text)
-	for _, h := range r.hits {
-		switch {
-		case h.first > i || h.last < i:
-		case h.concept[0] != '!':
-			return false
-		default:
-			known = false
-		}
+	about := slices.DeleteFunc(slices.Clone(r.hits), func(h hit) bool { return h.first > i || h.last < i })
+	if len(about) == 0 {
+		return r.tokens[i].kind == word && !listed("us", r.tokens[i].text)
 	}
-	return !known
+	return !slices.ContainsFunc(about, func(h hit) bool { return h.concept[0] != '!' })
 }
 
 // maxVerbs bounds the work on a text that is nothing but verbs; those beyond it
@@ -115,13 +106,10 @@ func (r *reading) noteOrders() {
 	r.question = r.has(asks)
 	seen := 0
 	for _, h := range r.hits {
-		if h.concept = r.asVerb(h); h.concept == "" {
+		if h.concept = r.asVerb(h); h.concept == "" || seen == maxVerbs {
 			continue
 		}
-		if seen++; seen > maxVerbs {
-			break
-		}
-		if r.stands(h) {
+		if seen++; r.stands(h) {
 			r.orders[h.concept], r.standing = true, append(r.standing, h)
 		}
 	}
@@ -163,7 +151,8 @@ func (r *reading) asRepair(h hit) string {
 // participles, which ask for something beside a word that wants it.
 func (r *reading) asParticiple(h hit) string {
 	text := r.wordAt(h.first)
-	if (text == "link" || text == "set") && (!r.marked || r.has(howto)) && r.imperative(h.first) && !r.hasAt(h.first+1, asks) {
+	imperative := (r.startsAt(h.first) || listed("before a verb", r.wordAt(h.first-1))) && !listed("after a noun", r.wordAt(h.first+1))
+	if (text == "link" || text == "set") && imperative && (!r.marked || r.has(howto)) && !r.hasAt(h.first+1, asks) {
 		return registers
 	}
 	if !r.has(wants, shall) || h.glyphs || r.has(reads) || r.stateBefore(h) {
@@ -189,12 +178,6 @@ func (r *reading) pastAfter(v hit) bool {
 	})
 }
 
-// imperative reports whether an English word stands where an imperative or an
-// infinitive does.
-func (r *reading) imperative(i int) bool {
-	return !listed("after a noun", r.wordAt(i+1)) && (r.startsAt(i) || listed("before a verb", r.wordAt(i-1)))
-}
-
 // stands reports whether nothing takes a writing verb back.
 func (r *reading) stands(v hit) bool {
 	noun := r.wordAt(v.first-1) == "的"
@@ -205,19 +188,19 @@ func (r *reading) stands(v hit) bool {
 // that we should remove"), a request that was approved, or beside one to look at
 // what should be.
 func (r *reading) within(v hit) bool {
-	later := func(h hit) bool { return h.first > v.last && r.hasAt(v.first, shall) }
 	inside := func(h hit) bool { return h.last < v.first && !r.hasAt(v.first-1, joins) }
 	reading := func(h hit) bool {
-		return later(h) || inside(h) && r.startsAt(h.first) && !r.startsAt(v.first) && r.reaches(h, v, 2*farWords, 0)
+		return r.hasAt(v.first, shall) || inside(h) && r.startsAt(h.first) && !r.startsAt(v.first) && r.reaches(h, v, 2*farWords, 0)
 	}
-	return r.some(asks, later) || r.some(opens, later) || r.some(reads, reading) || r.some(enumerates, reading) ||
+	asked := func(h hit) bool { return h.first > v.last && r.hasAt(v.first, shall) }
+	return r.some(opens, asked) || r.some(reads, reading) || r.some(enumerates, reading) ||
 		r.some(approval, func(h hit) bool { return inside(h) && r.reaches(h, v, farWords, 0) })
 }
 
 // asksToBeAllowed reports whether the words are about what somebody may do, or
 // needs for it, rather than about doing it.
 func (r *reading) asksToBeAllowed(v hit) bool {
-	return r.has(permission) && (r.has(asks) || r.marked || !r.startsAt(v.first) && !r.hasAt(v.first-1, joins, wants))
+	return r.has(permission) && !r.startsAt(v.first) && !r.hasAt(v.first-1, joins, wants)
 }
 
 // negated reports whether a negation covers the verb: one before it in the same
@@ -248,11 +231,8 @@ func (r *reading) inQuestion(v hit) bool {
 	if r.has(howto) && !r.hasAt(first, asks) {
 		return false
 	}
-	opened := func(h hit) bool {
-		return h.first == first || h.glyphs && h.first > first && h.last <= last || h.first == first+1 && r.tokens[first].kind == slot && r.tokens[last].asked
-	}
 	broken := slices.ContainsFunc(r.tokens[min(first+1, v.first):v.first], func(t token) bool { return t.breaks })
-	if (r.tokens[last].asked || r.has(approval) || v.glyphs || !broken) && r.some(opens, opened) {
+	if r.hasAt(first, opens) && (r.has(approval) || !broken) {
 		return true
 	}
 	return r.asksAround(v, last) || r.some(asks, func(q hit) bool { return q.last < v.first && r.reaches(q, v, 2*farWords, 2*farGlyphs) })
@@ -264,7 +244,7 @@ func (r *reading) inQuestion(v hit) bool {
 // without spaces the question ends with a word that asks.
 func (r *reading) asksAround(v hit, last int) bool {
 	if v.glyphs {
-		ends := func(h hit) bool { return h.first > v.last && h.last == last }
+		ends := func(h hit) bool { return h.last == last }
 		return r.some(asks, ends) || r.some(opens, ends)
 	}
 	clause := last
@@ -272,10 +252,7 @@ func (r *reading) asksAround(v hit, last int) bool {
 		clause--
 	}
 	asked, inside := r.tokens[last].asked, !r.startsAt(v.first) && !listed("polite", r.wordAt(v.first-1))
-	if clause > v.last && (listed("how", r.wordAt(clause)) || asked && r.hasAt(clause, asks)) {
-		return true
-	}
-	return asked && (inside || v.last == last)
+	return clause > v.last && listed("how", r.wordAt(clause)) || asked && (inside || v.last == last)
 }
 
 // reaches reports whether b follows a closely and in the same clause.

@@ -3,6 +3,8 @@ package search
 import (
 	_ "embed"
 	"slices"
+	"strings"
+	"sync"
 
 	"mcp-partner/schemas/answers"
 )
@@ -45,3 +47,20 @@ func (ix *Index) outOfScope(r *reading, probabilities []float64) *answers.OutOfS
 	}
 	return &answers.OutOfScope{Reason: best.Reason, UseInstead: best.Use}
 }
+
+// listsFile holds short lists that rules ask for.
+//
+//go:embed lists.txt
+var listsFile string
+
+var lists = sync.OnceValue(func() map[string][]string {
+	out := map[string][]string{}
+	for line := range strings.Lines(listsFile) {
+		name, entries, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		out[name] = strings.Split(entries, ", ")
+	}
+	return out
+})
+
+// listed reports whether a list of lists.txt has an entry.
+func listed(list, entry string) bool { return slices.Contains(lists()[list], entry) }
