@@ -77,7 +77,7 @@ func (r *reading) aboutOthers() bool {
 // unknown noun, or one of another topic.
 func (r *reading) actsOnOthers(v hit) bool {
 	for i := v.last + 1; i < len(r.tokens) && !r.tokens[i-1].breaks; i++ {
-		small := r.hasAt(i, stop, every) || v.glyphs && r.tokens[i].text == slotTenant // tenants stand before what they own
+		small := r.hasAt(i, stop, every) || listed("polite", r.tokens[i].text) || v.glyphs && r.tokens[i].text == slotTenant // tenants stand before what they own
 		if !small || listed("us", r.tokens[i].text) {
 			return r.isForeign(i)
 		}
