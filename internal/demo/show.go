@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -123,7 +124,7 @@ func (s *show) call(ctx context.Context, step step) (answers.Envelope, error) {
 func (s *show) answer(step step, e answers.Envelope) {
 	if s.person.asked != "" {
 		s.say("    %s %s", s.paint.warn("asks"), indent(s.person.asked))
-		s.say("    %s %s", s.paint.warn("typed"), typed(step.types))
+		s.say("    %s %s", s.paint.warn("typed"), cmp.Or(step.types, "(nothing: the form was closed)"))
 	}
 	s.say("    %s %s", s.paint.status(e.Status), e.Summary)
 	if len(e.Matches) > 0 && (e.OutOfScope == nil || e.OutOfScope.Out == nil) {
@@ -166,13 +167,6 @@ func words(link answers.Link) string {
 	}
 	if link.Version != nil {
 		text += fmt.Sprintf(", version %d", *link.Version)
-	}
-	return text
-}
-
-func typed(text string) string {
-	if text == "" {
-		return "(nothing: the form was closed)"
 	}
 	return text
 }

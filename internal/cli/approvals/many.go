@@ -134,5 +134,4 @@ func planHead(u *term.UI, plan guard.Plan) {
 	if plan.First > 0 {
 		u.Field("covers", "the first "+phrase.Count(plan.First, "row")+" and no more")
 	}
-	u.StyledField("cannot be undone", term.Warn, plan.Undone())
 }

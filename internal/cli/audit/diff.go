@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,7 +15,6 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/render"
 	"mcp-partner/internal/cli/term"
-	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas/answers"
 )
@@ -38,7 +36,7 @@ one). Name an audit by its ID, its label, or latest. A link that was unknown in 
 audit is never reported as newly missing.`,
 		Example: `  mcp-partner audit diff 2026-10 2026-11
   mcp-partner audit diff 2026-10 latest --json`,
-		Args: twoArguments("the earlier and the later audit"),
+		Args: cmdutil.TwoArguments("the earlier and the later audit"),
 		RunE: func(command *cobra.Command, args []string) error {
 			return onRuns(command.Context(), deps, nil, args, func(session *app.Session, runs []fleet.Run) error {
 				return runDiff(command.Context(), deps, session, runs, options)
@@ -49,16 +47,6 @@ audit is never reported as newly missing.`,
 	options.table.Add(command.Flags(), "--json")
 	deps.AddKeyFlags(command.Flags())
 	return command
-}
-
-// twoArguments wants the two things that a command is about.
-func twoArguments(what string) cobra.PositionalArgs {
-	return func(command *cobra.Command, args []string) error {
-		if len(args) == 2 {
-			return nil
-		}
-		return exit.Usage(cmdutil.Help(command), "%s needs two arguments, %s, but got %d", command.CommandPath(), what, len(args))
-	}
 }
 
 func runDiff(ctx context.Context, deps *cmdutil.Deps, session *app.Session, runs []fleet.Run, o *diffOptions) error {
@@ -159,11 +147,4 @@ func wasState(row *answers.AuditRow) string {
 		return fmt.Sprintf("%s (%s)", text, row.Problem.Code)
 	}
 	return text
-}
-
-func number(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return strconv.Itoa(n)
 }

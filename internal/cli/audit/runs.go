@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -145,7 +146,7 @@ func newCmdLabel(deps *cmdutil.Deps) *cobra.Command {
 		Long:  "Name an audit. An empty name removes the label, and the audit is deleted when it is old enough.",
 		Example: `  mcp-partner audit label latest 2026-11
   mcp-partner audit label 2026-11 ''`,
-		Args: twoArguments("the audit and its name"),
+		Args: cmdutil.TwoArguments("the audit and its name"),
 		RunE: func(command *cobra.Command, args []string) error {
 			if err := checkRunLabel(args[1]); err != nil {
 				return err
@@ -157,4 +158,11 @@ func newCmdLabel(deps *cmdutil.Deps) *cobra.Command {
 	}
 	deps.AddKeyFlags(command.Flags())
 	return command
+}
+
+func number(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
 }

@@ -41,11 +41,25 @@ func NoArguments(command *cobra.Command, args []string) error {
 
 // OneArgument wants the one thing that a command is about.
 func OneArgument(what string) cobra.PositionalArgs {
+	return arguments(1, 1, "needs one argument, "+what)
+}
+
+// TwoArguments wants the two things that a command is about.
+func TwoArguments(what string) cobra.PositionalArgs {
+	return arguments(2, 2, "needs two arguments, "+what)
+}
+
+// AtMostOneArgument lets the one thing that a command is about be left out.
+func AtMostOneArgument(what string) cobra.PositionalArgs {
+	return arguments(0, 1, "takes at most one argument, "+what)
+}
+
+func arguments(least, most int, wanted string) cobra.PositionalArgs {
 	return func(command *cobra.Command, args []string) error {
-		if len(args) == 1 {
+		if least <= len(args) && len(args) <= most {
 			return nil
 		}
-		return exit.Usage(Help(command), "%s needs one argument, %s, but got %d", command.CommandPath(), what, len(args))
+		return exit.Usage(Help(command), "%s %s, but got %d", command.CommandPath(), wanted, len(args))
 	}
 }
 
@@ -108,14 +122,4 @@ func flagNames(flags *pflag.FlagSet) []string {
 		}
 	})
 	return names
-}
-
-// AtMostOneArgument lets the one thing that a command is about be left out.
-func AtMostOneArgument(what string) cobra.PositionalArgs {
-	return func(command *cobra.Command, args []string) error {
-		if len(args) <= 1 {
-			return nil
-		}
-		return exit.Usage(Help(command), "%s takes at most one argument, %s, but got %d", command.CommandPath(), what, len(args))
-	}
 }

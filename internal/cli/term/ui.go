@@ -184,10 +184,5 @@ func EscapeJSON(text string) string {
 // PrintLine writes a value as JSON on one line, on a terminal too: it is read
 // by programs.
 func (s *Streams) PrintLine(value any) error {
-	text, err := json.Marshal(value)
-	if err != nil {
-		return err
-	}
-	_, err = s.Out.Write(append(text, '\n'))
-	return err
+	return json.NewEncoder(s.Out).Encode(value)
 }
