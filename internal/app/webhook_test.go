@@ -157,6 +157,54 @@ func TestWebhookNamesThePlanOfManyTenants(t *testing.T) {
 	}
 }
 
+// The message for Teams holds one Adaptive Card of elements and values that version
+// 1.4 of its schema has, as wide as the channel, and nothing that makes a mention.
+func TestTheCardForTeamsFollowsItsSchema(t *testing.T) {
+	t.Parallel()
+	body, err := announce(pendingTicket(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)), guard.Plan{}, "https://partner.example").teams()
+	if err != nil {
+		t.Fatal(err)
+	}
+	type run struct{ Type, Text, Weight string }
+	type element struct {
+		Type    string
+		Inlines []run
+	}
+	type action struct{ Type, Title, URL string }
+	var message struct {
+		Type        string
+		Attachments []struct {
+			ContentType string
+			ContentURL  *string
+			Content     struct {
+				Schema        string `json:"$schema"`
+				Type, Version string
+				Body          []element
+				Actions       []action
+				MSTeams       struct{ Width string }
+			}
+		}
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&message); err != nil || message.Type != "message" || len(message.Attachments) != 1 || message.Attachments[0].ContentURL != nil {
+		t.Fatalf("%v: %s", err, body)
+	}
+	card := message.Attachments[0].Content
+	if message.Attachments[0].ContentType != "application/vnd.microsoft.card.adaptive" || card.Schema != "http://adaptivecards.io/schemas/adaptive-card.json" ||
+		card.Type != "AdaptiveCard" || card.Version != "1.4" || card.MSTeams.Width != "Full" || len(card.Body) < 5 {
+		t.Errorf("%s", body)
+	}
+	for _, e := range card.Body {
+		if e.Type != "RichTextBlock" || len(e.Inlines) != 1 || e.Inlines[0].Type != "TextRun" || e.Inlines[0].Text == "" || !slices.Contains([]string{"Default", "Bolder"}, e.Inlines[0].Weight) {
+			t.Errorf("%+v", e)
+		}
+	}
+	if want := []action{{"Action.OpenUrl", "Open the approval", "https://partner.example/approvals/ap_1"}}; !slices.Equal(card.Actions, want) {
+		t.Errorf("actions: %+v", card.Actions)
+	}
+}
+
 // Every text stays within what a chat takes, however long others made theirs.
 func TestLongTextsFitIntoChats(t *testing.T) {
 	t.Parallel()
