@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"mcp-partner/internal/strictjson"
+	"mcp-partner/internal/xslices"
 )
 
 // armError is what an error body says. Both shapes are legal, also at once:
@@ -294,11 +295,7 @@ func parseValue(raw json.RawMessage) any {
 	case '[':
 		var items []json.RawMessage
 		_ = json.Unmarshal(raw, &items)
-		list := make([]any, len(items))
-		for i, item := range items {
-			list[i] = parseValue(item)
-		}
-		return list
+		return xslices.Map(items, parseValue)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()

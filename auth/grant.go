@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"mcp-partner/access"
+	"mcp-partner/internal/xslices"
 )
 
 // caller is the stable name of a bearer: tenant and object ID with Entra ID, else
@@ -47,13 +48,9 @@ func (m Mapping) scopes(c claims) []access.Scope {
 
 // gathered looks names up in a table; unknown names give nothing.
 func gathered(table map[string][]access.Scope, names []string) []access.Scope {
-	var scopes []access.Scope
-	for _, scope := range access.Scopes() {
-		if slices.ContainsFunc(names, func(name string) bool { return gives(table, name, scope) }) {
-			scopes = append(scopes, scope)
-		}
-	}
-	return scopes
+	return xslices.Filter(access.Scopes(), func(scope access.Scope) bool {
+		return slices.ContainsFunc(names, func(name string) bool { return gives(table, name, scope) })
+	})
 }
 
 // gives reports whether a table maps a name to a scope. Without a table each

@@ -9,6 +9,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/guard/runs"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 )
@@ -154,9 +155,5 @@ func (p Plan) subjects(row PlanRow, by access.Principal) []access.Subject {
 	if p.Strategy == StrategyReplace && len(steps) > 0 {
 		steps = append(steps[:len(steps):len(steps)], runs.StepRestore)
 	}
-	subjects := make([]access.Subject, len(steps))
-	for i, step := range steps {
-		subjects[i] = p.intentOf(row, step).Subject(by)
-	}
-	return subjects
+	return xslices.Map(steps, func(step runs.Step) access.Subject { return p.intentOf(row, step).Subject(by) })
 }

@@ -12,6 +12,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
@@ -133,11 +134,7 @@ func (t Token) describe() string {
 }
 
 func joined[T ~string](list []T) string {
-	texts := make([]string, len(list))
-	for i, text := range list {
-		texts[i] = string(text)
-	}
-	return strings.Join(texts, ", ")
+	return strings.Join(xslices.Map(list, func(text T) string { return string(text) }), ", ")
 }
 
 // AuthenticateToken tells who an invocation token belongs to. A bearer that is

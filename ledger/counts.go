@@ -13,6 +13,7 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/answers"
 )
 
@@ -80,10 +81,9 @@ func (c *tokenCounts) flush(ctx context.Context) error {
 	if len(counts) == 0 {
 		return nil
 	}
-	var events []guard.Event
-	for _, credential := range slices.Sorted(maps.Keys(counts)) {
-		events = append(events, tokenEvent(c.ledger.o.Now(), credential, counts[credential]))
-	}
+	events := xslices.Map(slices.Sorted(maps.Keys(counts)), func(credential string) guard.Event {
+		return tokenEvent(c.ledger.o.Now(), credential, counts[credential])
+	})
 	_, err := c.ledger.Append(ctx, events...)
 	if err != nil {
 		c.putBack(counts)

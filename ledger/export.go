@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mcp-partner/internal/csvcell"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/problems"
 )
 
@@ -192,10 +193,7 @@ func csvTime(text string) string {
 
 func (l *Ledger) exportCSV(ctx context.Context, db *opened, to io.Writer, f Filter) error {
 	table, out, quoter := columns(), csv.NewWriter(to), csvcell.New()
-	cells := make([]string, len(table))
-	for i, c := range table {
-		cells[i] = c.name
-	}
+	cells := xslices.Map(table, func(c column) string { return c.name })
 	if err := out.Write(cells); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
 )
@@ -102,10 +103,5 @@ func (o Operation) Description() string {
 
 // Lookup returns the operation of a name.
 func Lookup(name string) (Operation, bool) {
-	for _, operation := range catalogue() {
-		if operation.Name == name {
-			return operation, true
-		}
-	}
-	return Operation{}, false
+	return xslices.Find(catalogue(), func(operation Operation) bool { return operation.Name == name })
 }

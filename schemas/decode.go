@@ -11,6 +11,7 @@ import (
 
 	"mcp-partner/internal/strictjson"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
@@ -199,11 +200,7 @@ func (f field) readString(target reflect.Value, raw json.RawMessage) error {
 
 // oneOf lists the values of an enum for a message.
 func oneOf(values []any) string {
-	names := make([]string, len(values))
-	for i, value := range values {
-		names[i] = fmt.Sprint(value)
-	}
-	return strings.Join(names, " or ")
+	return strings.Join(xslices.Map(values, func(value any) string { return fmt.Sprint(value) }), " or ")
 }
 
 func (f field) readInt(target reflect.Value, raw json.RawMessage) error {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
 )
@@ -146,11 +147,7 @@ func listProviderOperations() Operation {
 }
 
 func operationCells(e answers.Envelope) [][]string {
-	rows := make([][]string, len(e.Operations))
-	for i, o := range e.Operations {
-		rows[i] = []string{o.Name, o.Operation, o.Description}
-	}
-	return rows
+	return xslices.Map(e.Operations, func(o answers.ProviderOperation) []string { return []string{o.Name, o.Operation, o.Description} })
 }
 
 func listTenants() Operation {

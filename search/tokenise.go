@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"mcp-partner/internal/xslices"
 )
 
 // maxRunes bounds the work of one query. The tool takes 1000 runes; folding
@@ -115,11 +117,7 @@ func tokenise(text string) []token {
 
 // Tokens are the texts of the tokens of a folded text.
 func Tokens(text string) []string {
-	var out []string
-	for _, t := range tokenise(text) {
-		out = append(out, t.text)
-	}
-	return out
+	return xslices.Map(tokenise(text), func(t token) string { return t.text })
 }
 
 func runEnd(text string, end int, k kind) int {

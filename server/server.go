@@ -11,6 +11,7 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"mcp-partner/access"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/tools"
 )
 
@@ -95,11 +96,9 @@ func cacheHints() []mcpserver.ServerOption {
 	fixed := []mcp.MCPMethod{
 		mcp.MethodToolsList, mcp.MethodPromptsList, mcp.MethodResourcesTemplatesList, mcp.MethodServerDiscover,
 	}
-	opts := make([]mcpserver.ServerOption, len(fixed))
-	for i, method := range fixed {
-		opts[i] = mcpserver.WithMethodCacheHints(method, listTTL, mcp.CacheScopePrivate)
-	}
-	return opts
+	return xslices.Map(fixed, func(method mcp.MCPMethod) mcpserver.ServerOption {
+		return mcpserver.WithMethodCacheHints(method, listTTL, mcp.CacheScopePrivate)
+	})
 }
 
 // Authorize returns nil if a principal may use a tool, and else why not.

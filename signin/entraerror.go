@@ -15,6 +15,7 @@ import (
 
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/naming"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
@@ -170,12 +171,7 @@ func (t target) noTenant() *problems.Problem {
 }
 
 func (t target) otherCloud() *problems.Problem {
-	var others []string
-	for _, name := range []string{tenants.CloudUSGovernment, tenants.CloudChina, tenants.CloudPublic} {
-		if name != t.cloud.Name {
-			others = append(others, name)
-		}
-	}
+	others := xslices.Filter([]string{tenants.CloudUSGovernment, tenants.CloudChina, tenants.CloudPublic}, func(name string) bool { return name != t.cloud.Name })
 	return problems.New(problems.CodeTenantNotFound,
 		fmt.Sprintf("Tenant %s is in another cloud than the directory entry names (%s).", t.tenant, t.host()),
 		problems.WithCommand("Ask a person to set the tenant's cloud: "+others[0]+" or "+others[1]+".", "mcp-partner tenants set %s --cloud %s", t.tenant, others[0]))

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"mcp-partner/internal/xslices"
 )
 
 // The api-versions of roles.
@@ -40,10 +42,7 @@ func (c *call) sees(roles Roles, s Subscription) bool {
 }
 
 func (c *call) subscriptionRow(s Subscription) map[string]any {
-	managed := []any{}
-	for _, id := range s.ManagedBy {
-		managed = append(managed, map[string]string{"tenantId": id})
-	}
+	managed := xslices.Map(s.ManagedBy, func(id string) any { return map[string]string{"tenantId": id} })
 	name := s.Name
 	if c.plan.shows(FaultHostileNames) {
 		name = hostileName(c.draw("name"))
@@ -57,12 +56,7 @@ func (c *call) subscriptionRow(s Subscription) map[string]any {
 
 // subscription finds the subscription of the path.
 func (c *call) subscription(roles Roles) (Subscription, bool) {
-	for _, s := range roles.Subscriptions {
-		if strings.EqualFold(s.ID, c.route.arg) {
-			return s, true
-		}
-	}
-	return Subscription{}, false
+	return xslices.Find(roles.Subscriptions, func(s Subscription) bool { return strings.EqualFold(s.ID, c.route.arg) })
 }
 
 // roleAssignments lists the assignments at, above and below a subscription.
@@ -149,11 +143,7 @@ func (c *call) roleDefinitions() answer {
 	if !ok || !c.sees(roles, s) {
 		return c.mayNotRead("roleDefinitions", c.route.arg)
 	}
-	rows := []any{}
-	for _, d := range append(builtInRoles(), roles.Definitions...) {
-		rows = append(rows, definitionRow(s.ID, d))
-	}
-	return c.page(roles, rows)
+	return c.page(roles, xslices.Map(append(builtInRoles(), roles.Definitions...), func(d RoleDefinition) any { return definitionRow(s.ID, d) }))
 }
 
 // roleDefinition answers with one role; the path's last segment is its GUID.

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"mcp-partner/internal/xslices"
 )
 
 // Config is what a simulator contains and how it behaves. The zero value is
@@ -100,10 +102,7 @@ func (t Throttle) withDefaults() Throttle {
 }
 
 func (c Config) validate() error {
-	var faults []error
-	for _, f := range c.Faults {
-		faults = append(faults, f.validate())
-	}
+	faults := xslices.Map(c.Faults, func(f Fault) error { return f.validate() })
 	return errors.Join(
 		check(c.Tenants >= 1 && c.Tenants <= maxTenants, "tenants: %d is not between 1 and %d", c.Tenants, maxTenants),
 		check(c.Latency >= 0, "latency: %v is negative", c.Latency),

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"mcp-partner/internal/xslices"
 )
 
 // FaultKind is one way in which the services fail.
@@ -62,10 +64,7 @@ type Fault struct {
 
 func (f Fault) validate() error {
 	if kindOf(f.Kind) == nil {
-		var names []string
-		for _, k := range FaultKinds() {
-			names = append(names, string(k.Kind))
-		}
+		names := xslices.Map(FaultKinds(), func(k FaultInfo) string { return string(k.Kind) })
 		return fmt.Errorf("fault kind %q is unknown; known are %s", f.Kind, strings.Join(names, ", "))
 	}
 	return check(f.Percent >= 0 && f.Percent <= 100, "fault %s: %v is not a percentage from 0 to 100", f.Kind, f.Percent)
@@ -141,11 +140,7 @@ type drawn struct {
 }
 
 func draws(faults []Fault) []drawn {
-	list := make([]drawn, len(faults))
-	for i, f := range faults {
-		list[i] = drawn{kindOf(f.Kind), f.Percent}
-	}
-	return list
+	return xslices.Map(faults, func(f Fault) drawn { return drawn{kindOf(f.Kind), f.Percent} })
 }
 
 // traits are the permanent faults of a tenant.

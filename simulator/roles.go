@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"mcp-partner/internal/xslices"
 )
 
 // Roles are the subscriptions of a tenant and the role assignments in them.
@@ -185,10 +187,5 @@ func (s Subscription) above(scope string) bool {
 
 // definition finds a role.
 func (r Roles) definition(id string) (RoleDefinition, bool) {
-	for _, d := range append(r.Definitions, builtInRoles()...) {
-		if strings.EqualFold(d.ID, id) {
-			return d, true
-		}
-	}
-	return RoleDefinition{}, false
+	return xslices.Find(append(r.Definitions, builtInRoles()...), func(d RoleDefinition) bool { return strings.EqualFold(d.ID, id) })
 }

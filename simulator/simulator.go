@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"mcp-partner/internal/xslices"
 )
 
 // Simulator holds the tenants, their identities and links, and answers for
@@ -98,11 +100,7 @@ func (s *Simulator) Audience() string { return "https://management.simulator.inv
 
 // Tenants returns every tenant in a fixed order, with its link as it is now.
 func (s *Simulator) Tenants() []Tenant {
-	list := make([]Tenant, len(s.tenants))
-	for i, t := range s.tenants {
-		list[i] = t.view()
-	}
-	return list
+	return xslices.Map(s.tenants, func(t *tenant) Tenant { return t.view() })
 }
 
 // Tenant returns a tenant by its name, domain or GUID.

@@ -7,6 +7,7 @@ import (
 
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/problems"
 )
 
@@ -42,11 +43,7 @@ func Kinds() []Kind {
 
 // KindNames are the kinds as texts.
 func KindNames() []string {
-	var names []string
-	for _, k := range Kinds() {
-		names = append(names, string(k))
-	}
-	return names
+	return xslices.Map(Kinds(), func(k Kind) string { return string(k) })
 }
 
 // Interactive reports whether a person signs in, so that the kind needs somebody at

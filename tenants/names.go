@@ -11,6 +11,7 @@ import (
 
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/problems"
 )
 
@@ -102,11 +103,7 @@ func nearest(text string, candidates []string) []string {
 	slices.SortFunc(found, func(a, b match) int {
 		return cmp.Or(a.distance-b.distance, strings.Compare(a.name, b.name))
 	})
-	var names []string
-	for _, m := range found[:min(len(found), maxSuggestions)] {
-		names = append(names, m.name)
-	}
-	return names
+	return xslices.Map(found[:min(len(found), maxSuggestions)], func(m match) string { return m.name })
 }
 
 // distance is the Levenshtein distance of two texts, or limit+1 as soon as it

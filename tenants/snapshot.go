@@ -8,6 +8,7 @@ import (
 
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/problems"
 )
 
@@ -224,11 +225,7 @@ func (s *snapshot) entry(i int) Entry {
 func (s *snapshot) copies() ([]Entry, []CredentialConfig) {
 	s.pinning.RLock()
 	defer s.pinning.RUnlock()
-	entries := make([]Entry, len(s.entries))
-	for i, e := range s.entries {
-		entries[i] = e.clone()
-	}
-	return entries, slices.Clone(s.credentials)
+	return xslices.Map(s.entries, func(e Entry) Entry { return e.clone() }), slices.Clone(s.credentials)
 }
 
 func stampAdded(entries []Entry, now time.Time) {

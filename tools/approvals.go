@@ -11,6 +11,7 @@ import (
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
@@ -58,11 +59,7 @@ func (s *Service) PendingApprovals(ctx context.Context, p access.Principal) ([]P
 	if err != nil {
 		return nil, err
 	}
-	shown := make([]PendingApproval, len(tickets))
-	for i, ticket := range tickets {
-		shown[i] = s.pending(ctx, ticket)
-	}
-	return shown, nil
+	return xslices.Map(tickets, func(ticket guard.Ticket) PendingApproval { return s.pending(ctx, ticket) }), nil
 }
 
 // PendingApproval returns one of them, decided or not.

@@ -12,6 +12,7 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/fleet"
 	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
@@ -391,11 +392,7 @@ func forAgents(rows []answers.AuditRow) (*answers.AuditCommon, []answers.AuditRo
 			common.Labels = nil
 		}
 	}
-	short := make([]answers.AuditRow, len(rows))
-	for i, row := range rows {
-		short[i] = shortRow(row, common)
-	}
-	return common, short
+	return common, xslices.Map(rows, func(row answers.AuditRow) answers.AuditRow { return shortRow(row, common) })
 }
 
 type sharedText struct{ common, own *string }

@@ -13,8 +13,10 @@ import (
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
 	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -91,10 +93,7 @@ func (s *Service) ensurePartnerLinks(ctx context.Context, j *job, in *schemas.En
 }
 
 func (s *Service) transitionPartner(ctx context.Context, j *job, in *schemas.TransitionPartnerInput) Result {
-	var from []string
-	for _, id := range in.From {
-		from = append(from, string(id))
-	}
+	from := xslices.Map(in.From, func(id partnerid.ID) string { return string(id) })
 	w := batchRequest{
 		many: in.Many, ref: in.RunRef, confirm: in.Confirmation, strategy: cmp.Or(guard.Strategy(in.Strategy), guard.StrategyUpdate), everyCredential: true, roles: new(false),
 		arguments: batchArguments{

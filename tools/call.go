@@ -9,6 +9,7 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
@@ -90,10 +91,7 @@ func (s *Service) switchedOff(call Call, problem *problems.Problem) *problems.Pr
 }
 
 func unknownTool(name string) error {
-	var names []string
-	for _, op := range schemas.Catalogue() {
-		names = append(names, op.Name)
-	}
+	names := xslices.Map(schemas.Catalogue(), func(op schemas.Operation) string { return op.Name })
 	message := fmt.Sprintf("There is no tool %q.", untrusted.Sanitize(name))
 	if near := schemas.Nearest(name, names); near != "" {
 		message = fmt.Sprintf("There is no tool %q: did you mean %s?", untrusted.Sanitize(name), near)

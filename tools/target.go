@@ -11,6 +11,7 @@ import (
 	"mcp-partner/armclient"
 	"mcp-partner/fleet"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
@@ -145,11 +146,7 @@ func named(t schemas.Tenant) string {
 }
 
 func someNames(tenants []schemas.Tenant) string {
-	var names []string
-	for _, tenant := range tenants[:min(3, len(tenants))] {
-		names = append(names, tenant.Name)
-	}
-	return strings.Join(names, ", ")
+	return strings.Join(xslices.Map(tenants[:min(3, len(tenants))], func(tenant schemas.Tenant) string { return tenant.Name }), ", ")
 }
 
 // credentialOf picks the credential: the named one, or the tenant's default.

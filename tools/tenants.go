@@ -12,6 +12,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/internal/naming"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
@@ -35,10 +36,7 @@ func (s *Service) listTenants(ctx context.Context, j *job, in *schemas.ListTenan
 	if err != nil {
 		return failure(err)
 	}
-	rows := make([]answers.TenantRow, 0, len(tenants))
-	for _, tenant := range tenants {
-		rows = append(rows, rowOf(tenant))
-	}
+	rows := xslices.Map(tenants, rowOf)
 	countServed(rows)
 	return page(j.call.Principal, rows, in)
 }

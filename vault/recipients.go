@@ -10,6 +10,7 @@ import (
 
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/problems"
 )
 
@@ -151,9 +152,5 @@ func (p *payload) audience(k *key) ([]age.Recipient, error) {
 	if len(p.recipients) == 0 {
 		return []age.Recipient{k.recipient}, nil
 	}
-	keys := make([]string, len(p.recipients))
-	for i, r := range p.recipients {
-		keys[i] = r.Key
-	}
-	return parseRecipients(keys)
+	return parseRecipients(xslices.Map(p.recipients, func(r Recipient) string { return r.Key }))
 }

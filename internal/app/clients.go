@@ -9,6 +9,7 @@ import (
 	"mcp-partner/fleet"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/telemetry"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/problems"
 	"mcp-partner/signin"
@@ -141,9 +142,5 @@ func (p passing) Reader(_ context.Context, tenant schemas.Tenant, credential str
 
 // pin remembers identities in one write of the directory.
 func (a *App) pin(ctx context.Context, pins []fleet.Pin) error {
-	all := make([]tenants.Pin, len(pins))
-	for i, p := range pins {
-		all[i] = tenants.Pin(p)
-	}
-	return a.Directory.PinObjectIDs(ctx, all...)
+	return a.Directory.PinObjectIDs(ctx, xslices.Map(pins, func(p fleet.Pin) tenants.Pin { return tenants.Pin(p) })...)
 }

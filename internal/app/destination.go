@@ -11,6 +11,7 @@ import (
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/naming"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/tenants"
 )
 
@@ -53,11 +54,7 @@ func (a *App) Destinations() *Destinations {
 		}),
 		former: sync.OnceValues(func() (map[string][]tenants.Cloud, error) {
 			archived, err := a.Directory.Archived()
-			entries := make([]tenants.Entry, len(archived))
-			for i, one := range archived {
-				entries[i] = one.Entry
-			}
-			return cloudsIn(entries), err
+			return cloudsIn(xslices.Map(archived, func(one tenants.ArchivedEntry) tenants.Entry { return one.Entry })), err
 		}),
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
@@ -70,13 +71,9 @@ func (a *App) Holds(ctx context.Context, name string) (bool, error) {
 // UsesOf lists the credentials that a secret stands behind.
 func (a *App) UsesOf(secret string) ([]tenants.CredentialConfig, error) {
 	configs, err := a.Directory.Credentials()
-	var found []tenants.CredentialConfig
-	for _, config := range configs {
-		if config.SecretName != "" && naming.Same(config.SecretName, secret) {
-			found = append(found, config)
-		}
-	}
-	return found, err
+	return xslices.Filter(configs, func(config tenants.CredentialConfig) bool {
+		return config.SecretName != "" && naming.Same(config.SecretName, secret)
+	}), err
 }
 
 // WithEnd is a credential with the end that its backend tells, if it tells one:

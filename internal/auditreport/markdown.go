@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/problems"
 )
 
@@ -27,10 +28,7 @@ func (r Report) markdown(w io.Writer, rows Rows) error {
 	if len(r.alike) > 0 {
 		fmt.Fprintf(out, "In every row: %s.\n\n", EscapeMarkdown(strings.Join(r.alike, "; ")))
 	}
-	cells := make([]string, len(r.shown))
-	for i, c := range r.shown {
-		cells[i] = c.title
-	}
+	cells := xslices.Map(r.shown, func(c personColumn) string { return c.title })
 	line(out, cells...)
 	line(out, slices.Repeat([]string{"---"}, len(cells))...)
 	for row, err := range rows {

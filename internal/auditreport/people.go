@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
 )
@@ -177,10 +178,7 @@ func stateOf(row answers.AuditRow) string {
 
 // totalsShown are the totals that occur, in the order of the rows.
 func (r Report) totalsShown() (found []string) {
-	var all []string
-	for _, state := range answers.RowStates() {
-		all = append(all, string(state))
-	}
+	all := xslices.Map(answers.RowStates(), func(state answers.RowState) string { return string(state) })
 	all = append(all, "stale", pending)
 	if r.Audit().Roles {
 		all = append(all, answers.PECClasses()...)

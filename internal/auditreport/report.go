@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"mcp-partner/fleet"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
 )
@@ -129,10 +130,7 @@ func (r Report) csv(w io.Writer, rows Rows) error {
 	writer := csv.NewWriter(w)
 	writer.UseCRLF = true
 	all := r.columns()
-	record := make([]string, len(all))
-	for i, c := range all {
-		record[i] = c.name
-	}
+	record := xslices.Map(all, func(c column) string { return c.name })
 	if err := writer.Write(record); err != nil {
 		return err
 	}

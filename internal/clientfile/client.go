@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"mcp-partner/internal/xslices"
 )
 
 // Scope is whose configuration an entry goes to.
@@ -111,11 +113,7 @@ func Lookup(name string) (Client, bool) {
 
 // Names lists the names of all clients.
 func Names() []string {
-	var names []string
-	for _, c := range Clients() {
-		names = append(names, c.Name)
-	}
-	return names
+	return xslices.Map(Clients(), func(c Client) string { return c.Name })
 }
 
 // Path is where the client keeps its configuration. An error says what is

@@ -108,12 +108,7 @@ func extended(old hujson.Value) bool {
 	written := func(m hujson.ObjectMember) bool {
 		return slices.Contains([]string{"type", "command", "args", "url"}, nameOf(m)) && m.Name.BeforeExtra.IsStandard()
 	}
-	for _, m := range object.Members {
-		if !written(m) {
-			return true
-		}
-	}
-	return !object.AfterExtra.IsStandard()
+	return slices.ContainsFunc(object.Members, func(m hujson.ObjectMember) bool { return !written(m) }) || !object.AfterExtra.IsStandard()
 }
 
 func nameOf(m hujson.ObjectMember) string { return m.Name.Value.(hujson.Literal).String() }

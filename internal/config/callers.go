@@ -9,6 +9,7 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/auth"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 )
 
 func (f *File) readCallers(node *yaml.Node) error {
@@ -56,11 +57,7 @@ func table(into *map[string][]access.Scope) reader {
 }
 
 func scopesOf(names []string) []access.Scope {
-	scopes := make([]access.Scope, len(names))
-	for i, name := range names {
-		scopes[i] = access.Scope(name)
-	}
-	return scopes
+	return xslices.Map(names, func(name string) access.Scope { return access.Scope(name) })
 }
 
 func grants(into *[]auth.CallerGrant) reader {

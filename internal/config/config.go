@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 )
 
@@ -149,10 +150,7 @@ func Wants(flag *pflag.Flag) string {
 // with Prefix for a warning. Environ has the form of os.Environ, flags are the
 // names of all flags.
 func CheckEnv(environ, flags []string) (strangers []string, err error) {
-	names := make([]string, len(flags))
-	for i, flag := range flags {
-		names[i] = EnvName(flag)
-	}
+	names := xslices.Map(flags, EnvName)
 	for _, pair := range environ {
 		name, value, _ := strings.Cut(pair, "=")
 		switch {
@@ -190,12 +188,7 @@ func holdsSecret(name, value string) bool {
 
 // speaksOfSecrets is Secretive for a variable, with a match anywhere.
 func speaksOfSecrets(name string) bool {
-	for _, word := range []string{"SECRET", "PASSPHRASE", "PASSWORD"} {
-		if strings.Contains(strings.ToUpper(name), word) {
-			return true
-		}
-	}
-	return Secretive(name)
+	return slices.ContainsFunc([]string{"SECRET", "PASSPHRASE", "PASSWORD"}, func(word string) bool { return strings.Contains(strings.ToUpper(name), word) }) || Secretive(name)
 }
 
 // unknown reports an unknown name with the nearest known one.
@@ -217,10 +210,5 @@ func Secretive(name string) bool {
 	if strings.HasSuffix(name, "tls-key") {
 		return false
 	}
-	for _, ending := range []string{"secret", "password", "passphrase", "token", "key"} {
-		if strings.HasSuffix(name, ending) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]string{"secret", "password", "passphrase", "token", "key"}, func(ending string) bool { return strings.HasSuffix(name, ending) })
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/answers"
 )
 
@@ -72,9 +73,5 @@ func clause(row answers.PECSubscription) string {
 }
 
 func held(roles []answers.PECRole) string {
-	var list []weighed
-	for _, role := range roles {
-		list = append(list, weighed{role: role})
-	}
-	return names(list)
+	return names(xslices.Map(roles, func(role answers.PECRole) weighed { return weighed{role: role} }))
 }

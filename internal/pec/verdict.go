@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
 )
@@ -65,10 +66,7 @@ func (l *List) Judge(h Held) answers.PECSubscription {
 	if h.Problem != nil {
 		return unread(row, h)
 	}
-	held := make([]weighed, len(h.Assignments))
-	for i, a := range h.Assignments {
-		held[i] = l.weigh(h, a)
-	}
+	held := xslices.Map(h.Assignments, func(a Assignment) weighed { return l.weigh(h, a) })
 	slices.SortStableFunc(held, stronger)
 	for _, w := range held {
 		row.Roles = append(row.Roles, w.role)

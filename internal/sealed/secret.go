@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -113,12 +114,7 @@ func OccursIn(s Secret, text string) bool {
 	if s.Empty() {
 		return false
 	}
-	for _, form := range s.forms() {
-		if strings.Contains(strings.ToLower(text), strings.ToLower(form)) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.forms(), func(form string) bool { return strings.Contains(strings.ToLower(text), strings.ToLower(form)) })
 }
 
 // forms returns how the secret could look in an answer that repeats the

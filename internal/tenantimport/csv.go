@@ -17,6 +17,7 @@ import (
 	"mcp-partner/internal/csvfile"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/tenants"
 )
 
@@ -130,10 +131,7 @@ func EncodeColumns(columns []string, rows []Row) ([]byte, error) {
 	quoter := csvcell.New()
 	err := writer.Write(columns)
 	for _, row := range rows {
-		record := make([]string, len(columns))
-		for i, name := range columns {
-			record[i] = quoter.Quote(row[name])
-		}
+		record := xslices.Map(columns, func(name string) string { return quoter.Quote(row[name]) })
 		err = errors.Join(err, writer.Write(record))
 	}
 	writer.Flush()
@@ -155,10 +153,7 @@ func cellList(cell string) []string {
 
 // RowOf is an entry as a row. Microsoft's clouds need their name alone.
 func RowOf(entry tenants.Entry, credential tenants.CredentialConfig) Row {
-	var credentials []string
-	for _, ref := range entry.Credentials {
-		credentials = append(credentials, ref.Name)
-	}
+	credentials := xslices.Map(entry.Credentials, func(ref tenants.CredentialRef) string { return ref.Name })
 	row := Row{
 		"name": entry.Name, company: entry.Company, "tenant_id": entry.TenantID, "credential": strings.Join(credentials, ";"), "client_id": credential.ClientID,
 		"domains": strings.Join(entry.Domains, ";"), "expected_partner_id": entry.ExpectedPartnerID, "labels": strings.Join(entry.Labels, ";"),

@@ -15,6 +15,7 @@ import (
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
@@ -274,11 +275,7 @@ func (im *importer) addCredential(config tenants.CredentialConfig) error {
 }
 
 func (im *importer) referenced(entry tenants.Entry) []tenants.CredentialConfig {
-	var configs []tenants.CredentialConfig
-	for _, ref := range entry.Credentials {
-		configs = append(configs, im.known[naming.Fold(ref.Name)])
-	}
-	return configs
+	return xslices.Map(entry.Credentials, func(ref tenants.CredentialRef) tenants.CredentialConfig { return im.known[naming.Fold(ref.Name)] })
 }
 
 // cloud changes an entry's cloud only where the row says something about it.

@@ -14,6 +14,7 @@ import (
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/problems"
 	"mcp-partner/signin"
 	"mcp-partner/tenants"
@@ -113,10 +114,7 @@ func (a *arranger) cloudOf(row numbered) (tenants.Cloud, error) {
 }
 
 func hostsOf(questions []question) []string {
-	var hosts []string
-	for _, q := range questions {
-		hosts = append(hosts, q.cloud.AuthorityHost())
-	}
+	hosts := xslices.Map(questions, func(q question) string { return q.cloud.AuthorityHost() })
 	slices.Sort(hosts)
 	return slices.Compact(hosts)
 }

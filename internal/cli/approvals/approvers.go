@@ -13,6 +13,7 @@ import (
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 )
 
 // NewCmdApprovers builds `approvers` with its subcommands.
@@ -93,10 +94,7 @@ func newCmdApproversList(deps *cmdutil.Deps) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rows := make([]approverRow, len(approvers))
-			for i, a := range approvers {
-				rows[i] = approverRow{a.Name, phrase.Stamp(a.AddedAt)}
-			}
+			rows := xslices.Map(approvers, func(a guard.Approver) approverRow { return approverRow{a.Name, phrase.Stamp(a.AddedAt)} })
 			return cmdutil.Listing[approverRow]{
 				Name: "approvers", Rows: rows, Empty: "There are no approvers yet.", Next: deps.Command() + " approvers add NAME",
 				Header: []string{"NAME", "ADDED"}, Cells: func(r approverRow) []string { return []string{r.Name, r.AddedAt} },

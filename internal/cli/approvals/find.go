@@ -9,6 +9,7 @@ import (
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/problems"
 )
 
@@ -21,12 +22,7 @@ func find(ctx context.Context, session *app.Session, id string) (guard.Ticket, e
 	if err != nil {
 		return guard.Ticket{}, err
 	}
-	var found []guard.Ticket
-	for _, ticket := range tickets {
-		if id != "" && strings.HasPrefix(ticket.ID, id) {
-			found = append(found, ticket)
-		}
-	}
+	found := xslices.Filter(tickets, func(ticket guard.Ticket) bool { return id != "" && strings.HasPrefix(ticket.ID, id) })
 	switch len(found) {
 	case 0:
 		return exact(ctx, session, id)

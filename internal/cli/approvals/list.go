@@ -10,6 +10,7 @@ import (
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/xslices"
 )
 
 // newCmdList builds `approvals list`.
@@ -42,9 +43,5 @@ func approvalRows(ctx context.Context, session *app.Session) ([]ApprovalRow, err
 	tickets, err := session.Guard.Questions(ctx)
 	pending := func(t guard.Ticket) int { return map[bool]int{false: 1}[session.Guard.State(t) == guard.StatePending] }
 	slices.SortStableFunc(tickets, func(a, b guard.Ticket) int { return pending(a) - pending(b) })
-	rows := make([]ApprovalRow, len(tickets))
-	for i, ticket := range tickets {
-		rows[i] = approvalRowOf(session, ticket)
-	}
-	return rows, err
+	return xslices.Map(tickets, func(ticket guard.Ticket) ApprovalRow { return approvalRowOf(session, ticket) }), err
 }

@@ -12,6 +12,7 @@ import (
 	"mcp-partner/internal/cli/render"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 )
 
@@ -82,11 +83,7 @@ func runTools(ctx context.Context, deps *cmdutil.Deps, o *toolsOptions) error {
 
 // printTools prints the list of tools in the form of a framework.
 func printTools(deps *cmdutil.Deps, form func(schemas.Operation) any) error {
-	var all []any
-	for _, op := range schemas.Catalogue() {
-		all = append(all, form(op))
-	}
-	return deps.IO.PrintJSON(all)
+	return deps.IO.PrintJSON(xslices.Map(schemas.Catalogue(), func(op schemas.Operation) any { return form(op) }))
 }
 
 // function is what both forms say of a tool; the member that holds the schema

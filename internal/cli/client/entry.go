@@ -11,6 +11,7 @@ import (
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 )
 
 // ours returns the entry that stands there already, as this program would write
@@ -62,10 +63,7 @@ func keptFields(u *term.UI, kept []string) {
 	if len(kept) == 0 {
 		return
 	}
-	names := make([]string, len(kept))
-	for i, name := range kept {
-		names[i] = untrusted.Sanitize(name)
-	}
+	names := xslices.Map(kept, func(name string) string { return untrusted.Sanitize(name) })
 	u.Field("kept", strings.Join(names, ", "))
 	if slices.ContainsFunc(kept, decides) {
 		u.Line(term.Warn, "The settings that were kept also decide what the server may do, and this program did not write them. Check them in the file.")

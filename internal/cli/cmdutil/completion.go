@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mcp-partner/internal/app"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 )
 
@@ -24,10 +25,7 @@ func CompleteOne(names func(*cobra.Command) []string) Completer {
 func CompleteSeveral(names func(*cobra.Command) []string) Completer {
 	return func(command *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 		before := typed[:strings.LastIndexByte(typed, ',')+1]
-		var words []string
-		for _, name := range beginning(names(command), typed[len(before):]) {
-			words = append(words, before+name)
-		}
+		words := xslices.Map(beginning(names(command), typed[len(before):]), func(name string) string { return before + name })
 		return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 	}
 }
@@ -43,22 +41,13 @@ func CompleteFirst(names func(*cobra.Command) []string) Completer {
 }
 
 func beginning(names []string, typed string) []string {
-	var found []string
-	for _, name := range names {
-		if strings.HasPrefix(strings.ToLower(name), strings.ToLower(typed)) {
-			found = append(found, name)
-		}
-	}
+	found := xslices.Filter(names, func(name string) bool { return strings.HasPrefix(strings.ToLower(name), strings.ToLower(typed)) })
 	slices.Sort(found)
 	return found
 }
 
 func ToolNames(*cobra.Command) []string {
-	var names []string
-	for _, op := range schemas.Catalogue() {
-		names = append(names, op.Name)
-	}
-	return names
+	return xslices.Map(schemas.Catalogue(), func(op schemas.Operation) string { return op.Name })
 }
 
 // TenantNames are those of the directory. Whatever is wrong with the directory,

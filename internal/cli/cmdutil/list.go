@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/xslices"
 )
 
 // TableFlags say how much of a long table a terminal shows.
@@ -56,10 +57,7 @@ func (l Listing[T]) Show(s *term.Streams, f *ListFlags) error {
 		u.Line(term.Plain, l.Empty)
 		u.Field("next", l.Next)
 	}
-	cells := make([][]string, len(l.Rows))
-	for i, row := range l.Rows {
-		cells[i] = l.Cells(row)
-	}
+	cells := xslices.Map(l.Rows, func(row T) []string { return l.Cells(row) })
 	u.Table(l.Header, cells)
 	return u.Err
 }

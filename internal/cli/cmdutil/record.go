@@ -8,6 +8,7 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
@@ -43,10 +44,7 @@ func NamesOf(entries []tenants.Entry) string {
 	if len(entries) == 0 {
 		return "none"
 	}
-	var names []string
-	for _, entry := range entries[:min(len(entries), maxRecordedNames)] {
-		names = append(names, entry.Name)
-	}
+	names := xslices.Map(entries[:min(len(entries), maxRecordedNames)], func(entry tenants.Entry) string { return entry.Name })
 	text := strings.Join(names, ", ")
 	if more := len(entries) - len(names); more > 0 {
 		text += fmt.Sprintf(" and %d more", more)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 )
 
@@ -35,9 +36,5 @@ func FlagsOf(op schemas.Operation, arguments map[string]any) string {
 
 // commaSeparated writes a list as its flag takes it.
 func commaSeparated(items []any) string {
-	words := make([]string, len(items))
-	for i, item := range items {
-		words[i] = fmt.Sprint(item)
-	}
-	return strings.Join(words, ",")
+	return strings.Join(xslices.Map(items, func(item any) string { return fmt.Sprint(item) }), ",")
 }

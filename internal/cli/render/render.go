@@ -8,6 +8,7 @@ import (
 
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
@@ -150,10 +151,7 @@ func writePlan(u *term.UI, plan []answers.PlannedRequest) {
 		return
 	}
 	u.Blank()
-	rows := make([][]string, len(plan))
-	for i, p := range plan {
-		rows[i] = []string{p.Method, p.URL, string(p.Effect), p.When}
-	}
+	rows := xslices.Map(plan, func(p answers.PlannedRequest) []string { return []string{p.Method, p.URL, string(p.Effect), p.When} })
 	u.Table([]string{"METHOD", "URL", "EFFECT", "WHEN"}, rows)
 }
 

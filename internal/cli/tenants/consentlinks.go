@@ -12,6 +12,7 @@ import (
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/tenantimport"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/tenants"
 )
 
@@ -60,10 +61,9 @@ func runConsentLinks(deps *cmdutil.Deps, a *app.App, o *consentLinksOptions) err
 		return writeCSV(deps, consentColumns(), rows, o.output, o.force)
 	}
 	u := deps.IO.UI()
-	lines := make([][]string, len(rows))
-	for i, row := range rows {
-		lines[i] = []string{row["name"], row["tenant_id"], row["consent_url"]}
-	}
+	lines := xslices.Map(rows, func(row tenantimport.Row) []string {
+		return []string{row["name"], row["tenant_id"], row["consent_url"]}
+	})
 	u.Table([]string{"NAME", "TENANT ID", "AN ADMINISTRATOR THERE OPENS"}, lines)
 	return u.Err
 }
@@ -80,10 +80,7 @@ func consentRows(a *app.App, credential string) ([]tenantimport.Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	var rows []tenantimport.Row
-	for _, entry := range tenants.Using(entries, config.Name) {
-		rows = append(rows, consentRow(entry, config.ClientID))
-	}
+	rows := xslices.Map(tenants.Using(entries, config.Name), func(entry tenants.Entry) tenantimport.Row { return consentRow(entry, config.ClientID) })
 	if len(rows) == 0 {
 		return nil, exit.Refused("mcp-partner tenants import customers.csv --credential "+phrase.ShellWord(config.Name), "no tenant uses the credential %s", config.Name)
 	}

@@ -11,6 +11,7 @@ import (
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/credential"
 	"mcp-partner/internal/naming"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/tenants"
 )
 
@@ -69,12 +70,7 @@ func attributeFlags() []string {
 
 // Given reports whether one of the flags has a value.
 func (o *Options) Given(names ...string) bool {
-	for _, name := range names {
-		if o.Flags.Changed(name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(names, func(name string) bool { return o.Flags.Changed(name) })
 }
 
 // apply writes into an entry what was given, and nothing else.
@@ -125,13 +121,7 @@ func (o *Options) applyCloud(entry *tenants.Entry) error {
 
 // nonEmpty drops empty items, so that --label "" clears the list.
 func nonEmpty(items []string) []string {
-	var kept []string
-	for _, item := range items {
-		if item != "" {
-			kept = append(kept, item)
-		}
-	}
-	return kept
+	return xslices.Filter(items, func(item string) bool { return item != "" })
 }
 
 // Resolve replaces a domain given as --tenant-id by the ID of its tenant.

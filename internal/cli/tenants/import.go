@@ -19,6 +19,7 @@ import (
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/tenantimport"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/partnerid"
 	"mcp-partner/tenants"
 )
@@ -203,10 +204,7 @@ func apply(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *tenantimport.
 	if err := a.Directory.Apply(ctx, p.Diff, p.Credentials...); err != nil {
 		return err
 	}
-	changed := make([]tenants.Entry, len(p.Diff.Changed))
-	for i, change := range p.Diff.Changed {
-		changed[i] = change.After
-	}
+	changed := xslices.Map(p.Diff.Changed, func(change tenants.Change) tenants.Entry { return change.After })
 	deps.Record(ctx, a, guard.KindDirectory, "Tenants were imported; added: %s; changed: %s.", cmdutil.NamesOf(p.Diff.Added), cmdutil.NamesOf(changed))
 	return nil
 }
@@ -234,10 +232,9 @@ func additions(u *term.UI, entries []tenants.Entry) {
 	if len(entries) == 0 {
 		return
 	}
-	rows := make([]tenantimport.Row, len(entries))
-	for i, entry := range entries {
-		rows[i] = tenantimport.RowOf(entry, tenants.CredentialConfig{})
-	}
+	rows := xslices.Map(entries, func(entry tenants.Entry) tenantimport.Row {
+		return tenantimport.RowOf(entry, tenants.CredentialConfig{})
+	})
 	var shown, alike []string
 	ofOne := []string{"name", "company", "tenant_id", "domains", "labels"} // which tell one tenant from others
 	for _, column := range tenantimport.Columns() {

@@ -5,6 +5,8 @@ import (
 	"iter"
 	"slices"
 	"strings"
+
+	"mcp-partner/internal/xslices"
 )
 
 // shownRows is how many rows of a long table a terminal shows.
@@ -262,10 +264,7 @@ func (t *table) writeRest() {
 		t.ui.Line(Dim, fmt.Sprintf("  %d more: %s", t.rows-t.limit, t.ui.Tables.More))
 	}
 	if len(t.below) > 0 && t.ui.Tables.More != "" {
-		names := make([]string, len(t.below))
-		for n, i := range t.below {
-			names[n] = t.header[i]
-		}
+		names := xslices.Map(t.below, func(i int) string { return t.header[i] })
 		t.ui.Line(Dim, "  Not shown: "+strings.Join(names, ", ")+" (--wide)")
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/xslices"
 )
 
 // newCmdList builds `token list`.
@@ -44,11 +45,7 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 
 // scopesOf is short: read,write.
 func scopesOf(scopes []access.Scope) string {
-	words := make([]string, len(scopes))
-	for i, scope := range scopes {
-		words[i] = strings.TrimPrefix(string(scope), "partner.")
-	}
-	return strings.Join(words, ",")
+	return strings.Join(xslices.Map(scopes, func(scope access.Scope) string { return strings.TrimPrefix(string(scope), "partner.") }), ",")
 }
 
 // manyOf shows a few of a list and how many there are.
