@@ -1,5 +1,5 @@
-// Package httpclient builds the HTTP clients that talk to Microsoft Entra ID
-// and to Azure Resource Manager: one well-tuned client for each set of
+// Package httpclient builds the HTTP clients for Entra ID and Azure Resource
+// Manager: one well-tuned client for each set of
 // certificate authorities, shared by everything that goes there.
 package httpclient
 

@@ -1,5 +1,4 @@
-// Package memlimit chooses from where on the garbage collector works harder to
-// keep the process small.
+// Package memlimit says when the garbage collector has to work harder.
 package memlimit
 
 import (

@@ -1,4 +1,4 @@
-// Package xslices has the loops over slices that package slices lacks.
+// Package xslices maps, filters and searches slices.
 package xslices
 
 // Map returns what f makes of each element. It is empty, not nil, for no element.
