@@ -20,7 +20,7 @@ var attributes = map[string]bool{
 	// of the start and the end
 	"url": true, "address": true, "transport": true, "expires_at": true, "until": true, "simulated": true, "allow_writes": true,
 	// of sign-ins, approvals, runs and the record
-	"credential": true, "refresh": true, "code": true, "entra_code": true, "correlation_id": true, "expires": true, "approval": true, "status": true, "reached": true, "again_in": true, "count": true, "found": true, "run": true,
+	"credential": true, "refresh": true, "code": true, "entra_code": true, "correlation_id": true, "expires": true, "approval": true, "status": true, "reached": true, "again_at": true, "count": true, "found": true, "run": true,
 }
 
 // maxText bounds a logged text, in bytes.
