@@ -203,8 +203,11 @@ func (d Dir) Replace(name string, data []byte) error {
 }
 
 // Write puts data in the place of a file by way of a temporary one in the same
-// directory. The caller holds the lock.
+// directory, and refuses what Read would not take. The caller holds the lock.
 func (d Dir) Write(name string, data []byte) error {
+	if len(data) > MaxFileBytes {
+		return d.Unavailable("written", d.File(name), ErrTooLarge)
+	}
 	if _, err := d.Stat(name); err != nil {
 		return err
 	}

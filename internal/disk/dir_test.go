@@ -24,3 +24,17 @@ func TestStateDirIsPrepared(t *testing.T) {
 	}
 	roomtest.WantCode(t, New(file).prepare(), problems.CodeVaultUnavailable)
 }
+
+// A file that could not be read again would be lost.
+func TestReplaceRefusesWhatReadWouldNotTake(t *testing.T) {
+	t.Parallel()
+	dir := New(t.TempDir())
+	if err := dir.Replace("file", []byte("kept")); err != nil {
+		t.Fatal(err)
+	}
+	err := dir.Replace("file", make([]byte, MaxFileBytes+1))
+	roomtest.WantCode(t, err, problems.CodeVaultUnavailable)
+	if got, _, err := dir.Read("file"); err != nil || string(got) != "kept" {
+		t.Errorf("the file holds %q (%v)", got, err)
+	}
+}
