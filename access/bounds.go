@@ -50,7 +50,6 @@ func (b Bounds) check() error {
 	return nil
 }
 
-// admit refuses what lies outside the bound.
 func (b Bounds) admit(s Subject) error {
 	switch {
 	case !b.admitsTool(s.Operation):

@@ -13,7 +13,6 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-// check refuses a rule that could not mean what it says.
 func (r Rule) check() error {
 	for _, problem := range []string{r.badRuling(), r.badList(), r.badOperation(), r.badPattern(), r.badPartner(), r.badCondition()} {
 		if problem != "" {

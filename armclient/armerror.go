@@ -270,7 +270,6 @@ func (o object) every(condition func(name string, value any) bool) bool {
 	return true
 }
 
-// parseObject reads a body that is one JSON object.
 func parseObject(body []byte) (object, bool) {
 	body = withoutBOM(body)
 	if !strictjson.IsObject(body) { // bounds the depth, too

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -118,7 +119,6 @@ func unreached(err error) string {
 	return who + " could not be reached, or closed the connection without an answer"
 }
 
-// rejected turns an answer other than 200 into a *rejection.
 func rejected(ctx context.Context, resp *http.Response) error {
 	body, err := runtime.Payload(resp)
 	if err != nil {
@@ -150,16 +150,11 @@ func codeOf(r *rejection, said armError) problems.Code {
 		return problems.CodeForeignPrincipal
 	case r.absent:
 		return problems.CodeNotLinked
-	case providerStatus(r.status) && said.blamesProvider():
+	case slices.Contains([]int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict}, r.status) && said.blamesProvider():
 		return problems.CodeProviderUnavailable
 	default:
 		return codeOfStatus(r.status)
 	}
-}
-
-// providerStatus: the statuses with which ARM says that a provider is missing.
-func providerStatus(status int) bool {
-	return status == http.StatusBadRequest || status == http.StatusNotFound || status == http.StatusConflict
 }
 
 func codeOfStatus(status int) problems.Code {

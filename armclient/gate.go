@@ -70,7 +70,8 @@ func (g *gate) admit(r *http.Request) error {
 		return err
 	}
 	c, readable := readClaims(r.Header.Get("Authorization"))
-	recordOf(r.Context()).token(c, readable)
+	seen := recordOf(r.Context())
+	seen.claims, seen.readable = c, readable
 	if err := g.checkClaims(c); err != nil {
 		return err
 	}
@@ -121,7 +122,8 @@ func (g *gate) checkClaims(c claims) error {
 // did not carry the request out, and the bearer policy will send it once more.
 func (g *gate) note(r *http.Request, resp *http.Response) {
 	seen := recordOf(r.Context())
-	seen.answer(resp)
+	seen.status = resp.StatusCode
+	seen.requestID, seen.correlationID = requestIDs(resp.Header)
 	if r.Method != http.MethodGet && claimsChallenge(resp) {
 		seen.wrote--
 		seen.challenged = true

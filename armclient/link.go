@@ -73,7 +73,6 @@ func matches(link answers.Link, partnerID partnerid.ID) *bool {
 	return &same
 }
 
-// judge makes a LinkRead of what one GET gave.
 func (c *Client) judge(r *record, link *linkProperties, err error) LinkRead {
 	read := LinkRead{
 		Identity: c.identity(r), TokenReadable: r.readable,

@@ -2,7 +2,6 @@ package armclient
 
 import (
 	"context"
-	"net/http"
 
 	"mcp-partner/guard"
 )
@@ -13,8 +12,6 @@ type record struct {
 	claims claims
 	// readable is whether the token of the last request could be decoded.
 	readable bool
-	// asked is whether a token was seen at all.
-	asked bool
 	// wrote counts the requests that were let through and are no GET, less those
 	// of which a claims challenge said that they were not carried out.
 	wrote int
@@ -61,13 +58,4 @@ func withPermit(ctx context.Context, permit guard.Permit) context.Context {
 func permitOf(ctx context.Context) guard.Permit {
 	permit, _ := ctx.Value(permitKey{}).(guard.Permit)
 	return permit
-}
-
-func (r *record) token(c claims, readable bool) {
-	r.claims, r.readable, r.asked = c, readable, true
-}
-
-func (r *record) answer(resp *http.Response) {
-	r.status = resp.StatusCode
-	r.requestID, r.correlationID = requestIDs(resp.Header)
 }

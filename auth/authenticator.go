@@ -247,7 +247,6 @@ func (a *Authenticator) verify(ctx context.Context, token string) (*identity, ui
 	return id, generation, keys.checkDeclared(parts.header, a.mapping.Load().RequireATJWT)
 }
 
-// judge checks the claims of a verified token.
 func (a *Authenticator) judge(id *identity, header claims) error {
 	if name, _ := id.claims.text("iss"); name != id.issuer.name {
 		return errIssuer

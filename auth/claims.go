@@ -36,7 +36,6 @@ func (c claims) list(path ...string) []string {
 	return nil
 }
 
-// at follows a path of names into objects.
 func (c claims) at(path []string) json.RawMessage {
 	raw := c[path[0]]
 	for _, name := range path[1:] {

@@ -37,7 +37,6 @@ type description struct {
 	KeysURL string `json:"jwks_uri"`
 }
 
-// describe reads an issuer's metadata.
 func (i issuer) describe(ctx context.Context, client *http.Client) (description, error) {
 	var d description
 	if err := getJSON(ctx, client, i.discovery(), &d); err != nil {

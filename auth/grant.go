@@ -43,7 +43,7 @@ func (m Mapping) scopes(c claims) []access.Scope {
 	if c.has("scp") || c.has("scope") {
 		return gathered(m.Scopes, append(c.words("scp"), c.words("scope")...))
 	}
-	return gathered(m.Roles, c.list(m.rolesClaim()...))
+	return gathered(m.Roles, c.list(orElse(m.RolesClaim, "roles")...))
 }
 
 // gathered looks names up in a table; unknown names give nothing.
@@ -63,10 +63,6 @@ func gives(table map[string][]access.Scope, name string, scope access.Scope) boo
 	return slices.Contains(table[name], scope)
 }
 
-func (m Mapping) rolesClaim() []string { return orElse(m.RolesClaim, "roles") }
-
-func (m Mapping) groupsClaim() []string { return orElse(m.GroupsClaim, "groups") }
-
 func orElse(path []string, name string) []string {
 	if len(path) > 0 {
 		return path
@@ -74,15 +70,14 @@ func orElse(path []string, name string) []string {
 	return []string{name}
 }
 
-// isFor reports whether every naming key of the grant matches.
 func (g CallerGrant) isFor(id *identity, m Mapping) bool {
 	switch {
 	case g.Issuer != "" && (g.Issuer != id.issuer.name || id.issuer.tenant != ""),
 		g.TenantID != "" && !strings.EqualFold(g.TenantID, id.issuer.tenant),
 		g.Subject != "" && g.Subject != id.subject,
 		g.ObjectID != "" && !strings.EqualFold(g.ObjectID, id.object),
-		g.Role != "" && !slices.Contains(id.claims.list(m.rolesClaim()...), g.Role),
-		g.Group != "" && !slices.Contains(id.claims.list(m.groupsClaim()...), g.Group):
+		g.Role != "" && !slices.Contains(id.claims.list(orElse(m.RolesClaim, "roles")...), g.Role),
+		g.Group != "" && !slices.Contains(id.claims.list(orElse(m.GroupsClaim, "groups")...), g.Group):
 		return false
 	}
 	return true

@@ -64,12 +64,10 @@ func ofEntra(host string) bool {
 	return slices.ContainsFunc(domains, func(domain string) bool { return host == domain || strings.HasSuffix(host, "."+domain) })
 }
 
-// discovery is the URL of an issuer's metadata.
 func (i issuer) discovery() string {
 	return strings.TrimSuffix(i.name, "/") + "/.well-known/openid-configuration"
 }
 
-// onLoopback reports whether the issuer runs on this machine.
 func (i issuer) onLoopback() bool {
 	at, err := url.Parse(i.name)
 	return err == nil && httpclient.IsLoopback(at.Hostname())

@@ -31,7 +31,6 @@ type identity struct {
 // span is when a token holds.
 type span struct{ notBefore, expires time.Time }
 
-// verifySigned checks form, algorithm and signature, and returns the claims.
 func verifySigned(ctx context.Context, keys *keySet, token string) (claims, error) {
 	signed, err := jose.ParseSignedCompact(token, algorithms())
 	if err != nil {
@@ -81,7 +80,6 @@ func (id *identity) checkTimes(now time.Time) error {
 	return id.current(now)
 }
 
-// current reports whether the token holds now, within the skew.
 func (s span) current(now time.Time) error {
 	switch {
 	case !now.Before(s.expires.Add(skew)):
@@ -126,7 +124,6 @@ func checkUntyped(c claims) error {
 	return errKind
 }
 
-// identify reads who the token is about.
 func (id *identity) identify() error {
 	var given bool
 	if id.subject, given = id.claims.text("sub"); !given || len(id.subject) > maxSubject {

@@ -235,7 +235,7 @@ func (f *Fleet) launch(run Run, audit Audit, places []place, tasks []task, acces
 	if audit.Roles {
 		w.slots = make(chan struct{}, f.opts.Limits.Concurrency)
 	}
-	w.results = newResultWriter(f, a)
+	w.results = &resultWriter{f: f, active: a, entries: make(chan entry, flushSize)}
 	f.running.Go(func() {
 		defer cancel(nil)
 		w.run(ctx, tasks)

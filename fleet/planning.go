@@ -169,7 +169,6 @@ func (r PlanRequest) another(id string) guard.Finding {
 	return guard.FindingLinkedOther
 }
 
-// warning says what the directory makes of the new ID.
 func (r PlanRequest) warning(row guard.PlanRow) string {
 	switch {
 	case row.Expected == "" || row.Expected == row.PartnerID || slices.Contains(r.From, row.Expected):

@@ -32,10 +32,6 @@ type entry struct {
 	pin *Pin
 }
 
-func newResultWriter(f *Fleet, a *Active) *resultWriter {
-	return &resultWriter{f: f, active: a, entries: make(chan entry, flushSize)}
-}
-
 // add hands a result over. It waits where storing is slower than asking.
 func (b *resultWriter) add(row Row, pin *Pin) { b.entries <- entry{row, pin} }
 

@@ -12,7 +12,6 @@ import (
 	"mcp-partner/schemas/answers"
 )
 
-// row judges what was read of a target.
 func (w *auditing) row(n int, target Target, read armclient.LinkRead, roles *pec.Reading) Row {
 	tenant := target.Tenant
 	wanted := w.audit.expectation(tenant)
@@ -94,7 +93,6 @@ func (e Expectation) linked(id string) answers.RowState {
 	}
 }
 
-// writtenBefore reports whether a time is known to be before a limit.
 func writtenBefore(text string, limit time.Time) bool {
 	at, err := time.Parse(time.RFC3339Nano, text)
 	return !limit.IsZero() && err == nil && at.Before(limit)

@@ -68,7 +68,6 @@ type Row struct {
 	Body json.RawMessage
 }
 
-// pendingRows are the rows of targets without results.
 func pendingRows(places []place) []Row {
 	rows := make([]Row, len(places))
 	for i, p := range places {

@@ -176,7 +176,6 @@ func unlinked(row guard.PlanRow, at guard.Progress, seen observation) action {
 	}
 }
 
-// mayTry reports whether another attempt may work where the last did not.
 func mayTry(at guard.Progress, most int) bool {
 	return at.Tries < most && passes(problems.Code(at.Result))
 }
@@ -210,15 +209,10 @@ func after(at guard.Progress, outcome armclient.Outcome, sent bool) action {
 		a.stage = runs.StageRemoved
 	case outcome.Applied == armclient.AppliedUnknown, now == answers.LinkUnknown && sent:
 		a.stage = at.Stage
-	case refused && mayTryAgain(at, a.result):
+	case refused && at.Tries+1 < maxTries && passes(a.result):
 		a.stage, a.spent = runs.StagePlanned, true
 	}
 	return a
-}
-
-// mayTryAgain reports whether a first write that was refused is worth another try.
-func mayTryAgain(at guard.Progress, code problems.Code) bool {
-	return at.Tries+1 < maxTries && passes(code)
 }
 
 // reached is where a step leads that was read back.
@@ -237,7 +231,6 @@ func secondHalf(step runs.Step) bool {
 	return step == runs.StepReplace || step == runs.StepRestore
 }
 
-// changeOf is the request of a step.
 func changeOf(row guard.PlanRow, step runs.Step, before answers.Link) armclient.Change {
 	change := armclient.Change{Method: http.MethodPut, PartnerID: partnerid.ID(row.PartnerID), Before: before}
 	switch step {

@@ -238,7 +238,6 @@ func (q *queue) wake(t task) {
 	q.changed.Signal()
 }
 
-// close ends the queue for all who wait at it.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

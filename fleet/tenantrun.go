@@ -62,7 +62,6 @@ func (w *Writer) advance(ctx context.Context, a *Execution, row int, at guard.Pr
 	return d.began
 }
 
-// step makes one move, and reports whether there may be another.
 func (d *tenantRun) step(ctx context.Context) bool {
 	seen := observation{known: true}
 	if d.at.Stage != runs.StageWritten {
@@ -104,7 +103,6 @@ func (d *tenantRun) left(code problems.Code) {
 	}
 }
 
-// open finds the entry and the identity of the row.
 func (d *tenantRun) open(ctx context.Context) (err error) {
 	if d.identity != nil {
 		return nil

@@ -54,11 +54,6 @@ func (t *httpTransport) issued(token string) bool {
 	return t.opts.OAuth != nil && t.opts.OAuth.Takes(token)
 }
 
-// unauthenticated is the answer to a request without one token.
-func (t *httpTransport) unauthenticated(r *http.Request) *refusal {
-	return unauthorized(t.challenge(r, "", "", t.firstScope()), "Send Authorization: Bearer with a token that is valid here. "+t.whereToGetToken())
-}
-
 // whereToGetToken names the issuer where there is one: its tokens come before those
 // of this server.
 func (t *httpTransport) whereToGetToken() string {
@@ -68,7 +63,6 @@ func (t *httpTransport) whereToGetToken() string {
 	return "A person issues one with mcp-partner token issue."
 }
 
-// denied is the answer to a token that is not accepted.
 func (t *httpTransport) denied(r *http.Request, err error) *refusal {
 	var more denial
 	if !errors.As(err, &more) {

@@ -80,7 +80,6 @@ func newCalls() *calls {
 	return &calls{all: map[*call]struct{}{}, byKey: map[string]*call{}, drained: make(chan struct{})}
 }
 
-// add takes a call in, or says why not.
 func (c *calls) add(k *call) *rpcError {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -102,7 +101,6 @@ func (c *calls) add(k *call) *rpcError {
 	return nil
 }
 
-// forget frees a call's ID.
 func (c *calls) forget(k *call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -111,7 +109,6 @@ func (c *calls) forget(k *call) {
 	}
 }
 
-// remove lets go of a call that has been answered.
 func (c *calls) remove(k *call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -192,7 +189,6 @@ func (s *slot) take(ctx context.Context) bool {
 	return true
 }
 
-// leave gives the share back, if it is held.
 func (s *slot) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

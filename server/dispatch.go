@@ -96,7 +96,6 @@ func (s *Server) facts(ctx context.Context, r tools.Request, m *message, header 
 	return s.remote(ctx, m.metaText, header)
 }
 
-// metaText is a field of the message's _meta, if it is a text.
 func (m *message) metaText(name string) string {
 	text, _ := m.meta.GetMetaField(name).(string)
 	return text

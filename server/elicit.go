@@ -91,7 +91,6 @@ func (a *asks) send(id string, params mcp.ElicitationParams) error {
 	return a.out.write(line)
 }
 
-// withdraw tells the client that its answer is no longer waited for.
 func (a *asks) withdraw(id string) {
 	line, err := encodeNotification(string(mcp.MethodNotificationCancelled),
 		map[string]string{"requestId": id, "reason": "the answer came too late"}, "")

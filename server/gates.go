@@ -179,7 +179,6 @@ func hostName(hostport string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 }
 
-// identify returns who is calling.
 func (t *httpTransport) identify(r *http.Request) (p access.Principal, issued bool, refused *refusal) {
 	if t.opts.Bearer == nil && t.opts.OAuth == nil && t.opts.Anonymous.Caller != "" {
 		visitOf(r).authenticated()
@@ -187,7 +186,7 @@ func (t *httpTransport) identify(r *http.Request) (p access.Principal, issued bo
 	}
 	token, ok := bearerToken(r.Header)
 	if !ok {
-		return access.Principal{}, false, t.unauthenticated(r)
+		return access.Principal{}, false, unauthorized(t.challenge(r, "", "", t.firstScope()), "Send Authorization: Bearer with a token that is valid here. "+t.whereToGetToken())
 	}
 	p, err := t.authenticate(r, token)
 	if err != nil || p.Caller == "" {

@@ -111,7 +111,6 @@ type Monitor struct {
 	TLS *tls.Config
 }
 
-// serve answers a request for one of its paths.
 func (m Monitor) serve(w http.ResponseWriter, r *http.Request, path string) *refusal {
 	if refused := checkReading(r); refused != nil {
 		return refused
@@ -167,7 +166,6 @@ func (m Monitor) ready(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, r, status, append(text, '\n'))
 }
 
-// writeJSON answers with a JSON text.
 func writeJSON(w http.ResponseWriter, r *http.Request, status int, text []byte) {
 	beginAnswer(w, r)
 	w.Header().Set("Content-Type", "application/json")

@@ -30,7 +30,6 @@ func leaves(names ...string) *shape {
 	return s
 }
 
-// with returns the shape with one more member.
 func (s *shape) with(name string, inside *shape) *shape {
 	s.members[name] = inside
 	return s

@@ -87,7 +87,6 @@ func checkText(raw []byte) *rpcError {
 	return nil
 }
 
-// invalidText says what is wrong with a text that is no JSON.
 func invalidText(raw []byte) *rpcError {
 	var whole json.RawMessage
 	err := json.Unmarshal(raw, &whole)

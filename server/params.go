@@ -43,7 +43,6 @@ func checkValues(m *message) *rpcError {
 	return f
 }
 
-// objectOf returns the members of a JSON object, or none.
 func objectOf(raw json.RawMessage) map[string]json.RawMessage {
 	if !isObject(raw) {
 		return nil

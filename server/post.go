@@ -29,7 +29,6 @@ type post struct {
 	modern bool
 }
 
-// dispatch answers a message or passes it on to mcp-go.
 func (t *httpTransport) dispatch(w http.ResponseWriter, r *http.Request, p *post) *refusal {
 	m, f := parseMessage(p.body)
 	if f != nil {

@@ -131,7 +131,6 @@ func (c *stdioConn) read(in io.Reader) error {
 
 func (c *stdioConn) refuse(f *rpcError) { _ = c.out.write(f.encode()) }
 
-// take handles one frame or starts handling it.
 func (c *stdioConn) take(frame []byte) {
 	if len(bytes.Trim(frame, " \t\r")) == 0 {
 		return
@@ -201,7 +200,6 @@ func (c *stdioConn) newCall(m *message) *call {
 	return k
 }
 
-// finish sees a call through to its answer.
 func (c *stdioConn) finish(k *call, place *slot) {
 	defer c.calls.remove(k)
 	defer k.cancel(nil)

@@ -163,7 +163,6 @@ func (s *Service) approval(ctx context.Context, ticket guard.Ticket) *answers.Ap
 	}
 }
 
-// how is what to tell the person, or what to do next.
 func (s *Service) how(ctx context.Context, ticket guard.Ticket, state string) string {
 	switch state {
 	case "pending":

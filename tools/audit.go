@@ -84,7 +84,6 @@ func checkSelection(lists ...[]string) error {
 	return problems.New(problems.CodeInvalidArgument, fmt.Sprintf("tenants and labels are longer than %d characters together: use globs, or several calls.", mostSelected))
 }
 
-// auditOf is the audit that arguments ask for.
 func auditOf(in *schemas.AuditPartnerLinksInput) fleet.Audit {
 	audit := fleet.Audit{Selection: fleet.Selection{Tenants: in.Tenants, Labels: in.Labels}, StaleAfterDays: in.StaleAfterDays, Roles: in.IncludeRoles}
 	for _, id := range in.OwnPartnerIDs {
@@ -207,7 +206,6 @@ func (s *Service) endedEarly(ctx context.Context, j *job, in *schemas.AuditPartn
 	return result
 }
 
-// auditPage answers with totals, causes and a page of rows.
 func (s *Service) auditPage(ctx context.Context, j *job, in *schemas.AuditPartnerLinksInput, id string) Result {
 	report, err := s.deps.Fleet.Report(ctx, j.call.Principal.Caller, id)
 	if err != nil {
@@ -288,7 +286,6 @@ func checked(r fleet.Report) string {
 	return fmt.Sprintf("%d identities in %s", r.Run.Rows, phrase.Count(tenants, "tenant"))
 }
 
-// rolesSentence counts the classes of link and roles.
 func rolesSentence(totals map[string]int) string {
 	var parts []string
 	for _, class := range answers.PECClasses() {
@@ -341,7 +338,6 @@ func otherWords(audit fleet.Audit) string {
 	return "linked to another partner"
 }
 
-// planAudit answers with the requests that an audit would make.
 func (s *Service) planAudit(j *job, in *schemas.AuditPartnerLinksInput) Result {
 	targets, err := s.targets(j.call.Principal, auditOf(in).Selection)
 	if err != nil {

@@ -28,7 +28,6 @@ const (
 	answerWithin = 38 * time.Second
 )
 
-// newWriter makes what carries out runs, with the parts of the service.
 func (s *Service) newWriter() *fleet.Writer {
 	return fleet.NewWriter(fleet.WriterOptions{
 		Guard: s.deps.Guard, Tenants: s.deps.Directory, Settled: s.deps.Settled, Pause: s.deps.Pause, Now: s.deps.Now, Logger: s.deps.Logger,
@@ -240,7 +239,6 @@ func (s *Service) propose(ctx context.Context, j *job, w batchRequest) Result {
 	return s.admitted(ctx, j, w, admission)
 }
 
-// planBatch selects the targets and reads their links.
 func (s *Service) planBatch(ctx context.Context, j *job, w batchRequest) (guard.Plan, error) {
 	targets, err := s.targets(j.call.Principal, fleet.Selection{Tenants: w.many.Tenants, Labels: w.many.Labels})
 	if err != nil {
@@ -324,7 +322,6 @@ func nothingTold(plan guard.Plan) problems.Code {
 	return plan.Rows[0].Problem
 }
 
-// heldBy says what keeps a plan from being carried out now.
 func heldBy(code problems.Code) string {
 	switch code {
 	case problems.CodeWritesDisabled:

@@ -152,7 +152,7 @@ func (s *Service) judge(envelope *answers.Envelope, rows []answers.ChangeRow, at
 		envelope.Problem = problems.New(problems.CodeRunIncomplete, envelope.Summary)
 	case waiting > 0 && ended:
 		envelope.Problem = problems.New(problems.CodeApprovalExpired, "The approval of the run expired before every tenant had begun. "+envelope.Summary)
-	case slices.ContainsFunc(rows, heldBack):
+	case slices.ContainsFunc(rows, func(r answers.ChangeRow) bool { return r.State == answers.ChangeWaiting && r.Problem != "" }):
 		envelope.Problem = problems.New(problems.CodeRunIncomplete, envelope.Summary)
 	case waiting > 0:
 		envelope.Summary = fmt.Sprintf("Not begun yet: %d; to continue, call again with run_id %s and resume. %s", waiting, envelope.RunID, envelope.Summary)
@@ -163,11 +163,6 @@ func (s *Service) judge(envelope *answers.Envelope, rows []answers.ChangeRow, at
 		envelope.Status = problemEnvelope(envelope.Problem).Status
 		envelope.Summary = envelope.Problem.Message
 	}
-}
-
-// heldBack reports whether a row was to begin and may not now.
-func heldBack(row answers.ChangeRow) bool {
-	return row.State == answers.ChangeWaiting && row.Problem != ""
 }
 
 // page cuts one page out of the rows, those that need a person first. While a

@@ -65,7 +65,6 @@ func (t target) sentence(link answers.Link) string {
 	}
 }
 
-// linkedTo names the linked ID and whose it is.
 func (t target) linkedTo(link answers.Link) string {
 	id := "partner ID " + link.PartnerID
 	switch link.AuditState {

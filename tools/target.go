@@ -200,7 +200,6 @@ func (s *Service) pin(ctx context.Context, t target, read armclient.LinkRead) {
 	}
 }
 
-// planned answers with the requests that the operation would make.
 func (t target) planned(op schemas.Operation, partnerID string) answers.Envelope {
 	return answers.Envelope{
 		Status: answers.StatusDone, Identity: t.identity(answers.Identity{}), Plan: t.requests(op, partnerID),
@@ -208,7 +207,6 @@ func (t target) planned(op schemas.Operation, partnerID string) answers.Envelope
 	}
 }
 
-// requests words the operation's routes for this tenant.
 func (t target) requests(op schemas.Operation, partnerID string) []answers.PlannedRequest {
 	var plan []answers.PlannedRequest
 	for _, route := range op.Routes {

@@ -125,7 +125,6 @@ func (s *Service) apply(ctx context.Context, p proposal, granted guard.Granted) 
 	return done(envelope)
 }
 
-// recorded is what the record keeps of an outcome.
 func recorded(envelope answers.Envelope, outcome armclient.Outcome) guard.Outcome {
 	result := string(envelope.Status)
 	if envelope.Problem != nil {
@@ -137,7 +136,6 @@ func recorded(envelope answers.Envelope, outcome armclient.Outcome) guard.Outcom
 	}
 }
 
-// outcome words what became of a write.
 func (p proposal) outcome(outcome armclient.Outcome) answers.Envelope {
 	before, after := p.target.expected(p.before.Link), p.target.expected(outcome.After.Link)
 	envelope := answers.Envelope{Identity: p.target.identity(p.before.Identity), Before: &before, After: &after}
@@ -213,7 +211,6 @@ func (s *Service) ask(ctx context.Context, p *proposal, asked guard.Asked) guard
 	return s.deps.Guard.Answer(context.WithoutCancel(ctx), p.job.call.Principal, s.intent(*p), asked.Seal, answer)
 }
 
-// refused records and words that the guard refused a write.
 func (s *Service) refused(ctx context.Context, p proposal, err error) Result {
 	s.deps.Guard.Refused(ctx, s.intent(p), problems.As(err).Code)
 	link := p.target.expected(p.before.Link)
