@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -28,8 +29,8 @@ func TestStateDirIsPrepared(t *testing.T) {
 // A file that could not be read again would be lost.
 func TestReplaceRefusesWhatReadWouldNotTake(t *testing.T) {
 	t.Parallel()
-	dir := New(t.TempDir())
-	if err := dir.Replace("file", []byte("kept")); err != nil {
+	dir := New(filepath.Join(t.TempDir(), "state"))
+	if err := errors.Join(dir.prepare(), dir.Replace("file", []byte("kept"))); err != nil {
 		t.Fatal(err)
 	}
 	err := dir.Replace("file", make([]byte, MaxFileBytes+1))
