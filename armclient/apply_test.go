@@ -43,7 +43,7 @@ func html(httpStatus int) reply {
 
 // Each case is a state before, the answer to the write, and what is read back.
 // Reads that fail are repeated, so the last answer stands for all later ones.
-func TestVerdicts(t *testing.T) {
+func TestApplyDecidesOutcomeFromAnswerAndReadBack(t *testing.T) {
 	t.Parallel()
 	create := func(before answers.Link) Change { return Change{http.MethodPut, partner1, before} }
 	update := func(before answers.Link) Change { return Change{http.MethodPatch, partner1, before} }
@@ -175,7 +175,7 @@ func TestTurnedDownWriteKeepsTheProvidersCode(t *testing.T) {
 }
 
 // A write that a challenge sent back was sent, even if the gate then stops it.
-func TestChallengedWriteThatTheGateStops(t *testing.T) {
+func TestGateStopsChallengedWrite(t *testing.T) {
 	t.Parallel()
 	change := Change{http.MethodPut, partner1, absent()}
 	for name, test := range map[string]struct {
@@ -198,7 +198,7 @@ func TestChallengedWriteThatTheGateStops(t *testing.T) {
 }
 
 // What is stopped before it is sent needs no reading back, and is not applied.
-func TestApplyThatIsNotSent(t *testing.T) {
+func TestStoppedApplyIsNotSent(t *testing.T) {
 	t.Parallel()
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -237,7 +237,7 @@ func TestApplyThatIsNotSent(t *testing.T) {
 
 // A claims challenge says that the write was not carried out. If it cannot be
 // met, there is nothing to read back.
-func TestApplyAfterAChallengeThatIsNotMet(t *testing.T) {
+func TestApplyStopsAtUnmetChallenge(t *testing.T) {
 	t.Parallel()
 	challenged := status(401).with("WWW-Authenticate", challenge)
 	change := Change{http.MethodPut, partner1, absent()}
@@ -256,7 +256,7 @@ func TestApplyAfterAChallengeThatIsNotMet(t *testing.T) {
 
 // From the permit to the outcome nobody can cancel a write, or it would be left
 // half known.
-func TestApplySurvivesItsCaller(t *testing.T) {
+func TestApplyContinuesWhenCallerCancels(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	leave := active(partner1, 1)
@@ -313,7 +313,7 @@ func TestApplyCarriesTheIDsOfTheWrite(t *testing.T) {
 }
 
 // The proof that the bubble's clock, not luck, drives the second look.
-func TestSettlingHappensOnceAndOnlyForLostAnswers(t *testing.T) {
+func TestApplyReadsBackOnceMoreAfterLostAnswer(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		write reply

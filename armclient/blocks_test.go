@@ -7,9 +7,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestPiecesAreFound compares with the plain search, for tokens and texts that
-// have pieces of any length in common.
-func TestPiecesAreFound(t *testing.T) {
+// Tokens and texts have pieces of any length in common.
+func TestEchoIndexMatchesPlainSearch(t *testing.T) {
 	t.Parallel()
 	word := rapid.StringMatching(`[a-d0-2.+/~]{0,40}`)
 	rapid.Check(t, func(t *rapid.T) {

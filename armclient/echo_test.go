@@ -64,7 +64,7 @@ func everywhere(t *testing.T, text string) string {
 	return fmt.Sprintf("%s %+v", written, all)
 }
 
-func TestTheTokenIsNotRepeated(t *testing.T) {
+func TestErrorsOmitEchoedToken(t *testing.T) {
 	t.Parallel()
 	const control = "harmless words of Contoso"
 	if !strings.Contains(everywhere(t, control), control) {
@@ -81,7 +81,7 @@ func TestTheTokenIsNotRepeated(t *testing.T) {
 	}
 }
 
-func TestHarmlessTextsStay(t *testing.T) {
+func TestTextWithoutTokenIsNoEcho(t *testing.T) {
 	t.Parallel()
 	e := echoOf("Bearer " + goodToken())
 	for _, text := range []string{
@@ -123,7 +123,7 @@ func TestRequestIDForms(t *testing.T) {
 
 // The bytes of an answer without an echo stay as they are, and a nextLink does
 // even with what looks like one.
-func TestBodiesWithoutEchoesStay(t *testing.T) {
+func TestBodyWithoutEchoIsUnchanged(t *testing.T) {
 	t.Parallel()
 	e := echoOf("Bearer " + goodToken())
 	for body, want := range map[string]string{

@@ -8,9 +8,9 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-// TestHintsGoByWhatARMSays: a read gets no advice about a write, and a 401 none
-// about the audience where ARM says that the token has expired.
-func TestHintsGoByWhatARMSays(t *testing.T) {
+// A read gets no advice about a write, and a 401 none about the audience where
+// ARM says that the token has expired.
+func TestHintFollowsARMError(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		status        int

@@ -98,7 +98,7 @@ func TestWrongTenantNamesBoth(t *testing.T) {
 	}
 }
 
-func TestOpaqueTokenOfAnotherIdentityThanPinned(t *testing.T) {
+func TestOpaqueTokenOfUnpinnedIdentityIsRefused(t *testing.T) {
 	t.Parallel()
 	o := testOptions(replying(active(partner1, 1)))
 	o.PinnedObjectID = otherID
@@ -125,7 +125,7 @@ func TestSharedProblemsAreNotChanged(t *testing.T) {
 
 // One client serves many calls at once; what the gate notes of one must not
 // show in another.
-func TestCallsDoNotMix(t *testing.T) {
+func TestConcurrentCallsKeepTheirOwnRecords(t *testing.T) {
 	t.Parallel()
 	transport := transportFunc(func(r *http.Request) (*http.Response, error) {
 		id := path.Base(r.URL.Path)

@@ -160,7 +160,7 @@ func checkProblemFields(t *testing.T, file recorded, read LinkRead) {
 
 // Of all the answers that exist, only those named not-found may be not_linked:
 // a file whose want is wrong would otherwise go unnoticed.
-func TestNotLinkedOnlyForTheCleanAnswer(t *testing.T) {
+func TestNotLinkedOnlyForClean404(t *testing.T) {
 	t.Parallel()
 	for name, file := range recordedFiles(t) {
 		if got := strings.Contains(name, "-not-found-"); got != (file.Want.State == answers.LinkNotLinked) {

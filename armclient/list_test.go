@@ -40,7 +40,7 @@ func TestOperationsReadsAllPages(t *testing.T) {
 }
 
 // The token must not follow a link that an answer names.
-func TestNextLinkElsewhereIsNotFollowed(t *testing.T) {
+func TestNextLinkToAnotherHostIsNotFollowed(t *testing.T) {
 	t.Parallel()
 	for name, next := range map[string]string{
 		"other host":   "https://elsewhere.test" + schemas.PathOperations,
@@ -64,7 +64,7 @@ func TestNextLinkElsewhereIsNotFollowed(t *testing.T) {
 	}
 }
 
-func TestListsEnd(t *testing.T) {
+func TestListStopsAtMaxPages(t *testing.T) {
 	t.Parallel()
 	pages := 0
 	endless := transportFunc(func(r *http.Request) (*http.Response, error) {

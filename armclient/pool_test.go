@@ -13,7 +13,7 @@ import (
 // key is a tenant and a credential.
 type key struct{ tenant, credential string }
 
-func TestPoolBuildsOnceForAllWhoAsk(t *testing.T) {
+func TestPoolBuildsClientOnceForConcurrentCallers(t *testing.T) {
 	t.Parallel()
 	var built atomic.Int32
 	started, release := make(chan struct{}), make(chan struct{})
@@ -72,7 +72,7 @@ func TestPoolDoesNotKeepFailures(t *testing.T) {
 
 // A caller that comes late with a failure must not throw out what somebody has
 // built meanwhile.
-func TestPoolSparesTheSuccessor(t *testing.T) {
+func TestPoolKeepsReplacementEntry(t *testing.T) {
 	t.Parallel()
 	pool := NewPool(func(key) (*Client, error) { return &Client{}, nil })
 	built, _ := pool.Get(key{})
@@ -82,7 +82,7 @@ func TestPoolSparesTheSuccessor(t *testing.T) {
 	}
 }
 
-func TestPoolForgetsTheOldest(t *testing.T) {
+func TestPoolEvictsOldest(t *testing.T) {
 	t.Parallel()
 	built := map[key]int{}
 	pool := NewPool(func(k key) (*Client, error) { built[k]++; return &Client{}, nil })
@@ -124,7 +124,7 @@ func TestPoolSurvivesAPanic(t *testing.T) {
 	}
 }
 
-func TestPoolConcurrently(t *testing.T) {
+func TestPoolIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	pool := NewPool(func(k key) (*Client, error) {
 		if k.tenant == "7" {

@@ -73,7 +73,7 @@ func (s *scripted) Do(r *http.Request) (*http.Response, error) {
 
 // For any sequence of answers and tokens: each request that is no GET has its
 // own spend of a permit, and nothing but the clean 404 is ever not_linked.
-func TestPropertyOfAnySequence(t *testing.T) {
+func TestAnySequenceSpendsOnePermitPerWrite(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		synctestRapid(t, func(t *testing.T) { anySequence(t, rt) })

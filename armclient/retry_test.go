@@ -108,7 +108,7 @@ func TestRetryAfterBeyondTheDeadlineComesBackAtOnce(t *testing.T) {
 	})
 }
 
-func TestEverythingHasADeadline(t *testing.T) {
+func TestEveryCallHasADeadline(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		start := time.Now()
 		read := patientClient(t, replying(reply{hang: true})).Link(context.Background())

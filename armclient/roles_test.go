@@ -59,7 +59,7 @@ func TestRoleRequestsOnTheWire(t *testing.T) {
 }
 
 // Whatever is no list is an error: an empty list would say that there is no role.
-func TestWhatIsNoListIsAnError(t *testing.T) {
+func TestMalformedListIsAnError(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		reply reply
@@ -125,7 +125,7 @@ func TestRolesOfAnotherTenantAreNotAskedFor(t *testing.T) {
 	}
 }
 
-func TestIdentityThatChangesBetweenListAndRoles(t *testing.T) {
+func TestRolesFailWhenIdentityChanges(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, withToken(tokenFor(tenantID, otherID)), testOptions(replying(emptyList())))
 	if _, _, err := c.Roles().Assignments(t.Context(), subscriptionID, objectID); err == nil || problems.As(err).Code != problems.CodeWrongIdentity {
@@ -133,7 +133,7 @@ func TestIdentityThatChangesBetweenListAndRoles(t *testing.T) {
 	}
 }
 
-func TestSubscriptionThatIsNoGUIDIsNotSent(t *testing.T) {
+func TestSubscriptionMustBeGUID(t *testing.T) {
 	t.Parallel()
 	w := replying(emptyList())
 	if _, _, err := testClient(t, w).Roles().Assignments(t.Context(), "../tenants", objectID); err == nil || len(w.all()) != 0 {

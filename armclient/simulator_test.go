@@ -59,7 +59,7 @@ func (s simulated) apply(t *testing.T, kind string, partnerID string, before Lin
 
 // A link's whole life, with both of the possible behaviours after a DELETE and
 // all three shapes of errors.
-func TestLifeOfALink(t *testing.T) {
+func TestLinkLifecycleInEveryErrorShape(t *testing.T) {
 	t.Parallel()
 	for _, shape := range []simulator.ErrorShape{simulator.ErrorShapeNested, simulator.ErrorShapeFlat, simulator.ErrorShapeBoth} {
 		for _, tombstones := range []bool{false, true} {
@@ -100,7 +100,7 @@ func liveALink(t *testing.T, s simulated) {
 
 // Every fault that can befall a write: what is said must be true of what the
 // simulator knows to have happened, and the write must have been sent once.
-func TestFaultsOfAWrite(t *testing.T) {
+func TestWriteOutcomeUnderEveryFault(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[simulator.FaultKind]struct {
 		applied Applied
@@ -158,7 +158,7 @@ func (s simulated) checkTruth(t *testing.T, got Outcome, challenged bool) {
 	}
 }
 
-func TestFaultsOfARead(t *testing.T) {
+func TestReadResultUnderEveryFault(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[simulator.FaultKind]problems.Code{
 		simulator.FaultThrottleLong: problems.CodeThrottled, simulator.FaultServerError: problems.CodeARMUnavailable,

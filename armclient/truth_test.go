@@ -25,7 +25,7 @@ func faultsAtRandom() []simulator.Fault {
 
 // A long random life under every fault: whatever is said of the link and of a
 // write is compared with what the simulator knows to be so.
-func TestTruthUnderFaults(t *testing.T) {
+func TestAnswersMatchSimulatorUnderFaults(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(6) {
 		t.Run("", func(t *testing.T) {

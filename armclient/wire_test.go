@@ -243,7 +243,7 @@ func TestUnreachableAndUntrusted(t *testing.T) {
 
 // All that this package gives out, printed in every way, holds neither the
 // token nor a body. Not parallel: azcore has one log for the process.
-func TestNothingLeaks(t *testing.T) {
+func TestOutputHoldsNoTokenOrBody(t *testing.T) {
 	const canary = "CANARY"
 	var mu sync.Mutex
 	var logged strings.Builder

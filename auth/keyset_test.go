@@ -34,9 +34,8 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// TestSameNameAnotherKey is for issuers that make a new key at each start and
-// call it the same.
-func TestSameNameAnotherKey(t *testing.T) {
+// Some issuers create a new key under the same ID at each start.
+func TestKeyReplacedUnderSameIDIsFetched(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, Mapping{})
 	h.accepts(h.issuer.Token(h.claims()))
@@ -71,7 +70,7 @@ func TestManyUnknownKeysMakeFewRequests(t *testing.T) {
 	h.accepts(h.issuer.Token(h.claims()))
 }
 
-func TestIssuerThatIsDown(t *testing.T) {
+func TestIssuerOutageIsReportedAndRetried(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, Mapping{})
 	down := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }
@@ -99,9 +98,9 @@ func TestIssuerThatIsDown(t *testing.T) {
 	}
 }
 
-// TestAnswersThatAreNone are those of an issuer that was taken over, or of
-// something that stands before it.
-func TestAnswersThatAreNone(t *testing.T) {
+// The answers are those of an issuer that was taken over, or of a proxy in front
+// of it.
+func TestInvalidIssuerAnswersAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, instead := range map[string]func(*issuertest.Issuer) http.HandlerFunc{
 		"redirect to a good one": func(i *issuertest.Issuer) http.HandlerFunc {
@@ -175,7 +174,7 @@ func keysAt(address string) func(*issuertest.Issuer) http.HandlerFunc {
 	}
 }
 
-func TestAnIssuerElsewhereCannotPointAtLoopback(t *testing.T) {
+func TestRemoteIssuerCannotPointAtLoopback(t *testing.T) {
 	t.Parallel()
 	outside, inside := issuer{name: "https://login.example"}, issuer{name: "https://127.0.0.1:1"}
 	for address, good := range map[string][2]bool{
@@ -188,8 +187,8 @@ func TestAnIssuerElsewhereCannotPointAtLoopback(t *testing.T) {
 	}
 }
 
-// TestKeysThatAreNotTaken publishes many that must not count, and one that does.
-func TestKeysThatAreNotTaken(t *testing.T) {
+// TestUnsuitableKeysAreIgnored publishes many that must not count, and one that does.
+func TestUnsuitableKeysAreIgnored(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, Mapping{})
 	good := h.issuer.SigningKey()
@@ -214,7 +213,7 @@ func TestKeysThatAreNotTaken(t *testing.T) {
 	h.refuses(issuertest.Shared([]byte("0123456789abcdef0123456789abcdef"), issuertest.Unsigned(t, change{"alg": "HS256", "kid": "oct"}, h.claims())), errHeader)
 }
 
-func TestAllKeysTakenBack(t *testing.T) {
+func TestTokenIsRefusedAfterIssuerWithdrawsKeys(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, Mapping{})
 	token := h.issuer.Token(h.claims())
@@ -274,8 +273,8 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// TestNothingOfTheIssuerIsLogged answers with a text that must not get far.
-func TestNothingOfTheIssuerIsLogged(t *testing.T) {
+// TestIssuerTextIsNotLogged answers with a text that must not get far.
+func TestIssuerTextIsNotLogged(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, Mapping{})
 	var log safeBuffer

@@ -72,7 +72,7 @@ func TestGrants(t *testing.T) {
 	}
 }
 
-func TestMappingsThatAreRefused(t *testing.T) {
+func TestInvalidMappingsAreRefused(t *testing.T) {
 	t.Parallel()
 	const name = "https://login.example"
 	all := []string{"*"}
@@ -107,7 +107,7 @@ func TestMappingsThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestOptionsThatAreRefused(t *testing.T) {
+func TestInvalidOptionsAreRefused(t *testing.T) {
 	t.Parallel()
 	good := []string{"https://login.example"}
 	for _, c := range []struct {
@@ -151,9 +151,8 @@ func TestOptionsThatAreRefused(t *testing.T) {
 	}
 }
 
-// TestCallersHaveNamesOfTheirOwn makes sure that nobody can be taken for
-// somebody else.
-func TestCallersHaveNamesOfTheirOwn(t *testing.T) {
+// One caller must never be taken for another.
+func TestCallerNamesAreDistinct(t *testing.T) {
 	t.Parallel()
 	plain, other := issuer{name: "https://a.example"}, issuer{name: "https://a.example/b"}
 	entra := issuer{name: "https://login.microsoftonline.com/" + tenantA + "/v2.0", tenant: tenantA}

@@ -23,7 +23,7 @@ func (h *fixture) remap(m Mapping) {
 
 // Another mapping counts at once: for tokens that are remembered, and for what
 // was called before and has not begun.
-func TestAnotherMappingCountsAtOnce(t *testing.T) {
+func TestMappingChangeAppliesAtOnce(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, Mapping{})
 	h.remap(h.grants("contoso", "fabrikam"))
@@ -56,7 +56,7 @@ func TestAnotherMappingCountsAtOnce(t *testing.T) {
 }
 
 // A mapping that cannot be used changes nothing.
-func TestAMappingThatCannotBeUsedLeavesTheOneBefore(t *testing.T) {
+func TestInvalidMappingKeepsPreviousOne(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, Mapping{})
 	h.remap(h.grants("contoso"))
@@ -78,7 +78,7 @@ func TestAMappingThatCannotBeUsedLeavesTheOneBefore(t *testing.T) {
 
 // Audiences that are shared no more void the tokens for them, also for what was
 // called before and has not begun.
-func TestSharedAudiencesAreTakenBack(t *testing.T) {
+func TestUnsharedAudienceVoidsItsTokens(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, Mapping{SharedAudiences: []string{"account"}})
 	h.accepts(h.issuer.Token(h.claims()))

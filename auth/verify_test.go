@@ -89,7 +89,7 @@ func TestRefusedClaims(t *testing.T) {
 	}
 }
 
-func TestSkewHasBothItsEnds(t *testing.T) {
+func TestClockSkewIsBoundedInBothDirections(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, Mapping{})
 	now := h.clock.Now().Unix()
@@ -183,8 +183,8 @@ func TestSharedAudience(t *testing.T) {
 	h.refuses(h.issuer.Token(h.with(change{"aud": []string{"account", audience, "x"}})), errAudience)
 }
 
-// TestVerifiedTokenIsNotTrustedForLonger looks at what is remembered of tokens.
-func TestVerifiedTokenIsNotTrustedForLonger(t *testing.T) {
+// TestCachedTokenExpiresOnTime looks at what is remembered of tokens.
+func TestCachedTokenExpiresOnTime(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, Mapping{})
 	h.accepts(h.issuer.Token(h.claims())) // loads the keys
@@ -209,7 +209,7 @@ func TestVerifiedTokenIsNotTrustedForLonger(t *testing.T) {
 
 // An ID token that has nothing by which to know it is refused where access tokens
 // are known to say what they are.
-func TestTokensThatDoNotDeclareThemselves(t *testing.T) {
+func TestTokensWithoutTypeHeader(t *testing.T) {
 	t.Parallel()
 	yes, no := true, false
 	for _, test := range []struct {
@@ -242,7 +242,7 @@ func TestTokensThatDoNotDeclareThemselves(t *testing.T) {
 
 // A token without a type that was taken before its issuer was seen to declare types
 // is not remembered beyond that.
-func TestTokensTakenBeforeTheIssuerDeclaredTypesAreVerifiedAgain(t *testing.T) {
+func TestCachedTokensAreVerifiedAgainAfterIssuerDeclaresTypes(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, Mapping{})
 	plain := h.issuer.Token(h.claims())
@@ -279,7 +279,7 @@ func TestDeclaringIssuersAreKnownAfterARestart(t *testing.T) {
 }
 
 // A token that is refused teaches nothing about its issuer.
-func TestRefusedTokensDeclareNothing(t *testing.T) {
+func TestRefusedTokenDeclaresNoType(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, Mapping{})
 	h.refuses(issuertest.Sign(t, h.issuer.SigningKey(), change{"typ": "at+jwt"}, h.with(change{"aud": "another"})), errAudience)

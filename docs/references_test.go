@@ -127,8 +127,8 @@ func checkTests(t *testing.T, page, text string, known map[string]map[string]boo
 	}
 }
 
-// TestLinksLeadSomewhere follows the links inside the repository.
-func TestLinksLeadSomewhere(t *testing.T) {
+// TestLinksResolve follows the links inside the repository.
+func TestLinksResolve(t *testing.T) {
 	t.Parallel()
 	for page, text := range pages(t) {
 		for _, match := range link.FindAllStringSubmatch(text, -1) {

@@ -65,9 +65,9 @@ func (w *world) auditRows() []answers.AuditRow {
 	return rows
 }
 
-// TestAnAuditSurvivesAKill: a process that is killed in the middle of an audit
-// loses at most what it had not stored yet, and resume asks for nothing else.
-func TestAnAuditSurvivesAKill(t *testing.T) {
+// A process that is killed during an audit loses at most what it had not stored
+// yet, and resume requests only that.
+func TestAuditSurvivesAKill(t *testing.T) {
 	t.Parallel()
 	const size = 120
 	w := newWorld(t, simulator.Config{Tenants: size, Latency: 50 * time.Millisecond})
@@ -109,9 +109,8 @@ func TestAnAuditSurvivesAKill(t *testing.T) {
 	w.verify()
 }
 
-// TestAnAuditIsInterrupted by the person who waits for it: it says how to go on,
-// and nothing is lost.
-func TestAnAuditIsInterrupted(t *testing.T) {
+// An audit interrupted at the terminal says how to resume it and loses nothing.
+func TestAuditIsInterrupted(t *testing.T) {
 	t.Parallel()
 	const size = 60
 	w := newWorld(t, simulator.Config{Tenants: size, Latency: 50 * time.Millisecond})

@@ -34,7 +34,7 @@ type canary struct {
 // No secret and no token stands in any answer, log line, error or file but the
 // encrypted one: whatever is called, whatever goes wrong, at the noisiest log
 // level.
-func TestCanary(t *testing.T) {
+func TestSecretsAppearInNoOutput(t *testing.T) {
 	t.Parallel()
 	c := &canary{world: newWorld(t, simulator.Config{Tenants: 8, LinkedPercent: -1})}
 	c.furnish()
@@ -263,7 +263,7 @@ func forms(secret string) map[string]string {
 }
 
 // The search finds a secret however it is written down, and where.
-func TestCanarySings(t *testing.T) {
+func TestCanaryIsDetected(t *testing.T) {
 	t.Parallel()
 	for form, text := range forms(madeUp) {
 		probe := &failures{TB: t}

@@ -108,7 +108,7 @@ func (s *server) address() string {
 }
 
 // The program behind a proxy believes none of what proxies say about clients.
-func TestWhatAProxySaysIsNotBelieved(t *testing.T) {
+func TestForwardedHeadersAreIgnored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, oneTenant())
 	w.settle("contoso")
@@ -146,7 +146,7 @@ func TestWhatAProxySaysIsNotBelieved(t *testing.T) {
 }
 
 // A renewed certificate is used without a restart, and a broken one is not.
-func TestARunningServerTakesANewCertificate(t *testing.T) {
+func TestRunningServerTakesANewCertificate(t *testing.T) {
 	t.Parallel()
 	pair := wiretest.NewPair(t)
 	i := invocation{args: []string{"serve", "--simulate=3", "--http", "127.0.0.1:0", "--tls-cert", pair.CertFile, "--tls-key", pair.KeyFile}}

@@ -143,7 +143,7 @@ func (d *workFolder) remember() {
 }
 
 // The page of jobs works line by line, and afterwards the world is as it says.
-func TestJobs(t *testing.T) {
+func TestJobsDocumentRunsLineByLine(t *testing.T) {
 	t.Parallel()
 	d, all := newWorkFolder(t), jobs(t)
 	if len(all) < 35 {

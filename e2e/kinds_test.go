@@ -214,7 +214,7 @@ func (k *kindsWorld) onMachine(i invocation, endpoint string) invocation {
 }
 
 // No proof of any kind stands in any answer, log line, error or file.
-func TestCanaryOfTheKinds(t *testing.T) {
+func TestSecretsOfEveryKindAppearInNoOutput(t *testing.T) {
 	t.Parallel()
 	k := newKindsWorld(t)
 	machine := httptest.NewServer(k.sim.MetadataHandler())

@@ -23,7 +23,7 @@ import (
 // SQLite keeps beside it while it is in use, in exports and heads, or in what
 // the commands around approvals say. Seals are the clients' own and stand
 // nowhere else.
-func TestCanaryOfTheRecord(t *testing.T) {
+func TestRecordHoldsNoSecrets(t *testing.T) {
 	t.Parallel()
 	c := &canary{world: newWorld(t, simulator.Config{Tenants: 2, LinkedPercent: -1})}
 	c.settle("contoso")

@@ -12,7 +12,7 @@ import (
 
 // An agent that is refused in a loop leaves a few entries that tell of all of it,
 // and one that is killed in the middle at least what it was refused first.
-func TestAnAgentThatIsRefusedInALoop(t *testing.T) {
+func TestRefusalLoopLeavesFewEntries(t *testing.T) {
 	t.Parallel()
 	const calls = 1000
 	for _, killed := range []bool{false, true} {

@@ -38,7 +38,7 @@ func with(arguments wiretest.Object, name string, value any) wiretest.Object {
 }
 
 // Of 64 calls in two processes that race for one approval, one writes.
-func TestManyRaceForOneApproval(t *testing.T) {
+func TestConcurrentCallsRedeemApprovalOnce(t *testing.T) {
 	t.Parallel()
 	const each = 32
 	w := newWorld(t, oneTenant())

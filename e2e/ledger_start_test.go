@@ -42,7 +42,7 @@ func (w *world) abandon() {
 
 // The program looks, at its start, what became of a write that has no outcome,
 // says so in the record, and says it once.
-func TestStartLooksIntoAbandonedWrites(t *testing.T) {
+func TestStartReconcilesAbandonedWrites(t *testing.T) {
 	t.Parallel()
 	for want, linked := range map[string]string{"applied": ourID, "not_applied": "", "unknown": otherID} {
 		for _, how := range []string{"serve", "call"} {

@@ -14,7 +14,7 @@ import (
 
 // A call answers within 45 s although ARM has its run wait; the same tool with
 // run_id tells how the run ended. No write is sent before its time.
-func TestALongRunAnswersInTime(t *testing.T) {
+func TestLongRunAnswersInTime(t *testing.T) {
 	t.Parallel()
 	if !thorough() {
 		t.Skip("takes a minute of waiting: E2E_FULL=1")

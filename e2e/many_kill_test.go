@@ -78,7 +78,7 @@ func (c *crowd) reported(e errand, run, what string) {
 }
 
 // A server that starts completes what has begun, and begins nothing else.
-func TestTheNextStartCompletesWhatHasBegun(t *testing.T) {
+func TestStartCompletesBegunTenantsOnly(t *testing.T) {
 	t.Parallel()
 	e := errands()[2]
 	c := newCrowd(t, 3)
@@ -117,7 +117,7 @@ func TestTheNextStartCompletesWhatHasBegun(t *testing.T) {
 
 // The new ID is refused for good: what was removed is put back, by the process
 // that removed it or by the next one.
-func TestKilledWhilePuttingBack(t *testing.T) {
+func TestKilledWhileRestoringOldLink(t *testing.T) {
 	t.Parallel()
 	c := newCrowd(t, 2)
 	e := errands()[2]

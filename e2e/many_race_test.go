@@ -22,7 +22,7 @@ const pacedPolicy = `policy:
 `
 
 // Of 64 resumptions of one run in two processes, nothing is done twice.
-func TestManyResumptionsDoNothingTwice(t *testing.T) {
+func TestConcurrentResumptionsWriteOnce(t *testing.T) {
 	t.Parallel()
 	const each = 32
 	for _, e := range errands() {

@@ -28,7 +28,7 @@ callers:
 // What is taken from a caller while a run goes on stops the tenants that have not
 // begun, in the process that runs it and without a restart; those that have begun
 // are finished. All tenants that can be written to at once are held until then.
-func TestWhatIsTakenFromACallerStopsItsRun(t *testing.T) {
+func TestRunStopsWhenCallerLosesRights(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		token func(*oauthServer) string

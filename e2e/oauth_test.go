@@ -215,8 +215,8 @@ func tunnel(to string) http.HandlerFunc {
 	}
 }
 
-// TestOAuthIssuerThatIsDown starts the server before its issuer works.
-func TestOAuthIssuerThatIsDown(t *testing.T) {
+// TestOAuthServerStartsWhileIssuerIsDown starts the server before its issuer works.
+func TestOAuthServerStartsWhileIssuerIsDown(t *testing.T) {
 	t.Parallel()
 	h := &oauthServer{world: newWorld(t, simulator.Config{Tenants: 2, LinkedPercent: -1}), issuer: issuertest.Start(t)}
 	h.settle("contoso")
@@ -236,9 +236,9 @@ func TestOAuthIssuerThatIsDown(t *testing.T) {
 	h.keepsNoToken()
 }
 
-// TestOAuthEveryWayIn asks by all the ways that are not tools what a caller may
-// not see: one without a mapping, one without a scope, and one with neither.
-func TestOAuthEveryWayIn(t *testing.T) {
+// Callers without a mapping, without a scope and with neither try every method
+// that is not a tool call.
+func TestOAuthCallerWithoutScopeSeesNothing(t *testing.T) {
 	t.Parallel()
 	roles := "callers:\n  roles: {partner.read: [partner.read], Watch: [partner.metrics]}"
 	h := serveOAuth(t, nil, strings.Replace(machines, "callers:", roles, 1), nil)

@@ -52,7 +52,7 @@ func awaitEnd(command *exec.Cmd, ended chan<- struct{}) {
 
 // A client that no longer reads does not stop a write either: an answer that
 // cannot be given breaks the connection, not the process.
-func TestReaderGoneDuringAWrite(t *testing.T) {
+func TestWriteCompletesWhenOutputReaderExits(t *testing.T) {
 	t.Parallel()
 	for name, leave := range map[string]func(*server){
 		"reading end":  func(s *server) { s.send(wiretest.Legacy.Request("p", "ping", nil, nil)) },
@@ -103,7 +103,7 @@ func (w *world) wroteAndRecorded(t *testing.T, s *server) {
 }
 
 // Nobody who pipes a command into head has it end by a signal.
-func TestCommandWhoseOutputIsClosed(t *testing.T) {
+func TestCommandWithClosedOutput(t *testing.T) {
 	t.Parallel()
 	out, in, err := os.Pipe()
 	if err != nil {

@@ -65,7 +65,7 @@ func drawFault(rt *rapid.T, w *wiring, tenant string) (remove func()) {
 // and is no GET is exactly what permits were spent for: one request each, and
 // one more only after a claims challenge. And no answer claims a write that was
 // not made, or calls a link missing that could not be read.
-func TestWritesEqualPermits(t *testing.T) {
+func TestWritesMatchSpentPermits(t *testing.T) {
 	t.Parallel()
 	w := newWiring(t, simulator.Config{Tenants: 40, Throttle: simulator.Throttle{
 		Reads: simulator.Bucket{Size: 100_000, PerSecond: 100_000}, Writes: simulator.Bucket{Size: 100_000, PerSecond: 100_000},

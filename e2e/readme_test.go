@@ -14,7 +14,7 @@ import (
 
 // The commands of the README for people without a client work exactly as
 // printed, write nothing to Azure, and leave the report that they name.
-func TestReadmeWithoutAClient(t *testing.T) {
+func TestReadmeCommandsWithoutClient(t *testing.T) {
 	t.Parallel()
 	d := &workFolder{world: newWorld(t, simulator.Config{Tenants: 1, LinkedPercent: -1}), t: t}
 	writeFile(t, d.dir, "secret.txt", d.sim.ClientSecret()+"\n")

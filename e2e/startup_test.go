@@ -17,7 +17,7 @@ const (
 
 // A start that cannot work ends at once, with one line that says what is wrong,
 // one that says what to do, and nothing on standard output.
-func TestBadStarts(t *testing.T) {
+func TestFailedStartExplainsItself(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := writeFile(t, dir, "file", "not a directory")
@@ -88,7 +88,7 @@ func checkBadStart(t *testing.T, o outcome, code int, says string) {
 }
 
 // A full disk under the output is told, whatever the command.
-func TestFullDisk(t *testing.T) {
+func TestFullOutputDiskIsReported(t *testing.T) {
 	t.Parallel()
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {

@@ -22,9 +22,9 @@ func (w *world) passphraseFile(name, text string) string {
 	return path
 }
 
-// TestCanaryOfTheVault says every command about the vault, well and badly, and
-// finds no secret in what it says nor in any file but vault.key.
-func TestCanaryOfTheVault(t *testing.T) {
+// TestVaultSecretsAppearInNoOutput runs every vault command, with good and bad
+// input, and finds no secret in its output or in any file but vault.key.
+func TestVaultSecretsAppearInNoOutput(t *testing.T) {
 	t.Parallel()
 	c := &canary{world: newWorld(t, oneTenant())}
 	c.hear(c.cli("vault", "init"))

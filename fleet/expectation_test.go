@@ -8,7 +8,7 @@ import (
 	"mcp-partner/schemas/answers"
 )
 
-func TestALinkIsJudgedByExpectedAndOwnIDs(t *testing.T) {
+func TestLinkStateFollowsExpectedAndOwnIDs(t *testing.T) {
 	t.Parallel()
 	const first, second, strange = "1234567", "2345678", "7654321"
 	linked := func(id string) answers.Link { return answers.Link{State: answers.LinkLinked, PartnerID: id} }

@@ -56,7 +56,7 @@ func (e expired) Reader(ctx context.Context, tenant schemas.Tenant, credential s
 
 // A row is an identity in a tenant. Two credentials of one application are one
 // row, which is known if either of them opens the tenant.
-func TestARowIsAnIdentity(t *testing.T) {
+func TestAuditHasOneRowPerIdentity(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 2}, func(o *fleet.Options) {
 		o.Directory, o.Clients = rotating{o.Directory, ""}, expired{o.Clients}
@@ -79,7 +79,7 @@ func TestARowIsAnIdentity(t *testing.T) {
 
 // What another credential sees is no answer about an identity that was another one
 // so far: nothing is linked to an application that was made anew.
-func TestAnotherIdentityDoesNotAnswerForARow(t *testing.T) {
+func TestRowIgnoresAnswerOfAnotherIdentity(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, func(o *fleet.Options) {
 		o.Directory, o.Clients = rotating{o.Directory, "99999999-9999-4999-8999-999999999999"}, expired{o.Clients}

@@ -10,10 +10,10 @@ import (
 	"mcp-partner/simulator"
 )
 
-// TestRowsAreTheTruth audits a fleet in every state, with faults by seed. The
-// rows must be the simulator's truth exactly, and unknown exactly where the last
-// answer hid it.
-func TestRowsAreTheTruth(t *testing.T) {
+// TestAuditRowsMatchSimulator audits a fleet in every state, with seeded faults.
+// Rows must match the simulator's state exactly, and be unknown exactly where the
+// last answer hid it.
+func TestAuditRowsMatchSimulator(t *testing.T) {
 	t.Parallel()
 	testkit.SkipShort(t, testkit.Properties)
 	size := 5000
@@ -121,9 +121,9 @@ func hidden(asked []simulator.Record, denied bool, truth simulator.Tenant) bool 
 	}
 }
 
-// TestNeverAFalseNotLinked tries mixtures of faults: whatever stands between, a
-// row that says that nothing is linked is true, and so is the ID of one that is.
-func TestNeverAFalseNotLinked(t *testing.T) {
+// TestAuditNeverReportsFalseNotLinked tries mixtures of faults: a row that says
+// not linked is always true, and so is the ID of a linked row.
+func TestAuditNeverReportsFalseNotLinked(t *testing.T) {
 	t.Parallel()
 	testkit.SkipShort(t, testkit.Properties)
 	mixtures := 16

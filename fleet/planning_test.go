@@ -42,7 +42,7 @@ func (slowTenant) Apply(context.Context, guard.Permit, armclient.Change) armclie
 // A tenant for which ARM asks to wait is asked again then, and not before; the
 // others do not wait for it. One that asks for longer than a plan may take is
 // unknown.
-func TestAPlanWaitsForOneTenantAlone(t *testing.T) {
+func TestPlanWaitsOnlyForThrottledTenant(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex

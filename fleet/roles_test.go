@@ -129,7 +129,7 @@ func TestAuditAsksAgainOnlyForWhatIsMissing(t *testing.T) {
 	}
 }
 
-func TestDiffSaysWhichRoleWasRemoved(t *testing.T) {
+func TestDiffNamesRemovedRole(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 2}, nil)
 	h.links("contoso", true)

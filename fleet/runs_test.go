@@ -33,9 +33,8 @@ func TestOneTokenAndOneReadATenant(t *testing.T) {
 	}
 }
 
-// TestARunThatWasInterrupted is gone on with by another process: only what has
-// no answer is asked.
-func TestARunThatWasInterrupted(t *testing.T) {
+// Another process resumes the run: it requests only rows without an answer.
+func TestInterruptedRunIsResumed(t *testing.T) {
 	t.Parallel()
 	const size = 400
 	h := build(t, simulator.Config{Tenants: size, Latency: 20 * time.Millisecond}, func(o *fleet.Options) { o.Limits.Concurrency = 8 })
@@ -109,7 +108,7 @@ func (g gatedReader) LinkOnce(ctx context.Context) armclient.LinkRead {
 	return g.Reader.LinkOnce(ctx)
 }
 
-func TestACallerHasOneRunAtATime(t *testing.T) {
+func TestCallerHasOneRunAtATime(t *testing.T) {
 	t.Parallel()
 	h, release := blocked(t, 5)
 	first := h.begin(expecting(ours))
@@ -140,9 +139,9 @@ func TestACallerHasOneRunAtATime(t *testing.T) {
 	h.audited(fleet.Audit{})
 }
 
-// TestARunOfFewerTenantsIsNotJoined: whoever sees more would take its answer for
-// one about all.
-func TestARunOfFewerTenantsIsNotJoined(t *testing.T) {
+// A caller that sees more tenants would take the smaller run's answer for one
+// about all of them.
+func TestRunOfFewerTenantsIsNotJoined(t *testing.T) {
 	t.Parallel()
 	h, release := blocked(t, 5)
 	narrow := everything()
@@ -160,9 +159,9 @@ func TestARunOfFewerTenantsIsNotJoined(t *testing.T) {
 	}
 }
 
-// TestARunBelongsToItsCaller: for another one it is like one that does not
+// TestRunBelongsToItsCaller: for another one it is like one that does not
 // exist.
-func TestARunBelongsToItsCaller(t *testing.T) {
+func TestRunBelongsToItsCaller(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 3}, nil)
 	report, _ := h.audited(fleet.Audit{})
@@ -200,8 +199,8 @@ func cursorOf(t *testing.T, h *fixture, id string) string {
 	return next
 }
 
-// TestHangingUp cancels a run that nobody had an answer of.
-func TestHangingUp(t *testing.T) {
+// A run is cancelled only if every caller disconnected before an answer.
+func TestRunIsCancelledWhenNoCallerHasAnAnswer(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name     string
@@ -237,9 +236,9 @@ func TestHangingUp(t *testing.T) {
 	}
 }
 
-// TestOneExpiredSecretIsOneCause: it is presented a few times at most, and
-// called one cause for all rows.
-func TestOneExpiredSecretIsOneCause(t *testing.T) {
+// The expired secret is presented a few times at most, and reported as one cause
+// for all rows.
+func TestExpiredSecretIsOneCauseForAllItsTenants(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 400}, nil)
 	h.sim.ExpireSecret()
@@ -255,8 +254,8 @@ func TestOneExpiredSecretIsOneCause(t *testing.T) {
 	}
 }
 
-// TestAPolicyThatDeniesReading makes a row unknown, and nothing is sent.
-func TestAPolicyThatDeniesReading(t *testing.T) {
+// A denied row is unknown, and no request is sent for it.
+func TestPolicyCanDenyReading(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 3}, nil)
 	access := everything()
@@ -282,8 +281,8 @@ func TestAPolicyThatDeniesReading(t *testing.T) {
 	}
 }
 
-// TestWhatLeftTheDirectory while a run was interrupted is unknown.
-func TestWhatLeftTheDirectory(t *testing.T) {
+// The tenant is removed while the run is interrupted.
+func TestTenantRemovedDuringRunIsUnknown(t *testing.T) {
 	t.Parallel()
 	h, _ := blocked(t, 4)
 	active := h.begin(fleet.Audit{})
@@ -312,8 +311,8 @@ func TestWhatLeftTheDirectory(t *testing.T) {
 	}
 }
 
-// TestTheTimeOfARun ends it; what was not asked is unknown, and not missing.
-func TestTheTimeOfARun(t *testing.T) {
+// Tenants that were not asked before the timeout are unknown, not missing.
+func TestRunTimeoutLeavesRowsUnknown(t *testing.T) {
 	t.Parallel()
 	open := make(chan struct{})
 	h := build(t, simulator.Config{Tenants: 6}, func(o *fleet.Options) {
@@ -326,8 +325,8 @@ func TestTheTimeOfARun(t *testing.T) {
 	}
 }
 
-// TestStaleLinks are marked beside their state.
-func TestStaleLinks(t *testing.T) {
+// Staleness is marked in addition to the state.
+func TestStaleLinksAreMarked(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 60}, nil)
 	for _, name := range []string{"contoso", "fabrikam"} {
@@ -400,9 +399,8 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-// TestASecondOwner fences the first: a process that was thought gone stores
-// nothing more.
-func TestASecondOwner(t *testing.T) {
+// A process whose run was taken over stores nothing more.
+func TestSecondOwnerFencesFirst(t *testing.T) {
 	t.Parallel()
 	h, release := blocked(t, 5)
 	active := h.begin(fleet.Audit{})
@@ -425,9 +423,8 @@ func TestASecondOwner(t *testing.T) {
 	}
 }
 
-// TestRequestsCompareByWhatTheyAsk: the stored form leaves out what is not set,
-// so that equal audits are equal texts.
-func TestRequestsCompareByWhatTheyAsk(t *testing.T) {
+// Equal audits must have equal stored texts.
+func TestStoredAuditOmitsUnsetFields(t *testing.T) {
 	t.Parallel()
 	text, err := json.Marshal(fleet.Audit{})
 	if err != nil || string(text) != "{}" {
@@ -435,9 +432,8 @@ func TestRequestsCompareByWhatTheyAsk(t *testing.T) {
 	}
 }
 
-// TestAnotherProcessIsWatched: who asks the same there follows the run, and
-// cannot end it.
-func TestAnotherProcessIsWatched(t *testing.T) {
+// The same request in a second process follows the run and cannot end it.
+func TestSecondProcessFollowsRun(t *testing.T) {
 	t.Parallel()
 	h, release := blocked(t, 5)
 	first := h.begin(fleet.Audit{})

@@ -147,7 +147,7 @@ func (x *exploration) write(m tenantModel, step runs.Step) {
 // What others did while nobody looked is told where it can be: a link that was
 // made and removed since is not made again, and where only a second link shows
 // it, or nothing does, the row says so.
-func TestALinkThatSomebodyRemovedMeanwhile(t *testing.T) {
+func TestLinkRemovedByOthersIsNotRecreated(t *testing.T) {
 	t.Parallel()
 	absent, deleted := guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}, func(version int64) guard.LinkSnapshot {
 		return guard.LinkSnapshot{State: answers.LinkDeleted, Version: version}
@@ -178,7 +178,7 @@ func TestALinkThatSomebodyRemovedMeanwhile(t *testing.T) {
 	}
 }
 
-func TestARowSaysWhatOthersMayHaveDone(t *testing.T) {
+func TestRowReportsPossibleConcurrentChange(t *testing.T) {
 	t.Parallel()
 	replaced := guard.PlanRow{
 		PartnerID: toID, Before: guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: fromID, Version: 5}, Steps: []runs.Step{runs.StepRemove, runs.StepReplace},
@@ -211,7 +211,7 @@ func TestARowSaysWhatOthersMayHaveDone(t *testing.T) {
 }
 
 // Whoever took it, a link that is gone stands in the first line.
-func TestALostLinkStandsFirst(t *testing.T) {
+func TestLostLinkIsSummarizedFirst(t *testing.T) {
 	t.Parallel()
 	linked, absent := &answers.Link{State: answers.LinkLinked, PartnerID: fromID}, &answers.Link{State: answers.LinkNotLinked}
 	for _, c := range []struct {
@@ -272,7 +272,7 @@ func (x *exploration) judge(m tenantModel) {
 // Every state that a tenant can come into, whatever goes wrong and wherever the
 // process dies: a row never says of the link what is not so, a tenant without
 // its link says so, nothing is moved twice, and what has begun goes on.
-func TestEveryStateOfATenant(t *testing.T) {
+func TestTenantRunReachesValidStateFromEveryFault(t *testing.T) {
 	t.Parallel()
 	linked := guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: fromID, Version: 5}
 	for name, row := range map[string]guard.PlanRow{

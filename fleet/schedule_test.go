@@ -25,10 +25,10 @@ func (c *counted) add(n int) {
 	c.most = max(c.most, c.now)
 }
 
-// TestScheduleKeepsItsBound runs schedules of every shape: each task is done
-// once, after as many tries as it needs and no sooner than it asked for, and at
-// no time run more than the bound allows.
-func TestScheduleKeepsItsBound(t *testing.T) {
+// TestScheduleBoundsConcurrency runs schedules of every shape: each task completes
+// once, after the attempts it needs and not before the time it asked for, and
+// never more than the bound run at once.
+func TestScheduleBoundsConcurrency(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		concurrency := rapid.IntRange(1, 9).Draw(r, "concurrency")
@@ -73,9 +73,8 @@ func runOnce(r *rapid.T, concurrency int, places []budgetKey, waits [][]time.Dur
 	}
 }
 
-// TestScheduleDoesNotWaitForThoseWhoWait: tasks that wait for long take no
-// worker from the others.
-func TestScheduleDoesNotWaitForThoseWhoWait(t *testing.T) {
+// Tasks with long waits take no worker from the others.
+func TestWaitingTasksHoldNoWorker(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
@@ -102,9 +101,9 @@ func TestScheduleDoesNotWaitForThoseWhoWait(t *testing.T) {
 	})
 }
 
-// TestScheduleSlowsDown: after an authority asked for it, fewer are in flight,
-// and with answers it becomes as many again.
-func TestScheduleSlowsDown(t *testing.T) {
+// After throttling fewer requests are in flight; successful answers restore the
+// number.
+func TestScheduleSlowsDownWhenThrottled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const most = 16
@@ -135,8 +134,8 @@ func TestScheduleSlowsDown(t *testing.T) {
 	})
 }
 
-// TestScheduleEnds with its context, whatever waits.
-func TestScheduleEnds(t *testing.T) {
+// The schedule ends with its context even while tasks wait.
+func TestScheduleStopsWithContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)

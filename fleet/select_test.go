@@ -76,9 +76,9 @@ func TestSelect(t *testing.T) {
 	}
 }
 
-// TestWhatIsHiddenIsNotThere: no word of an answer may tell a tenant that
-// exists outside the caller's grant from one that does not exist.
-func TestWhatIsHiddenIsNotThere(t *testing.T) {
+// No word of an answer may distinguish a tenant outside the caller's grant from
+// one that does not exist.
+func TestHiddenTenantLooksAbsent(t *testing.T) {
 	t.Parallel()
 	none := func(schemas.Tenant) bool { return false }
 	for _, pair := range [][2]fleet.Selection{
@@ -109,7 +109,7 @@ func refusal(t *testing.T, s fleet.Selection, visible fleet.Visible) string {
 	return problem.Message + " " + problem.Hint
 }
 
-func TestAGlobMayBeMalformed(t *testing.T) {
+func TestMalformedGlobIsRefused(t *testing.T) {
 	t.Parallel()
 	_, err := fleet.Select(fourTenants(), fleet.Selection{Tenants: []string{"[a"}}, notHidden)
 	if problems.As(err).Code != problems.CodeInvalidArgument {
@@ -150,7 +150,7 @@ func (m meddling) Reader(ctx context.Context, tenant schemas.Tenant, credential 
 	return m.Clients.Reader(ctx, tenant, credential)
 }
 
-func TestRunAsksNoTenantThatLeftItsCallersSight(t *testing.T) {
+func TestRunSkipsTenantHiddenFromCaller(t *testing.T) {
 	t.Parallel()
 	var h *fixture
 	rename := func(first schemas.Tenant) {

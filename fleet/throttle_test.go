@@ -88,10 +88,10 @@ const (
 	parallel = 64
 )
 
-// TestThrottling audits a fleet whose ARM answers with bursts of 429: no tenant
-// is asked before its Retry-After, and the whole takes at most 1.3 times as long
-// as the best schedule of the same answers.
-func TestThrottling(t *testing.T) {
+// ARM answers with bursts of 429: no tenant is asked before its Retry-After, and
+// the audit takes at most 1.3 times as long as the best schedule of the same
+// answers.
+func TestAuditHonoursRetryAfterWithinScheduleBound(t *testing.T) {
 	t.Parallel()
 	testkit.SkipShort(t, testkit.Properties)
 	for _, c := range []struct {

@@ -11,7 +11,7 @@ import (
 // A run that is resumed while it is worked on is from then on that of the call
 // which resumed it, whose token may end later. Whoever only completes what has
 // begun speaks for nobody.
-func TestAResumptionTakesARunOver(t *testing.T) {
+func TestResumptionTakesOverRun(t *testing.T) {
 	t.Parallel()
 	w := NewWriter(WriterOptions{})
 	working := &Execution{OpenRun: guard.OpenRun{Run: runs.Run{ID: "run_1"}, By: access.Principal{Caller: "token:a", Token: "tk_1"}}, mode: Continue}

@@ -28,7 +28,7 @@ func spellings() [][]string {
 	}
 }
 
-func TestADenialHoldsForEverySpellingOfAName(t *testing.T) {
+func TestDenyRuleMatchesEverySpellingOfName(t *testing.T) {
 	t.Parallel()
 	for _, names := range spellings() {
 		for _, ruled := range names {
@@ -54,7 +54,7 @@ func TestADenialHoldsForEverySpellingOfAName(t *testing.T) {
 	}
 }
 
-func TestEachRequestOfATransitionIsJudged(t *testing.T) {
+func TestPolicyChecksEachRequestOfTransition(t *testing.T) {
 	t.Parallel()
 	transition := access.Rule{Name: "transition", Operations: []string{schemas.ToolTransitionPartner}, Ruling: access.RulingApprover}
 	deny := func(r access.Rule) []access.Rule {
@@ -95,7 +95,7 @@ func TestEachRequestOfATransitionIsJudged(t *testing.T) {
 	}
 }
 
-func TestAnUpdateIsJudgedWithTheIDThatItReplaces(t *testing.T) {
+func TestPolicyChecksReplacedIDOfUpdate(t *testing.T) {
 	t.Parallel()
 	g := newGuard(t, guard.Options{Rules: []access.Rule{
 		{Name: "ours", PartnerIDs: []string{"1234567"}, Ruling: access.RulingRequester}, {Name: "theirs", PartnerIDs: []string{"7654321"}, Ruling: access.RulingDeny},
@@ -105,7 +105,7 @@ func TestAnUpdateIsJudgedWithTheIDThatItReplaces(t *testing.T) {
 	}
 }
 
-func TestAPlanCoversItsFirstRowsAlone(t *testing.T) {
+func TestPlanCoversOnlyItsFirstRows(t *testing.T) {
 	t.Parallel()
 	g := newGuard(t, guard.Options{AllowWrites: true})
 	plan := manyPlan(schemas.ToolEnsurePartnerLinks, 8, runs.StepCreate)
@@ -125,7 +125,7 @@ func TestAPlanCoversItsFirstRowsAlone(t *testing.T) {
 	}
 }
 
-func TestListsThatAreEmptyAdmitNothing(t *testing.T) {
+func TestEmptyListIsRefused(t *testing.T) {
 	t.Parallel()
 	none := []string{}
 	for name, o := range map[string]access.Settings{
@@ -148,7 +148,7 @@ func TestListsThatAreEmptyAdmitNothing(t *testing.T) {
 	}
 }
 
-func TestNamesThatMatchNoTenantAreReported(t *testing.T) {
+func TestUnmatchedTenantNamesAreReported(t *testing.T) {
 	t.Parallel()
 	policy, err := access.NewPolicy(access.Settings{
 		Bounds: access.Bounds{Tenants: []string{"con*", "nowhere"}},

@@ -38,7 +38,7 @@ func deferred(t *testing.T, g *guard.Guard, i guard.Intent) guard.Ticket {
 	return ticket
 }
 
-func TestAnApprovedQuestionIsRedeemedOnce(t *testing.T) {
+func TestApprovedTicketIsRedeemedOnce(t *testing.T) {
 	t.Parallel()
 	g, store, _ := withApprover(t)
 	i := intent(schemas.ToolRegisterPartner)
@@ -77,7 +77,7 @@ func TestAnApprovedQuestionIsRedeemedOnce(t *testing.T) {
 	}
 }
 
-func TestApprovalsThatDoNotCount(t *testing.T) {
+func TestInvalidApprovalIsNotRedeemed(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		change func(t *testing.T, g *guard.Guard, s *ledgertest.Store, c *testkit.Clock, ticket guard.Ticket, i *guard.Intent)
@@ -148,7 +148,7 @@ func forge(t *testing.T, s *ledgertest.Store, ticket guard.Ticket, d guard.Decis
 	}
 }
 
-func TestApproversVouchForEachOther(t *testing.T) {
+func TestNewApproverNeedsExistingApprover(t *testing.T) {
 	t.Parallel()
 	g, _, _ := withApprover(t)
 	bert := guard.Credentials{Name: "bert", Passphrase: []byte("battery staple")}
@@ -213,7 +213,7 @@ func TestFreeze(t *testing.T) {
 	check("after", "", "")
 }
 
-func TestSealsAreOfOneTicketAndKeysCanBeReplaced(t *testing.T) {
+func TestSealFitsOneTicketAndSurvivesKeyRotation(t *testing.T) {
 	t.Parallel()
 	var old, fresh [guard.KeySize]byte
 	old[0], fresh[0] = 1, 2
@@ -237,7 +237,7 @@ func TestSealsAreOfOneTicketAndKeysCanBeReplaced(t *testing.T) {
 
 // Only an approver lets go: a second freeze, which takes no passphrase, must not
 // free the reads.
-func TestAFreezeIsNotLiftedByALesserOne(t *testing.T) {
+func TestLesserFreezeDoesNotLiftFreeze(t *testing.T) {
 	t.Parallel()
 	g, _, _ := withApprover(t)
 	if err := g.SetFreeze(t.Context(), true, "a leak"); err != nil {
@@ -259,7 +259,7 @@ func TestAFreezeIsNotLiftedByALesserOne(t *testing.T) {
 
 // However many questions came later and were decided, one that waits is shown to
 // approvers and counted.
-func TestNoQuestionIsPushedOut(t *testing.T) {
+func TestPendingTicketStaysListed(t *testing.T) {
 	t.Parallel()
 	g, _, c := withApprover(t)
 	waiting := deferred(t, g, askedBy("token:first"))

@@ -30,7 +30,7 @@ func yes(t guard.Ticket) guard.DecisionRequest {
 	return guard.DecisionRequest{Approved: true, Digest: hex.EncodeToString(digest[:])}
 }
 
-func TestACallerWithTheScopeApproves(t *testing.T) {
+func TestCallerWithApproveScopeApproves(t *testing.T) {
 	t.Parallel()
 	g, store, _ := withApprover(t)
 	i := askedBy("token:bot")
@@ -69,7 +69,7 @@ func TestACallerWithTheScopeApproves(t *testing.T) {
 	}
 }
 
-func TestACallerWithTheScopeDenies(t *testing.T) {
+func TestCallerWithApproveScopeDenies(t *testing.T) {
 	t.Parallel()
 	g, _, _ := withApprover(t)
 	i := askedBy("token:bot")
@@ -83,7 +83,7 @@ func TestACallerWithTheScopeDenies(t *testing.T) {
 	}
 }
 
-func TestWhoCannotDecide(t *testing.T) {
+func TestUnauthorizedCallerCannotDecide(t *testing.T) {
 	t.Parallel()
 	change := func(change func(*access.Principal)) access.Principal {
 		p := alice()
@@ -130,7 +130,7 @@ func TestWhoCannotDecide(t *testing.T) {
 }
 
 // In-band questions are the client's own, and expired ones are over.
-func TestWhatCannotBeDecided(t *testing.T) {
+func TestInBandAndExpiredTicketsCannotBeDecided(t *testing.T) {
 	t.Parallel()
 	g, store, c := withApprover(t)
 	asks := newGuard(t, guard.Options{AllowWrites: true, Store: store, Now: c.Now})
@@ -155,7 +155,7 @@ func TestWhatCannotBeDecided(t *testing.T) {
 
 // Whoever can write rows of the store, and has no key of the vault, approves
 // nothing: neither by naming a caller nor with a proof of something else.
-func TestARowOfTheStoreApprovesNothing(t *testing.T) {
+func TestForgedStoreRowApprovesNothing(t *testing.T) {
 	t.Parallel()
 	for name, forged := range map[string]func(t *testing.T, g *guard.Guard, ticket guard.Ticket) guard.Decision{
 		"no proof": func(*testing.T, *guard.Guard, guard.Ticket) guard.Decision { return guard.Decision{} },
@@ -202,7 +202,7 @@ func TestARowOfTheStoreApprovesNothing(t *testing.T) {
 
 // A proof names who approved: another name, the requester's among them, does
 // not fit it.
-func TestAProofNamesItsCaller(t *testing.T) {
+func TestApprovalProofFitsOnlyItsCaller(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[access.Caller]problems.Code{
 		"token:alice": "", "token:bob": problems.CodeApprovalUnknown, "token:alicf": problems.CodeApprovalUnknown, "token:bot": problems.CodeApprovalUnknown,
@@ -248,7 +248,7 @@ func TestSameUserOverTheNetwork(t *testing.T) {
 
 // What a token approved holds as long as nobody takes the token back, and a token
 // that decides in an approver's place goes with that approver.
-func TestAnApprovalEndsWithItsToken(t *testing.T) {
+func TestApprovalEndsWhenTokenIsRevoked(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(t *testing.T, g *guard.Guard){
 		"revoked": func(t *testing.T, g *guard.Guard) {

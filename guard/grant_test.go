@@ -11,7 +11,7 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-func TestAdmitHoldsCallersToTheirGrant(t *testing.T) {
+func TestAdmitEnforcesGrant(t *testing.T) {
 	t.Parallel()
 	all := access.Scopes()
 	here := []string{"contoso", "fab*"}
@@ -50,7 +50,7 @@ func TestAdmitHoldsCallersToTheirGrant(t *testing.T) {
 
 // Nobody who runs the program may approve by that alone: the agent's session
 // is of the same kind.
-func TestAFullGrantIsEverythingButApproving(t *testing.T) {
+func TestFullGrantExcludesApproving(t *testing.T) {
 	t.Parallel()
 	full := access.FullGrant()
 	for _, op := range schemas.Catalogue() {
@@ -69,7 +69,7 @@ func TestAFullGrantIsEverythingButApproving(t *testing.T) {
 	}
 }
 
-func TestWhatIsMissingIsNamed(t *testing.T) {
+func TestMissingScopeIsNamed(t *testing.T) {
 	t.Parallel()
 	err := access.Grant{Scopes: []access.Scope{access.ScopeRead}}.Check(operation(t, schemas.ToolRemovePartner))
 	if problem := problems.As(err); problem == nil || problem.Code != problems.CodeInsufficientScope || !strings.Contains(problem.Message, string(access.ScopeChange)) {

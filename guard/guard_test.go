@@ -105,7 +105,7 @@ func waits(a guard.Admission) (guard.Ticket, error) {
 // admitted is the code with which a subject was refused.
 func admitted(_ access.Verdict, err error) problems.Code { return codeOf(err) }
 
-func TestAGuardWithoutAStoreDoesNotStart(t *testing.T) {
+func TestGuardWithoutAStoreDoesNotStart(t *testing.T) {
 	t.Parallel()
 	if g, err := guard.New(guard.Options{}); err == nil || g != nil {
 		t.Error("a guard that forgets everything was made")
@@ -199,7 +199,7 @@ func TestPermitSurvivesExactlyOneChallenge(t *testing.T) {
 	}
 }
 
-func TestOptionsThatDoNotGoTogether(t *testing.T) {
+func TestConflictingOptionsAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		options guard.Options
@@ -249,7 +249,7 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
-func TestAnswers(t *testing.T) {
+func TestFormAnswerDecidesTicket(t *testing.T) {
 	t.Parallel()
 	const want = "1234567"
 	for name, test := range map[string]struct {
@@ -303,7 +303,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-func TestASealIsRedeemedOnceByOneOfMany(t *testing.T) {
+func TestConcurrentAnswersRedeemSealOnce(t *testing.T) {
 	t.Parallel()
 	g := newGuard(t, guard.Options{AllowWrites: true})
 	i := intent(schemas.ToolRegisterPartner)
@@ -330,7 +330,7 @@ func TestASealIsRedeemedOnceByOneOfMany(t *testing.T) {
 	}
 }
 
-func TestADeclinedQuestionIsOver(t *testing.T) {
+func TestDeclinedTicketCannotBeAnsweredAgain(t *testing.T) {
 	t.Parallel()
 	g := newGuard(t, guard.Options{AllowWrites: true})
 	i := intent(schemas.ToolRegisterPartner)
@@ -400,7 +400,7 @@ func (b *brokenStore) SpendTicket(ctx context.Context, id string, events ...guar
 	return b.Store.SpendTicket(ctx, id, events...)
 }
 
-func TestNoRecordNoPermit(t *testing.T) {
+func TestNoPermitWhenRecordFails(t *testing.T) {
 	t.Parallel()
 	i := intent(schemas.ToolRegisterPartner)
 	accept := guard.Answer{Action: guard.ActionAccept, Typed: "1234567"}
@@ -426,7 +426,7 @@ func TestNoRecordNoPermit(t *testing.T) {
 
 // Over any sequence of asking, answering, replaying and spending, the requests
 // let through are at most the permits given, each recorded before as an intent.
-func TestSpentPermitsEqualRecordedIntents(t *testing.T) {
+func TestSpentPermitsMatchRecordedIntents(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	store := ledgertest.New(t, c.Now)

@@ -91,7 +91,7 @@ func runOf(t testing.TB, a guard.Admission) guard.OpenRun {
 }
 
 // A permit of a run is for one request of its row, and nothing else.
-func TestAPermitOfARunIsForOneStep(t *testing.T) {
+func TestRunPermitFitsOneStep(t *testing.T) {
 	t.Parallel()
 	g, store := allowing(t, nil)
 	run := opened(t, g, manyPlan(schemas.ToolTransitionPartner, 4, runs.StepRemove, runs.StepReplace))
@@ -121,7 +121,7 @@ func TestAPermitOfARunIsForOneStep(t *testing.T) {
 
 // Only steps of the approved plan get a permit, in their order, from the state
 // that the plan saw, in the tenant and by the identity of the plan.
-func TestWhatThePlanHasNot(t *testing.T) {
+func TestRunGetsPermitOnlyForPlannedStep(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*guard.OpenRun, *guard.Progress, *runs.Step, *guard.StepContext)
@@ -178,7 +178,7 @@ func TestWhatThePlanHasNot(t *testing.T) {
 
 // A freeze, the end of the approval and a policy that denies stop what has not
 // begun, and never the second half or the way back of what has.
-func TestWhatHasBegunGoesOn(t *testing.T) {
+func TestBegunTenantIsCompletedAfterFreeze(t *testing.T) {
 	t.Parallel()
 	stop := map[string]func(*guard.Guard, *time.Time) (*guard.Guard, problems.Code){
 		"frozen": func(g *guard.Guard, _ *time.Time) (*guard.Guard, problems.Code) {
@@ -238,7 +238,7 @@ func TestWhatHasBegunGoesOn(t *testing.T) {
 
 // An older copy of where a tenant stands gets no second permit, and two links
 // are not written to at once.
-func TestOnePermitAtATime(t *testing.T) {
+func TestRowGetsOnePermitAtATime(t *testing.T) {
 	t.Parallel()
 	g, _ := allowing(t, nil)
 	p := manyPlan(schemas.ToolEnsurePartnerLinks, 4, runs.StepCreate)
@@ -256,7 +256,7 @@ func TestOnePermitAtATime(t *testing.T) {
 
 // Whatever a store holds, a run gets a permit only for the plan whose digest
 // was approved.
-func TestAPlanThatWasSwapped(t *testing.T) {
+func TestSwappedPlanGetsNoPermit(t *testing.T) {
 	t.Parallel()
 	store := swapped{ledgertest.New(t, time.Now)}
 	g, err := guard.New(guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Simulated: true, Store: store})
@@ -278,7 +278,7 @@ func (s swapped) Plan(ctx context.Context, id string) ([]byte, bool, error) {
 }
 
 // The digest that is approved covers every part of a plan.
-func TestTheDigestCoversThePlan(t *testing.T) {
+func TestDigestCoversEveryFieldOfPlan(t *testing.T) {
 	t.Parallel()
 	base := manyPlan(schemas.ToolTransitionPartner, 3, runs.StepUpdate)
 	seen := map[string]string{string(base.Encode()): "the plan itself"}

@@ -64,7 +64,7 @@ func TestPolicyFirstMatchDecides(t *testing.T) {
 	}
 }
 
-func TestRulesThatCannotMeanWhatTheySay(t *testing.T) {
+func TestInvalidRulesAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, rule := range map[string]access.Rule{
 		"no answer":                   {},
@@ -93,7 +93,7 @@ func TestRulesThatCannotMeanWhatTheySay(t *testing.T) {
 	}
 }
 
-func TestFlagsStandForRules(t *testing.T) {
+func TestFlagsBecomeRules(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		options          guard.Options
@@ -116,8 +116,8 @@ func TestFlagsStandForRules(t *testing.T) {
 	}
 }
 
-// TestASimulationAsksItsClient: there is no approver to find in a simulation.
-func TestASimulationAsksItsClient(t *testing.T) {
+// A simulation has no approvers.
+func TestSimulationAsksRequester(t *testing.T) {
 	t.Parallel()
 	for approval, want := range map[access.Approval]access.Ruling{
 		"": access.RulingRequester, access.ApprovalAsk: access.RulingRequester, access.ApprovalRequester: access.RulingRequester,
@@ -136,7 +136,7 @@ func TestASimulationAsksItsClient(t *testing.T) {
 	}
 }
 
-func TestARateIsHeldTo(t *testing.T) {
+func TestRateLimitsWrites(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	g := newGuard(t, guard.Options{Now: c.Now, Store: ledgertest.New(t, c.Now), Rules: []access.Rule{{
@@ -155,7 +155,7 @@ func TestARateIsHeldTo(t *testing.T) {
 }
 
 // 64 calls race for the five writes of a rule.
-func TestARateIsHeldToByManyAtOnce(t *testing.T) {
+func TestRateLimitsConcurrentWrites(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	store := ledgertest.New(t, c.Now)
@@ -192,9 +192,9 @@ func BenchmarkGuardDecide(b *testing.B) {
 	}
 }
 
-// TestADenialHoldsForManyTenantsToo: who denies a write somewhere does not want
-// it there by a run either. What allows one says nothing of the other.
-func TestADenialHoldsForManyTenantsToo(t *testing.T) {
+// A rule that denies a single write also denies it in a run; a rule that allows
+// one does not allow the other.
+func TestDenyRuleForOneTenantAppliesToRuns(t *testing.T) {
 	t.Parallel()
 	for single, many := range map[string]string{
 		schemas.ToolRegisterPartner: schemas.ToolEnsurePartnerLinks,

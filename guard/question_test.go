@@ -9,7 +9,7 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-func TestQuestionNamesTheCustomerAsData(t *testing.T) {
+func TestQuestionHoldsCustomerNameAsData(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ company, domain, want string }{
 		"company and domain": {"Contoso Ltd", "contoso.com", "Contoso Ltd, contoso.com"},

@@ -183,7 +183,7 @@ func (o *goingOn) finishes(run guard.OpenRun, at guard.Progress) {
 }
 
 // An approver at the terminal who was removed approves no further tenants.
-func TestARemovedApproverApprovesNoFurtherTenant(t *testing.T) {
+func TestRunStopsWhenApproverIsRemoved(t *testing.T) {
 	t.Parallel()
 	g, _, _ := withApprover(t)
 	run := approvedRun(t, g, access.Principal{Caller: "stdio", Grant: access.FullGrant()}, func(ticket guard.Ticket) {
@@ -203,7 +203,7 @@ func TestARemovedApproverApprovesNoFurtherTenant(t *testing.T) {
 }
 
 // A start goes on with nothing that has not begun.
-func TestAStartBeginsNoTenant(t *testing.T) {
+func TestStartBeginsNoNewTenant(t *testing.T) {
 	t.Parallel()
 	g, _ := allowing(t, nil)
 	run := opened(t, g, manyPlan(schemas.ToolTransitionPartner, 4, runs.StepRemove, runs.StepReplace))

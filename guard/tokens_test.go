@@ -25,7 +25,7 @@ func issue(t *testing.T, g *guard.Guard, r guard.TokenRequest) (string, guard.To
 	return secret, token
 }
 
-func TestATokenGrantsWhatItWasIssuedFor(t *testing.T) {
+func TestTokenGrantsOnlyIssuedScopes(t *testing.T) {
 	t.Parallel()
 	g, store, c := withApprover(t)
 	request := guard.TokenRequest{For: "nightly", Uses: 3, Grant: access.Grant{
@@ -63,7 +63,7 @@ func TestATokenGrantsWhatItWasIssuedFor(t *testing.T) {
 	}
 }
 
-func TestTokensThatAreNotIssued(t *testing.T) {
+func TestInvalidTokenRequestsAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*guard.TokenRequest){
 		"no name":             func(r *guard.TokenRequest) { r.For = "" },
@@ -103,7 +103,7 @@ func TestTokensThatAreNotIssued(t *testing.T) {
 	}
 }
 
-func TestATokenThatApprovesNeedsAnApprover(t *testing.T) {
+func TestApprovingTokenNeedsApprover(t *testing.T) {
 	t.Parallel()
 	g, _, _ := withApprover(t)
 	request := readToken("alice")
@@ -114,7 +114,7 @@ func TestATokenThatApprovesNeedsAnApprover(t *testing.T) {
 	}
 }
 
-func TestTokensAreRevoked(t *testing.T) {
+func TestRevokedTokenIsRefused(t *testing.T) {
 	t.Parallel()
 	g, store, c := withApprover(t)
 	first, one := issue(t, g, readToken("nightly"))
@@ -164,7 +164,7 @@ func TestTokensAreRevoked(t *testing.T) {
 }
 
 // 64 calls race for the five uses of a token.
-func TestUsesAreCountedOnce(t *testing.T) {
+func TestConcurrentCallsCountEachUseOnce(t *testing.T) {
 	t.Parallel()
 	g, _, _ := withApprover(t)
 	request := readToken("nightly")

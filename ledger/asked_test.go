@@ -13,7 +13,7 @@ import (
 
 // An agent whose client says no by itself, or nothing at all, cannot go on asking;
 // a person who confirms can be asked as often as there is something to confirm.
-func TestQuestionsThatCameToNothingCountForAnHour(t *testing.T) {
+func TestUnconfirmedQuestionsCountForAnHour(t *testing.T) {
 	onStore(t, func(t *testing.T, s guard.Store, clock *testkit.Clock) {
 		n := 0
 		ask := func(caller string) (string, error) {
@@ -52,7 +52,7 @@ func TestQuestionsThatCameToNothingCountForAnHour(t *testing.T) {
 }
 
 // The plan of a question that came to nothing may be megabytes, and opens no run.
-func TestPlansOfQuestionsThatCameToNothingAreDropped(t *testing.T) {
+func TestPlansOfUnconfirmedQuestionsAreDropped(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
 		ask := func(id string, inBand bool) {

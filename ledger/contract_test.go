@@ -28,7 +28,7 @@ func onStore(t *testing.T, test func(t *testing.T, s guard.Store, clock *testkit
 	})
 }
 
-func TestTicketsAreSpentOnce(t *testing.T) {
+func TestTicketIsSpentOnce(t *testing.T) {
 	onStore(t, func(t *testing.T, s guard.Store, _ *testkit.Clock) {
 		i := intent("stdio", "contoso", "1234567")
 		stored, err := s.PutTicket(ctx(), ticket("ap_1", i), 10, event(guard.KindAsked, i))
@@ -59,7 +59,7 @@ func TestTicketsAreSpentOnce(t *testing.T) {
 	})
 }
 
-func TestATicketIsSpentWithoutEvents(t *testing.T) {
+func TestTicketIsSpentWithoutEvents(t *testing.T) {
 	onStore(t, func(t *testing.T, s guard.Store, _ *testkit.Clock) {
 		i := intent("stdio", "contoso", "1234567")
 		_, err := s.PutTicket(ctx(), ticket("ap_1", i), 10, event(guard.KindAsked, i))
@@ -74,7 +74,7 @@ func TestATicketIsSpentWithoutEvents(t *testing.T) {
 	})
 }
 
-func TestTicketsJoinAndAreLimited(t *testing.T) {
+func TestEqualTicketsJoinAndOpenTicketsAreLimited(t *testing.T) {
 	onStore(t, func(t *testing.T, s guard.Store, clock *testkit.Clock) {
 		put := func(id, caller, tenant string, inBand bool) (guard.Ticket, error) {
 			i := intent(caller, tenant, "1234567")
@@ -106,7 +106,7 @@ func TestTicketsJoinAndAreLimited(t *testing.T) {
 	})
 }
 
-func TestFollowedIsAboutLaterIntentsOfTheTenant(t *testing.T) {
+func TestFollowedFindsLaterIntentOfTenant(t *testing.T) {
 	onStore(t, func(t *testing.T, s guard.Store, clock *testkit.Clock) {
 		intent := func(kind guard.EventKind, tenant string) guard.Event {
 			return guard.Event{Time: clock.Now(), Kind: kind, Intent: guard.Intent{Tool: "t", Identity: answers.Identity{TenantID: tenant}}}
@@ -130,7 +130,7 @@ func TestFollowedIsAboutLaterIntentsOfTheTenant(t *testing.T) {
 	})
 }
 
-func TestDecisions(t *testing.T) {
+func TestTicketIsDecidedOnce(t *testing.T) {
 	onStore(t, func(t *testing.T, s guard.Store, _ *testkit.Clock) {
 		i := intent("stdio", "contoso", "1234567")
 		if _, err := s.PutTicket(ctx(), ticket("ap_1", i), 10, event(guard.KindAsked, i)); err != nil {
@@ -233,7 +233,7 @@ func look(s guard.Store, n int) []any {
 
 // Whatever is called, in whatever order: the record stays whole, grows only by
 // what was done, and another process sees the same of everything.
-func TestPropertyTheRecordStaysWhole(t *testing.T) {
+func TestAnySequenceKeepsRecordWhole(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		testkit.SkipShort(t, testkit.Properties)
 		for seed := range uint64(4) {

@@ -46,7 +46,7 @@ func (h *house) head() Head {
 	return head
 }
 
-func TestAnExportIsVerifiedWithThePublicKeyAlone(t *testing.T) {
+func TestExportIsVerifiedWithThePublicKeyAlone(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := furnish(build(t))
 		head := h.head()
@@ -70,7 +70,7 @@ func TestAnExportIsVerifiedWithThePublicKeyAlone(t *testing.T) {
 	})
 }
 
-func TestAChangedExportIsNamed(t *testing.T) {
+func TestChangedExportIsNamed(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := furnish(build(t))
 		head := h.head()
@@ -123,7 +123,7 @@ func (h *house) ledgerID() string {
 }
 
 // The plain chain can be recomputed by anybody; the head stops it.
-func TestAnExportWithARecomputedChain(t *testing.T) {
+func TestRecomputedChainFailsAgainstHead(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := furnish(build(t))
 		head := h.head()
@@ -165,7 +165,7 @@ type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("canary") }
 
-func TestExportsThatFail(t *testing.T) {
+func TestFailedExportIsReported(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := furnish(build(t))
 		for _, format := range []Format{FormatJSONL, FormatCSV} {

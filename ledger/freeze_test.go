@@ -26,7 +26,7 @@ func ofReads() guard.Freeze {
 
 // A freeze of reads holds whatever is done to the ledger, and where the ledger
 // cannot be opened.
-func TestAFreezeOfReadsHoldsWithoutALedger(t *testing.T) {
+func TestFreezeOfReadsHoldsWithoutALedger(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(h *house){
 		"untouched": func(*house) {},
@@ -55,7 +55,7 @@ func TestAFreezeOfReadsHoldsWithoutALedger(t *testing.T) {
 	}
 }
 
-func TestAnUnfreezeLiftsBoth(t *testing.T) {
+func TestUnfreezeLiftsReadsAndWrites(t *testing.T) {
 	t.Parallel()
 	h := build(t)
 	h.must(h.freeze(ofReads()))
@@ -75,7 +75,7 @@ func TestAnUnfreezeLiftsBoth(t *testing.T) {
 
 // A freeze takes no passphrase, so none must let go what another one stopped, not
 // even one that was begun before it.
-func TestALesserFreezeLetsNothingGo(t *testing.T) {
+func TestLesserFreezeKeepsEarlierFreeze(t *testing.T) {
 	onStore(t, func(t *testing.T, s guard.Store, _ *testkit.Clock) {
 		freeze := func(f guard.Freeze, kind guard.EventKind) {
 			t.Helper()
@@ -96,7 +96,7 @@ func TestALesserFreezeLetsNothingGo(t *testing.T) {
 	})
 }
 
-func TestAFreezeSaysInTheRecordWhatItStops(t *testing.T) {
+func TestRecordNamesWhatFreezeStops(t *testing.T) {
 	t.Parallel()
 	h := build(t)
 	h.must(h.freeze(ofReads()))
@@ -114,7 +114,7 @@ func TestAFreezeSaysInTheRecordWhatItStops(t *testing.T) {
 
 // A freeze that cannot be recorded still stops everything; where there is no
 // ledger at all, none is begun for it.
-func TestAFreezeThatCannotBeRecorded(t *testing.T) {
+func TestUnrecordedFreezeStillHolds(t *testing.T) {
 	t.Parallel()
 	h := build(t)
 	h.keys.breakWith(problems.New(problems.CodeVaultMissing, "none"))

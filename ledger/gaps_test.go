@@ -49,7 +49,7 @@ func TestDeletedTailIsAFindingUntilAnApproverAcceptsIt(t *testing.T) {
 	})
 }
 
-func TestOnlyTheGapThatThereIsCanBeAccepted(t *testing.T) {
+func TestOnlyExistingGapCanBeAccepted(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := withGap(build(t))
 		for _, test := range []struct {
@@ -80,7 +80,7 @@ func TestEntryOfAnotherKindAcceptsNoGap(t *testing.T) {
 
 // An export shows both entries, whatever it selects, so that an auditor without
 // the vault comes to the same verdict.
-func TestExportTellsWhetherAGapWasAccepted(t *testing.T) {
+func TestExportReportsAcceptedGap(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := withGap(build(t))
 		verify := func() Report {

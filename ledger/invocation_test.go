@@ -40,7 +40,7 @@ func (h *house) holds(id string) bool {
 	return ok && t.Live(h.clock.Now())
 }
 
-func TestTokensOfAStore(t *testing.T) {
+func TestTokensAreStored(t *testing.T) {
 	onStore(t, func(t *testing.T, s guard.Store, clock *testkit.Clock) {
 		want := invocation("tk_1", "nightly", 2)
 		for _, token := range []guard.Token{want, invocation("tk_2", "nightly", 0), invocation("tk_3", "other", 0)} {
@@ -86,7 +86,7 @@ func TestTokensOfAStore(t *testing.T) {
 	})
 }
 
-func TestTokensHoldAcrossRestarts(t *testing.T) {
+func TestTokensSurviveRestart(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
 		h.issue("tk_1", "nightly", 2)
@@ -104,7 +104,7 @@ func TestTokensHoldAcrossRestarts(t *testing.T) {
 }
 
 // An older file would give back uses and undo revocations.
-func TestAnOlderFilePutBackVoidsItsTokens(t *testing.T) {
+func TestRestoredOlderFileVoidsTokens(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
 		h.issue("tk_1", "nightly", 1)
@@ -129,7 +129,7 @@ func TestAnOlderFilePutBackVoidsItsTokens(t *testing.T) {
 	})
 }
 
-func TestChangedTokensAreNotThere(t *testing.T) {
+func TestTamperedTokenIsIgnored(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		for name, statement := range map[string]string{
 			"lives longer":    `UPDATE states SET body = json_set(body, '$.expires', '2036-03-04T12:00:00.000000000Z') WHERE name = 'tk_1'`,
@@ -155,7 +155,7 @@ func TestChangedTokensAreNotThere(t *testing.T) {
 
 // A row from before a use carries a good MAC. It is not there while the entry
 // about the use is, and where that one was removed as well, nothing is used.
-func TestAnOlderRowGivesNoUseBack(t *testing.T) {
+func TestRestoredTokenRowGivesNoUseBack(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
 		h.issue("tk_1", "nightly", 1)
@@ -177,7 +177,7 @@ func TestAnOlderRowGivesNoUseBack(t *testing.T) {
 	})
 }
 
-func TestTokensArePrunedWhenTheyAreOver(t *testing.T) {
+func TestExpiredTokensArePruned(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
 		h.issue("tk_1", "nightly", 0)
@@ -195,7 +195,7 @@ func TestTokensArePrunedWhenTheyAreOver(t *testing.T) {
 }
 
 // No file of the state directory holds a token.
-func TestATokenIsInNoFile(t *testing.T) {
+func TestTokenIsInNoFile(t *testing.T) {
 	t.Parallel()
 	h := build(t)
 	decider, err := guard.New(guard.Options{Store: h.Ledger, Now: h.clock.Now, Account: "ops"})

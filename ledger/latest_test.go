@@ -12,7 +12,7 @@ import (
 
 // Whoever comes while an answer is being asked for shares the next one, which was
 // asked for after it came.
-func TestLatestSharesTheNextAnswer(t *testing.T) {
+func TestLatestSharesNextResultAmongWaiters(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
@@ -47,7 +47,7 @@ func TestLatestSharesTheNextAnswer(t *testing.T) {
 }
 
 // A caller that leaves gets its own error and takes nothing from the others.
-func TestLatestOutlivesACallerThatLeaves(t *testing.T) {
+func TestLatestSurvivesCancelledCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newLatest(func(ctx context.Context) (int, error) {
@@ -75,7 +75,7 @@ func TestLatestOutlivesACallerThatLeaves(t *testing.T) {
 }
 
 // A failure is the answer of those who share it, and is not kept.
-func TestLatestForgetsAFailure(t *testing.T) {
+func TestLatestForgetsFailure(t *testing.T) {
 	t.Parallel()
 	failure := errors.New("no")
 	l := newLatest(func(context.Context) (int, error) { return 0, failure })

@@ -78,7 +78,7 @@ func TestTokenIsReadAgainAfterEachCommit(t *testing.T) {
 
 // An older file that is put in the place of the open one is another file, whatever
 // was kept.
-func TestReplacedFileIsNoticedAtTheNextLook(t *testing.T) {
+func TestReplacedFileIsNoticedAtNextRead(t *testing.T) {
 	t.Parallel()
 	h := build(t)
 	h.fill(2)

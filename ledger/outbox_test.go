@@ -20,7 +20,7 @@ func (h *house) claim(l *Ledger, name string, tries int) Message {
 	return m
 }
 
-func TestAMessageIsDueAgainUntilItIsDelivered(t *testing.T) {
+func TestMessageIsDueAgainUntilItIsDelivered(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
 		h.announces = true

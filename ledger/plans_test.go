@@ -60,7 +60,7 @@ func advance(t *testing.T, s guard.Store, run string, p guard.Progress, gate run
 	return became, now
 }
 
-func TestATicketOpensOneRun(t *testing.T) {
+func TestTicketOpensOneRun(t *testing.T) {
 	onStore(t, func(t *testing.T, s guard.Store, _ *testkit.Clock) {
 		i := guard.Intent{Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks}
 		asked := ticket("ap_1", i)
@@ -104,7 +104,7 @@ func TestATicketOpensOneRun(t *testing.T) {
 	})
 }
 
-func TestARowAdvancesOnceARevision(t *testing.T) {
+func TestRowAdvancesOncePerRevision(t *testing.T) {
 	onStore(t, func(t *testing.T, s guard.Store, _ *testkit.Clock) {
 		openRun(t, s, anOpenRun("run_1", ""))
 		gate := runs.Gate{TenantID: identity1("contoso").TenantID, ObjectID: identity1("contoso").ObjectID}
@@ -146,7 +146,7 @@ func TestARowAdvancesOnceARevision(t *testing.T) {
 	})
 }
 
-func TestManyRaceForOneRow(t *testing.T) {
+func TestConcurrentAdvanceWinsOnce(t *testing.T) {
 	onStore(t, func(t *testing.T, s guard.Store, _ *testkit.Clock) {
 		openRun(t, s, anOpenRun("run_1", ""))
 		var won atomic.Int64
@@ -211,7 +211,7 @@ func TestRowsOfRunsAreAuthenticated(t *testing.T) {
 
 // An older file that is put back carries runs whose tenants have gone on since:
 // none of them may begin another tenant.
-func TestAnOlderFileEndsItsRuns(t *testing.T) {
+func TestRestoredOlderFileEndsRuns(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
 		openRun(t, h.Ledger, anOpenRun("run_1", ""))
@@ -227,7 +227,7 @@ func TestAnOlderFileEndsItsRuns(t *testing.T) {
 	})
 }
 
-func TestPrunedRunsAreGone(t *testing.T) {
+func TestPruneRemovesRuns(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
 		for _, id := range []string{"run_1", "run_2"} {

@@ -192,7 +192,7 @@ func TestTwoProcessesRaceForTheUsesOfAToken(t *testing.T) {
 }
 
 // A rule's rate holds over all processes.
-func TestTwoProcessesHoldARate(t *testing.T) {
+func TestTwoProcessesShareRate(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
 		if won := h.raced("rated"); won != 5 {
@@ -206,7 +206,7 @@ func TestTwoProcessesHoldARate(t *testing.T) {
 }
 
 // So it does over 64 calls of one, with a ticket for each.
-func TestManyCallsHoldARate(t *testing.T) {
+func TestConcurrentCallsShareRate(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
 		if won, err := race(64, writesAtMost5(h.Ledger)); won != 5 || err != nil {
@@ -264,7 +264,7 @@ func (h *house) raced(role string) (won int) {
 	return won
 }
 
-func TestTwoProcessesMakeOneChain(t *testing.T) {
+func TestTwoProcessesAppendToOneChain(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t) // both processes open and make the file at the same time
 		var group sync.WaitGroup
@@ -285,7 +285,7 @@ func TestTwoProcessesMakeOneChain(t *testing.T) {
 
 // A process is killed in the middle of its writes, again and again. What it
 // said was written is there, the chain is whole, no ticket is unspent.
-func TestAKilledProcessLeavesAWholeChain(t *testing.T) {
+func TestKilledProcessLeavesValidChain(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
 		for round := range 8 {

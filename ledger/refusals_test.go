@@ -37,7 +37,7 @@ func (h *house) told(caller string) (entries, refusals int) {
 
 // A caller in a loop neither fills the disk nor goes unnoticed, whether it asks
 // for the same again or for something else each time.
-func TestRefusalsOfACallerInALoop(t *testing.T) {
+func TestRepeatedRefusalsAreCounted(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		for name, c := range map[string]struct {
 			partner         func(k int) int
@@ -67,7 +67,7 @@ func TestRefusalsOfACallerInALoop(t *testing.T) {
 	})
 }
 
-func TestWhatARepeatedRefusalLeaves(t *testing.T) {
+func TestRepeatedRefusalsBecomeOneEntry(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
 		var fire func()
@@ -101,7 +101,7 @@ func TestWhatARepeatedRefusalLeaves(t *testing.T) {
 	})
 }
 
-func TestRefusalsThatCannotBeWrittenAreKept(t *testing.T) {
+func TestUnwrittenRefusalsAreKept(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
 		h.keys.breakWith(errors.New("no vault"))

@@ -59,7 +59,7 @@ func (h *house) remove() {
 	}
 }
 
-func TestAnOlderFilePutBackVoidsItsTickets(t *testing.T) {
+func TestRestoredOlderFileVoidsTickets(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
 		h.put("ap_1")
@@ -97,7 +97,7 @@ func TestAnOlderFilePutBackVoidsItsTickets(t *testing.T) {
 	})
 }
 
-func TestARemovedLedgerIsARollback(t *testing.T) {
+func TestRemovedLedgerIsRollback(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := furnish(build(t))
 		h.remove()
@@ -108,7 +108,7 @@ func TestARemovedLedgerIsARollback(t *testing.T) {
 
 // Entries are cut off while the ledger is open: the next write notices, and
 // until then the freeze is pulled.
-func TestACutTailIsNoticedWhileOpen(t *testing.T) {
+func TestTruncationIsNoticedWhileOpen(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
 		h.put("ap_1")
@@ -130,7 +130,7 @@ func TestACutTailIsNoticedWhileOpen(t *testing.T) {
 	})
 }
 
-func TestAFileReplacedWhileOpenIsNotUsed(t *testing.T) {
+func TestFileReplacedWhileOpenIsNotUsed(t *testing.T) {
 	t.Parallel()
 	h := build(t)
 	h.put("ap_1")
@@ -144,7 +144,7 @@ func TestAFileReplacedWhileOpenIsNotUsed(t *testing.T) {
 }
 
 // The vault must know of a spent ticket before the write that follows.
-func TestNoCounterNoWrite(t *testing.T) {
+func TestTicketIsNotSpentWithoutVaultCounter(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
 		h.put("ap_1")
@@ -172,7 +172,7 @@ func TestNoCounterNoWrite(t *testing.T) {
 	})
 }
 
-func TestTheKeyMustBelongToTheFile(t *testing.T) {
+func TestKeyMustBelongToFile(t *testing.T) {
 	t.Parallel()
 	h := furnish(build(t))
 	h.must(h.Close())
@@ -195,7 +195,7 @@ func TestTheKeyMustBelongToTheFile(t *testing.T) {
 // an earlier state, and nothing on the machine knows of a later one: what was
 // spent is good again until its time is over. Only a head that was kept
 // elsewhere tells, also after the numbers were given anew.
-func TestALedgerPutBackWithItsCounter(t *testing.T) {
+func TestLedgerRestoredWithCounterNeedsExternalHead(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
 		h.put("ap_1")                 // 1

@@ -55,7 +55,7 @@ func all(t *testing.T, rows iter.Seq2[fleet.Row, error]) (found []fleet.Row) {
 	return found
 }
 
-func TestARunIsKept(t *testing.T) {
+func TestRunIsStored(t *testing.T) {
 	onRunStore(t, func(t *testing.T, s fleet.Store, _ *testkit.Clock) {
 		want, rows := aRun("run_1", "a", 250)
 		create1(t, s, "run_1", "a", 250)
@@ -72,7 +72,7 @@ func TestARunIsKept(t *testing.T) {
 	})
 }
 
-func TestOneRunAtATimeACaller(t *testing.T) {
+func TestCallerHasOneRunAtATime(t *testing.T) {
 	onRunStore(t, func(t *testing.T, s fleet.Store, clock *testkit.Clock) {
 		create1(t, s, "run_1", "a", 1)
 		if got := create1(t, s, "run_2", "a", 1); got.ID != "run_1" {
@@ -89,7 +89,7 @@ func TestOneRunAtATimeACaller(t *testing.T) {
 	})
 }
 
-func TestARunHasOneOwner(t *testing.T) {
+func TestRunHasOneOwner(t *testing.T) {
 	onRunStore(t, func(t *testing.T, s fleet.Store, clock *testkit.Clock) {
 		create1(t, s, "run_1", "a", 2)
 		claim := func(id, owner string) func() (bool, error) {
@@ -283,7 +283,7 @@ func TestRunsAreListedLabelledAndPruned(t *testing.T) {
 }
 
 // A caller who audits in a loop keeps the newest runs, and not a disk full.
-func TestOfEachCallerTheNewestRunsAreKept(t *testing.T) {
+func TestNewestRunsOfEachCallerAreKept(t *testing.T) {
 	t.Parallel()
 	for want, keep := range map[string]fleet.Keeping{
 		"a_5 a_8 a_9 b_0 b_2 b_3": {Runs: 2, Rows: 99},
@@ -331,9 +331,8 @@ func auditedInALoop(t *testing.T, s fleet.Store) {
 	}
 }
 
-// TestRunsAreNoPartOfTheRecord: working papers neither lengthen nor break the
-// chains.
-func TestRunsAreNoPartOfTheRecord(t *testing.T) {
+// Rows of runs neither lengthen nor break the chains.
+func TestRunsAreOutsideTheChain(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
 		h.fill(2)

@@ -17,7 +17,7 @@ import (
 
 // A server that cannot be used changes nothing, stops reads as well as writes, and
 // is named without the password.
-func TestServerThatCannotBeUsed(t *testing.T) {
+func TestUnusableServerIsNamedWithoutPassword(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ from, to, what string }{
 		"nobody listens":     {"@127.0.0.1:", "@127.0.0.1:1", "cannot be reached: connection refused"},
@@ -52,7 +52,7 @@ func TestServerThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-func TestWhatActsByItselfOnAServerIsRefused(t *testing.T) {
+func TestTriggersRulesAndViewsOnServerAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, statements := range map[string][]string{
 		"a trigger": {`CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM events WHERE seq = 1; RETURN NEW; END $$`,
@@ -76,7 +76,7 @@ func TestWhatActsByItselfOnAServerIsRefused(t *testing.T) {
 
 // A process that stands still in a transaction keeps others out until the server
 // ends its transaction, and cannot commit any more.
-func TestPausedWriterKeepsNobodyOutForLong(t *testing.T) {
+func TestPausedWriterReleasesLock(t *testing.T) {
 	t.Parallel()
 	h := buildOnServer(t)
 	h.fill(2)
@@ -98,7 +98,7 @@ func TestPausedWriterKeepsNobodyOutForLong(t *testing.T) {
 }
 
 // Connections that end at any point spend nothing twice and break no chain.
-func TestConnectionsThatEndSpendNothingTwice(t *testing.T) {
+func TestBrokenConnectionsSpendNothingTwice(t *testing.T) {
 	t.Parallel()
 	name := strings.ReplaceAll(t.Name(), "/", "_")
 	h := buildAt(t, pgtest.URL(t)+"&application_name="+name)
@@ -151,7 +151,7 @@ func (h *house) terminate(name string, done <-chan struct{}) {
 }
 
 // Machines have different clocks, so leases are measured by the server's.
-func TestLeasesAreMeasuredByTheServersClock(t *testing.T) {
+func TestLeasesUseServerClock(t *testing.T) {
 	t.Parallel()
 	h := buildOnServer(t)
 	options := h.options()
@@ -173,7 +173,7 @@ func TestLeasesAreMeasuredByTheServersClock(t *testing.T) {
 
 // What a file would show of the past, the record on a server never tells either: no
 // mark of a freeze lies in the state directory, and another process sees its end.
-func TestFreezeOnAServerIsARowAlone(t *testing.T) {
+func TestFreezeOnServerIsOnlyARow(t *testing.T) {
 	t.Parallel()
 	h := buildOnServer(t)
 	h.must(h.freeze(ofReads()))

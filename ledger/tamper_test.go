@@ -37,7 +37,7 @@ func furnish(h *house) *house {
 
 // Each statement is what somebody with the file could run. Verify names the
 // first place.
-func TestVerifyNamesWhatWasChanged(t *testing.T) {
+func TestVerifyNamesChangedEntry(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		for name, test := range map[string]struct {
 			statements []string
@@ -85,7 +85,7 @@ func TestVerifyNamesWhatWasChanged(t *testing.T) {
 
 // An attacker who knows the format can recompute the plain chain, not the
 // other.
-func TestTheWholePlainChainRecomputed(t *testing.T) {
+func TestVerifyFindsRecomputedChain(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := furnish(build(t))
 		h.sql(h.rewritten(5)...)
@@ -118,7 +118,7 @@ func (h *house) rewritten(from int64) (statements []string) {
 }
 
 // What Verify names has no effect either.
-func TestChangedRowsAreNotThere(t *testing.T) {
+func TestTamperedRowsAreIgnored(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := furnish(build(t))
 		h.sql(`UPDATE states SET body = json_set(body, '$.spent', json('false')) WHERE name = 'ap_2'`,
@@ -144,7 +144,7 @@ func TestChangedRowsAreNotThere(t *testing.T) {
 }
 
 // Rows put back from an older copy of the file carry a good MAC.
-func TestOlderCopiesOfRowsAreNotThere(t *testing.T) {
+func TestRestoredRowsAreIgnored(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		for _, prune := range []bool{false, true} {
 			t.Run(fmt.Sprint("pruned=", prune), func(t *testing.T) {
@@ -195,7 +195,7 @@ func (h *house) expectOldRowsRefused() {
 
 // The older copy of a ticket's row fits the record once the entry about its
 // spending is removed. The entries since then do not fit any more.
-func TestATicketIsNotUnspentByRemovingItsEntry(t *testing.T) {
+func TestTicketStaysSpentWithoutItsEntry(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		for name, removal := range map[string]string{
 			"removed":                        `DELETE FROM events WHERE seq = 2`,
@@ -327,7 +327,7 @@ func TestTriggersAreRefused(t *testing.T) {
 	problemOf(t, err, "vault_corrupt", "triggers")
 }
 
-func TestACutTailIsFoundWithAHead(t *testing.T) {
+func TestHeadRevealsTruncation(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := furnish(build(t))
 		head, err := h.Head(ctx())
@@ -356,7 +356,7 @@ func findsAt(r Report, seq int64, what string) bool {
 }
 
 // Whoever has file and key can rewrite everything; the head shows it.
-func TestARewrittenRecordIsFoundWithAHead(t *testing.T) {
+func TestHeadRevealsRewrittenRecord(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := furnish(build(t))
 		head, err := h.Head(ctx())

@@ -61,7 +61,7 @@ func TestTokensAreCountedTogether(t *testing.T) {
 	}
 }
 
-func TestTokensThatCannotBeWrittenAreKept(t *testing.T) {
+func TestUnwrittenTokenUsesAreKept(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
 		x := h.timer()
@@ -77,7 +77,7 @@ func TestTokensThatCannotBeWrittenAreKept(t *testing.T) {
 	})
 }
 
-func TestManyTenantsInOneEntry(t *testing.T) {
+func TestTokenEntryOfManyTenantsIsBounded(t *testing.T) {
 	t.Parallel()
 	tenants := map[string]int{}
 	for n := range 5000 {
@@ -89,8 +89,8 @@ func TestManyTenantsInOneEntry(t *testing.T) {
 	}
 }
 
-// TestCanary looks for the keys in everything that the ledger writes or says.
-func TestCanary(t *testing.T) {
+// TestOutputHoldsNoKeys looks for the keys in everything that the ledger writes or says.
+func TestOutputHoldsNoKeys(t *testing.T) {
 	t.Parallel()
 	h := furnish(build(t))
 	c, err := h.Prune(ctx(), noon().Add(1))

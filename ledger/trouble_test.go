@@ -31,7 +31,7 @@ func (h *house) eachWrite() map[string]error {
 		"remove": remove, "freeze": h.SetFreeze(ctx(), guard.Freeze{Writes: true}, e), "prune": prune}
 }
 
-func TestALockedFileChangesNothing(t *testing.T) {
+func TestLockedFileChangesNothing(t *testing.T) {
 	t.Parallel()
 	h := build(t)
 	h.patience = 20 * time.Millisecond
@@ -61,7 +61,7 @@ func TestALockedFileChangesNothing(t *testing.T) {
 }
 
 // A file that may not grow stands in for a full disk: SQLite reports the same.
-func TestAFullDiskChangesNothing(t *testing.T) {
+func TestFullDiskChangesNothing(t *testing.T) {
 	t.Parallel()
 	h := furnish(build(t))
 	want, err := h.shown()
@@ -103,7 +103,7 @@ func TestCancelledCalls(t *testing.T) {
 	})
 }
 
-func TestAfterClose(t *testing.T) {
+func TestClosedLedgerRefusesCalls(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
 		h.put("ap_1")
@@ -114,7 +114,7 @@ func TestAfterClose(t *testing.T) {
 	})
 }
 
-func TestNothingIsMadeBeforeTheFirstUse(t *testing.T) {
+func TestFilesAreCreatedAtFirstUse(t *testing.T) {
 	t.Parallel()
 	h := build(t)
 	h.must(h.Close())
@@ -123,7 +123,7 @@ func TestNothingIsMadeBeforeTheFirstUse(t *testing.T) {
 	}
 }
 
-func TestFilesAreTheOwnersAlone(t *testing.T) {
+func TestFilesAreReadableByOwnerOnly(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("file modes mean nothing there")
@@ -191,7 +191,7 @@ func TestDirectoryNamesAreEscapedForSQLite(t *testing.T) {
 	}
 }
 
-func TestAFileThatIsNoDatabase(t *testing.T) {
+func TestInvalidDatabaseFileIsRefused(t *testing.T) {
 	t.Parallel()
 	h := build(t)
 	h.must(os.WriteFile(h.name, []byte(strings.Repeat("this is no database. ", 400)), 0o600))
@@ -217,7 +217,7 @@ func later(t *testing.T) fstest.MapFS {
 	return all
 }
 
-func TestANewerSchemaIsRefused(t *testing.T) {
+func TestNewerSchemaIsRefused(t *testing.T) {
 	t.Parallel()
 	h := furnish(build(t))
 	h.reopen()

@@ -40,7 +40,7 @@ func hidden(row string) string {
 // Somebody with the file puts an older copy of a row back and changes the record
 // so that it says nothing else. No tenant of the run begins then, in the process
 // that has read the record before and in one that reads it anew.
-func TestARunGoesOnOnlyWithARecordThatFits(t *testing.T) {
+func TestRunStopsWhenRecordDoesNotMatch(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		first := stepName("run_1", 1)
 		for name, tamper := range map[string]func(h *house){
@@ -89,7 +89,7 @@ func TestARunGoesOnOnlyWithARecordThatFits(t *testing.T) {
 
 // Other entries in between, a pruning by another process, and an older file that
 // was put back are no tampering.
-func TestARunGoesOnWithWhatIsLeftOfTheRecord(t *testing.T) {
+func TestRunContinuesAfterPruning(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
 		h.fill(3)
@@ -125,7 +125,7 @@ func TestARunGoesOnWithWhatIsLeftOfTheRecord(t *testing.T) {
 
 // A pruning leaves what a run has done in the record as long as more of it may be
 // done: that a tenant was written in must not be forgotten with the entry.
-func TestPruningLeavesWhatAnOpenRunHasDone(t *testing.T) {
+func TestPruneKeepsEntriesOfOpenRun(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
 		h.fill(3)

@@ -39,7 +39,7 @@ func TestDecodeFillsTheInput(t *testing.T) {
 	}
 }
 
-func TestDecodeTakesNothingForTheEmptyObject(t *testing.T) {
+func TestDecodeReadsEmptyInputAsEmptyObject(t *testing.T) {
 	t.Parallel()
 	for _, raw := range []string{"", "null", "{}", " { } "} {
 		if _, err := lookup(t, schemas.ToolCheckPartnerLink).Decode(json.RawMessage(raw)); err != nil {

@@ -15,8 +15,8 @@ import (
 	"mcp-partner/schemas"
 )
 
-// TestReadsTakeWhatHasOneMeaning decodes two spellings of the same arguments.
-func TestReadsTakeWhatHasOneMeaning(t *testing.T) {
+// TestReadArgumentsAreCoercedWhenUnambiguous decodes two spellings of the same arguments.
+func TestReadArgumentsAreCoercedWhenUnambiguous(t *testing.T) {
 	t.Parallel()
 	const check, list, audit = schemas.ToolCheckPartnerLink, schemas.ToolListTenants, schemas.ToolAuditPartnerLinks
 	for name, test := range map[string]struct{ tool, sent, means string }{
@@ -65,7 +65,7 @@ func clientMembers(t *testing.T) []string {
 	return slices.DeleteFunc(names, func(line string) bool { return strings.HasPrefix(line, "#") })
 }
 
-func TestMembersOfClientsArePassedOverAndNamed(t *testing.T) {
+func TestClientMembersAreIgnoredAndNamed(t *testing.T) {
 	t.Parallel()
 	for _, name := range clientMembers(t) {
 		for _, op := range schemas.Catalogue() {
@@ -85,9 +85,9 @@ func TestMembersOfClientsArePassedOverAndNamed(t *testing.T) {
 	}
 }
 
-// TestTheDecoderTakesWhatTheSchemaAdmits draws arguments from the published
+// TestDecoderAcceptsWhatSchemaAllows draws arguments from the published
 // schemas, with members of clients.txt beside them where the tool reads.
-func TestTheDecoderTakesWhatTheSchemaAdmits(t *testing.T) {
+func TestDecoderAcceptsWhatSchemaAllows(t *testing.T) {
 	t.Parallel()
 	added := clientMembers(t)
 	for _, op := range schemas.Catalogue() {

@@ -216,7 +216,7 @@ func confusion(verdicts []verdict) string {
 
 // What the model learnt from it knows, and no request to read among it is
 // answered first with a tool that writes.
-func TestWhatWasLearnt(t *testing.T) {
+func TestTrainingSentencesFindTheirOperation(t *testing.T) {
 	t.Parallel()
 	verdicts := judgeAll(t, "../evals/intents/*.yaml")
 	named, read := 0, 0
@@ -245,7 +245,7 @@ func TestWhatWasLearnt(t *testing.T) {
 }
 
 // Each operation has utterances in each language.
-func TestEveryOperationIsSaidInEveryLanguage(t *testing.T) {
+func TestEveryOperationHasSentencesInEveryLanguage(t *testing.T) {
 	t.Parallel()
 	said := map[[2]string]bool{}
 	for _, u := range readUtterances(t, "../evals/intents/*.yaml") {

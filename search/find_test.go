@@ -50,7 +50,7 @@ func toolsOf(r Result) []string {
 	return out
 }
 
-func TestMatchShowsWhatTheCatalogueSays(t *testing.T) {
+func TestMatchFollowsCatalogue(t *testing.T) {
 	t.Parallel()
 	schemaOf := func(name string) map[string]any { return map[string]any{"title": name} }
 	found := New(schemas.Catalogue(), schemaOf).Find("register 1234567 at contoso", evalNames(), 1)
@@ -156,7 +156,7 @@ func TestNegatedAndAskedVerbsDoNotWrite(t *testing.T) {
 }
 
 // A destroying tool needs a destroying word, whatever else is said.
-func TestDestroyingNeedsItsWord(t *testing.T) {
+func TestRemovalNeedsExplicitVerb(t *testing.T) {
 	t.Parallel()
 	ix := New(schemas.Catalogue(), nil)
 	for _, says := range []string{"1234567 contoso", "partner", "PAL contoso 1234567 7654321", "register 1234567", "our partner link at contoso is a mess"} {
@@ -169,7 +169,7 @@ func TestDestroyingNeedsItsWord(t *testing.T) {
 
 // An operation that the model does not know yet is a candidate all the same, and
 // never first.
-func TestOperationsThatTheModelLacks(t *testing.T) {
+func TestUntrainedOperationIsCandidate(t *testing.T) {
 	t.Parallel()
 	operations := append(schemas.Catalogue(), schemas.Operation{Name: "export_report", Title: "Export a report", Effect: answers.EffectRead, Input: &struct{}{}})
 	found := New(operations, nil).Find("is our partner link in place at contoso", evalNames(), len(operations))
@@ -179,7 +179,7 @@ func TestOperationsThatTheModelLacks(t *testing.T) {
 }
 
 // Without a tenant, the tools for one tenant are meant where there is only one.
-func TestOneTenantInTheDirectory(t *testing.T) {
+func TestSingleTenantDirectoryPrefersSingleTenantTools(t *testing.T) {
 	t.Parallel()
 	ix, one := New(schemas.Catalogue(), nil), NewNames([]TenantName{{Name: "contoso"}})
 	for says, want := range map[string]string{
@@ -193,7 +193,7 @@ func TestOneTenantInTheDirectory(t *testing.T) {
 }
 
 // What was refused or misread by rules.
-func TestWordsThatWereMisread(t *testing.T) {
+func TestMisreadSentencesFindTheirTool(t *testing.T) {
 	t.Parallel()
 	ix := New(schemas.Catalogue(), nil)
 	for says, want := range map[string]string{

@@ -9,7 +9,7 @@ import (
 
 // Where it is said that there is no link, mending is making one, and nothing that
 // destroys stands first.
-func TestRepairsOfWhatIsMissing(t *testing.T) {
+func TestRepairOfMissingLinkRegisters(t *testing.T) {
 	t.Parallel()
 	ix := New(schemas.Catalogue(), nil)
 	for says, want := range map[string]string{
@@ -35,7 +35,7 @@ func TestRepairsOfWhatIsMissing(t *testing.T) {
 
 // A verb of mending alone, with nothing said to be wrong and nothing to be right,
 // is looked into first.
-func TestRepairsOfWhatIsNotSaid(t *testing.T) {
+func TestUnspecificRepairChecksFirst(t *testing.T) {
 	t.Parallel()
 	ix := New(schemas.Catalogue(), nil)
 	for _, says := range []string{
@@ -57,7 +57,7 @@ func TestRepairsOfWhatIsNotSaid(t *testing.T) {
 }
 
 // Who asks for a tool gets the tool that finds tools.
-func TestQuestionsForATool(t *testing.T) {
+func TestQuestionForToolFindsToolSearch(t *testing.T) {
 	t.Parallel()
 	ix := New(schemas.Catalogue(), nil)
 	for _, says := range []string{
@@ -70,7 +70,7 @@ func TestQuestionsForATool(t *testing.T) {
 	}
 }
 
-func TestNewCustomersAreNoNewIDs(t *testing.T) {
+func TestNewCustomerIsNotNewPartnerID(t *testing.T) {
 	t.Parallel()
 	ix := New(schemas.Catalogue(), nil)
 	for says, want := range map[string]string{
@@ -87,7 +87,7 @@ func TestNewCustomersAreNoNewIDs(t *testing.T) {
 }
 
 // Either order of the two IDs, and a verb whose particle stands apart.
-func TestMovesOfAll(t *testing.T) {
+func TestMoveOfAllTenantsFindsTransition(t *testing.T) {
 	t.Parallel()
 	ix := New(schemas.Catalogue(), nil)
 	for _, says := range []string{

@@ -41,7 +41,7 @@ func TestOrdersAboutOtherThingsAreNotWrites(t *testing.T) {
 	}
 }
 
-func TestShapesOfSentences(t *testing.T) {
+func TestSentenceShapesFindTheirTool(t *testing.T) {
 	t.Parallel()
 	ix := New(schemas.Catalogue(), nil)
 	for says, want := range map[string]string{
@@ -81,7 +81,7 @@ func TestHandlesBecomeArguments(t *testing.T) {
 }
 
 // A tenant that no directory has is still one tenant, and never an argument.
-func TestStrangersAreOneTenant(t *testing.T) {
+func TestUnknownTenantNameIsOneTenant(t *testing.T) {
 	t.Parallel()
 	ix := New(schemas.Catalogue(), nil)
 	for _, says := range []string{"has the ID been changed at Hufnagel?", "has the ID been changed at hufnagel.de?", "Hufnagelのリンクを確認して"} {

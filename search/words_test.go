@@ -33,7 +33,7 @@ func TestTokenise(t *testing.T) {
 	}
 }
 
-func TestSpelling(t *testing.T) {
+func TestMisspelledWordsAreCorrected(t *testing.T) {
 	t.Parallel()
 	lex, err := readLexicon(lexiconFile)
 	if err != nil {
@@ -50,7 +50,7 @@ func TestSpelling(t *testing.T) {
 	}
 }
 
-func TestOneEdit(t *testing.T) {
+func TestOneEditAllowsSingleTypo(t *testing.T) {
 	t.Parallel()
 	for pair, want := range map[[2]string]bool{
 		{"remove", "remvoe"}: true, {"remove", "remve"}: true, {"remove", "remoove"}: true, {"remove", "remote"}: true, {"remove", "remove"}: true,
@@ -62,7 +62,7 @@ func TestOneEdit(t *testing.T) {
 	}
 }
 
-func TestOutOfScopeSaysWhereElse(t *testing.T) {
+func TestOutOfScopeAnswerNamesAlternative(t *testing.T) {
 	t.Parallel()
 	ix := New(schemas.Catalogue(), nil)
 	for says, want := range map[string]string{
@@ -86,7 +86,7 @@ func TestOutOfScopeSaysWhereElse(t *testing.T) {
 }
 
 // The topics that lexicons name are those of topics.json.
-func TestTopicsAreWhole(t *testing.T) {
+func TestLexiconTopicsExist(t *testing.T) {
 	t.Parallel()
 	lex, err := readLexicon(lexiconFile)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 // Callers who came and went take no log messages from those who come later.
-func TestLogLevelsOfCallersWhoLeftMakeRoom(t *testing.T) {
+func TestLogLevelsOfAbsentCallersAreEvicted(t *testing.T) {
 	t.Parallel()
 	book := newLevelCache()
 	of := func(n int) callerLevel { return callerLevel{book, access.Caller(fmt.Sprint("oidc:", n))} }
@@ -30,7 +30,7 @@ func TestLogLevelsOfCallersWhoLeftMakeRoom(t *testing.T) {
 
 // Bodies are bounded for each caller and in all, and what is given back can be
 // taken again.
-func TestSharesBoundAllAndEach(t *testing.T) {
+func TestSharesBoundTotalAndPerCaller(t *testing.T) {
 	t.Parallel()
 	b := newShares(100, 60)
 	for _, step := range []struct {
@@ -66,7 +66,7 @@ func TestSharesBoundAllAndEach(t *testing.T) {
 }
 
 // An admission gives back all that it took, wherever it went meanwhile.
-func TestAdmissionGivesBackWhatItTook(t *testing.T) {
+func TestAdmissionReleasesEverything(t *testing.T) {
 	t.Parallel()
 	calls, streams, bodies := newPlaces(4), newPlaces(4), newShares(100, 60)
 	for range 10 {

@@ -69,7 +69,7 @@ func (approving) Authenticate(ctx context.Context, token string) (access.Princip
 	return p, err
 }
 
-func TestApprovalsOverHTTPStandBehindTheGates(t *testing.T) {
+func TestApprovalsOverHTTPPassEveryGate(t *testing.T) {
 	t.Parallel()
 	wiretest.OverEachHTTP(t, approvalsBehindTheGates)
 }

@@ -26,7 +26,7 @@ func (p prefixed) Authenticate(_ context.Context, token string) (access.Principa
 	return access.Principal{Caller: access.Caller(p.prefix)}, nil
 }
 
-func TestTheFirstAuthenticatorThatTakesATokenDecides(t *testing.T) {
+func TestFirstMatchingAuthenticatorDecides(t *testing.T) {
 	t.Parallel()
 	chain := server.Authenticators{prefixed{"a_", "a_1"}, prefixed{"a", "a_2"}, prefixed{"b_", "b_1"}}
 	for token, want := range map[string]access.Caller{

@@ -23,7 +23,7 @@ func listen(kinds ...string) string {
 
 func addTool(f *fixtures) { f.mcp.AddTool(mcp.NewTool("late"), echo) }
 
-func TestStdioBroadcastReachesWhoAsked(t *testing.T) {
+func TestStdioBroadcastReachesSubscribers(t *testing.T) {
 	t.Parallel()
 	t.Run("handshake", func(t *testing.T) {
 		t.Parallel()

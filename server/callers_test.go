@@ -17,7 +17,7 @@ import (
 // Sixteen callers at once, each with a bearer of its own and all with the same
 // request ID. Each gets its own progress and log messages, all of them, in order
 // and ahead of its answer; an onlooker with an open subscription gets nothing.
-func TestHTTPSixteenCallersDoNotMeet(t *testing.T) {
+func TestHTTPConcurrentCallersAreIsolated(t *testing.T) {
 	t.Parallel()
 	wiretest.OverEachHTTP(t, func(t *testing.T, start wiretest.Starter) {
 		for _, era := range wiretest.Eras() {
@@ -74,7 +74,7 @@ func callAlone(t *testing.T, c *wiretest.HTTP, era wiretest.Era, name string) {
 }
 
 // A log level belongs to its caller: another caller's does not change.
-func TestHTTPLogLevelIsTheCallersOwn(t *testing.T) {
+func TestHTTPLogLevelIsPerCaller(t *testing.T) {
 	t.Parallel()
 	c := startHTTP(t, newFixtures())
 	c.Bearer = goodToken + "-loud"
@@ -181,7 +181,7 @@ func settled(t *testing.T, f *fixtures) (goroutines int, heap uint64) {
 }
 
 // Not parallel, because what it counts belongs to the whole process.
-func TestNothingGrowsWithClientsThatComeAndGo(t *testing.T) {
+func TestMemoryIsFreedWhenClientsLeave(t *testing.T) {
 	testkit.SkipShort(t, testkit.Load)
 	f := newFixtures()
 	c := startHTTP(t, f)

@@ -27,7 +27,7 @@ func shown(t *testing.T, addr string, config *tls.Config) string {
 	return conn.ConnectionState().PeerCertificates[0].Subject.CommonName
 }
 
-func TestTLSPairIsReadAnew(t *testing.T) {
+func TestTLSPairIsReloaded(t *testing.T) {
 	t.Parallel()
 	files, book, clock := wiretest.NewPair(t), &logBook{}, time.Now()
 	pair, err := server.LoadKeyPair(files.CertFile, files.KeyFile, slog.New(slog.NewTextHandler(book, nil)), func() time.Time { return clock })
@@ -78,7 +78,7 @@ func TestTLSPairIsReadAnew(t *testing.T) {
 	}
 }
 
-func TestTLSPairMustBeGoodAtTheStart(t *testing.T) {
+func TestTLSPairMustBeValidAtStart(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*wiretest.Pair){
 		"no file": func(p *wiretest.Pair) { _ = os.Remove(p.KeyFile) },

@@ -71,7 +71,7 @@ func (c *timedConn) Write(p []byte) (int, error) {
 
 // A client that takes no answer must not hold its connection for ever, whatever
 // the answer is.
-func TestNoAnswerWaitsForEver(t *testing.T) {
+func TestEveryAnswerHasWriteDeadline(t *testing.T) {
 	t.Parallel()
 	l := listenTimed(t)
 	long := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 1<<16)) })
@@ -110,7 +110,7 @@ func TestNoAnswerWaitsForEver(t *testing.T) {
 
 // A stream may be silent for longer than a write may take. Over HTTP/2 a deadline
 // that was set for an event would end the stream when it passes.
-func TestASilentStreamHasNoDeadline(t *testing.T) {
+func TestSilentStreamHasNoDeadline(t *testing.T) {
 	t.Parallel()
 	l := listenTimed(t)
 	c := l.serve(t, httpOptions())

@@ -39,7 +39,7 @@ func TestElicitationAnswers(t *testing.T) {
 	}
 }
 
-func TestElicitationOnlyOfClientsThatCan(t *testing.T) {
+func TestElicitationNeedsClientCapability(t *testing.T) {
 	t.Parallel()
 	c := startStdio(t, newFixtures())
 	c.Handshake(nil)

@@ -78,7 +78,7 @@ var someMetrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) 
 
 // Metrics reveal what all callers call. Whoever may read every tenant was not given
 // them by that.
-func TestMetricsOnTheMainListenerWantTheirScope(t *testing.T) {
+func TestMetricsOnMainListenerNeedScope(t *testing.T) {
 	t.Parallel()
 	o := httpOptions()
 	o.Metrics, o.Bearer, o.OAuth = someMetrics, server.Authenticators{scopeTokens{}}, newResourceServer()

@@ -132,7 +132,7 @@ func TestHTTP2ManyStreamsOfAKnownCaller(t *testing.T) {
 
 // Frames that make the server answer, from a client that reads nothing: what waits
 // to be written is bounded, and then the connection ends.
-func TestHTTP2FloodsThatNobodyReadsEnd(t *testing.T) {
+func TestHTTP2UnreadFloodsEnd(t *testing.T) {
 	t.Parallel()
 	c := startHTTP2(t, newFixtures())
 	for name, send := range map[string]func(*framed, uint32) error{

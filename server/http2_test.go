@@ -219,7 +219,7 @@ func TestHTTP2KnownCallersGetManyStreams(t *testing.T) {
 }
 
 // A body of a gigabyte is not read to its end, and one that drips ends in time.
-func TestHTTP2Bodies(t *testing.T) {
+func TestHTTP2LargeAndSlowBodiesEnd(t *testing.T) {
 	t.Parallel()
 	o := httpOptions()
 	o.BodyLimit = 300 * time.Millisecond

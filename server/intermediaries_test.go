@@ -143,7 +143,7 @@ func TestLongCallsAreKeptAlive(t *testing.T) {
 }
 
 // An answer that is fast has a status of its own.
-func TestAnswersThatAreNoStreamAreNotBegunEarly(t *testing.T) {
+func TestOnlyStreamsBeginEarly(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		accept, message, kind string
@@ -171,7 +171,7 @@ func TestAnswersThatAreNoStreamAreNotBegunEarly(t *testing.T) {
 
 // What takes JSON alone gets the answer without the notifications, and no
 // subscription.
-func TestClientsThatTakeJSONAlone(t *testing.T) {
+func TestJSONOnlyClientsGetOneAnswer(t *testing.T) {
 	t.Parallel()
 	c := startHTTP(t, newFixtures())
 	post := func(message string) wiretest.Answer {

@@ -22,7 +22,7 @@ func (w *impatientWriter) SetReadDeadline(time.Time) error {
 
 // Over HTTP/2 a deadline that has passed ends the body for good, and finding out
 // who calls may take longer than a body is waited for that nobody reads.
-func TestOnlyBodiesOfHTTP1AreHurried(t *testing.T) {
+func TestUnreadBodyDeadlineIsHTTP1Only(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		major int

@@ -14,7 +14,7 @@ func into(message, text string) string {
 
 // What could be read in two ways is not read at all, so that nobody in between
 // sees another call than the one that is run.
-func TestParamsThatCouldBeReadInTwoWaysAreRefused(t *testing.T) {
+func TestAmbiguousParamsAreRefused(t *testing.T) {
 	t.Parallel()
 	onEveryWire(t, func(t *testing.T, era wiretest.Era, send wire) {
 		call := era.Call("two", "echo", wiretest.Object{"text": "ran"})
@@ -57,7 +57,7 @@ func TestParamsThatCouldBeReadInTwoWaysAreRefused(t *testing.T) {
 	})
 }
 
-func TestMetaThatCouldBeReadInTwoWaysIsRefused(t *testing.T) {
+func TestAmbiguousMetaIsRefused(t *testing.T) {
 	t.Parallel()
 	onEveryWire(t, func(t *testing.T, era wiretest.Era, send wire) {
 		call := era.Call("two", "echo", wiretest.Object{"text": "ran"}) // which has a _meta in one era only
@@ -79,7 +79,7 @@ func TestMetaThatCouldBeReadInTwoWaysIsRefused(t *testing.T) {
 }
 
 // The same names are fine where they are the tool's or the sender's own.
-func TestNamesOfTheSendersOwnAreLeftAlone(t *testing.T) {
+func TestAmbiguityCheckIgnoresToolArguments(t *testing.T) {
 	t.Parallel()
 	onEveryWire(t, func(t *testing.T, era wiretest.Era, send wire) {
 		call := era.Call(1, "echo", wiretest.Object{"text": "ran", "Name": "x", "name": "y"})
@@ -89,7 +89,7 @@ func TestNamesOfTheSendersOwnAreLeftAlone(t *testing.T) {
 	})
 }
 
-func TestStdioCancelThatCouldMeanTwoRequestsIsDropped(t *testing.T) {
+func TestStdioAmbiguousCancelIsDropped(t *testing.T) {
 	t.Parallel()
 	f, log := newFixtures(), &logBook{}
 	c := wiretest.StartStdio(t, newServer(f, log), stdioOptions())

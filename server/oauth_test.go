@@ -241,9 +241,8 @@ func TestOAuthPublicURL(t *testing.T) {
 	}
 }
 
-// TestOAuthWithoutNames has an issuer whose scopes give nothing, so that there
-// is nothing to ask for.
-func TestOAuthWithoutNames(t *testing.T) {
+// The scopes of the issuer grant nothing, so the challenge names none.
+func TestOAuthChallengeWithoutScopes(t *testing.T) {
 	t.Parallel()
 	c := startOAuth(t, func(o *server.HTTPOptions) { o.OAuth = resourceServer{} })
 	if answer := c.Post(wiretest.Legacy.Call(1, "echo", nil)); strings.Contains(answer.Header.Get("WWW-Authenticate"), "scope=") {

@@ -104,7 +104,7 @@ func TestAnswersCarryTheRequestsOwnID(t *testing.T) {
 	})
 }
 
-func TestFaultsSayWhatIsWrong(t *testing.T) {
+func TestProtocolErrorsAreSpecific(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		method string
@@ -158,7 +158,7 @@ func TestMissingResourceHasTheCodeOfItsEra(t *testing.T) {
 	})
 }
 
-func TestHandlerFaultsAreLoggedWithoutValues(t *testing.T) {
+func TestHandlerErrorsAreLoggedWithoutValues(t *testing.T) {
 	t.Parallel()
 	log := &logBook{}
 	c := wiretest.StartStdio(t, newServer(newFixtures(), log), stdioOptions())
@@ -221,7 +221,7 @@ func untilAnswer(c *wiretest.Stdio, message string) []wiretest.Reply {
 	return replies
 }
 
-func TestNotificationsAfterTheAnswerGoNowhere(t *testing.T) {
+func TestNotificationsAfterAnswerAreDropped(t *testing.T) {
 	t.Parallel()
 	f := newFixtures()
 	stdio := wiretest.StartStdio(t, newServer(f, nil), stdioOptions())

@@ -43,7 +43,7 @@ func TestHTTPSlowClients(t *testing.T) {
 
 // A request that is answered without its body does not hold its connection until
 // the body comes. The answer waits a little, for a body that is on its way.
-func TestHTTPBodiesThatNobodyReadsAreNotWaitedFor(t *testing.T) {
+func TestHTTPUnreadBodiesAreNotAwaited(t *testing.T) {
 	t.Parallel()
 	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), httpOptions(), goodToken)
 	for head, status := range map[string]string{
@@ -64,7 +64,7 @@ func TestHTTPBodiesThatNobodyReadsAreNotWaitedFor(t *testing.T) {
 }
 
 // Nor does it keep others out while it waits.
-func TestHTTPConnectionsThatWereAnsweredMakeRoom(t *testing.T) {
+func TestHTTPAnsweredConnectionsMakeRoom(t *testing.T) {
 	t.Parallel()
 	o := httpOptions()
 	o.MaxConnections = 4

@@ -89,7 +89,7 @@ func TestStdioManyCallsAtOnce(t *testing.T) {
 	}
 }
 
-func TestStdioBadInputLeavesTheServerAlive(t *testing.T) {
+func TestStdioSurvivesBadInput(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, line string
@@ -176,7 +176,7 @@ func TestStdioFrameLimit(t *testing.T) {
 	wantError(t, rest[0], -32600, "longer than")
 }
 
-func TestStdioDuplicateIDIsRefusedAndTheFirstGoesOn(t *testing.T) {
+func TestStdioDuplicateIDIsRefused(t *testing.T) {
 	t.Parallel()
 	f := newFixtures()
 	c := startStdio(t, f)
@@ -301,7 +301,7 @@ type brokenPipe struct{}
 // Write implements io.Writer.
 func (brokenPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
-func TestStdioEndsWhenTheClientIsGone(t *testing.T) {
+func TestStdioEndsWhenClientExits(t *testing.T) {
 	t.Parallel()
 	in, toServer := io.Pipe()
 	defer toServer.Close()

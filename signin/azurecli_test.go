@@ -182,7 +182,7 @@ func TestAzureCLIMissing(t *testing.T) {
 	}
 }
 
-func TestAzureCLIClaimsNeedAPerson(t *testing.T) {
+func TestAzureCLIClaimsNeedInteraction(t *testing.T) {
 	t.Parallel()
 	path, runs := fakeAz(t, "exit 1")
 	s, _ := newAzSource(t, path, 1)

@@ -98,7 +98,7 @@ func encryptedPEM(tb testing.TB, key crypto.PrivateKey, issued *x509.Certificate
 	return b.Bytes()
 }
 
-func TestCertificatesThatAreRefused(t *testing.T) {
+func TestInvalidCertificatesAreRefused(t *testing.T) {
 	t.Parallel()
 	key, other := rsaKey(t, 0), rsaKey(t, 1)
 	issued := certificate(t, key, year())

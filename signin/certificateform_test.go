@@ -29,7 +29,7 @@ func utf16(text []byte, big bool) []byte {
 	return out
 }
 
-func TestFormsInWhichCertificatesCome(t *testing.T) {
+func TestCertificateFormats(t *testing.T) {
 	t.Parallel()
 	key := rsaKey(t, 0)
 	issued := certificate(t, key, year())

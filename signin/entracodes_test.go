@@ -51,7 +51,7 @@ func decidedCodes() []struct {
 	}
 }
 
-func TestEveryEntraCodeIsDecided(t *testing.T) {
+func TestEntraCodesMapToProblems(t *testing.T) {
 	t.Parallel()
 	decided := map[int]bool{}
 	for _, group := range decidedCodes() {
@@ -193,7 +193,7 @@ func TestErrorsForAdministratorsDoNotAskForSignIn(t *testing.T) {
 	}
 }
 
-func TestErrorsWithoutAKnownNumber(t *testing.T) {
+func TestEntraErrorsWithoutKnownNumber(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		err  entraError
@@ -214,7 +214,7 @@ func TestErrorsWithoutAKnownNumber(t *testing.T) {
 }
 
 // Another secret, another case: what was refused says nothing of it.
-func TestRefusalsAreOfOneSecret(t *testing.T) {
+func TestRefusalIsCachedPerSecret(t *testing.T) {
 	t.Parallel()
 	cache := newNegativeCache(time.Now)
 	old, fresh := roomtest.MustSecret(t, "old"), roomtest.MustSecret(t, "fresh")

@@ -104,7 +104,7 @@ func TestConsentHintNamesTheURLOfThatTenant(t *testing.T) {
 
 // A far side that repeats what it was sent, in any way, must not make the
 // secret visible anywhere; nor must a token in an answer that is malformed.
-func TestCanary(t *testing.T) {
+func TestEchoedSecretIsNotShown(t *testing.T) {
 	t.Parallel()
 	const leaked = "eyJhbGciOiJub25lIn0.dG9rZW4tY2FuYXJ5.c2ln"
 	for name, reply := range map[string]func(url.Values) answer{
@@ -145,7 +145,7 @@ func TestCanary(t *testing.T) {
 	}
 }
 
-func TestCanaryAfterSuccess(t *testing.T) {
+func TestSecretIsNotShownAfterSuccess(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 1)
 	minted := r.must(0)

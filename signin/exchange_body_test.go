@@ -18,7 +18,7 @@ import (
 // A redirect that comes before the request was read makes net/http ask for the
 // body anew while the transport still reads it. Under the race detector this
 // test fails if both get the same reader.
-func TestAnEarlyRedirectDoesNotRaceForTheBody(t *testing.T) {
+func TestEarlyRedirectDoesNotRaceWithBody(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", "https://elsewhere.invalid/")

@@ -13,7 +13,7 @@ import (
 )
 
 // A secret whose end is known is not presented after it.
-func TestKnownEndOfASecret(t *testing.T) {
+func TestExpiredSecretIsNotPresented(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1, tenants.CredentialConfig{Kind: tenants.KindClientSecret, Expires: tenants.FormatExpiry(time.Now().Add(time.Hour))})
 	secret, err := vault.NewSecret([]byte(w.sim.ClientSecret()))
@@ -44,7 +44,7 @@ func (d dated) Info(ctx context.Context, name string) (vault.SecretInfo, error) 
 	return info, err
 }
 
-func TestEndThatABackendKnows(t *testing.T) {
+func TestSecretExpiryOfBackendIsHonoured(t *testing.T) {
 	t.Parallel()
 	w := ready(t, tenants.KindClientSecret, 1)
 	w.Source.opts.Store = dated{w.store, w.clock.Now().Add(time.Hour)}
@@ -59,7 +59,7 @@ func TestEndThatABackendKnows(t *testing.T) {
 }
 
 // Somebody who replaces a secret in a backend tells the directory nothing.
-func TestEndOfASecretThatWasReplacedInABackend(t *testing.T) {
+func TestSecretReplacedInBackendHasNewExpiry(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1, tenants.CredentialConfig{Kind: tenants.KindClientSecret, Expires: tenants.FormatExpiry(time.Now().Add(-time.Hour))})
 	w.put(roomtest.MustSecret(t, w.sim.ClientSecret()))
@@ -75,7 +75,7 @@ func TestEndOfASecretThatWasReplacedInABackend(t *testing.T) {
 	}
 }
 
-func TestEndOfACertificateThatWasReplacedInABackend(t *testing.T) {
+func TestCertificateReplacedInBackendHasNewExpiry(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1, tenants.CredentialConfig{Kind: tenants.KindClientCertificate, Expires: tenants.FormatExpiry(time.Now().Add(-time.Hour)), Thumbprint: "AB"})
 	issued := certificate(t, rsaKey(t, 0), year())

@@ -45,7 +45,7 @@ func project(t *testing.T, issuer *simulator.Issuer, file, subject, audience str
 
 // The file is read at each sign-in, so that a token which the platform replaced
 // is used at once.
-func TestWorkloadIdentityReadsItsFileAnew(t *testing.T) {
+func TestWorkloadIdentityRereadsTokenFile(t *testing.T) {
 	t.Parallel()
 	w, issuer, file := federated(t, 2)
 	project(t, issuer, file, podSubject, simulator.TokenExchangeAudience, 10*time.Minute)
@@ -62,7 +62,7 @@ func TestWorkloadIdentityReadsItsFileAnew(t *testing.T) {
 	w.accepted("fabrikam")
 }
 
-func TestFederationThatDoesNotFit(t *testing.T) {
+func TestMismatchedFederationNamesClaim(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		subject, audience, issuer string
@@ -91,7 +91,7 @@ func TestFederationThatDoesNotFit(t *testing.T) {
 	}
 }
 
-func TestTokenFilesThatHoldNoToken(t *testing.T) {
+func TestTokenFileWithoutToken(t *testing.T) {
 	t.Parallel()
 	w, _, file := federated(t, 1)
 	_, err := w.token("contoso")

@@ -86,7 +86,7 @@ func (w *world) anotherProcess() {
 
 // A sign-in lasts: it serves every tenant in which the person has an account,
 // and other processes.
-func TestSignInOfAPerson(t *testing.T) {
+func TestInteractiveSignIn(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []tenants.Kind{tenants.KindDeviceCode, tenants.KindBrowser} {
 		t.Run(string(kind), func(t *testing.T) {
@@ -148,7 +148,7 @@ func TestEndedSignInNamesTheCommand(t *testing.T) {
 	w.accepted("contoso")
 }
 
-func TestTenantThatWantsToSeeThePerson(t *testing.T) {
+func TestTenantRequiringInteractionIsReported(t *testing.T) {
 	t.Parallel()
 	w, _ := peopled(t, tenants.KindBrowser)
 	w.login(t)
@@ -195,7 +195,7 @@ func TestSignInIsRenewed(t *testing.T) {
 	w.accepted("contoso")
 }
 
-func TestSignInsThatAreNotKept(t *testing.T) {
+func TestFailedSignInIsNotStored(t *testing.T) {
 	t.Parallel()
 	w, _ := peopled(t, tenants.KindDeviceCode)
 	ui := w.ui()
@@ -228,7 +228,7 @@ func TestLoginRefusesClientSecrets(t *testing.T) {
 	roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 }
 
-func TestSignInReplacesNoSecret(t *testing.T) {
+func TestSignInKeepsStoredSecret(t *testing.T) {
 	t.Parallel()
 	w, _ := peopled(t, tenants.KindDeviceCode)
 	theirs := roomtest.MustSecret(t, "somebody's secret")

@@ -105,7 +105,7 @@ func TestThousandCallersOfEveryKind(t *testing.T) {
 
 // Whatever the token endpoint answers with, nothing of what proves a credential
 // is sent on, and nothing of it stands in the problem.
-func TestNoKindFollowsARedirect(t *testing.T) {
+func TestNoCredentialKindFollowsRedirects(t *testing.T) {
 	t.Parallel()
 	var landed atomic.Int32
 	thief := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { landed.Add(1) }))
@@ -147,7 +147,7 @@ func TestRepeatedProofsAreDropped(t *testing.T) {
 }
 
 // Environment variables of the identity SDK redirect no kind.
-func TestEnvironmentRedirectsNoKind(t *testing.T) {
+func TestEnvironmentRedirectsNoCredentialKind(t *testing.T) {
 	for _, name := range []string{"AZURE_REGIONAL_AUTHORITY_NAME", "MSAL_FORCE_REGION"} {
 		t.Setenv(name, "westus2")
 	}

@@ -116,7 +116,7 @@ func TestManagedIdentityOfAppService(t *testing.T) {
 }
 
 // A machine's identity exists in one tenant: asked for another, nobody is asked.
-func TestManagedIdentityStaysAtHome(t *testing.T) {
+func TestManagedIdentityIsRefusedForAnotherTenant(t *testing.T) {
 	clearIdentityVariables(t)
 	w, service := onMachine(t, tenants.CredentialConfig{Kind: tenants.KindManagedIdentity})
 	_, err := w.token("fabrikam")
@@ -126,7 +126,7 @@ func TestManagedIdentityStaysAtHome(t *testing.T) {
 	}
 }
 
-func TestManagedIdentityThatIsNotThere(t *testing.T) {
+func TestMissingManagedIdentityIsReported(t *testing.T) {
 	clearIdentityVariables(t)
 	w, service := onMachine(t, tenants.CredentialConfig{Kind: tenants.KindManagedIdentity, ClientID: "0c1b2a39-2222-4222-8333-000000000009"})
 	for range 3 {
@@ -142,7 +142,7 @@ func TestManagedIdentityThatIsNotThere(t *testing.T) {
 }
 
 // Elsewhere than in Azure nothing answers.
-func TestNoMachineInAzure(t *testing.T) {
+func TestMissingMetadataServiceIsReported(t *testing.T) {
 	clearIdentityVariables(t)
 	nowhere := func(context.Context, string, string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}

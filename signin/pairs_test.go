@@ -63,7 +63,7 @@ func TestNoKeyIsKeptAfterASignIn(t *testing.T) {
 	w.wantNoKey()
 }
 
-func TestTwoCertificatesAreTwoKeys(t *testing.T) {
+func TestCertificatesHaveSeparateKeys(t *testing.T) {
 	t.Parallel()
 	var p pairs
 	one, dropOne, err := p.take(sealed.Seal(pemOf(t, rsaKey(t, 0), certificate(t, rsaKey(t, 0), year()))))

@@ -49,7 +49,7 @@ func TestTokenRequestOnTheWire(t *testing.T) {
 	}
 }
 
-func TestThousandWaitersMakeOneRequest(t *testing.T) {
+func TestConcurrentWaitersShareOneRequest(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 1)
 	release := r.entra.holdAll()
@@ -202,7 +202,7 @@ func TestServerErrorsAreNotRemembered(t *testing.T) {
 	r.must(0)
 }
 
-func TestRedirectTakesNothingAlong(t *testing.T) {
+func TestRedirectOfSignInIsNotFollowed(t *testing.T) {
 	t.Parallel()
 	var landed atomic.Int32
 	thief := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { landed.Add(1) }))
@@ -324,7 +324,7 @@ func TestClaimsChallengeThroughThePipeline(t *testing.T) {
 	}
 }
 
-func TestRequestForElsewhereIsRefused(t *testing.T) {
+func TestTokenForAnotherAudienceIsRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 2)
 	credential, err := r.Credential(context.Background(), "tenant-0000", "")

@@ -107,7 +107,7 @@ func TestOperationsHavePages(t *testing.T) {
 	}
 }
 
-func TestTenantsShowsTheOwnOne(t *testing.T) {
+func TestTenantsListsOwnTenant(t *testing.T) {
 	t.Parallel()
 	w := serve(t, simulator.Config{})
 	contoso := w.tenant("contoso")

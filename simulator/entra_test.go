@@ -176,7 +176,7 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
-func TestTokenPastTheWire(t *testing.T) {
+func TestTokenIsIssuedWithoutHTTP(t *testing.T) {
 	t.Parallel()
 	w := serve(t, simulator.Config{LinkedPercent: 100})
 	token, err := w.sim.Token("contoso", "")

@@ -152,7 +152,7 @@ func TestOtherWriterBeforeCreate(t *testing.T) {
 	}
 }
 
-func TestDeleted200Fault(t *testing.T) {
+func TestDeleted200FaultAnswers200(t *testing.T) {
 	t.Parallel()
 	w := serve(t, simulator.Config{})
 	set(t, w.sim, "contoso", simulator.StateDeleted)
@@ -195,8 +195,8 @@ func TestTokenFaults(t *testing.T) {
 	w.signIn("contoso.example")
 }
 
-// TestEveryKindIsTested fails for a kind that was added without a case.
-func TestEveryKindIsTested(t *testing.T) {
+// TestEveryFaultKindIsTested fails for a kind that was added without a case.
+func TestEveryFaultKindIsTested(t *testing.T) {
 	t.Parallel()
 	tested := []simulator.FaultKind{ // by the tests above
 		simulator.FaultDeleted200, simulator.FaultTokenError, simulator.FaultTokenHTML, simulator.FaultOpaqueToken, simulator.FaultWrongTenantToken,
@@ -214,7 +214,7 @@ func TestEveryKindIsTested(t *testing.T) {
 	}
 }
 
-func TestRules(t *testing.T) {
+func TestOldestMatchingRuleDecides(t *testing.T) {
 	t.Parallel()
 	w := serve(t, simulator.Config{LinkedPercent: 100})
 	contoso, fabrikam := w.signIn("contoso.example"), w.signIn("fabrikam.example")
@@ -269,8 +269,8 @@ func TestRulesThatCouldNeverMatchPanic(t *testing.T) {
 	}
 }
 
-// TestWaits measures what takes time, by a clock that does not.
-func TestWaits(t *testing.T) {
+// Latency and bursts are measured with a fake clock.
+func TestDelaysUseInjectedClock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sim := newSim(t, simulator.Config{Latency: 50 * time.Millisecond, LinkedPercent: 100})

@@ -120,7 +120,7 @@ func TestDeleteAnswersNothing(t *testing.T) {
 	}
 }
 
-func TestDeletedAs200(t *testing.T) {
+func TestDeleteCanAnswer200(t *testing.T) {
 	t.Parallel()
 	w := serve(t, simulator.Config{DeletedAs200: true})
 	set(t, w.sim, "contoso", simulator.StateDeleted)

@@ -132,8 +132,8 @@ func TestFaultsFollowTheSeed(t *testing.T) {
 	}
 }
 
-// TestPercent holds the draws to their share.
-func TestPercent(t *testing.T) {
+// The share of faults matches the configured percentage.
+func TestFaultPercentIsHeld(t *testing.T) {
 	t.Parallel()
 	w := serve(t, simulator.Config{Tenants: 1, Faults: []simulator.Fault{{Kind: simulator.FaultEmpty404, Percent: 20}},
 		Throttle: simulator.Throttle{Reads: simulator.Bucket{Size: 5000, PerSecond: 1}}})
@@ -149,9 +149,9 @@ func TestPercent(t *testing.T) {
 	}
 }
 
-// TestBurst wants bursts of one to three: with a draw of ten percent, two of
-// twelve requests are hit on average, where single hits would be one of ten.
-func TestBurst(t *testing.T) {
+// With bursts of one to three and a draw of ten percent, two of twelve requests
+// are hit on average; single hits would be one of ten.
+func TestThrottleBurstsLastOneToThreeRequests(t *testing.T) {
 	t.Parallel()
 	w := serve(t, simulator.Config{Tenants: 1, Faults: []simulator.Fault{{Kind: simulator.FaultThrottleBurst, Percent: 10}},
 		Throttle: simulator.Throttle{Reads: simulator.Bucket{Size: 5000, PerSecond: 1}}})
@@ -166,7 +166,7 @@ func TestBurst(t *testing.T) {
 	}
 }
 
-func TestTraits(t *testing.T) {
+func TestTenantTraitsAreStable(t *testing.T) {
 	t.Parallel()
 	w := serve(t, simulator.Config{Tenants: 100, LinkedPercent: 100, Faults: []simulator.Fault{{Kind: simulator.FaultStringVersions, Percent: 30}, {Kind: simulator.FaultHostileNames, Percent: 100}}})
 	strange := 0

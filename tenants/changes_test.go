@@ -12,7 +12,7 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-func TestSetEditAndCredentials(t *testing.T) {
+func TestSetEditsAndAddsCredentials(t *testing.T) {
 	t.Parallel()
 	_, d := newDirectoryAt(t)
 	ctx := context.Background()

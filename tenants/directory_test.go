@@ -425,7 +425,7 @@ func manyEntries(tb testing.TB, n int) (string, *Directory) {
 	return dir, d
 }
 
-func TestCloudsOfMicrosoft(t *testing.T) {
+func TestMicrosoftCloudEndpoints(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]struct {
 		host       string

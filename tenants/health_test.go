@@ -62,7 +62,7 @@ func TestHealthOfSeveralProcesses(t *testing.T) {
 	}
 }
 
-func TestHealthIsNoReasonToFail(t *testing.T) {
+func TestNilHealthFileIsSafe(t *testing.T) {
 	t.Parallel()
 	var none *HealthFile
 	none.Note(event("app", time.Now(), ""))

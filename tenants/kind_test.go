@@ -9,7 +9,7 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-func TestKindsHaveWhatTheyNeedAndNothingElse(t *testing.T) {
+func TestCredentialKindsAcceptOnlyTheirFields(t *testing.T) {
 	t.Parallel()
 	const guid = "0c1b2a39-1111-4222-8333-444455556666"
 	good := map[Kind]CredentialConfig{
@@ -52,7 +52,7 @@ func TestKindsHaveWhatTheyNeedAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestKindsThatAreRefused(t *testing.T) {
+func TestInvalidCredentialKindsAreRefused(t *testing.T) {
 	t.Parallel()
 	const guid = "0c1b2a39-1111-4222-8333-444455556666"
 	for name, config := range map[string]CredentialConfig{

@@ -45,7 +45,7 @@ func TestConsentURL(t *testing.T) {
 }
 
 // A person reads both names as one, and would confirm the wrong tenant.
-func TestATwinOfANameIsRefused(t *testing.T) {
+func TestConfusableNameIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, names := range [][2]string{{"contoso", "соntoso"}, {"соntoso", "contoso"}, {"соntoso", "cοntoso"}} {
 		_, d := newDirectoryAt(t)

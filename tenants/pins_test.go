@@ -82,7 +82,7 @@ func TestPinsAreAppendedUntilTheDirectoryIsWritten(t *testing.T) {
 	wantPins(t, other, "8", "9", "")
 }
 
-func TestPinsAreAllTakenOrNone(t *testing.T) {
+func TestPinsAreImportedAtomically(t *testing.T) {
 	t.Parallel()
 	dir, d, _ := pinned(t)
 	before := readFile(t, dir, pinsFile)
@@ -104,7 +104,7 @@ func TestPinsAreAllTakenOrNone(t *testing.T) {
 	wantPins(t, d, "8", "")
 }
 
-func TestPinThatWasCutOffIsReplaced(t *testing.T) {
+func TestTruncatedPinIsReplaced(t *testing.T) {
 	t.Parallel()
 	dir, d, other := pinned(t)
 	whole := readFile(t, dir, pinsFile)

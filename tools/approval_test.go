@@ -34,7 +34,7 @@ func (h *fixture) approve(id string) {
 
 const registering = `{"tenant":"contoso","partner_id":"1234567"}`
 
-func TestAnApproverElsewhere(t *testing.T) {
+func TestWriteIsApprovedByAnotherPerson(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, person)
 	h.approver()
@@ -67,7 +67,7 @@ func TestAnApproverElsewhere(t *testing.T) {
 	}
 }
 
-func TestApprovalsAreTheCallersOwn(t *testing.T) {
+func TestApprovalsAreVisibleOnlyToCaller(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, person)
 	h.approver()
@@ -88,7 +88,7 @@ func TestApprovalsAreTheCallersOwn(t *testing.T) {
 	}
 }
 
-func TestTheStateMovesBeforeAnApprovalIsUsed(t *testing.T) {
+func TestApprovedWriteIsRefusedWhenLinkChanged(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, person)
 	h.approver()
@@ -103,7 +103,7 @@ func TestTheStateMovesBeforeAnApprovalIsUsed(t *testing.T) {
 	}
 }
 
-func TestPolicyStandsBeforeEveryCall(t *testing.T) {
+func TestPolicyAppliesToEveryCall(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 3}, func(o *guard.Options) {
 		o.Rules = []access.Rule{
@@ -135,7 +135,7 @@ func TestPolicyStandsBeforeEveryCall(t *testing.T) {
 	}
 }
 
-func TestFrozenServersSayWhy(t *testing.T) {
+func TestFrozenServerNamesReason(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, unasked)
 	if err := h.guard.SetFreeze(t.Context(), false, "audit week"); err != nil {
@@ -151,7 +151,7 @@ func TestFrozenServersSayWhy(t *testing.T) {
 }
 
 // What has begun is completed: a freeze between permit and write is too late.
-func TestAFreezeDoesNotCutAWriteInTwo(t *testing.T) {
+func TestFreezeLetsBegunWriteComplete(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, unasked)
 	result := h.service.Call(t.Context(), tools.Call{

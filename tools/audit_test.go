@@ -107,8 +107,8 @@ func TestAuditStaysInsideTheGrant(t *testing.T) {
 	}
 }
 
-// TestAuditTellsHowFarItIs, and a client that hangs up ends the run.
-func TestAuditTellsHowFarItIs(t *testing.T) {
+// A client that disconnects ends the run.
+func TestAuditReportsProgress(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 12}, nil)
 	var steps []int
@@ -132,8 +132,8 @@ func TestAuditTellsHowFarItIs(t *testing.T) {
 	}
 }
 
-// TestAuditPlans says what would be asked, and asks nothing.
-func TestAuditPlans(t *testing.T) {
+// The plan describes the requests and sends none.
+func TestAuditPlanSendsNothing(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 10}, nil)
 	e := h.service.Call(t.Context(), tools.Call{Tool: schemas.ToolAuditPartnerLinks, Arguments: json.RawMessage(`{"tenants":["t*"]}`), Principal: everywhere("a"), Confirmer: tools.NoConfirmer{}, PlanOnly: true}).Envelope

@@ -19,7 +19,7 @@ import (
 
 // An approver over the network sees a plan only whole: with every tenant of it
 // in the grant, and with every row.
-func TestAPlanIsDecidedOverTheNetwork(t *testing.T) {
+func TestPlanIsDecidedOverTheNetwork(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 3, person)
 	n := names(h)

@@ -13,7 +13,7 @@ import (
 
 // Behind a balancer a run is asked about at another process than the one that
 // carries it out. What is being written there is no tenant that was left half done.
-func TestARunThatAnotherProcessCarriesOutGoesOn(t *testing.T) {
+func TestRunOfAnotherProcessContinues(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 2, unasked)
 	writing, goOn := make(chan struct{}, 2), make(chan struct{})

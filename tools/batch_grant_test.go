@@ -64,7 +64,7 @@ func TestPlanIsShownOnlyToCallersWhoMaySeeAllOfIt(t *testing.T) {
 
 // Two tokens of one name are one caller and may have been given different
 // tenants: who has fewer does not come into the audit of who has more.
-func TestJoiningAnAuditGivesNoTenants(t *testing.T) {
+func TestJoinedAuditShowsOnlyGrantedTenants(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 2, nil)
 	n := names(h)
@@ -100,7 +100,7 @@ func TestJoiningAnAuditGivesNoTenants(t *testing.T) {
 
 // A stranded tenant rests. To try it again is a write that somebody begins, so it
 // takes what every beginning takes, freeze and time included.
-func TestAStrandedTenantIsTriedAgainOnlyWhereAWriteMayBegin(t *testing.T) {
+func TestStrandedTenantIsRetriedOnlyWhenWritesMayBegin(t *testing.T) {
 	t.Parallel()
 	for name, stop := range map[string]struct {
 		do   func(h *fixture, late *time.Duration)
@@ -138,7 +138,7 @@ func TestAStrandedTenantIsTriedAgainOnlyWhereAWriteMayBegin(t *testing.T) {
 
 // Where an entry's requests and sign-ins go is part of what was approved: the
 // same tenant and object IDs exist wherever somebody says so.
-func TestAnEntryThatPointsElsewhereIsNotWrittenTo(t *testing.T) {
+func TestChangedEndpointStopsApprovedWrite(t *testing.T) {
 	t.Parallel()
 	for name, repoint := range map[string]func(*schemas.Tenant){
 		"endpoint":  func(t *schemas.Tenant) { t.ARMEndpoint = strings.Replace(t.ARMEndpoint, "127.0.0.1", "localhost", 1) },
@@ -160,7 +160,7 @@ func TestAnEntryThatPointsElsewhereIsNotWrittenTo(t *testing.T) {
 }
 
 // The same holds for a single write that waits for an approver.
-func TestAnApprovedWriteGoesWhereItWasAskedFor(t *testing.T) {
+func TestApprovedWriteUsesApprovedEndpoint(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 1, person)
 	h.approver()
@@ -182,7 +182,7 @@ func TestAnApprovedWriteGoesWhereItWasAskedFor(t *testing.T) {
 
 // What a run keeps of its call is bounded: calls that differ in nothing else must
 // not fill the disk.
-func TestALongSelectionIsRefused(t *testing.T) {
+func TestLongSelectionIsRefused(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 1, unasked)
 	long := `["` + strings.TrimSuffix(strings.Repeat(names(h)[0]+strings.Repeat("*", 200)+`","`, 400), `","`) + `"]`

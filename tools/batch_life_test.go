@@ -18,7 +18,7 @@ import (
 
 // A server that is told to end begins no further tenant and completes those
 // that have begun; the next one goes on.
-func TestAServerThatEndsCompletesWhatHasBegun(t *testing.T) {
+func TestStoppingServerCompletesBegunTenants(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 60, unasked)
 	for _, name := range names(h) {
@@ -48,7 +48,7 @@ func TestAServerThatEndsCompletesWhatHasBegun(t *testing.T) {
 }
 
 // A caller who hangs up gets no answer, and the run goes on.
-func TestARunGoesOnWithoutItsCaller(t *testing.T) {
+func TestRunContinuesWhenCallerLeaves(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 40, unasked)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -70,7 +70,7 @@ func TestARunGoesOnWithoutItsCaller(t *testing.T) {
 
 // The command line waits for its run. Interrupted, it completes what has begun
 // and says that the run is not over; an unfinished plan is none.
-func TestAPatientCallerIsInterrupted(t *testing.T) {
+func TestInterruptedCallerIsToldRunIsIncomplete(t *testing.T) {
 	t.Parallel()
 	for method, want := range map[string]problems.Code{http.MethodGet: problems.CodeCancelled, http.MethodDelete: problems.CodeRunIncomplete} {
 		h := fleetOf(t, 60, unasked)
@@ -97,7 +97,7 @@ func TestAPatientCallerIsInterrupted(t *testing.T) {
 }
 
 // A write whose answer was lost is not sent again: it is read back.
-func TestALostAnswerIsReadBack(t *testing.T) {
+func TestLostAnswerIsReadBack(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []simulator.FaultKind{simulator.FaultLostAnswer, simulator.FaultErrorAfterWrite, simulator.FaultCutBody} {
 		h := fleetOf(t, 2, unasked)
@@ -114,7 +114,7 @@ func TestALostAnswerIsReadBack(t *testing.T) {
 }
 
 // What goes away by itself is tried again, each time under a permit of its own.
-func TestWhatPassesIsTriedAgain(t *testing.T) {
+func TestTransientFailureIsRetriedWithNewPermit(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 1, unasked)
 	name := names(h)[0]
@@ -162,7 +162,7 @@ func TestIdentitiesOfATenant(t *testing.T) {
 }
 
 // What makes no sense is refused before anything is read.
-func TestTransitionsThatMakeNoSense(t *testing.T) {
+func TestInvalidTransitionsAreRefused(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 1, unasked)
 	for _, arguments := range []string{

@@ -13,7 +13,7 @@ import (
 )
 
 // A form that goes out with the result is answered by another call.
-func TestAPlanIsConfirmedInASecondCall(t *testing.T) {
+func TestPlanIsConfirmedInASecondCall(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 2, nil)
 	asked := h.ask(schemas.ToolEnsurePartnerLinks, ensuring, laterPerson{}).Elicitation
@@ -50,7 +50,7 @@ type resumed struct {
 func (r resumed) Resume() (guard.Seal, guard.Answer, bool) { return r.seal, r.answer, true }
 
 // Rows come in pages, those first that need a person.
-func TestARunIsShownInPages(t *testing.T) {
+func TestRunIsShownInPages(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 7, unasked)
 	e := h.call(schemas.ToolEnsurePartnerLinks, `{"partner_id":"1234567","limit":3}`)

@@ -14,7 +14,7 @@ import (
 
 // A plan says what bounds and grants would deny also where nothing can be
 // written at all, and what holds everything back.
-func TestAPlanWarnsWhereNothingCanBeWritten(t *testing.T) {
+func TestPlanWarnsWhenWritesAreOff(t *testing.T) {
 	t.Parallel()
 	const plan = `{"from":["7654321"],"to":"1234567","plan":true}`
 	for what, c := range map[string]struct {
@@ -52,7 +52,7 @@ func denying(o *guard.Options) {
 }
 
 // Whoever decides on a plan is told what cannot be undone, by each way.
-func TestAPlanSaysWhatCannotBeUndone(t *testing.T) {
+func TestPlanSaysWhatCannotBeUndone(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 2, person)
 	n := names(h)
@@ -76,7 +76,7 @@ func TestAPlanSaysWhatCannotBeUndone(t *testing.T) {
 }
 
 // Where nothing could be told, nothing is called unchanged.
-func TestAPlanOfWhichNothingIsKnown(t *testing.T) {
+func TestPlanFailsWhenEveryTenantIsUnknown(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 2, unasked)
 	n := names(h)

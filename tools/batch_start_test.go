@@ -37,7 +37,7 @@ func (d *doors) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // A resumption that meets the start of a server, which only completes what has
 // begun, begins the other tenants after it.
-func TestAResumptionMeetsTheNextStart(t *testing.T) {
+func TestResumptionContinuesAfterStartCompletes(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 3, unasked)
 	for _, name := range names(h) {
@@ -108,7 +108,7 @@ func (l *lastWrite) RoundTrip(r *http.Request) (*http.Response, error) {
 // looks. A 404 does not show that, so the link is made again; the row says what
 // may have been, and what was where the versions tell. A provider that shows
 // removed links tells before, and nothing is written.
-func TestALinkIsRemovedBeforeTheNextStartLooks(t *testing.T) {
+func TestLinkRemovedBeforeNextStart(t *testing.T) {
 	t.Parallel()
 	for what, c := range map[string]struct {
 		tool, arguments string

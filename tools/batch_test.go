@@ -81,7 +81,7 @@ func (h *fixture) everyState() []string {
 	return n
 }
 
-func TestEnsureWritesWhereNothingIsLinkedAndNowhereElse(t *testing.T) {
+func TestEnsureWritesOnlyUnlinkedTenants(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 6, unasked)
 	n := h.everyState()
@@ -115,7 +115,7 @@ func TestEnsureTakesTheExpectedIDOfEachEntry(t *testing.T) {
 	h.wantState(e, n[2], answers.ChangeNothingExpected, "")
 }
 
-func TestTransitionMovesWhatWeHoldAndSaysWhatNot(t *testing.T) {
+func TestTransitionMovesOwnLinksAndListsOthers(t *testing.T) {
 	t.Parallel()
 	for strategy, requests := range map[string]int{moving: 1, replacing: 2} {
 		h := fleetOf(t, 6, unasked)
@@ -151,7 +151,7 @@ func TestTransitionMovesWhatWeHoldAndSaysWhatNot(t *testing.T) {
 }
 
 // The new ID is refused for good: the old link is put back.
-func TestARefusedIDIsFollowedByTheOldOne(t *testing.T) {
+func TestOldLinkIsRestoredWhenNewIDIsRefused(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 2, unasked)
 	n := names(h)
@@ -179,7 +179,7 @@ func (h *fixture) methods() (methods []string) {
 
 // Not even the old ID is taken back: that stands first in every answer, and a
 // resumption tries both IDs again.
-func TestStrandedStandsFirst(t *testing.T) {
+func TestStrandedTenantIsListedFirst(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 3, unasked)
 	n := names(h)
@@ -229,7 +229,7 @@ func (p afterThePlan) Ask(_ context.Context, question guard.Question, _ guard.Se
 	return tools.Answered, guard.Answer{Action: guard.ActionAccept, Typed: typed}, nil
 }
 
-func TestATenantThatMovedIsSkippedAndTheOthersGoOn(t *testing.T) {
+func TestChangedTenantIsSkippedAndOthersContinue(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 4, nil)
 	n := names(h)
@@ -250,7 +250,7 @@ func TestATenantThatMovedIsSkippedAndTheOthersGoOn(t *testing.T) {
 	}
 }
 
-func TestThePlanIsConfirmedByTypingIDAndNumber(t *testing.T) {
+func TestPlanIsConfirmedByTypingIDAndNumber(t *testing.T) {
 	t.Parallel()
 	for typed, written := range map[string]bool{newID + " 2": true, newID: false, newID + " 3": false, "": false, "2": false} {
 		h := fleetOf(t, 2, nil)
@@ -264,7 +264,7 @@ func TestThePlanIsConfirmedByTypingIDAndNumber(t *testing.T) {
 	}
 }
 
-func TestADirectoryThatChangedAfterThePlan(t *testing.T) {
+func TestDirectoryChangeAfterPlanStopsRow(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 4, nil)
 	n := names(h)
@@ -289,7 +289,7 @@ func TestADirectoryThatChangedAfterThePlan(t *testing.T) {
 
 // What has begun is completed or put back in spite of a freeze; nothing else
 // begins.
-func TestAFreezeStopsWhatHasNotBegun(t *testing.T) {
+func TestFreezeStopsTenantsNotBegun(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 3, oneAnHour(access.RulingAllow))
 	n := names(h)
@@ -343,7 +343,7 @@ func (r roundTrip) RoundTrip(request *http.Request) (*http.Response, error) {
 	return r.next.RoundTrip(request)
 }
 
-func TestAnApproverApprovesOnePlanOnce(t *testing.T) {
+func TestApproverApprovesOnePlanOnce(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 3, person)
 	h.approver()
@@ -384,7 +384,7 @@ func TestAnApproverApprovesOnePlanOnce(t *testing.T) {
 	}
 }
 
-func TestARunBelongsToItsCaller(t *testing.T) {
+func TestRunBelongsToItsCaller(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 2, unasked)
 	e := h.call(schemas.ToolEnsurePartnerLinks, `{"partner_id":"1234567","first":1}`)
@@ -410,7 +410,7 @@ func TestARunBelongsToItsCaller(t *testing.T) {
 
 // Rows of the plan that the policy denies are listed and never written; the
 // strictest ruling of the others is the plan's; a rate counts each step.
-func TestThePolicyIsAskedAboutEachRow(t *testing.T) {
+func TestPolicyIsCheckedForEachRow(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 4, nil)
 	n := names(h)
@@ -455,7 +455,7 @@ func (h *fixture) with(o guard.Options) {
 }
 
 // A policy that got stricter while somebody confirmed stops what has not begun.
-func TestAPolicyThatChangedAfterTheApproval(t *testing.T) {
+func TestPolicyChangeAfterApprovalApplies(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 3, oneAnHour(access.RulingRequester))
 	n := names(h)

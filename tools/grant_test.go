@@ -39,7 +39,7 @@ func oneTenant(scopes ...access.Scope) access.Grant {
 
 // What another tenant is called must not be found anywhere by a caller who was
 // not given it.
-func TestCallersSeeTheirTenantsAlone(t *testing.T) {
+func TestCallersSeeOnlyTheirTenants(t *testing.T) {
 	t.Parallel()
 	w := newWire(t, unasked).as("reader", oneTenant(access.ScopeRead))
 	// "Fabrikam" by itself stands in the catalogue's fixed examples.
@@ -82,7 +82,7 @@ func TestCallersSeeTheirTenantsAlone(t *testing.T) {
 
 // A tenant out of the grant is answered, letter for letter, as one that does
 // not exist, whatever it is called by and whichever tool is asked.
-func TestATenantOutOfTheGrantDoesNotExist(t *testing.T) {
+func TestTenantOutsideGrantLooksAbsent(t *testing.T) {
 	t.Parallel()
 	w := newWire(t, unasked).as("writer", oneTenant(access.Scopes()...))
 	other := w.tenant("fabrikam")
@@ -111,7 +111,7 @@ func TestATenantOutOfTheGrantDoesNotExist(t *testing.T) {
 	}
 }
 
-func TestCallsThatWereNotGrantedAreRefused(t *testing.T) {
+func TestUngrantedCallsAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		grant           access.Grant
@@ -148,7 +148,7 @@ func (h *fixture) recorded(code problems.Code) bool {
 	return slices.ContainsFunc(h.store.Events(), func(e guard.Event) bool { return e.Kind == guard.KindRefusal && e.Result == string(code) })
 }
 
-func TestTheSearchSaysWhatIsNotForTheCaller(t *testing.T) {
+func TestSearchMarksToolsNotGranted(t *testing.T) {
 	t.Parallel()
 	w := newWire(t, unasked).as("reader", oneTenant(access.ScopeRead))
 	if got := w.tool(schemas.ToolFindPartnerTool, `{"query":"remove the link at contoso"}`); !strings.Contains(got.Summary, "partner.change") {
@@ -165,7 +165,7 @@ func TestTheSearchSaysWhatIsNotForTheCaller(t *testing.T) {
 
 // A cursor belongs to who got it, and what it continues is made of what its
 // caller may see now.
-func TestCursorsAreTheCallersOwn(t *testing.T) {
+func TestCursorFitsOnlyItsCaller(t *testing.T) {
 	t.Parallel()
 	w := newWire(t, nil)
 	mine := w.as("mine", access.FullGrant())
@@ -209,7 +209,7 @@ func TestApprovalsEndWithTheGrant(t *testing.T) {
 
 // A run belongs to who began it, and ends to be seen where a tenant of it is
 // not the caller's any more.
-func TestRunsAreTheCallersOwn(t *testing.T) {
+func TestRunsAreVisibleOnlyToCaller(t *testing.T) {
 	t.Parallel()
 	w := newWire(t, nil)
 	two := access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: []string{"contoso", "fabrikam"}}

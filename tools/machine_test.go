@@ -421,7 +421,7 @@ func (m *machine) reconcile() {
 // permits were spent for, each under an intent that stood in the record before,
 // each intent behind one question that was answered with yes. The record stays
 // whole, and no intent stays without an outcome.
-func TestEveryWriteIsAccountedFor(t *testing.T) {
+func TestAnySequenceAccountsForEveryWrite(t *testing.T) {
 	t.Parallel()
 	testkit.SkipShort(t, testkit.Properties)
 	h := build(t, simulatorOfTwo(), nil)

@@ -7,7 +7,7 @@ import (
 	"mcp-partner/guard"
 )
 
-func TestQuestionsShowTheTextOfOthersAsText(t *testing.T) {
+func TestQuestionsEscapeUntrustedText(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]string{
 		"Contoso Ltd. (EU)":            "Contoso Ltd. (EU)",

@@ -206,7 +206,7 @@ func TestClientsWithoutFormsGetAnApproval(t *testing.T) {
 	}
 }
 
-func TestRequestsWithoutACallerDoNothing(t *testing.T) {
+func TestRequestWithoutCallerIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWire(t, unasked)
 	w.caller = ""

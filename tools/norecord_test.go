@@ -35,7 +35,7 @@ func (d *fullDisk) Append(ctx context.Context, events ...guard.Event) (int64, er
 
 // Where the intent cannot be recorded nothing is written. Where the outcome
 // cannot, the answer and the log say so, and the next start looks into it.
-func TestADiskThatIsFullAroundAWrite(t *testing.T) {
+func TestWriteOnFullDiskIsReported(t *testing.T) {
 	t.Parallel()
 	for _, refuses := range []guard.EventKind{guard.KindIntent, guard.KindOutcome} {
 		t.Run(string(refuses), func(t *testing.T) {

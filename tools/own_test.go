@@ -21,7 +21,7 @@ func ownIDs(ids ...string) func(*guard.Options) {
 	}
 }
 
-func TestOwnIDsAreTheExpectation(t *testing.T) {
+func TestOwnIDsAreExpectedByDefault(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 4}, ownIDs("1234567", "2345678"))
 	for tenant, id := range map[string]string{"contoso": "1234567", "fabrikam": "2345678", "northwind": "7654321"} {
@@ -44,7 +44,7 @@ func TestOwnIDsAreTheExpectation(t *testing.T) {
 	}
 }
 
-func TestTheOnlyOwnIDIsTheDefault(t *testing.T) {
+func TestOnlyOwnIDIsTheDefault(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 2}, ownIDs("1234567"))
 	h.link("contoso", "1234567")
@@ -57,7 +57,7 @@ func TestTheOnlyOwnIDIsTheDefault(t *testing.T) {
 	}
 }
 
-func TestWithoutOwnIDsTheAnswerSaysSo(t *testing.T) {
+func TestAnswerSaysThatOwnIDsAreUnset(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, nil)
 	h.link("contoso", "7654321")
@@ -106,7 +106,7 @@ func TestInstructionsSayWhatIsOwnAndWhetherWritesAreOff(t *testing.T) {
 	}
 }
 
-func TestARefusedWriteNamesTheCommandToThePersonAtTheMachine(t *testing.T) {
+func TestRefusedWriteNamesTheCommandToThePersonAtTheMachine(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, func(o *guard.Options) { o.AllowWrites = false })
 	for caller, want := range map[access.Caller]string{tools.StdioCaller: "mcp-partner install CLIENT -- --allow-writes", "token:x": ""} {

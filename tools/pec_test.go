@@ -92,7 +92,7 @@ func TestIdentityWithoutSubscriptionsSeesNone(t *testing.T) {
 	}
 }
 
-func TestARegisteredLinkComesWithItsRoles(t *testing.T) {
+func TestRegisteredLinkComesWithItsRoles(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		role, says string
@@ -117,7 +117,7 @@ func TestARegisteredLinkComesWithItsRoles(t *testing.T) {
 	}
 }
 
-func TestAnAuditReadsNoRolesWhereARuleDeniesIt(t *testing.T) {
+func TestAuditReadsNoRolesWhereARuleDeniesIt(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 2}, func(o *guard.Options) {
 		o.Rules = []access.Rule{{Name: "not here", Operations: []string{schemas.ToolCheckPECRoles}, Tenants: []string{"fabrikam"}, Ruling: access.RulingDeny}}

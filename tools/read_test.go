@@ -17,7 +17,7 @@ import (
 	"mcp-partner/tools"
 )
 
-func TestCheckTellsWhatIsLinked(t *testing.T) {
+func TestCheckReportsLinkedID(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 4}, nil)
 	h.link("contoso", "1234567")
@@ -94,7 +94,7 @@ func TestUnclearAnswersAreUnknown(t *testing.T) {
 	}
 }
 
-func TestAThrottledReadRecovers(t *testing.T) {
+func TestThrottledReadRecovers(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, nil)
 	h.link("contoso", "1234567")
@@ -124,7 +124,7 @@ func TestCheckPartnerLinkComparesAnID(t *testing.T) {
 	}
 }
 
-func TestTheIdentityIsPinnedAndHeldTo(t *testing.T) {
+func TestPinnedIdentityIsEnforced(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, nil)
 	h.call(schemas.ToolCheckPartnerLink, `{}`)
@@ -140,7 +140,7 @@ func TestTheIdentityIsPinnedAndHeldTo(t *testing.T) {
 	}
 }
 
-func TestAPinThatCannotBeStoredDoesNotHideTheAnswer(t *testing.T) {
+func TestPinThatCannotBeStoredDoesNotHideTheAnswer(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, nil)
 	h.directory.broken = true
@@ -245,7 +245,7 @@ func TestHostileNamesStayData(t *testing.T) {
 	}
 }
 
-func TestTenantsThatAreNotClear(t *testing.T) {
+func TestAmbiguousTenantIsRefused(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 3}, func(o *guard.Options) { o.Bounds.Tenants = []string{"contoso", "fabrikam"} })
 	for name, test := range map[string]struct {
@@ -266,7 +266,7 @@ func TestTenantsThatAreNotClear(t *testing.T) {
 	}
 }
 
-func TestAnEmptyDirectoryIsAnsweredAlikeByEveryTool(t *testing.T) {
+func TestEmptyDirectoryIsAnsweredAlikeByEveryTool(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, nil)
 	h.directory.tenants = nil
@@ -312,8 +312,8 @@ func TestFindPartnerToolRunsNothing(t *testing.T) {
 	}
 }
 
-// TestReadsNameWhatTheyPassedOver sends what workflow clients send.
-func TestReadsNameWhatTheyPassedOver(t *testing.T) {
+// TestReadsNameIgnoredArguments sends what workflow clients send.
+func TestReadsNameIgnoredArguments(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 2}, nil)
 	envelope := h.call(schemas.ToolCheckPartnerLink, `{"tenant":" contoso ","toolCallId":"call_0","action":"sendMessage"}`)

@@ -25,7 +25,7 @@ func (h *fixture) abandon(tool, tenant, partnerID string, before guard.LinkSnaps
 	}
 }
 
-func TestReconcileSaysWhatBecameOfAbandonedWrites(t *testing.T) {
+func TestReconcileRecordsOutcomeOfAbandonedWrites(t *testing.T) {
 	t.Parallel()
 	none := guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}
 	for name, test := range map[string]struct {
@@ -63,7 +63,7 @@ func TestReconcileSaysWhatBecameOfAbandonedWrites(t *testing.T) {
 }
 
 // What another write followed may be that one's doing.
-func TestReconcileDoesNotCreditAnAbandonedWriteWithALaterOne(t *testing.T) {
+func TestReconcileIgnoresLaterWrites(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, unasked)
 	h.abandon(schemas.ToolRegisterPartner, "contoso", "1234567", guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}, time.Hour)
@@ -78,7 +78,7 @@ func TestReconcileDoesNotCreditAnAbandonedWriteWithALaterOne(t *testing.T) {
 	}
 }
 
-func TestReconcileLeavesWhatItCannotTell(t *testing.T) {
+func TestReconcileLeavesUndecidableWritesOpen(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 2}, nil)
 	none := guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}

@@ -10,7 +10,7 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-func TestEachCallUsesATokenUpByOne(t *testing.T) {
+func TestEachCallConsumesOneTokenUse(t *testing.T) {
 	t.Parallel()
 	w := newWire(t, unasked)
 	secret, token, err := w.guard.IssueToken(t.Context(), guard.TokenRequest{For: "nightly", Uses: 2, Grant: oneTenant(access.ScopeRead)})
@@ -45,7 +45,7 @@ func TestEachCallUsesATokenUpByOne(t *testing.T) {
 
 // What has not begun when a token ends does not begin: each tenant of a call is
 // asked about on its own.
-func TestATokenThatEndsStopsWhatHasNotBegun(t *testing.T) {
+func TestRunStopsWhenTokenEnds(t *testing.T) {
 	t.Parallel()
 	w := newWire(t, unasked)
 	secret, token, err := w.guard.IssueToken(t.Context(), guard.TokenRequest{For: "nightly", Uses: 1, Grant: access.Grant{

@@ -95,7 +95,7 @@ func wantProblem(t *testing.T, reply wiretest.Reply, code problems.Code) {
 
 // A question in the client lives for five minutes; the right answer afterwards
 // is refused, and so is the same answer in time again.
-func TestALateAnswerOnTheWire(t *testing.T) {
+func TestLateConfirmationIsRefused(t *testing.T) {
 	t.Parallel()
 	// An older client is asked while its call waits, or not at all.
 	onEachWire(t, access.ApprovalRequester, []wiretest.Era{wiretest.Modern}, func(t *testing.T, l *late, era wiretest.Era, say func(string) wiretest.Reply) {
@@ -119,7 +119,7 @@ func TestALateAnswerOnTheWire(t *testing.T) {
 
 // An approval lives for a day, whether somebody approved or not; silence is
 // never a consent.
-func TestALateApprovalOnTheWire(t *testing.T) {
+func TestExpiredApprovalIsRefused(t *testing.T) {
 	t.Parallel()
 	onEachWire(t, access.ApprovalApprover, wiretest.Eras(), func(t *testing.T, l *late, era wiretest.Era, say func(string) wiretest.Reply) {
 		l.approver()

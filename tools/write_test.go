@@ -39,7 +39,7 @@ func types(text string) *clerk {
 	return &clerk{answer: guard.Answer{Action: guard.ActionAccept, Typed: text}}
 }
 
-func TestAWholeLifeOfALink(t *testing.T) {
+func TestLinkLifecycle(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, nil)
 	for _, step := range []struct {
@@ -77,7 +77,7 @@ func TestAWholeLifeOfALink(t *testing.T) {
 	}
 }
 
-func TestRefusalsNameTheWay(t *testing.T) {
+func TestRefusalsNameNextTool(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 2}, unasked)
 	h.link("contoso", "1234567")
@@ -94,7 +94,7 @@ func TestRefusalsNameTheWay(t *testing.T) {
 	}
 }
 
-func TestAPersonWhoDoesNotConfirm(t *testing.T) {
+func TestWriteNeedsConfirmation(t *testing.T) {
 	t.Parallel()
 	for name, person := range map[string]*clerk{
 		"declines":         {answer: guard.Answer{Action: guard.ActionDecline, Typed: "1234567"}},
@@ -111,7 +111,7 @@ func TestAPersonWhoDoesNotConfirm(t *testing.T) {
 	}
 }
 
-func TestTheStateMovesWhileAPersonThinks(t *testing.T) {
+func TestWriteIsRefusedWhenLinkChangesDuringConfirmation(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, nil)
 	person := types("1234567")
@@ -168,7 +168,7 @@ func TestWritesAreOffUntilSwitchedOn(t *testing.T) {
 	}
 }
 
-func TestBoundsHoldForWrites(t *testing.T) {
+func TestBoundsApplyToWrites(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 2}, func(o *guard.Options) {
 		o.Approval = access.ApprovalNone
@@ -224,7 +224,7 @@ func TestWritesUnderFaults(t *testing.T) {
 	}
 }
 
-func TestAWriteGoesOnWhenTheClientHangsUp(t *testing.T) {
+func TestWriteCompletesWhenClientDisconnects(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, nil)
 	ctx, hangUp := context.WithCancel(t.Context())
@@ -256,7 +256,7 @@ func TestCallerThatLeavesBeforeThePlanWritesNothing(t *testing.T) {
 	}
 }
 
-func TestPlansWriteNothing(t *testing.T) {
+func TestPlanWritesNothing(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, func(o *guard.Options) { o.AllowWrites = false })
 	plan := func(tool, arguments string) answers.Envelope {
@@ -279,7 +279,7 @@ func TestPlansWriteNothing(t *testing.T) {
 }
 
 // Every example of the catalogue ends as it says.
-func TestExamples(t *testing.T) {
+func TestCatalogueExamplesEndAsStated(t *testing.T) {
 	t.Parallel()
 	for _, op := range schemas.Catalogue() {
 		for _, example := range op.Examples {

@@ -56,7 +56,7 @@ func usedVault(t *testing.T) (string, *Vault) {
 	return dir, openWhole(t, dir, KeySource{})
 }
 
-func TestBackupComesBackOnAnotherMachine(t *testing.T) {
+func TestBackupRestoresOnAnotherMachine(t *testing.T) {
 	t.Parallel()
 	_, v := usedVault(t)
 	mac, err := v.Keyring().Key(t.Context(), "ledger-mac", 32, false)
@@ -126,8 +126,8 @@ func TestOlderBackupNeedsForce(t *testing.T) {
 	}
 }
 
-// TestEveryDamageOfABackupIsNoticed flips each byte and cuts at each length.
-func TestEveryDamageOfABackupIsNoticed(t *testing.T) {
+// TestDamagedBackupIsRefused flips each byte and cuts at each length.
+func TestDamagedBackupIsRefused(t *testing.T) {
 	t.Parallel()
 	_, store := newVault(t)
 	put(t, store, "contoso", roomtest.Canary)

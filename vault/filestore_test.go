@@ -143,7 +143,7 @@ func TestInitAfterAVaultWasMovedAway(t *testing.T) {
 	roomtest.WantCode(t, openVaultAt(t, dir, KeySource{}).Open(context.Background()), problems.CodeVaultCorrupt)
 }
 
-func TestMissingVault(t *testing.T) {
+func TestMissingVaultIsReported(t *testing.T) {
 	t.Parallel()
 	store := openVaultAt(t, roomtest.StateDir(t), KeySource{})
 	_, err := store.Get(context.Background(), "contoso")
@@ -155,7 +155,7 @@ func TestMissingVault(t *testing.T) {
 	roomtest.WantCode(t, err, problems.CodeVaultMissing)
 }
 
-func TestKeys(t *testing.T) {
+func TestKeySourcesOpenVault(t *testing.T) {
 	t.Parallel()
 	identity, err := age.GenerateX25519Identity()
 	if err != nil {
@@ -266,7 +266,7 @@ func TestInitPassphraseMistakes(t *testing.T) {
 	roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 }
 
-func TestWrongKeys(t *testing.T) {
+func TestWrongKeyIsRefused(t *testing.T) {
 	t.Parallel()
 	dir, _ := newVault(t)
 	other, otherStore := newVault(t)
@@ -295,7 +295,7 @@ func TestWrongKeys(t *testing.T) {
 
 // Whatever byte of the file changes, the vault is refused and the file stays as
 // it is.
-func TestEveryDamageIsNoticed(t *testing.T) {
+func TestDamagedVaultIsRefused(t *testing.T) {
 	t.Parallel()
 	dir, store := newVault(t)
 	put(t, store, "contoso", roomtest.Canary)

@@ -30,7 +30,7 @@ func keyringsIn(t *testing.T, n int) (dir string, rings []*Keyring) {
 	return dir, rings
 }
 
-func TestAKeyIsMadeOnceForAllProcesses(t *testing.T) {
+func TestProcessesShareOneKey(t *testing.T) {
 	t.Parallel()
 	_, rings := keyringsIn(t, 4)
 	if _, err := rings[0].Key(t.Context(), "mac", 32, false); problems.As(err) == nil || problems.As(err).Code != problems.CodeVaultMissing {
@@ -58,7 +58,7 @@ func TestAKeyIsMadeOnceForAllProcesses(t *testing.T) {
 	}
 }
 
-func TestKeysOfTheProgramAreNoSecrets(t *testing.T) {
+func TestProgramKeysAreNotListedAsSecrets(t *testing.T) {
 	t.Parallel()
 	_, rings := keyringsIn(t, 1)
 	store := rings[0].store
@@ -106,7 +106,7 @@ func TestRotationKeepsTheLastKey(t *testing.T) {
 	}
 }
 
-func TestTheCounterOnlyGrows(t *testing.T) {
+func TestCounterOnlyGrows(t *testing.T) {
 	t.Parallel()
 	_, rings := keyringsIn(t, 2)
 	for _, step := range []struct{ set, want int64 }{{3, 3}, {2, 3}, {3, 3}, {40, 40}, {0, 40}} {
@@ -119,7 +119,7 @@ func TestTheCounterOnlyGrows(t *testing.T) {
 	}
 }
 
-func TestTheCounterCannotBeEdited(t *testing.T) {
+func TestCounterCannotBeEdited(t *testing.T) {
 	t.Parallel()
 	dir, rings := keyringsIn(t, 2)
 	if got, err := rings[0].Counter(t.Context()); got != 0 || err != nil {

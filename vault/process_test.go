@@ -133,7 +133,7 @@ func killedWriter(tb testing.TB, dir string, writes int, after time.Duration) in
 	return last
 }
 
-func TestLockHeldElsewhereIsWaitedForWithBound(t *testing.T) {
+func TestLockWaitIsBounded(t *testing.T) {
 	t.Parallel()
 	dir, store := newVault(t)
 	file, err := os.OpenFile(filepath.Join(dir, vaultLock), os.O_RDONLY, 0)

@@ -106,7 +106,7 @@ func initFar(t *testing.T) (string, *farStore, *Vault) {
 	return dir, far, v
 }
 
-func TestSecretsElsewhereKeysHere(t *testing.T) {
+func TestBackendHoldsSecretsAndVaultHoldsKeys(t *testing.T) {
 	t.Parallel()
 	dir, far, v := initFar(t)
 	put(t, v, "Contoso", roomtest.Canary)
@@ -137,7 +137,7 @@ func TestSecretsElsewhereKeysHere(t *testing.T) {
 	roomtest.WantCode(t, farVault(t, dir, far).Open(t.Context()), problems.CodeVaultMissing)
 }
 
-func TestChangedSecretCountsWithinAMinute(t *testing.T) {
+func TestChangedSecretIsUsedWithinAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		far := newFarStore()
 		r := newRemoteStore(far)
@@ -162,7 +162,7 @@ func TestChangedSecretCountsWithinAMinute(t *testing.T) {
 	})
 }
 
-func TestThousandCallersAskOnce(t *testing.T) {
+func TestConcurrentCallersShareOneRead(t *testing.T) {
 	t.Parallel()
 	far := newFarStore()
 	far.items["contoso"] = backend.Item{Value: []byte(roomtest.Canary), Version: "1"}
@@ -183,7 +183,7 @@ func TestThousandCallersAskOnce(t *testing.T) {
 	}
 }
 
-func TestReplaceMeetsAnotherChange(t *testing.T) {
+func TestReplaceFailsWhenSecretChanged(t *testing.T) {
 	t.Parallel()
 	_, file := newVault(t)
 	_, far, remote := initFar(t)

@@ -170,7 +170,7 @@ func finishRotation(t *testing.T, dir string, at int, passphrase string, options
 	wantSecret(t, openWhole(t, dir, source), "contoso", roomtest.Canary)
 }
 
-func TestRotateKeyNeedsToKnowTheNewKey(t *testing.T) {
+func TestRotateKeyRequiresReadableNewKey(t *testing.T) {
 	t.Parallel()
 	dir := roomtest.StateDir(t)
 	identity := filepath.Join(t.TempDir(), "id")

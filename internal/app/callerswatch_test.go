@@ -16,9 +16,8 @@ import (
 	"mcp-partner/internal/config"
 )
 
-// TestCallersAreReadAnew changes a config file under a watch, in good and in bad
-// ways.
-func TestCallersAreReadAnew(t *testing.T) {
+// The watched config file gets valid and invalid changes.
+func TestCallersAreReloadedWhenConfigChanges(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "config.yaml")
 	var log bytes.Buffer
@@ -75,7 +74,7 @@ func TestCallersAreReadAnew(t *testing.T) {
 
 // A call that begins after the file was written is answered by it, and no call by a
 // file that is being written.
-func TestChangedCallersCountFromTheNextCall(t *testing.T) {
+func TestChangedCallersApplyToNextCall(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "config.yaml")
 	grants := func(tenants string) string {
@@ -111,7 +110,7 @@ func TestChangedCallersCountFromTheNextCall(t *testing.T) {
 }
 
 // A file of which half has come is no other file yet, even where the half is good.
-func TestHalfWrittenConfigChangesNoGrant(t *testing.T) {
+func TestPartialConfigKeepsGrants(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "config.yaml")
 	const whole = "callers:\n  grants:\n    - issuer: https://issuer.example\n      subject: alice\n      tenants:\n        - contoso-test\n      partner_ids: [\"1234567\"]\n"

@@ -12,9 +12,8 @@ import (
 	"mcp-partner/vault"
 )
 
-// TestQuestionsOutliveARotation: the key that seals questions may be replaced
-// while one is open, once.
-func TestQuestionsOutliveARotation(t *testing.T) {
+// The key that seals questions may be replaced once while a question is open.
+func TestQuestionsSurviveKeyRotation(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "state")
 	if err := vault.Init(t.Context(), disk.New(dir), vault.InitOptions{}); err != nil {

@@ -84,7 +84,7 @@ func newReceiver(t *testing.T, statuses ...int) *receiver {
 	return r
 }
 
-func TestWebhookNamesWhatIsAsked(t *testing.T) {
+func TestWebhookBodyNamesToolTenantAndID(t *testing.T) {
 	t.Parallel()
 	body, err := webhookFormats()["json"](announce(pendingTicket(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)), guard.Plan{}, "https://partner.example"))
 	if err != nil {
@@ -108,7 +108,7 @@ func TestWebhookNamesWhatIsAsked(t *testing.T) {
 
 // A question about many tenants says what a question about one does, with the number
 // of tenants and the names of the first.
-func TestWebhookNamesThePlanOfManyTenants(t *testing.T) {
+func TestWebhookBodySummarizesPlan(t *testing.T) {
 	t.Parallel()
 	plan := guard.Plan{Caller: "nightly", Tool: schemas.ToolTransitionPartner, From: []string{"1234567", "2345678"}, To: "7654321", Strategy: guard.StrategyUpdate}
 	for n := range 13 {
@@ -159,7 +159,7 @@ func TestWebhookNamesThePlanOfManyTenants(t *testing.T) {
 
 // The message for Teams holds one Adaptive Card of elements and values that version
 // 1.4 of its schema has, as wide as the channel, and nothing that makes a mention.
-func TestTheCardForTeamsFollowsItsSchema(t *testing.T) {
+func TestCardForTeamsFollowsItsSchema(t *testing.T) {
 	t.Parallel()
 	body, err := announce(pendingTicket(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)), guard.Plan{}, "https://partner.example").teams()
 	if err != nil {
@@ -206,7 +206,7 @@ func TestTheCardForTeamsFollowsItsSchema(t *testing.T) {
 }
 
 // Every text stays within what a chat takes, however long others made theirs.
-func TestLongTextsFitIntoChats(t *testing.T) {
+func TestLongTextsAreCutForChats(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("\U0001F600", 5000)
 	plan := guard.Plan{Tool: schemas.ToolEnsurePartnerLinks, To: "1234567"}
@@ -350,7 +350,7 @@ func never() []int { return slices.Repeat([]int{http.StatusInternalServerError},
 
 // A receiver that does not take the announcement gets it again after pauses that
 // grow, until it does, or the question is decided or has expired.
-func TestWebhookIsSentAgain(t *testing.T) {
+func TestFailedWebhookIsRetried(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name     string
@@ -393,7 +393,7 @@ func TestWebhookIsSentAgain(t *testing.T) {
 
 // What was not delivered when a server ended is announced by the next one, once, and
 // what was decided in between is not.
-func TestAnnouncementsOutliveTheServer(t *testing.T) {
+func TestAnnouncementsSurviveRestart(t *testing.T) {
 	t.Parallel()
 	down, up := newReceiver(t, never()...), newReceiver(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -504,7 +504,7 @@ func hookFor(t *testing.T, format, url string) (*webhook, *lockedBuffer) {
 
 // The announcement to a receiver that hangs is made in the background, and the end
 // of the server waits for one attempt at most.
-func TestASlowWebhookHoldsNobodyUp(t *testing.T) {
+func TestSlowWebhookDoesNotBlockCalls(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))

@@ -151,9 +151,9 @@ func TestCompanyColumn(t *testing.T) {
 	}
 }
 
-// TestReportsForPeople say once what every row has in common, which IDs are own,
-// what the states mean, and dates as people write them.
-func TestReportsForPeople(t *testing.T) {
+// Reports also name the partner's own IDs, explain the states and write dates in
+// words.
+func TestReportsForPeopleStateCommonValuesOnce(t *testing.T) {
 	t.Parallel()
 	for _, format := range []auditreport.Format{auditreport.Markdown, auditreport.HTML} {
 		text := strings.ReplaceAll(written(t, format), `\`, "")
@@ -204,9 +204,8 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
-// TestUnknownRowsCanBeFollowedUp: support asks for request IDs, and a cause that
-// is not listed is not passed over.
-func TestUnknownRowsCanBeFollowedUp(t *testing.T) {
+// Support asks for request IDs, and causes that are not listed are counted.
+func TestUnknownRowsNameRequestIDsAndCauses(t *testing.T) {
 	t.Parallel()
 	unescaped := strings.NewReplacer(`\`, "", "&#34;", `"`)
 	for _, format := range []auditreport.Format{auditreport.CSV, auditreport.JSONL, auditreport.Markdown, auditreport.HTML} {
@@ -300,8 +299,8 @@ func hashOf(text string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// TestARowThatCannotBeReadEndsTheReport: half a report must not look whole.
-func TestARowThatCannotBeReadEndsTheReport(t *testing.T) {
+// A partial report must not look complete.
+func TestUnreadableRowFailsReport(t *testing.T) {
 	t.Parallel()
 	broken := func(yield func(answers.AuditRow, error) bool) {
 		if yield(answers.AuditRow{Tenant: "a"}, nil) {

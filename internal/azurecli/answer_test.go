@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestTokenIsFoundInWhatAzPrints(t *testing.T) {
+func TestTokenIsParsedFromAzOutput(t *testing.T) {
 	t.Parallel()
 	end := time.Unix(4000000000, 0).UTC()
 	const object = `{"accessToken":"a.b.c","expires_on":4000000000,"tokenType":"Bearer"}`
@@ -37,7 +37,7 @@ func TestTokenIsFoundInWhatAzPrints(t *testing.T) {
 }
 
 // Only az says that nobody is signed in; no other failure is guessed at.
-func TestFailureOfAzGuessesNoCause(t *testing.T) {
+func TestOnlyAzReportsSignedOut(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		messages  string
@@ -67,7 +67,7 @@ func TestFailureOfAzGuessesNoCause(t *testing.T) {
 	}
 }
 
-func TestEntraNumberOfAz(t *testing.T) {
+func TestEntraNumberIsParsedFromAzOutput(t *testing.T) {
 	t.Parallel()
 	if got := EntraNumber([]byte("ERROR: AADSTS50076: Due to a change")); got != 50076 {
 		t.Error(got)

@@ -37,7 +37,7 @@ func (o *installation) withGap() (gap string) {
 	return found[1]
 }
 
-func TestAGapIsAcceptedWithAnApproversPassphrase(t *testing.T) {
+func TestGapIsAcceptedWithAnApproversPassphrase(t *testing.T) {
 	t.Parallel()
 	o := newInstallation(t)
 	o.addAlice()

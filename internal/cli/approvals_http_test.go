@@ -149,7 +149,7 @@ func TestApprovingOverHTTP(t *testing.T) {
 }
 
 // A decision outlives the server, and the terminal can carry it out.
-func TestAnApprovalOverHTTPIsExecutedAtTheTerminal(t *testing.T) {
+func TestApprovalOverHTTPIsExecutedAtTheTerminal(t *testing.T) {
 	t.Parallel()
 	o := newInstallation(t)
 	o.addAlice()
@@ -165,7 +165,7 @@ func TestAnApprovalOverHTTPIsExecutedAtTheTerminal(t *testing.T) {
 	}
 }
 
-func TestADenialOverHTTP(t *testing.T) {
+func TestDenialOverHTTP(t *testing.T) {
 	t.Parallel()
 	o := newInstallation(t)
 	o.addAlice()

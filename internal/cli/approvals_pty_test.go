@@ -133,7 +133,7 @@ func (o *installation) linked() string {
 	return tenant.PartnerID
 }
 
-func TestAnApprovedPlanIsExecuted(t *testing.T) {
+func TestApprovedPlanIsExecuted(t *testing.T) {
 	t.Parallel()
 	o := newInstallation(t)
 	o.addAlice()
@@ -187,9 +187,9 @@ func (o *installation) mustBeRecorded(kinds ...string) {
 	}
 }
 
-// TestWhatMovedIsNotWritten approves an update of a link that somebody else has
+// TestApprovedUpdateIsRefusedWhenLinkChanged approves an update of a link that somebody else has
 // changed since it was asked for.
-func TestWhatMovedIsNotWritten(t *testing.T) {
+func TestApprovedUpdateIsRefusedWhenLinkChanged(t *testing.T) {
 	t.Parallel()
 	o := newInstallation(t)
 	o.addAlice()
@@ -212,9 +212,8 @@ func TestWhatMovedIsNotWritten(t *testing.T) {
 	}
 }
 
-// TestThePolicyHoldsForTheApproverToo: what the config file denies, an approval
-// does not allow.
-func TestThePolicyHoldsForTheApproverToo(t *testing.T) {
+// An approval does not allow what the config file denies.
+func TestPolicyAppliesToApprover(t *testing.T) {
 	t.Parallel()
 	o := newInstallation(t)
 	o.addAlice()
@@ -257,7 +256,7 @@ func (o *installation) decided(id string) bool {
 	return strings.Contains(out, `"state":"approved"`)
 }
 
-func TestApproveAtOnceInTheCall(t *testing.T) {
+func TestCallIsApprovedAtTerminal(t *testing.T) {
 	t.Parallel()
 	o := newInstallation(t)
 	call := []string{"call", "register_partner", "--tenant", "contoso", "--partner-id", "1234567", "--allow-writes", "--approval", "approver"}
@@ -296,7 +295,7 @@ func mustKnowApprover(t *testing.T, s *session) {
 	}
 }
 
-func TestNameThatNoApproverHasIsRefusedBeforeThePassphrase(t *testing.T) {
+func TestUnknownApproverIsRefusedBeforePassphrase(t *testing.T) {
 	t.Parallel()
 	o := newInstallation(t)
 	id := o.ask("register_partner", "--tenant", "contoso", "--partner-id", "1234567")
@@ -368,9 +367,9 @@ func TestFurtherApproversNeedConsent(t *testing.T) {
 	}
 }
 
-// TestAFreezeIsSeenByARunningServer has two processes on one state directory:
-// the server knows of the brake at its next call, and of its end too.
-func TestAFreezeIsSeenByARunningServer(t *testing.T) {
+// TestRunningServerObservesFreeze has two processes on one state directory:
+// the server observes the freeze and the unfreeze at its next call.
+func TestRunningServerObservesFreeze(t *testing.T) {
 	t.Parallel()
 	o := newInstallation(t)
 	o.addAlice()

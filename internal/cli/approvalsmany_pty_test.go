@@ -52,7 +52,7 @@ func (o *installation) linkedTo(partnerID string) (n int) {
 
 // A plan for many tenants is shown to whoever approves it page by page, and
 // approved and carried out whole.
-func TestAPlanForManyIsApprovedWhole(t *testing.T) {
+func TestPlanIsApprovedAsAWhole(t *testing.T) {
 	t.Parallel()
 	o := newInstallationIn(t, simtest.Start(t, rowsOnAPage+3))
 	o.addAlice()
@@ -140,7 +140,7 @@ func TestApprovingManyShowsPlannedRowsAndTheQuestion(t *testing.T) {
 
 // At a terminal the ID and the number are typed. What was confirmed for the first
 // tenant is not gone on with in others.
-func TestATransitionIsConfirmedAtTheTerminal(t *testing.T) {
+func TestTransitionIsConfirmedAtTheTerminal(t *testing.T) {
 	t.Parallel()
 	o := newInstallation(t)
 	o.crowd()

@@ -39,7 +39,7 @@ func words(line string) []string {
 // Every command of docs/callers.md does what the document says: tokens are
 // issued, listed and revoked by the program, and the requests for approvers are
 // sent to a server.
-func TestTheCommandsOfCallers(t *testing.T) {
+func TestCallersDocumentCommandsWork(t *testing.T) {
 	t.Parallel()
 	o := newInstallation(t)
 	o.addAlice()

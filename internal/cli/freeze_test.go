@@ -10,7 +10,7 @@ import (
 )
 
 // A freeze of reads does not end because the ledger cannot be opened.
-func TestAFreezeOfReadsOutlivesTheLedger(t *testing.T) {
+func TestReadFreezeSurvivesLedgerLoss(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(path string) error{
 		"damaged": func(path string) error { return os.WriteFile(path, []byte(strings.Repeat("no ledger ", 1000)), 0o600) },

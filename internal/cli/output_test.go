@@ -297,7 +297,7 @@ func changes() []change {
 
 // A change is made or it is not, whatever becomes of the output, and the exit
 // code says which.
-func TestOutputThatFailsLeavesNoHalfChange(t *testing.T) {
+func TestFailedOutputLeavesNoPartialChange(t *testing.T) {
 	t.Parallel()
 	for _, c := range changes() {
 		for kind, output := range badOutputs() {
@@ -344,7 +344,7 @@ func otherCommands() []string {
 }
 
 // A new command is tried with outputs that fail, or has its reason not to be.
-func TestEveryChangeIsTriedWithOutputsThatFail(t *testing.T) {
+func TestEveryChangeHasFailedOutputCase(t *testing.T) {
 	t.Parallel()
 	known := otherCommands()
 	for _, c := range changes() {

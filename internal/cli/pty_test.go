@@ -147,7 +147,7 @@ func TestSignalAtTheQuestionWritesNothing(t *testing.T) {
 	}
 }
 
-func TestRemovalWantsTheTenantsName(t *testing.T) {
+func TestRemovalRequiresTypedTenantName(t *testing.T) {
 	t.Parallel()
 	s := atTerminal(t, []string{"NO_COLOR=1"}, "call", "remove_partner", "--simulate", "--tenant", "contoso", "--partner-id", "2345678", "--allow-writes")
 	s.expect("Type the tenant's name to confirm")
@@ -209,9 +209,9 @@ func TestSecretAndPassphraseAreNotShown(t *testing.T) {
 	}
 }
 
-// TestSecretStdinAtATerminalIsAskedForWithoutEcho follows the advice that errors
+// TestSecretIsReadWithoutEchoAtTerminal follows the advice that errors
 // about secrets give: the same command, typed at a terminal.
-func TestSecretStdinAtATerminalIsAskedForWithoutEcho(t *testing.T) {
+func TestSecretIsReadWithoutEchoAtTerminal(t *testing.T) {
 	t.Parallel()
 	env := []string{"MCP_PARTNER_STATE_DIR=" + filepath.Join(t.TempDir(), "state"), "NO_COLOR=1"}
 	if code, shown := atTerminal(t, env, "vault", "init").end(); code != exit.CodeDone {
@@ -230,7 +230,7 @@ func TestSecretStdinAtATerminalIsAskedForWithoutEcho(t *testing.T) {
 	}
 }
 
-func TestImportAsksAtTheTerminal(t *testing.T) {
+func TestImportConfirmsAtTerminal(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "in.csv")
@@ -255,7 +255,7 @@ func TestImportAsksAtTheTerminal(t *testing.T) {
 	}
 }
 
-func TestServeAtATerminalSaysThatAClientStartsIt(t *testing.T) {
+func TestServeAtTerminalExplainsThatClientStartsIt(t *testing.T) {
 	t.Parallel()
 	s := atTerminal(t, []string{"NO_COLOR=1"}, "serve", "--simulate")
 	s.expect("mcp-partner install")
@@ -266,7 +266,7 @@ func TestServeAtATerminalSaysThatAClientStartsIt(t *testing.T) {
 	}
 }
 
-func TestBearerForAPersonComesWithABlock(t *testing.T) {
+func TestBearerIsPrintedWithClientBlock(t *testing.T) {
 	t.Parallel()
 	s := atTerminal(t, []string{"NO_COLOR=1"}, "serve", "--simulate", "--http", "127.0.0.1:0")
 	s.expect("Ctrl-C ends the server")

@@ -61,9 +61,9 @@ func appIn(t *testing.T, dir string) *app.App {
 // direction of writing around, and to forge a line.
 const hostileText = "con\x1b[2J\x1b]0;x\x07toso\r\n\u202efake: \"approved\"\u2028\x9b1A"
 
-// TestHostileNamesAreShownAsTheyAre puts what no command would take directly
+// TestHostileNamesAreShownEscaped puts what no command would take directly
 // into the store, as somebody could who has the state directory.
-func TestHostileNamesAreShownAsTheyAre(t *testing.T) {
+func TestHostileNamesAreShownEscaped(t *testing.T) {
 	t.Parallel()
 	dir := stateWithVault(t)
 	a := appIn(t, dir)
@@ -97,9 +97,9 @@ func TestHostileNamesAreShownAsTheyAre(t *testing.T) {
 	}
 }
 
-// TestNoLedgerNoWrite: with a ledger that cannot be used reads go on, and
-// nothing that writes is even asked about.
-func TestNoLedgerNoWrite(t *testing.T) {
+// With an unusable ledger reads continue, and a write is refused before anybody
+// is asked to confirm it.
+func TestWritesAreRefusedWithoutLedger(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(path string) error{
 		"damaged": func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("no ledger "), 1000), 0o600) },
@@ -168,9 +168,8 @@ func inhabit(t *testing.T, dir string, world *simtest.World) {
 	}
 }
 
-// TestStartOpensNothing: what a client asks first needs neither vault nor
-// ledger, and makes neither.
-func TestStartOpensNothing(t *testing.T) {
+// The first requests of a client neither need nor create a vault or a ledger.
+func TestStartOpensNeitherVaultNorLedger(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "state")
 	r := start(t, nil, "serve", "--state-dir", dir, "--allow-writes")
@@ -190,7 +189,7 @@ func TestStartOpensNothing(t *testing.T) {
 	}
 }
 
-func TestThePolicyIsRecordedOnceAChange(t *testing.T) {
+func TestPolicyIsRecordedOncePerChange(t *testing.T) {
 	t.Parallel()
 	dir := stateWithVault(t)
 	count := func() (n int) {

@@ -34,7 +34,7 @@ func TestServeHTTPS(t *testing.T) {
 	}
 }
 
-func TestServeWithABrokenPairDoesNotStart(t *testing.T) {
+func TestServeRefusesInvalidKeyPair(t *testing.T) {
 	t.Parallel()
 	nothing := filepath.Join(t.TempDir(), "none.pem")
 	r := start(t, nil, "serve", "--simulate", "--http", "127.0.0.1:0", "--tls-cert", nothing, "--tls-key", nothing)
@@ -43,7 +43,7 @@ func TestServeWithABrokenPairDoesNotStart(t *testing.T) {
 	}
 }
 
-func TestServeAllAddressesWantsAName(t *testing.T) {
+func TestServeOnAllAddressesNeedsAllowedHosts(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil, "serve", "--simulate", "--http", ":0", "--behind-proxy")
 	if code, out := r.end(); code != exit.CodeUsage || out != "" || !strings.Contains(r.err.String(), "--allowed-hosts") {
@@ -52,7 +52,7 @@ func TestServeAllAddressesWantsAName(t *testing.T) {
 }
 
 // A port that is taken is all that is said, whichever of the two it is.
-func TestServeSaysFirstThatAPortIsTaken(t *testing.T) {
+func TestServeReportsTakenPortFirst(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -98,7 +98,7 @@ func TestInsecureNoAuthWarnsAndServes(t *testing.T) {
 	}
 }
 
-func TestNoVariableSwitchesAuthenticationOff(t *testing.T) {
+func TestEnvironmentCannotDisableAuthentication(t *testing.T) {
 	t.Parallel()
 	r := start(t, map[string]string{"MCP_PARTNER_INSECURE_NO_AUTH": "true"}, "serve", "--simulate", "--http", "127.0.0.1:0")
 	var at ready
@@ -120,9 +120,9 @@ func TestNoVariableSwitchesAuthenticationOff(t *testing.T) {
 	}
 }
 
-// TestServerThatOthersReachMakesNoToken starts one behind a proxy, whose first
+// TestPublicServerGeneratesNoToken starts one behind a proxy, whose first
 // caller has a token that was issued.
-func TestServerThatOthersReachMakesNoToken(t *testing.T) {
+func TestPublicServerGeneratesNoToken(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil, "serve", "--simulate", "--http", "127.0.0.1:0", "--behind-proxy", "--allowed-hosts", "partner.example")
 	line, err := r.out.ReadString('\n')

@@ -145,7 +145,7 @@ func TestInvocationTokensOverHTTP(t *testing.T) {
 }
 
 // An approval goes on with the next token of the same name, and with no other.
-func TestApprovalsBelongToTheNameOfAToken(t *testing.T) {
+func TestApprovalsBelongToTokenName(t *testing.T) {
 	t.Parallel()
 	i := serveIssued(t)
 	grant := []string{"--tenants", "contoso", "--scope", "partner.read,partner.write,partner.change"}
@@ -193,7 +193,7 @@ func writeFile(t *testing.T, path, text string) {
 // Two servers on one state directory count the uses of a token together, and
 // both see that one was revoked. A cursor and a run of one caller are nothing to
 // another.
-func TestTokensHoldForEveryServer(t *testing.T) {
+func TestServersShareTokenUses(t *testing.T) {
 	t.Parallel()
 	i := serveIssued(t)
 	second := start(t, i.env, "serve", "--http", "127.0.0.1:0")

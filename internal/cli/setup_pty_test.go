@@ -71,8 +71,8 @@ func TestSetupAsksAtTheTerminal(t *testing.T) {
 	}
 }
 
-// TestSetupThatIsLeftKeepsWhatIsDone closes the terminal at the second question.
-func TestSetupThatIsLeftKeepsWhatIsDone(t *testing.T) {
+// TestInterruptedSetupKeepsCompletedSteps closes the terminal at the second question.
+func TestInterruptedSetupKeepsCompletedSteps(t *testing.T) {
 	t.Parallel()
 	state := filepath.Join(t.TempDir(), "state")
 	s := atTerminal(t, []string{"MCP_PARTNER_STATE_DIR=" + state, "NO_COLOR=1"}, "setup", "--protect-by", "file")
@@ -140,9 +140,8 @@ func TestSetupAsksForThePassphraseOnce(t *testing.T) {
 	}
 }
 
-// TestSetupOffersAzsTenant stands for somebody who is signed in with Azure CLI:
-// its tenant is offered, and another one may be typed.
-func TestSetupOffersAzsTenant(t *testing.T) {
+// With a signed-in Azure CLI its tenant is offered, and another one may be typed.
+func TestSetupOffersTenantOfAzureCLI(t *testing.T) {
 	t.Parallel()
 	bin, state := t.TempDir(), filepath.Join(t.TempDir(), "state")
 	const az = `#!/bin/sh
@@ -163,9 +162,9 @@ echo '{"environmentName":"AzureCloud","tenantId":"11111111-2222-3333-4444-555555
 	}
 }
 
-// TestSetupSignsAPersonIn lets the person that the simulated Entra ID knows
+// TestSetupSignsInWithDeviceCode lets the person that the simulated Entra ID knows
 // approve every code.
-func TestSetupSignsAPersonIn(t *testing.T) {
+func TestSetupSignsInWithDeviceCode(t *testing.T) {
 	t.Parallel()
 	world := startWorld(t)
 	if _, err := world.Sim.AddUser("ann", "contoso"); err != nil {
@@ -193,9 +192,9 @@ func TestSetupSignsAPersonIn(t *testing.T) {
 	}
 }
 
-// TestSetupAsksAgainForASecretThatEntraIDRefuses types two wrong secrets before the
+// TestSetupAsksAgainForRejectedSecret types two wrong secrets before the
 // right one; the terminal shows none of them.
-func TestSetupAsksAgainForASecretThatEntraIDRefuses(t *testing.T) {
+func TestSetupAsksAgainForRejectedSecret(t *testing.T) {
 	t.Parallel()
 	world := startWorld(t)
 	dir := t.TempDir()

@@ -17,9 +17,8 @@ import (
 	"mcp-partner/internal/exit"
 )
 
-// TestEveryCommandHelps wants a short text, examples for what can be run, and
-// no flag twice.
-func TestEveryCommandHelps(t *testing.T) {
+// TestEveryCommandHasHelpAndExample also checks that no flag appears twice.
+func TestEveryCommandHasHelpAndExample(t *testing.T) {
 	t.Parallel()
 	var walk func(*cobra.Command)
 	walk = func(command *cobra.Command) {
@@ -94,7 +93,7 @@ func (gone) Write([]byte) (int, error) {
 	return 0, &os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.EPIPE}
 }
 
-func TestAReaderThatSawEnoughIsNoError(t *testing.T) {
+func TestClosedPipeIsSilent(t *testing.T) {
 	t.Parallel()
 	var errs bytes.Buffer
 	streams := testStreams(map[string]string{"MCP_PARTNER_STATE_DIR": t.TempDir()})
@@ -104,9 +103,9 @@ func TestAReaderThatSawEnoughIsNoError(t *testing.T) {
 	}
 }
 
-// TestEveryPlaceholderIsAWordInCapitals holds help to one form: --label NAME, and
+// TestPlaceholdersAreUpperCase holds help to one form: --label NAME, and
 // not --label 2026-11.
-func TestEveryPlaceholderIsAWordInCapitals(t *testing.T) {
+func TestPlaceholdersAreUpperCase(t *testing.T) {
 	t.Parallel()
 	form := regexp.MustCompile(`^[A-Z][A-Z-]*([:=][A-Z]+)?$`)
 	var walk func(*cobra.Command)

@@ -32,9 +32,8 @@ func (s slowTyper) Ask(ctx context.Context, text string, _ bool) (string, error)
 	return "correct horse battery", nil
 }
 
-// TestPassphraseHasNoDeadline lets calls meet a vault with a passphrase: it is
-// asked for once, before the time of the call begins.
-func TestPassphraseHasNoDeadline(t *testing.T) {
+// The passphrase is asked for once, before the timeout of the call starts.
+func TestPassphrasePromptHasNoDeadline(t *testing.T) {
 	t.Parallel()
 	testkit.SkipShort(t, testkit.Passphrases)
 	dir := lockedVault(t)

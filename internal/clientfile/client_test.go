@@ -16,7 +16,7 @@ func env(pairs ...string) func(string) (string, bool) {
 	}
 }
 
-func TestWhereClientsKeepTheirFiles(t *testing.T) {
+func TestClientFilePaths(t *testing.T) {
 	t.Parallel()
 	unix := env("HOME", "/home/zoë m")
 	mac := env("HOME", "/Users/zoë")

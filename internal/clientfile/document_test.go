@@ -101,9 +101,8 @@ func TestSetKeepsEverythingElse(t *testing.T) {
 	}
 }
 
-// TestSetKeepsWhatAPersonAdded sets the server anew in entries that a person has
-// worked on. What leads elsewhere is written anew as a whole.
-func TestSetKeepsWhatAPersonAdded(t *testing.T) {
+// An entry that points to another server is rewritten as a whole.
+func TestSetKeepsFieldsAddedByHand(t *testing.T) {
 	t.Parallel()
 	remote := Server{URL: "https://partner.example/mcp", ClientID: "11111111-2222-3333-4444-555555555555"}
 	cases := []struct {
@@ -192,7 +191,7 @@ func TestRemoveUndoesSet(t *testing.T) {
 	}
 }
 
-func TestRemoveInTheMiddle(t *testing.T) {
+func TestRemoveKeepsNeighbours(t *testing.T) {
 	t.Parallel()
 	text := "{\n  \"mcpServers\": {\n    \"partner\": {\"command\": \"x\"},\n    // of b\n    \"b\": {}\n  }\n}\n"
 	got, found, err := client(t, "cursor").Remove([]byte(text), "partner")
@@ -208,9 +207,8 @@ func TestRemoveInTheMiddle(t *testing.T) {
 	}
 }
 
-// TestUnreadableIsRefused also wants that no error repeats what stands in a
-// file: it may be another server's secret.
-func TestUnreadableIsRefused(t *testing.T) {
+// No error repeats text of the file, which may be another server's secret.
+func TestMalformedFileIsRefusedWithoutItsText(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`{"mcpServers": {"a": {"env": {"TOKEN": "hunter2"`: "it is not JSON (line 1",

@@ -84,8 +84,8 @@ func TestLinksAreFollowedAndKept(t *testing.T) {
 	}
 }
 
-// TestAnotherProgramWins changes the file between reading and replacing.
-func TestAnotherProgramWins(t *testing.T) {
+// TestReplaceFailsWhenFileChanged changes the file between reading and replacing.
+func TestReplaceFailsWhenFileChanged(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "mcp.json")
@@ -108,7 +108,7 @@ func TestAnotherProgramWins(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoFileIsRefused(t *testing.T) {
+func TestDirectoryIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "not a regular file") {

@@ -60,7 +60,7 @@ callers:
 	}
 }
 
-func TestCallersSectionsThatAreWrong(t *testing.T) {
+func TestInvalidCallersSections(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"callers: []":                                             "callers: line 1: it is not a mapping",

@@ -40,7 +40,7 @@ func load(t *testing.T, text string, known ...string) (File, error) {
 	return Load(write(t, text), known)
 }
 
-func TestPrecedence(t *testing.T) {
+func TestFlagOverridesVariableAndFile(t *testing.T) {
 	t.Parallel()
 	cases := []struct{ name, flag, env, file, want string }{
 		{"default", "", "", "", "none"},

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestRuns(t *testing.T) {
+func TestRunsSection(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]struct {
 		keep  time.Duration

@@ -48,9 +48,8 @@ policy:
 	}
 }
 
-// TestSectionsThatAreWrong names the place and never repeats a value that may
-// be a secret.
-func TestSectionsThatAreWrong(t *testing.T) {
+// The error names the line and never repeats a value that may be a secret.
+func TestInvalidSectionsAreRefused(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"polcy: []":      "did you mean policy",

@@ -133,7 +133,7 @@ func normal(t *testing.T, value any) any {
 
 // Both shapes of errors, and both at once, are among the examples of each error
 // that the provider itself gives.
-func TestBothShapesAreShown(t *testing.T) {
+func TestErrorExamplesHaveBothShapes(t *testing.T) {
 	t.Parallel()
 	d := load(t)
 	responses := d.root["components"].(node)["responses"].(node)
@@ -167,7 +167,7 @@ func TestDocumentIsFormatted(t *testing.T) {
 }
 
 // A wrong answer is found whatever is wrong with it.
-func TestDifferencesAreFound(t *testing.T) {
+func TestWrongAnswersAreReported(t *testing.T) {
 	t.Parallel()
 	d := load(t)
 	link := `{"properties":{"partnerId":"1234567","tenantId":"aaaaaaaa-0000-4000-8000-000000000001","objectId":"bbbbbbbb-0000-4000-8000-000000000001","version":1,` +
@@ -218,7 +218,7 @@ func cmpOr(a, b string) string {
 	return b
 }
 
-func TestWrongRequestsAreFound(t *testing.T) {
+func TestWrongRequestsAreReported(t *testing.T) {
 	t.Parallel()
 	d := load(t)
 	const (

@@ -78,7 +78,7 @@ func (r Report) named(t *testing.T, name string) Check {
 
 // In each of its characters the simulator keeps the contract, and the open
 // questions are answered as that character answers them.
-func TestVerifyAgrees(t *testing.T) {
+func TestVerifyAgreesWithSimulator(t *testing.T) {
 	t.Parallel()
 	for _, shape := range []simulator.ErrorShape{simulator.ErrorShapeNested, simulator.ErrorShapeFlat, simulator.ErrorShapeBoth} {
 		for _, tombstones := range []bool{false, true} {
@@ -180,7 +180,7 @@ func TestVerifyFindsDifferences(t *testing.T) {
 }
 
 // What says nothing is no difference, and no agreement either.
-func TestVerifyTellsWhatItCouldNotAsk(t *testing.T) {
+func TestVerifyReportsUnansweredChecks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Config{Tenants: 1, LinkedPercent: -1})
 	w.sim.Inject(simulator.Rule{Kind: simulator.FaultHTML, Path: simulator.OpOperations})
@@ -244,7 +244,7 @@ func TestVerifyComparesRoles(t *testing.T) {
 
 // A link that was there before is never touched, nor one that somebody else
 // makes meanwhile.
-func TestVerifyTouchesNoOtherLink(t *testing.T) {
+func TestVerifyKeepsExistingLinks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Config{Tenants: 1})
 	if err := w.sim.SetLink(w.tenant.TenantID, ownID); err != nil {
@@ -327,7 +327,7 @@ func TestVerifyAsksTheGuard(t *testing.T) {
 }
 
 // A freeze in the middle stops what is left, and what remains is said.
-func TestVerifySaysWhatRemains(t *testing.T) {
+func TestInterruptedVerifyReportsWhatRemains(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Config{Tenants: 1, LinkedPercent: -1})
 	writer := w.writer(free())
@@ -345,7 +345,7 @@ func TestVerifySaysWhatRemains(t *testing.T) {
 
 // Nothing in a report names a tenant, an identity or a partner, holds a token or
 // could break out of its place, whatever the provider says.
-func TestReportTellsNoNames(t *testing.T) {
+func TestReportNamesNoTenantOrIdentity(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Config{Tenants: 1, LinkedPercent: -1, Throttle: wide})
 	token, err := w.sim.Token(w.tenant.TenantID, "")
@@ -392,7 +392,7 @@ func quoteJSON(t *testing.T, text string) []byte {
 
 // Each open question that a check says it closes is a row of docs/limits.md, so
 // that the row can be taken out once it is closed.
-func TestSettledQuestionsStandInLimits(t *testing.T) {
+func TestSettledQuestionsAreListedInLimits(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/limits.md")
 	if err != nil {

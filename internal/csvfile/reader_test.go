@@ -41,7 +41,7 @@ func all(in io.Reader) (string, error) {
 	}
 }
 
-func TestFilesOfAnyProgramAreRead(t *testing.T) {
+func TestFilesOfCommonProgramsAreRead(t *testing.T) {
 	t.Parallel()
 	const table = "name,domain\ncontoso,contoso.example\nfabrikam,f.example\n"
 	const want = "name|domain 2:contoso|contoso.example 3:fabrikam|f.example"
@@ -82,7 +82,7 @@ func TestFilesOfAnyProgramAreRead(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoListIsCalledByItsName(t *testing.T) {
+func TestUnsupportedFileFormatIsNamed(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, file, want string }{
 		{name: "empty", file: "", want: "is empty"},
@@ -127,7 +127,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func TestLongFilesAreNotHeldWhole(t *testing.T) {
+func TestLongFilesAreStreamed(t *testing.T) {
 	const rows = 200_000
 	r, err := csvfile.NewReader(io.MultiReader(strings.NewReader("tenant,name,cost\n"), &endless{rows: rows}))
 	if err != nil {

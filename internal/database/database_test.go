@@ -61,7 +61,7 @@ func TestRevisionChangesWithEachCommit(t *testing.T) {
 
 // A connection that broke begins a count of its own: nothing that was read before
 // stands for what is there now.
-func TestBrokenConnectionIsNotComparedWith(t *testing.T) {
+func TestReconnectChangesRevision(t *testing.T) {
 	t.Parallel()
 	db := open(t, InFile(File{Dir: disk.New(t.TempDir() + "/state"), Base: "notes"}, migrations()))
 	before := db.revision(t)

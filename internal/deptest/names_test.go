@@ -30,7 +30,7 @@ var otherText = map[string]string{
 
 // Rules, bounds, grants and selections compare names by internal/naming alone: a
 // second way to compare is a way around a denial.
-func TestNamesAreComparedInOnePlace(t *testing.T) {
+func TestOnlyNamingComparesNames(t *testing.T) {
 	t.Parallel()
 	for _, room := range []string{"guard", "fleet", "tools"} {
 		err := filepath.WalkDir(filepath.Join("..", "..", room), func(file string, entry fs.DirEntry, err error) error {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestReplacementIsWholeOrAbsent(t *testing.T) {
+func TestReplacementIsAtomic(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")

@@ -35,7 +35,7 @@ func get(client *http.Client, url string) error {
 	return err
 }
 
-func TestMalformedProxyIsNeverPassedBy(t *testing.T) {
+func TestMalformedProxyIsNeverBypassed(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{
 		"slash in the password":   "http://user:p@ss/word@127.0.0.1:3128",
@@ -68,7 +68,7 @@ func TestMalformedProxyIsNeverPassedBy(t *testing.T) {
 	}
 }
 
-func TestProxiesThatAreUnderstood(t *testing.T) {
+func TestProxySettingsAreParsed(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{
 		"http://127.0.0.1:3128", "127.0.0.1:3128", "user:pw@127.0.0.1:3128", "http://user:p@ss@127.0.0.1:3128",
@@ -170,7 +170,7 @@ func tunnelTo(t *testing.T, address string) string {
 }
 
 // What fails behind a proxy that works is not the proxy's fault.
-func TestHostBehindAProxyIsBlamedItself(t *testing.T) {
+func TestHostErrorBehindProxyIsNotProxyError(t *testing.T) {
 	t.Parallel()
 	server, _ := newServer(t, http.NotFound)
 	err := get(clientWith(t, map[string]string{"HTTPS_PROXY": "http://" + tunnelTo(t, server.Listener.Addr().String())}, nil), "https://login.example/")

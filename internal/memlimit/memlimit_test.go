@@ -7,7 +7,7 @@ import (
 	"testing/fstest"
 )
 
-func TestLimitFollowsWhatIsLive(t *testing.T) {
+func TestLimitFollowsLiveHeap(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name    string
@@ -56,7 +56,7 @@ func TestLeastLimitOfAllGroupsCounts(t *testing.T) {
 }
 
 // Not parallel: the limit is the process's.
-func TestVariableGoesBeforeTheChoice(t *testing.T) {
+func TestGOMEMLIMITOverridesDefault(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	defer debug.SetMemoryLimit(before)
 	t.Setenv("GOMEMLIMIT", "1GiB")

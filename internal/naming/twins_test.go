@@ -6,7 +6,7 @@ import (
 	"mcp-partner/internal/naming"
 )
 
-func TestTwinsHaveOneLook(t *testing.T) {
+func TestConfusableNamesHaveOneSkeleton(t *testing.T) {
 	t.Parallel()
 	for _, twin := range []string{"соntoso", "CОNTOSO", "cοntosο", "ｃontoso", "ꓚꓳꓠꓔꓳꓢꓳ", "cᴏɴtᴏꜱo", "Ꮯontoso", "contσso", "ϲontoso", "c০ntoso", "cont୦so", "c\u0d20ntoso", "conⲧoso", "cⵔntoso", "cɵntoso", "contჿso"} {
 		if naming.Look(twin) != "contoso" {
@@ -18,7 +18,7 @@ func TestTwinsHaveOneLook(t *testing.T) {
 	}
 }
 
-func TestNamesWithoutInkAreRefused(t *testing.T) {
+func TestInvisibleNamesAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"\u3164", "\u115f", "\u1160contoso", "con\uffa0toso", "con\u034ftoso", "contoso\ufe0f", "a\u17b4", "\U00013441", "\U000e0100a"} {
 		if naming.Check("tenant name", name) == nil {

@@ -56,7 +56,7 @@ func rank(row answers.PECSubscription) int {
 	return base
 }
 
-func TestAnEligibleAssignmentNeverWorsensAVerdict(t *testing.T) {
+func TestEligibleAssignmentNeverWorsensAVerdict(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 20_000 {
@@ -73,7 +73,7 @@ func TestAnEligibleAssignmentNeverWorsensAVerdict(t *testing.T) {
 	}
 }
 
-func TestWhatIsHiddenIsUnknown(t *testing.T) {
+func TestUnreadableRolesAreUnknown(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 20_000 {
@@ -87,7 +87,7 @@ func TestWhatIsHiddenIsUnknown(t *testing.T) {
 
 // No verdict says that there is no eligible role where an eligible one is in
 // the answer, under whatever doubt.
-func TestAListedEligibleRoleIsNeverDenied(t *testing.T) {
+func TestListedEligibleRoleIsNeverDenied(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(5, 6))
 	for range 20_000 {

@@ -213,7 +213,7 @@ func checkWords(t *testing.T, r *answers.PECRoles) {
 	}
 }
 
-func TestFortyOddTenantsAtLeast(t *testing.T) {
+func TestThereAreFortyOddTenants(t *testing.T) {
 	t.Parallel()
 	if n := len(oddTenants()); n < 40 {
 		t.Errorf("%d odd tenants", n)

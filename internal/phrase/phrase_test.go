@@ -13,7 +13,7 @@ func TestShellWord(t *testing.T) {
 	}
 }
 
-func TestHintsForAPersonAskNobody(t *testing.T) {
+func TestHintForPersonIsImperative(t *testing.T) {
 	t.Parallel()
 	for hint, want := range map[string]string{
 		"Ask a person to store a new secret.": "Store a new secret.",

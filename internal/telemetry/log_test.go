@@ -54,7 +54,7 @@ func TestOnlyListedAttributesAreLogged(t *testing.T) {
 	}
 }
 
-func TestLinesStayLines(t *testing.T) {
+func TestLogRecordIsOneLine(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	log := NewLogger(&out, LogOptions{JSON: true, Facts: func(context.Context) []slog.Attr {
@@ -74,9 +74,9 @@ func TestLinesStayLines(t *testing.T) {
 	}
 }
 
-// TestWhatTheProgramLogsIsListed reads every call of a logger in the program:
-// an attribute that is not listed would be dropped without a word.
-func TestWhatTheProgramLogsIsListed(t *testing.T) {
+// TestLoggedAttributesAreListed reads every logger call in the program: an
+// attribute that is not listed would be dropped silently.
+func TestLoggedAttributesAreListed(t *testing.T) {
 	t.Parallel()
 	seen := 0
 	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {

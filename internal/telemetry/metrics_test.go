@@ -61,7 +61,7 @@ func TestMetrics(t *testing.T) {
 		`approvals_pending 4`, `credential_expiry_days 1.5`, `tls_certificate_expiry_days -0.5`, `build_info{version="1.2.3"} 1`)
 }
 
-func TestWhatIsNotKnownIsNotThere(t *testing.T) {
+func TestUnknownMetricsAreOmitted(t *testing.T) {
 	t.Parallel()
 	got := scrape(t, NewMetrics("1", Lookups{
 		Pending: func(context.Context) (int, error) { return 0, errors.New(canary) },
@@ -96,7 +96,7 @@ func TestLabelsAreBounded(t *testing.T) {
 	}
 }
 
-func TestNoMetricsCountNothing(t *testing.T) {
+func TestNilMetricsAreSafe(t *testing.T) {
 	t.Parallel()
 	var m *Metrics
 	m.Call("a", "b", "c", 0)

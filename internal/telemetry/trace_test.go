@@ -159,7 +159,7 @@ func attributesOf(span *tracepb.Span) string {
 	return b.String()
 }
 
-func TestABusyCollectorIsTriedAgain(t *testing.T) {
+func TestBusyCollectorIsRetried(t *testing.T) {
 	t.Parallel()
 	c := newCollector(t)
 	c.refuse.Store(1)
@@ -198,7 +198,7 @@ func TestTracesAreOffUnlessAskedFor(t *testing.T) {
 	off.Close()
 }
 
-func TestSettingsOfTracesThatCannotBe(t *testing.T) {
+func TestInvalidTraceSettingsAreRefused(t *testing.T) {
 	t.Parallel()
 	garbage := filepath.Join(t.TempDir(), "garbage.pem")
 	if err := os.WriteFile(garbage, []byte("x"), 0o600); err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestCSVComesBack(t *testing.T) {
+func TestCSVRoundTrip(t *testing.T) {
 	t.Parallel()
 	rows := []Row{
 		{"name": "contoso", "note": "a, \"quoted\" note\nwith two lines", "owner": "=cmd()", "labels": "a;b"},

@@ -50,7 +50,7 @@ func TestResolvesFiveHundredDomains(t *testing.T) {
 }
 
 // Whoever interrupts a look-up of many domains does not wait for all of them.
-func TestResolvingEnds(t *testing.T) {
+func TestResolvingStopsWithContext(t *testing.T) {
 	t.Parallel()
 	world := simtest.Start(t, 1)
 	domain := world.Sim.Tenants()[0].Domain
@@ -65,7 +65,7 @@ func TestResolvingEnds(t *testing.T) {
 }
 
 // Sixteen domains are asked about at once, and no more.
-func TestLookupsAtOnce(t *testing.T) {
+func TestLookupsAreBounded(t *testing.T) {
 	t.Parallel()
 	var running, most atomic.Int32
 	var first sync.Once
@@ -95,7 +95,7 @@ func TestLookupsAtOnce(t *testing.T) {
 }
 
 // A host that does not answer is given up, and each domain is told for itself.
-func TestGivesASilentHostUp(t *testing.T) {
+func TestSilentHostTimesOut(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

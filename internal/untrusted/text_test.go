@@ -31,7 +31,7 @@ func TestSanitize(t *testing.T) {
 	}
 }
 
-func TestShownNamesWhatCannotBeSeen(t *testing.T) {
+func TestShownNamesInvisibleCharacters(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"contoso":              `"contoso"`,

@@ -75,7 +75,7 @@ func utf16LE(text string) string {
 	return b.String()
 }
 
-func TestFilesThatCannotBeReconciledSayWhy(t *testing.T) {
+func TestUnreconcilableFilesNameTheReason(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ file, says string }{
 		"empty":            {"", "empty"},
@@ -162,7 +162,7 @@ func (l *lines) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func TestMemoryIsFlat(t *testing.T) {
+func TestReadUsesConstantMemory(t *testing.T) {
 	testkit.SkipShort(t, testkit.Load)
 	var before, after runtime.MemStats
 	runtime.GC()

@@ -16,7 +16,7 @@ func known(link answers.LinkState, verdict answers.PECVerdict) map[string]Facts 
 	return map[string]Facts{tenantA: f}
 }
 
-func TestWhatToDo(t *testing.T) {
+func TestActionFollowsLinkAndRoles(t *testing.T) {
 	t.Parallel()
 	other := known(answers.LinkLinked, answers.PECEligible)
 	f := other[tenantA]

@@ -15,7 +15,7 @@ import (
 )
 
 // What a report takes does not grow with its rows, in no format.
-func TestReportsAreNotHeldInMemory(t *testing.T) {
+func TestReportsAreStreamed(t *testing.T) {
 	const few, many = 1000, 31_000
 	for _, format := range []string{formatTable, "csv", "jsonl", "markdown", "html"} {
 		growth := int64(reportHeap(t, format, many)) - int64(reportHeap(t, format, few))
@@ -54,7 +54,7 @@ func reportHeap(t *testing.T, format string, n int) (inUse uint64) {
 
 // A pipeline must not pass on an audit that was cut off: what has no answer yet
 // may be anything. A deleted link is a missing one.
-func TestFailOnTakesNoHalfAnAuditForAWholeOne(t *testing.T) {
+func TestFailOnFailsForIncompleteAudit(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		on     cmdutil.List

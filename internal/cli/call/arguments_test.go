@@ -46,7 +46,7 @@ func TestArguments(t *testing.T) {
 	}
 }
 
-func TestStandardInputThatCannotBeRead(t *testing.T) {
+func TestUnreadableStandardInputIsAnError(t *testing.T) {
 	t.Parallel()
 	arguments := &toolArguments{base: "-"}
 	if _, err := arguments.json(strings.NewReader(strings.Repeat("x", maxArguments+1)), nil); exit.Of(err).Code != exit.CodeUsage {

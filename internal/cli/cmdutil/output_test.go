@@ -10,7 +10,7 @@ import (
 
 // A report that fails half-way leaves no file that looks like a whole one, and
 // one that is there stays as it was.
-func TestAFileIsWholeOrNotThere(t *testing.T) {
+func TestFailedReportLeavesFileUnchanged(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "report")
 	broken := errors.New("the rows end")

@@ -46,9 +46,9 @@ func TestDiskSpaceCheck(t *testing.T) {
 	}
 }
 
-// TestEndpointsAreLookedAtWithoutACredential asks a server whose certificate
+// TestEndpointsAreCheckedWithoutCredential asks a server whose certificate
 // is not trusted, one that is, one without TLS, and one that is gone.
-func TestEndpointsAreLookedAtWithoutACredential(t *testing.T) {
+func TestEndpointsAreCheckedWithoutCredential(t *testing.T) {
 	t.Parallel()
 	seen := make(chan http.Header, 8)
 	handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header })

@@ -10,7 +10,7 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 )
 
-func TestWhereHTTPMayBeServed(t *testing.T) {
+func TestHTTPAddressMustBeProtected(t *testing.T) {
 	t.Parallel()
 	pair := []string{"--tls-cert", "c.pem", "--tls-key", "k.pem"}
 	for _, test := range []struct {
@@ -67,7 +67,7 @@ func TestWhereHTTPMayBeServed(t *testing.T) {
 	}
 }
 
-func TestHostsFollowTheAddress(t *testing.T) {
+func TestAllowedHostsDefaultToAddress(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		address string

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestListIsPrintedAsAWholeWouldBe(t *testing.T) {
+func TestStreamedListMatchesWholeList(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name  string

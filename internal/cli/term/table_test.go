@@ -39,7 +39,7 @@ func TestTablesFitTheTerminal(t *testing.T) {
 }
 
 // What no option would show stands below its row: an approver must see it.
-func TestNarrowTablesHideNothingWithoutAnOption(t *testing.T) {
+func TestNarrowTablesMoveColumnsBelowRow(t *testing.T) {
 	t.Parallel()
 	header := []string{"TENANT", "TO BE", "WHAT TO KNOW"}
 	rows := [][]string{{strings.Repeat("a", 25), strings.Repeat("1", 10), "cannot be undone"}, {strings.Repeat("b", 25), "2", "is fine"}}
@@ -54,7 +54,7 @@ func TestNarrowTablesHideNothingWithoutAnOption(t *testing.T) {
 }
 
 // The company stands first, and makes room for what says which tenant has which ID.
-func TestTablesGiveUpTheCompanyBeforeTenantAndPartnerID(t *testing.T) {
+func TestTablesDropCompanyFirst(t *testing.T) {
 	t.Parallel()
 	header := []string{"STATE", "COMPANY", "DOMAIN", "TENANT", "PARTNER ID", "LABELS"}
 	rows := [][]string{{"linked", "Contoso Limited Company", "contoso.example", "contoso", "1234567", "emea"}, {"linked other", "Fabrikam", "fabrikam.example", "fabrikam", "7654321", "apac"}}
@@ -73,7 +73,7 @@ func TestTablesGiveUpTheCompanyBeforeTenantAndPartnerID(t *testing.T) {
 	}
 }
 
-func TestLongTablesSayHowToSeeTheRest(t *testing.T) {
+func TestLongTablesNameOptionForMoreRows(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name        string

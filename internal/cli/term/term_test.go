@@ -42,7 +42,7 @@ func FuzzEscape(f *testing.F) {
 	})
 }
 
-func TestEscapedJSONIsTheSameJSON(t *testing.T) {
+func TestEscapedJSONHasSameValue(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{"a": "x\u202e\U000E0041\x7f\u009b資"}
 	text, err := json.Marshal(want)
@@ -74,7 +74,7 @@ type failingWriter struct{ err error }
 
 func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
 
-func TestOutputThatFailsAfterAChangeIsNamedOnce(t *testing.T) {
+func TestFailedOutputAfterChangeIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string

@@ -46,7 +46,7 @@ func TestReflowContinuesASecondColumnUnderItself(t *testing.T) {
 	}
 }
 
-func TestFieldsHangUnderTheirValue(t *testing.T) {
+func TestFieldsContinueUnderTheirValue(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	u := &UI{Out: &out, Width: 24}

@@ -7,7 +7,7 @@ import (
 	"mcp-partner/tenants"
 )
 
-func TestWorstEnd(t *testing.T) {
+func TestEarliestExpiryIsReported(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 	day := func(n int) time.Time { return now.AddDate(0, 0, n) }

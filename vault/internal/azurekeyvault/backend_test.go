@@ -30,7 +30,7 @@ func wantValue(t *testing.T, b *Backend, name, value string) string {
 	return item.Version
 }
 
-func TestLifeOfASecret(t *testing.T) {
+func TestSecretLifecycle(t *testing.T) {
 	t.Parallel()
 	k := keyvaulttest.New(t)
 	by := &signIn{}
@@ -165,7 +165,7 @@ func TestHostileServers(t *testing.T) {
 }
 
 // A filter in front of a key vault is not the key vault that refuses.
-func TestWhoAnsweredInPlaceOfTheKeyVaultIsNamed(t *testing.T) {
+func TestIntermediaryBeforeKeyVaultIsNamed(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		status     int
@@ -188,7 +188,7 @@ func TestWhoAnsweredInPlaceOfTheKeyVaultIsNamed(t *testing.T) {
 	}
 }
 
-func TestNothingGoesElsewhere(t *testing.T) {
+func TestRedirectIsNotFollowed(t *testing.T) {
 	t.Parallel()
 	var landed atomic.Int32
 	thief := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { landed.Add(1) }))

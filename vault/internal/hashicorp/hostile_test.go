@@ -129,7 +129,7 @@ func huge(w http.ResponseWriter) {
 
 // Who answers in the place of an active server is named, at the sign-in and after it,
 // and no cause is guessed. Bodies are those that servers give.
-func TestWhoAnsweredInPlaceOfAnActiveServerIsNamed(t *testing.T) {
+func TestIntermediaryBeforeServerIsNamed(t *testing.T) {
 	t.Parallel()
 	const html = "<html><body>No server is available to handle this request.</body></html>"
 	for name, test := range map[string]struct {

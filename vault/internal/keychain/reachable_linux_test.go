@@ -8,9 +8,8 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-// TestNoSessionStartsNothing looks before the library does: without a session
-// it would start a daemon that outlives the program.
-func TestNoSessionStartsNothing(t *testing.T) {
+// Without a session the library would start a daemon that outlives the program.
+func TestMissingSessionBusStartsNoDaemon(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "")
 	for _, runtime := range []string{"", dir} {
