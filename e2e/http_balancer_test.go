@@ -4,15 +4,20 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"mcp-partner/internal/pgtest"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
@@ -28,9 +33,12 @@ type pair struct {
 	served [2]atomic.Int64
 }
 
-func newPair(t *testing.T) *pair {
+func newPair(t *testing.T, onServer bool) *pair {
 	t.Helper()
 	p := &pair{world: newWorld(t, simulator.Config{Tenants: 2, LinkedPercent: -1})}
+	if onServer && os.Getenv(onPostgres) == "" {
+		p.keepOnServer()
+	}
 	for _, tenant := range p.sim.Tenants() {
 		check(t, p.sim.ClearLink(tenant.TenantID))
 	}
@@ -72,7 +80,17 @@ func newPair(t *testing.T) *pair {
 // balancer: what one process begins the other one ends.
 func TestTwoProcessesBehindABalancer(t *testing.T) {
 	t.Parallel()
-	p := newPair(t)
+	t.Run("file", func(t *testing.T) { t.Parallel(); newPair(t, false).workedThrough(t) })
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		p := newPair(t, true)
+		p.workedThrough(t)
+		p.keepsItsPassword()
+	})
+}
+
+func (p *pair) workedThrough(t *testing.T) {
+	t.Helper()
 	for _, version := range []string{"2025-03-26", "2025-06-18", string(wiretest.Legacy), string(wiretest.Modern)} {
 		p.sameLists(version)
 	}
@@ -99,6 +117,28 @@ func TestTwoProcessesBehindABalancer(t *testing.T) {
 		if log := process.errs.String(); !strings.Contains(log, "caller=token:agent") {
 			t.Errorf("process %d was never asked:\n%s", i, log)
 		}
+	}
+}
+
+// keepsItsPassword looks at what the program says of its database, and where the
+// ledger is not.
+func (p *pair) keepsItsPassword() {
+	p.tb.Helper()
+	said := p.cli("doctor").run(p.tb).both()
+	if !strings.Contains(said, "of PostgreSQL at 127.0.0.1:") {
+		p.tb.Errorf("doctor does not say where the ledger is:\n%s", said)
+	}
+	for _, process := range p.processes {
+		said += process.errs.String()
+	}
+	for _, args := range [][]string{{"ledger", "export", "--format", "jsonl"}, {"ledger", "head"}, {"config", "show"}} {
+		said += p.cli(args...).run(p.tb).both()
+	}
+	if strings.Contains(said, pgtest.Password) {
+		p.tb.Error("the password of the database is in the output")
+	}
+	if _, err := os.Stat(filepath.Join(p.state, "ledger.db")); !errors.Is(err, fs.ErrNotExist) {
+		p.tb.Error("there is a ledger in the state directory too", err)
 	}
 }
 

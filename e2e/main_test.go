@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"testing"
 
+	"mcp-partner/internal/pgtest"
 	"mcp-partner/internal/testkit"
 )
 
@@ -46,6 +47,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	defer pgtest.Stop()
 	return m.Run()
 }
 

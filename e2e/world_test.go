@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 
+	"mcp-partner/internal/pgtest"
 	"mcp-partner/simulator"
 )
 
@@ -45,7 +46,23 @@ func newWorld(tb testing.TB, config simulator.Config) *world {
 	tb.Cleanup(azure.Close)
 	w.url, w.state, w.caFile = azure.URL, filepath.Join(w.dir, "state"), filepath.Join(w.dir, "ca.pem")
 	w.write(w.caFile, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: azure.Certificate().Raw})))
+	if os.Getenv(onPostgres) != "" {
+		w.keepOnServer()
+	}
 	return w
+}
+
+// onPostgres names the environment variable with which every ledger of these tests
+// is in PostgreSQL. The CI lane postgres sets it.
+const onPostgres = "E2E_ON_POSTGRES"
+
+// keepOnServer puts the ledger into PostgreSQL, by the config file.
+func (w *world) keepOnServer() {
+	w.tb.Helper()
+	file := filepath.Join(w.dir, "database-url")
+	w.write(file, pgtest.URL(w.tb)+"\n")
+	check(w.tb, os.Mkdir(w.state, 0o700))
+	w.write(filepath.Join(w.state, "config.yaml"), "database-url-file: "+file+"\n")
 }
 
 func (w *world) write(path, text string) {

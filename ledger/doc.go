@@ -1,5 +1,5 @@
 // Package ledger keeps what the guard must not forget in one SQLite file of
-// the state directory: the tickets, the approvers, the freeze, and the record of
+// the state directory, or in PostgreSQL: the tickets, the approvers, the freeze, and the record of
 // everything asked, approved, done and refused. It implements guard.Store.
 //
 // # What it shows
@@ -38,8 +38,7 @@
 //
 // # What it costs
 //
-// A write is one transaction and is on the disk when the call returns
-// (write-ahead log, synchronous=FULL). Counts of tokens are kept in memory for
+// A write is one transaction and is on the disk when the call returns. Counts of tokens are kept in memory for
 // up to a minute, and of refusals that came before for up to ten; a crash loses
 // them, by design, and nothing else. Every call asks for the freeze and for its
 // token. One look tells whether anything was committed since they were read, and

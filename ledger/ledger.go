@@ -149,6 +149,9 @@ type Status struct {
 	Last    int64  `json:"last"`
 	// Remembered is the entry that the vault remembers.
 	Remembered int64 `json:"remembered"`
+	// AddsOnly says that the server lets this program add entries, and neither change
+	// nor remove one.
+	AddsOnly bool `json:"adds_only,omitempty"`
 }
 
 // Status opens the file and says what is in it.
@@ -162,6 +165,9 @@ func (l *Ledger) Status(ctx context.Context) (Status, error) {
 		return Status{}, l.keysProblem(err)
 	}
 	err = db.Read.QueryRowContext(ctx, `SELECT count(*), coalesce(max(seq), 0) FROM events`).Scan(&s.Entries, &s.Last)
+	if err == nil && l.OnServer() {
+		err = db.Read.QueryRowContext(ctx, `SELECT NOT has_table_privilege('events', 'UPDATE, DELETE, TRUNCATE')`).Scan(&s.AddsOnly)
+	}
 	if err != nil {
 		return Status{}, l.problem(err)
 	}

@@ -150,6 +150,42 @@ func (h *house) terminate(name string, done <-chan struct{}) {
 	}
 }
 
+// The role of a server need not be able to change the record; another one prunes.
+func TestRoleThatOnlyAddsEntries(t *testing.T) {
+	t.Parallel()
+	owner := furnish(buildOnServer(t))
+	schema := owner.url[strings.Index(owner.url, "search_path=")+len("search_path="):]
+	role := "app_" + schema
+	owner.meanwhile(fmt.Sprintf(`CREATE ROLE %s LOGIN PASSWORD '%s'`, role, pgtest.Password),
+		fmt.Sprintf(`GRANT USAGE ON SCHEMA %s TO %s`, schema, role),
+		fmt.Sprintf(`GRANT SELECT ON ALL TABLES IN SCHEMA %s TO %s`, schema, role),
+		fmt.Sprintf(`GRANT INSERT ON events TO %s`, role),
+		fmt.Sprintf(`GRANT INSERT, UPDATE, DELETE ON states, runs, run_rows, outbox TO %s`, role))
+	if status, err := owner.Status(ctx()); err != nil || status.AddsOnly {
+		t.Errorf("the owner: %+v, %v", status, err)
+	}
+	options := owner.options()
+	options.Server = serverAt(strings.Replace(owner.url, "postgres:", role+":", 1))
+	app := &house{Ledger: Open(options), t: t, url: owner.url, clock: owner.clock, keys: owner.keys}
+	defer app.Close()
+	app.fill(4)
+	if spent, _, err := app.SpendTicket(ctx(), "ap_1", event(guard.KindConfirmed, guard.Intent{})); !spent || err != nil {
+		t.Error(spent, err)
+	}
+	create1(t, app.Ledger, "run_1", "a", 3)
+	app.whole()
+	if status, err := app.Status(ctx()); err != nil || !status.AddsOnly {
+		t.Errorf("%+v, %v", status, err)
+	}
+	owner.clock.Advance(48 * time.Hour)
+	_, err := app.Prune(ctx(), owner.clock.Now().Add(-time.Hour))
+	problemOf(t, err, problems.CodeVaultUnavailable, "lacks a privilege")
+	if made, err := owner.Prune(ctx(), owner.clock.Now().Add(-time.Hour)); err != nil || made.Removed == 0 {
+		t.Error(made, err)
+	}
+	app.whole()
+}
+
 // Machines have different clocks, so leases are measured by the server's.
 func TestLeasesUseServerClock(t *testing.T) {
 	t.Parallel()

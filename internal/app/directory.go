@@ -2,10 +2,7 @@ package app
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"iter"
-	"os"
 	"slices"
 	"time"
 
@@ -31,7 +28,7 @@ func (a *App) All() ([]tenants.Entry, []tenants.CredentialConfig, error) {
 // MissingLedger tells a ledger that was removed from one that is there or was
 // never made: the vault remembers how far it had come.
 func (a *App) MissingLedger(ctx context.Context) error {
-	if _, err := os.Stat(a.Ledger.Path()); !errors.Is(err, fs.ErrNotExist) || !a.KeepsRecord() {
+	if a.Ledger.Begun() || !a.KeepsRecord() {
 		return nil
 	}
 	remembered, err := a.Keyring.Counter(ctx)

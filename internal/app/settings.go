@@ -26,6 +26,9 @@ type Settings struct {
 	StateDir string
 	// PlatformModes accepts a state directory whose modes the platform sets.
 	PlatformModes bool
+	// DatabaseURLFile is a file with the URL of the ledger's database, or "" for a
+	// file in the state directory.
+	DatabaseURLFile string
 	// Log writes to standard error.
 	Log *slog.Logger
 	// Env looks environment variables up.

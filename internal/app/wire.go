@@ -95,8 +95,12 @@ func (s *Settings) openDirectory() (*App, error) {
 		}
 		return nil, err
 	}
+	server, err := s.databaseServer()
+	if err != nil {
+		return nil, err
+	}
 	keyring := store.Keyring()
-	record := ledger.Open(ledger.Options{Dir: s.Disk(), Keys: keyring, Program: BuildInfo().Version, Announces: s.Config.Webhook != nil, RolledBack: func(missing int64) {
+	record := ledger.Open(ledger.Options{Dir: s.Disk(), Server: server, Keys: keyring, Program: BuildInfo().Version, Announces: s.Config.Webhook != nil, RolledBack: func(missing int64) {
 		s.Log.Warn("an older ledger was restored: its open approvals and tokens were voided, and entries are missing", "count", missing)
 	}})
 	a := s.newApp(directory, store, health, pool)

@@ -46,7 +46,8 @@ func (d *Deps) AddGlobals(flags *pflag.FlagSet) {
 	flags.StringVar(&d.global.logFormat, "log-format", "text", "`FORMAT` of standard error")
 	config.Choices(flags, "log-format", "text", "json")
 	flags.StringVar(&d.PECRoles, "pec-roles", "", "CSV `FILE` with changes to the list of roles for partner earned credit")
-	config.Standing(flags, "state-dir", "log-level", "log-format", "pec-roles")
+	flags.StringVar(&d.DatabaseURLFile, "database-url-file", "", "`FILE` with the URL of a PostgreSQL database for the ledger")
+	config.Standing(flags, "state-dir", "log-level", "log-format", "pec-roles", "database-url-file")
 }
 
 // Prepare finds the settings of a command. It runs before every command, and

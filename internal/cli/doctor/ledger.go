@@ -2,10 +2,7 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
@@ -21,8 +18,7 @@ import (
 // the approvers, the policy and where approvals are announced.
 func checkRecord(ctx context.Context, deps *cmdutil.Deps, a *app.App) []check {
 	checks := []check{checkPolicy(deps)}
-	_, err := os.Stat(a.Ledger.Path())
-	recorded := !errors.Is(err, fs.ErrNotExist) && a.KeepsRecord()
+	recorded := a.Ledger.Begun() && a.KeepsRecord()
 	if deps.Config.Webhook != nil {
 		checks = append(checks, checkWebhook(ctx, deps, a, recorded))
 	}
@@ -75,7 +71,14 @@ func checkLedger(ctx context.Context, a *app.App) check {
 	case !report.Whole():
 		return check{"ledger", CheckFail, "The ledger was changed: " + ledgercmd.FindingText(report.Findings[0]) + ".", verify}
 	}
-	return check{"ledger", checkOK, fmt.Sprintf("%s up to %d, each chained to the one before; the vault remembers %d.", phrase.Entries(status.Entries), status.Last, status.Remembered), ""}
+	where := ""
+	switch {
+	case status.AddsOnly:
+		where = " They are " + status.Path + ", and its role can only add to them."
+	case a.Ledger.OnServer():
+		where = " They are " + status.Path + ", and its role can change and remove them."
+	}
+	return check{"ledger", checkOK, fmt.Sprintf("%s up to %d, each chained to the one before; the vault remembers %d.%s", phrase.Entries(status.Entries), status.Last, status.Remembered, where), ""}
 }
 
 func checkFreeze(ctx context.Context, a *app.App) check {

@@ -2,9 +2,6 @@ package ledger
 
 import (
 	"context"
-	"errors"
-	"io/fs"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,7 +43,7 @@ func openLedger(ctx context.Context, deps *cmdutil.Deps) (*app.App, error) {
 		a.Close()
 		return nil, err
 	}
-	if _, err := os.Stat(a.Ledger.Path()); errors.Is(err, fs.ErrNotExist) {
+	if !a.Ledger.Begun() {
 		a.Close()
 		return nil, exit.Failed("it is made with the first write, freeze or approver; see mcp-partner doctor", "there is no ledger in %s yet", deps.StateDir)
 	}
