@@ -87,7 +87,8 @@ func outside(how string) error {
 	return problems.New(problems.CodeNotAllowed, "This server was started "+how)
 }
 
-// matchAny reports whether a name fits a pattern of a list; a nil list is none.
+// matchAny reports whether a name matches one of the patterns; a nil list
+// matches nothing.
 func matchAny(patterns []string, name string) bool {
 	return patterns == nil || slices.ContainsFunc(patterns, func(p string) bool { return naming.Match(p, name) })
 }

@@ -60,12 +60,12 @@ type Grant struct {
 	Within Bounds
 }
 
-// AllTenants stands in a grant for every tenant.
+// AllTenants in a grant means every tenant.
 const AllTenants = "*"
 
-// FullGrant is the grant of whoever runs the program: at the terminal, over
-// stdio, and with the token that a server shows at its start. Approving is not
-// in it, because whoever asks must not be able to approve.
+// FullGrant is the grant of the person who runs the program: at the terminal,
+// over stdio, and with the token that a server prints at its start. It excludes
+// approving, because a requester must not approve its own request.
 func FullGrant() Grant {
 	return Grant{Scopes: []Scope{ScopeRead, ScopeWrite, ScopeChange, ScopeMetrics}, Tenants: []string{AllTenants}}
 }
@@ -101,8 +101,8 @@ func (g Grant) Check(op schemas.Operation) error {
 	}
 }
 
-// covers compares scopes. How an approval of one's own stands may be asked by
-// whoever can have one.
+// covers compares scopes. A caller that may request an approval may also read
+// its state.
 func (g Grant) covers(op schemas.Operation) bool {
 	if op.Name == schemas.ToolGetApproval && (g.Has(ScopeWrite) || g.Has(ScopeChange)) {
 		return true

@@ -27,7 +27,7 @@ const (
 	RulingApprover  Ruling = "ask: approver"
 )
 
-// Expected stands in a rule's partner IDs for the entry's expected one.
+// Expected in a rule's partner IDs means the expected ID of the tenant's entry.
 const Expected = "expected"
 
 // labelPrefix marks a label among a rule's tenants.

@@ -21,7 +21,7 @@ type Subject struct {
 	// a call whose requests are not known yet.
 	Method string
 	// PartnerID is the ID in the request's URL, Current the one that is linked and
-	// would be lost; "" where there is none or it is not known.
+	// would be lost; "" if there is none or it is unknown.
 	PartnerID, Current string
 	// Link is the state seen, or "" where nothing has been read yet.
 	Link answers.LinkState

@@ -164,7 +164,7 @@ func checkSent(t *testing.T, got Outcome) {
 	}
 }
 
-// The far side's own code stands beside the code that is no refusal.
+// The problem names the provider's own code as well.
 func TestTurnedDownWriteKeepsTheProvidersCode(t *testing.T) {
 	t.Parallel()
 	change := Change{http.MethodPatch, partner1, linkedTo(partner2, 3)}

@@ -207,15 +207,15 @@ func (e armError) foreignPrincipal() bool {
 	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(e.message)), foreignPrincipalText)
 }
 
-// requestIDs returns what Microsoft's support asks for. The provider's own ID
-// stands in for ARM's where that is missing.
+// requestIDs returns the IDs that Microsoft's support asks for. The provider's
+// own ID replaces a missing one of ARM.
 func requestIDs(h http.Header) (request, correlation string) {
 	return cmp.Or(h.Get("x-ms-request-id"), h.Get("request-id")), h.Get("x-ms-correlation-request-id")
 }
 
 // fromARM reports whether an answer has an ID that ARM, or the provider behind
-// it, gives every answer. What stands in between has words for "not found" too,
-// and answers without one.
+// it, sets on every answer. An intermediary also has pages for "not found",
+// without these IDs.
 func fromARM(h http.Header) bool {
 	request, correlation := requestIDs(h)
 	return request+correlation != ""

@@ -7,10 +7,9 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 )
 
-// Exchange is one request as it left, and its answer, for whoever compares the
-// wire with its contract. The token is in none of its fields: headers come by an
-// allow-list, and what repeats the token has been taken out of the body. The
-// rest is ARM's own text.
+// Exchange is one request as sent, and its answer, for comparing the wire with
+// its contract. No field holds the token: headers pass an allow-list, and
+// echoes of the token are removed from the body. The rest is ARM's own text.
 type Exchange struct {
 	Method string
 	// URL is the whole URL of the request.
@@ -29,7 +28,7 @@ type Exchange struct {
 	Took time.Duration
 }
 
-// observe hands an exchange to whoever asked for it. It comes after clean.
+// observe passes an exchange to the observer. It runs after clean.
 func (g *gate) observe(r *http.Request, resp *http.Response, err error, took time.Duration) {
 	if g.watch == nil {
 		return

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Whoever watches sees each request and its answer, and never the token.
+// An observer receives each request and its answer, and never the token.
 func TestObserveShowsNoToken(t *testing.T) {
 	t.Parallel()
 	token := goodToken()

@@ -37,12 +37,12 @@ type Options struct {
 	// RetryDelay is the first wait between tries of a read; 0 is azcore's 800 ms.
 	// Tests shorten it.
 	RetryDelay time.Duration
-	// Observe, if set, is told of each request that left and its answer. It must
-	// return at once, and may be called from several goroutines.
+	// Observe, if set, is called with each request that was sent and its answer. It
+	// must return at once, and may be called from several goroutines.
 	Observe func(Exchange)
-	// Watch, if set, is told of each request that leaves, repeated ones too. The
-	// request goes out under the context that it returns; the function is told
-	// the status of the answer, 0 where none came.
+	// Watch, if set, is called for each request sent, including repeated ones. The
+	// request uses the context that it returns; the returned function is called
+	// with the status of the answer, or 0 without one.
 	Watch func(ctx context.Context, method string) (context.Context, func(status int))
 }
 

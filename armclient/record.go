@@ -54,7 +54,8 @@ func withPermit(ctx context.Context, permit guard.Permit) context.Context {
 	return context.WithValue(ctx, permitKey{}, permit)
 }
 
-// permitOf returns the zero permit, which allows nothing, where there is none.
+// permitOf returns the permit of the context, or the zero permit, which allows
+// nothing.
 func permitOf(ctx context.Context) guard.Permit {
 	permit, _ := ctx.Value(permitKey{}).(guard.Permit)
 	return permit

@@ -65,7 +65,7 @@ func (p pacing) pace(ctx context.Context, h http.Header) {
 }
 
 // retryAfter reads the header in its two forms and Microsoft's two in
-// milliseconds; 0 if there is none that makes sense.
+// milliseconds; 0 without a valid one.
 func retryAfter(h http.Header, clock func() time.Time) time.Duration {
 	for _, name := range []string{headerRetryMillis, "X-Ms-Retry-After-Ms"} {
 		if n, err := strconv.Atoi(h.Get(name)); err == nil && n > 0 {

@@ -129,8 +129,8 @@ type timeoutError struct{ error }
 func (timeoutError) Timeout() bool   { return true }
 func (timeoutError) Temporary() bool { return true }
 
-// A failure of the transport is told by its kind; its text, which may quote
-// anything, is not.
+// A transport failure is reported by its kind, without its text, which may
+// quote anything.
 func TestTransportFailures(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -110,8 +110,8 @@ func checkRequests(t *testing.T, seen []seenRequest) {
 	}
 }
 
-// A redirect must not take the token along, on whichever host, whatever the
-// HTTP client's own policy is.
+// A redirect to any host must not receive the token, whatever the policy of the
+// HTTP client is.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	for _, code := range []int{301, 302, 303, 307, 308} {

@@ -50,7 +50,8 @@ type Authenticator struct {
 	o       Options
 	issuers []issuer
 	keys    map[string]*keySet // by the issuer's name
-	// known are accepted tokens by their hash; no others, so that nobody can fill it.
+	// known are accepted tokens by their hash. Refused ones are left out, so that
+	// no caller can fill it.
 	known *lru.Cache[[sha256.Size]byte, recollection]
 	// mapping is the current mapping, replaced as a whole.
 	mapping atomic.Pointer[Mapping]

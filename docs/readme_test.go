@@ -32,7 +32,7 @@ func TestReadmeToolTable(t *testing.T) {
 // maxReadme bounds the first page, in bytes: beyond it nobody reads to the end.
 const maxReadme = 9_000
 
-// TestReadmeIsShortAndInOrder keeps what a stranger needs first.
+// TestReadmeIsShortAndInOrder keeps what a new user needs first.
 func TestReadmeIsShortAndInOrder(t *testing.T) {
 	t.Parallel()
 	text := read(t, readme)

@@ -31,9 +31,8 @@ type canary struct {
 	said []string
 }
 
-// No secret and no token stands in any answer, log line, error or file but the
-// encrypted one: whatever is called, whatever goes wrong, at the noisiest log
-// level.
+// No answer, log line, error or file except the encrypted one holds a secret or
+// a token, for any call and any failure, at the most verbose log level.
 func TestSecretsAppearInNoOutput(t *testing.T) {
 	t.Parallel()
 	c := &canary{world: newWorld(t, simulator.Config{Tenants: 8, LinkedPercent: -1})}

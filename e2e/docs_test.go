@@ -75,8 +75,8 @@ func (l launch) prepare(t *testing.T, state string) invocation {
 }
 
 // The blocks for Claude Desktop, Claude Code, Cursor and VS Code start a server
-// that works, from nothing but what stands in them: against a simulator in
-// another process, with tenants that came in by import.
+// that works, using only what they contain, against a simulator in another
+// process, with tenants that were imported.
 func TestClientBlocks(t *testing.T) {
 	t.Parallel()
 	state := imported(t)

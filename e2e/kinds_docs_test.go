@@ -28,8 +28,8 @@ func TestCredentialsPage(t *testing.T) {
 		p.run(t, command)
 	}
 	want := map[string]string{"contoso": "", "fabrikam": "", "litware": "", "proseware": "", "wingtip": "",
-		// Nothing stands in for a job of GitHub Actions, this machine's client ID
-		// is that of no managed identity, and there is no az.
+		// There is no job of GitHub Actions, no managed identity with this machine's
+		// client ID, and no az.
 		"northwind": "sign_in_unavailable", "tailspin": "credential_rejected"}
 	for tenant, code := range want {
 		said := p.invoke("call", "check_partner_link", "--tenant", tenant, "--json").run(t)

@@ -213,7 +213,7 @@ func (k *kindsWorld) onMachine(i invocation, endpoint string) invocation {
 	return i
 }
 
-// No proof of any kind stands in any answer, log line, error or file.
+// No answer, log line, error or file holds a proof of any kind.
 func TestSecretsOfEveryKindAppearInNoOutput(t *testing.T) {
 	t.Parallel()
 	k := newKindsWorld(t)

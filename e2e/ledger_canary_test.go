@@ -19,10 +19,9 @@ import (
 	"mcp-partner/vault"
 )
 
-// No secret, token, passphrase or key stands in the record, in the files that
-// SQLite keeps beside it while it is in use, in exports and heads, or in what
-// the commands around approvals say. Seals are the clients' own and stand
-// nowhere else.
+// No secret, token, passphrase or key appears in the record, in the files that
+// SQLite keeps next to it, in exports and heads, or in the output of approval
+// commands. Seals are held by clients only.
 func TestRecordHoldsNoSecrets(t *testing.T) {
 	t.Parallel()
 	c := &canary{world: newWorld(t, simulator.Config{Tenants: 2, LinkedPercent: -1})}
@@ -145,7 +144,7 @@ func (c *canary) recordCommands() {
 	}
 }
 
-// keys are the vault's own: whoever has them could make a record.
+// keys are the vault's own keys; anybody who has them could forge a record.
 func (c *canary) keys() (keys []string) {
 	c.tb.Helper()
 	store, err := vault.OpenVault(disk.New(c.state), vault.KeySource{}, nil)

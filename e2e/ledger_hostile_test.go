@@ -88,7 +88,7 @@ func newOffice(t *testing.T, approval string) *twoServers {
 }
 
 // untouched ends the test: nothing was written, nothing is blocked, and the
-// record holds no intent but those that are told.
+// record holds only the given number of intents.
 func (o *twoServers) untouched(intents int) {
 	o.tb.Helper()
 	if n := o.gate.written(); n != intents {

@@ -51,7 +51,7 @@ func TestConcurrentCallsRedeemApprovalOnce(t *testing.T) {
 		t.Errorf("the same proposal waits for %s and for %s", id, again)
 	}
 	w.approve(id)
-	// All plans are read before any is acted upon.
+	// All plans are read before any is executed.
 	var plans []*hold
 	for range 2 * each {
 		plans = append(plans, w.gate.hold(http.MethodGet, false))

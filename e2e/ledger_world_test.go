@@ -88,7 +88,7 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header()[name] = values
 	}
 	w.WriteHeader(answer.Code)
-	_, _ = w.Write(answer.Body.Bytes()) // whoever asked may be gone
+	_, _ = w.Write(answer.Body.Bytes()) // the client may have disconnected
 }
 
 // await waits until the request is held.
@@ -168,7 +168,7 @@ func registering(tenant, partnerID string) proposal {
 	return proposal{schemas.ToolRegisterPartner, wiretest.Object{"tenant": tenant, "partner_id": partnerID}}
 }
 
-// call words the proposal, with what else is to stand in its parameters.
+// call builds a tool call of the proposal, with additional parameters.
 func (p proposal) call(id any, more wiretest.Object) string {
 	params := wiretest.Object{"name": p.tool, "arguments": p.arguments}
 	for name, value := range more {

@@ -23,7 +23,7 @@ type loaded struct {
 	name, url, token string
 	body             map[wiretest.Era]string
 	tool             string
-	// wants stands in each good answer.
+	// wants is part of each good answer.
 	wants string
 }
 

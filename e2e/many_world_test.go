@@ -100,7 +100,7 @@ func (t *trap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header()[name] = values
 	}
 	w.WriteHeader(answer.Code)
-	_, _ = w.Write(answer.Body.Bytes()) // whoever asked may be gone
+	_, _ = w.Write(answer.Body.Bytes()) // the client may have disconnected
 }
 
 // errand is a command that writes to all tenants, and what it should come to.

@@ -189,8 +189,8 @@ func (h *oauthServer) getAs(token, path string) (int, http.Header, string) {
 	return response.StatusCode, response.Header, string(body)
 }
 
-// listening asks the system where the server listens, which is not where its
-// clients are told to go.
+// listening asks the system where the server listens, which differs from the
+// address that clients use.
 func (h *oauthServer) listening() string {
 	h.tb.Helper()
 	h.server.errs.await(h.tb, " address=")

@@ -13,8 +13,8 @@ import (
 	"mcp-partner/schemas"
 )
 
-// hangUp makes a client that reads what it is told to and then closes its
-// reading end, which start's client never does.
+// hangUp starts a client that reads as requested and then closes its reading
+// end, which start's client never does.
 func (i invocation) hangUp(t *testing.T) (s *server, heard func() wiretest.Reply, hangUp func()) {
 	t.Helper()
 	out, toTest, err := os.Pipe()

@@ -87,7 +87,7 @@ func checkBadStart(t *testing.T, o outcome, code int, says string) {
 	}
 }
 
-// A full disk under the output is told, whatever the command.
+// Every command reports a full disk under its output.
 func TestFullOutputDiskIsReported(t *testing.T) {
 	t.Parallel()
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)

@@ -71,8 +71,8 @@ func (c *canary) withSecret(args ...string) {
 	c.hear(i)
 }
 
-// A new secret takes the place of the old one only after it has signed in, and
-// both stand in the record by name.
+// A new secret replaces the old one only after it has signed in, and the record
+// names both.
 func TestRotateSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, oneTenant())

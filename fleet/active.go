@@ -78,10 +78,9 @@ func (a *Active) watch(ctx context.Context) error {
 	}
 }
 
-// Attend says that somebody waits for the first answer. The returned function
-// ends that: with true for whoever got one, with false for whoever hung up. A
-// run that nobody got an answer of, and nobody waits for any more, is
-// cancelled.
+// Attend registers a waiter for the first answer. The returned function ends
+// that: with true if the waiter got the answer, with false if it disconnected.
+// A run without an answered waiter is cancelled when the last waiter leaves.
 func (a *Active) Attend() (leave func(answered bool)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -14,15 +14,15 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-// Access is what a caller may see and read. It is asked anew by whoever starts
-// or resumes a run, and never stored.
+// Access is what a caller may see and read. Each start or resumption of a run
+// provides it anew; it is never stored.
 type Access struct {
 	Visible Visible
 	// Admit refuses to read a tenant: the policy denies it, or a freeze is in force. Its
 	// errors are problems, and become the tenant's result.
 	Admit func(context.Context, schemas.Tenant) error
-	// AdmitRoles refuses to read roles, likewise: anywhere for the zero Tenant. It is
-	// asked by runs that read them alone.
+	// AdmitRoles refuses to read roles in a tenant, or in all of them for the zero
+	// Tenant. Only runs that read roles call it.
 	AdmitRoles func(context.Context, schemas.Tenant) error
 }
 
@@ -125,9 +125,10 @@ func allTasks(n int) []task {
 	return tasks
 }
 
-// join follows a run that is under way, if it does what is wanted and in the
-// same tenants: the same words mean more tenants for whoever was given more, or
-// once one was added, and one caller's tokens need not have been given the same.
+// join follows a running audit if it makes the same request for the same
+// tenants: the same arguments cover more tenants for a caller with a larger
+// grant or after one was added, and the tokens of one caller may have different
+// grants.
 func (f *Fleet) join(ctx context.Context, running, wanted Run, places []place) (*Active, error) {
 	renamed := wanted.Label != "" && wanted.Label != running.Label
 	if !bytes.Equal(running.Request, wanted.Request) || running.Rows != wanted.Rows || renamed && running.Label != "" {
@@ -166,9 +167,8 @@ func (f *Fleet) follow(run Run) *Active {
 	return &Active{id: run.ID, total: run.Rows, f: f}
 }
 
-// Resume goes on with a run of a caller: only targets without a result are
-// asked. A run that is under way is followed, and of a finished one the returned
-// Active is nil.
+// Resume resumes a run of a caller: only targets without a result are read. A
+// run in progress is followed; for a finished one the returned Active is nil.
 func (f *Fleet) Resume(ctx context.Context, caller access.Caller, id string, access Access) (*Active, error) {
 	f.starting.Lock()
 	defer f.starting.Unlock()

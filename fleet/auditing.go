@@ -152,9 +152,9 @@ func unread(problem *problems.Problem) armclient.LinkRead {
 // wait for the same do not wake together.
 const mostSpread = 250 * time.Millisecond
 
-// again returns how long to wait before the next try, or 0 if the answer
-// stands. Whoever asks to wait is asked again as long as the target's time
-// allows; an answer that says nothing is worth a few tries.
+// again returns how long to wait before the next attempt, or 0 if the answer is
+// final. A throttled request is repeated as long as the target's time allows,
+// an inconclusive one a few times.
 func (w *auditing) again(problem *problems.Problem, t *task) time.Duration {
 	if problem == nil || !problem.Retryable {
 		return 0
@@ -201,7 +201,7 @@ func (w *auditing) end(ctx context.Context, saved func() error) error {
 	state := RunFinished
 	switch {
 	case failure != nil:
-		return failure // whoever resumes the run finds it by its lease
+		return failure // a resumption finds the run by its lease
 	case errors.Is(cause, errTime):
 		failure = w.timeIsOver(out)
 	case errors.Is(cause, errCancelled):

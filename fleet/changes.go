@@ -208,8 +208,8 @@ func lost(row answers.ChangeRow) bool {
 	return row.Before != nil && row.Before.State == answers.LinkLinked && row.After != nil && row.After.State.Absent()
 }
 
-// WrittenFirst orders the rows of a plan for whoever approves it: what would be
-// written, then what would not.
+// WrittenFirst orders the rows of a plan for the approver: rows that would be
+// written come first.
 func WrittenFirst(rows []answers.ChangeRow) {
 	SortChanges(rows)
 	slices.SortStableFunc(rows, func(a, b answers.ChangeRow) int { return min(len(b.Steps), 1) - min(len(a.Steps), 1) })

@@ -36,7 +36,8 @@ func ChangeKinds() []ChangeKind {
 	return []ChangeKind{NewlyMissing, NewlyUnknown, Changed, RolesChanged, NewlyLinked, KnownAgain, Gone, Appeared}
 }
 
-// Change is a row that differs. Before or After is nil where there is none.
+// Change is a row that differs. Before or After is nil if the row exists on one
+// side only.
 type Change struct {
 	Kind   ChangeKind        `json:"kind"`
 	Before *answers.AuditRow `json:"before,omitempty"`

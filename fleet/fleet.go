@@ -18,7 +18,7 @@ import (
 type Reader interface {
 	// LinkOnce sends one request and does not wait for another try.
 	LinkOnce(ctx context.Context) armclient.LinkRead
-	// RolesOnce reads subscriptions and roles, likewise.
+	// RolesOnce reads subscriptions and roles without retries.
 	RolesOnce() pec.Reader
 }
 
@@ -34,8 +34,8 @@ type Pin struct{ Tenant, Credential, ObjectID string }
 // that this November's can be compared with the last one's.
 const KeepDefault = 400 * 24 * time.Hour
 
-// MostRuns and MostRows bound what is kept of a caller's runs without a label:
-// whoever asks in a loop must not fill the disk.
+// MostRuns and MostRows bound what is kept of a caller's runs without a label,
+// so that a caller in a loop cannot fill the disk.
 const (
 	MostRuns = 500
 	MostRows = 1_000_000
@@ -79,7 +79,7 @@ type Fleet struct {
 	// running are the runs of this process that are under way.
 	running sync.WaitGroup
 
-	// starting is held while a run is made, so that whoever joins it finds it.
+	// starting is held while a run is created, so that a joining caller finds it.
 	starting sync.Mutex
 	mu       sync.Mutex
 	active   map[string]*Active
@@ -117,8 +117,8 @@ func (f *Fleet) Close() {
 	f.running.Wait()
 }
 
-// Operator stands for whoever runs the program, to whom all runs are shown. No
-// caller of a tool has this name.
+// Operator is the person who runs the program and sees all runs. No caller of a
+// tool has this name.
 const Operator access.Caller = ""
 
 // Run returns a run of a caller. A run of another one is like one that does not

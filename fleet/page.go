@@ -74,7 +74,7 @@ func (f *Fleet) Report(ctx context.Context, caller access.Caller, id string) (Re
 	return report, err
 }
 
-// OtherCauses counts the unknown rows whose cause is none of Causes.
+// OtherCauses counts the unknown rows whose cause is not in Causes.
 func (r Report) OtherCauses() int {
 	rest := r.Totals[string(answers.RowUnknown)]
 	for _, c := range r.Causes {

@@ -56,7 +56,7 @@ type Run struct {
 type Row struct {
 	N                            int
 	Tenant, TenantID, Credential string
-	// State is the result in one word, "" as long as there is none.
+	// State is the result in one word, "" until there is one.
 	State string
 	// Rank orders results: what needs attention has a lower one.
 	Rank int

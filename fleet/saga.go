@@ -119,8 +119,8 @@ func shownRemoved(before, now guard.LinkSnapshot) bool {
 	return before.State == answers.LinkNotLinked && now.State == answers.LinkDeleted
 }
 
-// removed judges a DELETE whose outcome is not known. Whoever made it so, what
-// is gone is gone, and the tenant must not stay like that.
+// removed decides after a DELETE with an unknown outcome. If the link is gone,
+// for whatever reason, the tenant must not stay without one.
 func removed(at guard.Progress, seen observation) action {
 	switch {
 	case seen.now.State.Absent():

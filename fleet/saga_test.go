@@ -144,9 +144,9 @@ func (x *exploration) write(m tenantModel, step runs.Step) {
 	}
 }
 
-// What others did while nobody looked is told where it can be: a link that was
-// made and removed since is not made again, and where only a second link shows
-// it, or nothing does, the row says so.
+// Changes by others are detected where possible: a link that was created and
+// removed since is not created again, and where only a second link, or nothing,
+// shows it, the row says so.
 func TestLinkRemovedByOthersIsNotRecreated(t *testing.T) {
 	t.Parallel()
 	absent, deleted := guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}, func(version int64) guard.LinkSnapshot {
@@ -210,7 +210,7 @@ func TestRowReportsPossibleConcurrentChange(t *testing.T) {
 	}
 }
 
-// Whoever took it, a link that is gone stands in the first line.
+// A link that is gone is in the first line, whoever removed it.
 func TestLostLinkIsSummarizedFirst(t *testing.T) {
 	t.Parallel()
 	linked, absent := &answers.Link{State: answers.LinkLinked, PartnerID: fromID}, &answers.Link{State: answers.LinkNotLinked}

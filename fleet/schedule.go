@@ -73,8 +73,8 @@ func budgetKeys(targets []Target) func(task) budgetKey {
 
 // schedule runs tasks, so many at a time and within their budgets, until all
 // are done or the context ends. A task that has to wait is put aside, and its
-// worker goes on with another one. Tasks that had begun when the context ended
-// are not waited for longer than they themselves look at it.
+// worker takes another one. Tasks that had begun when the context ended must
+// observe it themselves.
 func schedule(ctx context.Context, concurrency int, tasks []task, placeOf func(task) budgetKey, do func(context.Context, *task) step) {
 	q := newQueue(concurrency, tasks, placeOf)
 	defer context.AfterFunc(ctx, q.close)()

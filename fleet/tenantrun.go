@@ -20,7 +20,7 @@ const (
 	// maxActions bounds what is done in one tenant in one go; a replacement with
 	// all its tries and its way back takes fewer.
 	maxActions = 40
-	// maxObservations is how often a tenant that has begun is looked at in vain.
+	// maxObservations bounds the inconclusive reads of a tenant that has begun.
 	maxObservations = 6
 	// longestWait bounds a pause that ARM asks for.
 	longestWait = 2 * time.Minute

@@ -25,7 +25,7 @@ type Identity interface {
 // Tenants is where the entries of tenants are looked up and kept. Its errors
 // are problems.
 type Tenants interface {
-	// Resolve finds an entry, here by its name and whoever sees it.
+	// Resolve finds an entry, here by its name and for any caller.
 	Resolve(ref string, sees func(name string) bool) (schemas.Tenant, error)
 	// ExpectPartnerID makes a partner ID the expected one of an entry. One that is
 	// expected already is no change.
@@ -110,7 +110,7 @@ type Execution struct {
 	guard.OpenRun
 	mode Mode
 	done chan struct{}
-	// report is told of each tenant that has come to rest; may be nil.
+	// report is called for each tenant that is finished; may be nil.
 	report func(done, total int)
 
 	mu    sync.Mutex
@@ -143,7 +143,7 @@ func (a *Execution) note(row int, code problems.Code) {
 	a.notes[row] = code
 }
 
-// opened is the run with whoever goes on with it now.
+// opened is the run with the caller that continues it now.
 func (a *Execution) opened() guard.OpenRun {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -8,9 +8,9 @@ import (
 	"mcp-partner/guard/runs"
 )
 
-// A run that is resumed while it is worked on is from then on that of the call
-// which resumed it, whose token may end later. Whoever only completes what has
-// begun speaks for nobody.
+// A run that is resumed while in progress belongs to the resuming call from
+// then on, whose token may end later. A start, which only completes what has
+// begun, acts for no caller.
 func TestResumptionTakesOverRun(t *testing.T) {
 	t.Parallel()
 	w := NewWriter(WriterOptions{})

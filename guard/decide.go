@@ -54,10 +54,10 @@ func (g *Guard) QuestionFor(ctx context.Context, p access.Principal, id string) 
 	return ticket, nil
 }
 
-// DecideAs records what a caller with ScopeApprove says of a question. Whoever
-// asked cannot decide. An approval carries a proof under the sealing key, which
-// Redeem wants: a row of the store approves nothing. A decision that fails comes
-// with the ticket that it was about, where there is one.
+// DecideAs records the decision of a caller with ScopeApprove. The requester
+// cannot decide. An approval carries a proof under the sealing key, which
+// Redeem verifies: a row of the store approves nothing. A failed decision is
+// returned with its ticket, if there is one.
 func (g *Guard) DecideAs(ctx context.Context, p access.Principal, id string, said DecisionRequest) (Ticket, error) {
 	ticket, err := g.QuestionFor(ctx, p, id)
 	if err != nil {

@@ -153,8 +153,9 @@ func TestInBandAndExpiredTicketsCannotBeDecided(t *testing.T) {
 	}
 }
 
-// Whoever can write rows of the store, and has no key of the vault, approves
-// nothing: neither by naming a caller nor with a proof of something else.
+// An attacker who can write rows of the store, without a key of the vault,
+// approves nothing: neither by naming a caller nor with a proof of something
+// else.
 func TestForgedStoreRowApprovesNothing(t *testing.T) {
 	t.Parallel()
 	for name, forged := range map[string]func(t *testing.T, g *guard.Guard, ticket guard.Ticket) guard.Decision{

@@ -33,7 +33,7 @@ type Options struct {
 	// MaxTokenLife bounds how long an invocation token may live; it defaults to
 	// MaxTokenLife, one hour.
 	MaxTokenLife time.Duration
-	// Announce is told of each question that waits for an approver; may be nil.
+	// Announce is called for each question that waits for an approver; may be nil.
 	Announce func(Ticket)
 	// Now defaults to time.Now.
 	Now func() time.Time

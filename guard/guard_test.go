@@ -380,7 +380,7 @@ func TestDeferredApprovals(t *testing.T) {
 	}
 }
 
-// brokenStore fails where it is told to.
+// brokenStore fails where configured.
 type brokenStore struct {
 	*ledgertest.Store
 	append, spend bool

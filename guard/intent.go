@@ -19,7 +19,7 @@ import (
 type LinkSnapshot struct {
 	State     answers.LinkState `json:"state"`
 	PartnerID string            `json:"partner_id,omitempty"`
-	// Version is -1 where there is none to see.
+	// Version is -1 if no version is visible.
 	Version int64 `json:"version"`
 }
 
@@ -51,8 +51,9 @@ type Intent struct {
 	Identity answers.Identity
 	// Before is the state seen.
 	Before LinkSnapshot
-	// LinkedName is the provider's name of what is linked now: untrusted text,
-	// cleaned, shown to whoever decides. LinkedSince is its last write, RFC 3339.
+	// LinkedName is the provider's name of the current link: sanitized untrusted
+	// text, shown to the person who decides. LinkedSince is its last write, RFC
+	// 3339.
 	LinkedName, LinkedSince string
 	// PartnerID is the ID in the URL of the write.
 	PartnerID string

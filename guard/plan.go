@@ -75,7 +75,8 @@ type PlanRow struct {
 	// Rule and Ruling are the policy's word on the row.
 	Rule   string        `json:"rule,omitempty"`
 	Ruling access.Ruling `json:"ruling,omitempty"`
-	// Warning is something that whoever approves should know, in our own words.
+	// Warning is something that the approver should know, in the program's own
+	// words.
 	Warning string `json:"warning,omitempty"`
 }
 
@@ -86,7 +87,7 @@ type Finding string
 const (
 	FindingUnchanged       Finding = "unchanged"        // the ID is linked already
 	FindingLinkedOther     Finding = "linked_other"     // another ID is linked, and that is not to be touched
-	FindingLinkedOwn       Finding = "linked_own"       // likewise, and use one of the partner's own
+	FindingLinkedOwn       Finding = "linked_own"       // another of the own IDs is linked, and that is not to be touched
 	FindingNotLinked       Finding = "not_linked"       // nothing is linked that could be moved
 	FindingUnknown         Finding = "unknown"          // what is linked could not be told
 	FindingNothingExpected Finding = "nothing_expected" // no ID is given and none expected

@@ -14,8 +14,8 @@ import (
 type OpenRun struct {
 	runs.Run
 	Plan Plan
-	// By is whoever goes on with it now. Nobody does at a start, which completes
-	// what has begun.
+	// By is the caller that continues it now. It is empty at a start, which only
+	// completes what has begun.
 	By access.Principal
 }
 

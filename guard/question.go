@@ -25,8 +25,8 @@ type Answer struct {
 	Typed string
 }
 
-// Question is what a person is shown before a write. Text is in our own
-// words: untrusted text stands in Facts only, cleaned.
+// Question is what a person is shown before a write. Text is the program's own;
+// untrusted text appears in Facts only, sanitized.
 type Question struct {
 	// Text says what would happen, where, and what cannot be undone.
 	Text string

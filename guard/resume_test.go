@@ -78,9 +78,9 @@ func (o *goingOn) revoke(which guard.TokenSelection) {
 	}
 }
 
-// An approval covers the whole plan, for as long as whoever goes on with the run
-// may call, is given the tenant, and whoever approved may approve. What has begun
-// is finished whatever becomes of them.
+// An approval covers the whole plan as long as the caller that continues the
+// run keeps its grant and the approver may approve. What has begun is completed
+// in any case.
 func TestRunStopsWhenGrantIsRevoked(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -202,7 +202,7 @@ func TestRunStopsWhenApproverIsRemoved(t *testing.T) {
 	}
 }
 
-// A start goes on with nothing that has not begun.
+// A start continues nothing that has not begun.
 func TestStartBeginsNoNewTenant(t *testing.T) {
 	t.Parallel()
 	g, _ := allowing(t, nil)

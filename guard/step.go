@@ -189,9 +189,9 @@ func (g *Guard) stillApproved(ctx context.Context, run runs.Run) error {
 	}
 }
 
-// goesOn is who goes on with a run, with what that caller is given now. Where
-// nobody does, at a start, only a tenant is begun anew of which the first write
-// was permitted before and did not arrive; the bounds hold for it alone.
+// goesOn returns the caller that continues a run, with its current grant. At a
+// start there is no caller: it only begins a tenant again whose first write was
+// permitted before and did not arrive, and only the bounds apply.
 func (g *Guard) goesOn(ctx context.Context, run OpenRun, at Progress) (access.Principal, error) {
 	switch {
 	case run.By.Caller != "":

@@ -55,9 +55,8 @@ type Event struct {
 	SameUser bool
 	// Rule is the policy rule that decided, if any.
 	Rule string
-	// AtMost bounds an intent: it is appended only where fewer than so many
-	// intents of its rule stand in the record for that time before Time. It is
-	// not recorded.
+	// AtMost bounds an intent: it is appended only if the record holds fewer
+	// intents of its rule in that period before Time. It is not recorded.
 	AtMost *access.Rate
 	// Result is a problem code, a status, or for a closed intent how it was
 	// found: applied, not_applied or unknown.
@@ -147,12 +146,12 @@ type Store interface {
 	Refused(ctx context.Context, event Event) error
 	// Unfinished returns the intents that have no outcome, oldest first.
 	Unfinished(ctx context.Context) ([]Event, error)
-	// Followed reports whether a later intent than the one at seq stands in the
-	// record for the same tenant.
+	// Followed reports whether the record holds an intent for the same tenant after
+	// the one at seq.
 	Followed(ctx context.Context, seq int64, tenantID string) (bool, error)
 	// CountIntents counts the intents that a rule allowed since a time.
 	CountIntents(ctx context.Context, rule string, since time.Time) (int, error)
-	// Freeze returns the freeze as it is now, set by whichever process.
+	// Freeze returns the current freeze, set by any process.
 	Freeze(ctx context.Context) (Freeze, error)
 	// SetFreeze sets or lifts it, with its event, whose Result becomes
 	// the scope. Where reads are frozen a freeze of writes is one of reads as well:

@@ -91,9 +91,9 @@ func (t Ticket) Digest() [sha256.Size]byte {
 	return sha256.Sum256(canonical)
 }
 
-// Joins reports whether a new ticket asks what a live one of the same kind asks
-// already. A question in band is always its own: its answer comes to whoever
-// asked it.
+// Joins reports whether a new ticket asks the same as a live one of its kind.
+// An in-band question never joins: its answer belongs to the client that was
+// asked.
 func Joins(ticket, live Ticket) bool {
 	return !ticket.InBand && live.Binding == ticket.Binding && live.Intent.Before == ticket.Intent.Before
 }
@@ -182,7 +182,7 @@ func (s *Sealer) box(text string, with []byte) ([]byte, error) {
 	return aead.Seal(nonce, nonce, []byte(text), with), nil
 }
 
-// unbox opens with whichever key fits.
+// unbox opens with any of the keys.
 func (s *Sealer) unbox(box, with []byte) ([]byte, bool) {
 	keys, err := s.keys()
 	if err != nil || len(box) < chacha20poly1305.NonceSizeX {

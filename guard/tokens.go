@@ -37,9 +37,9 @@ var tokenName = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$`)
 })
 
-// IssueToken makes a token. The secret is returned once and kept nowhere. One
-// that may approve takes an approver's passphrase, because whoever holds it
-// decides in an approver's place.
+// IssueToken creates a token. The secret is returned once and kept nowhere. One
+// that may approve needs an approver's passphrase, because its holder decides
+// in that approver's place.
 func (g *Guard) IssueToken(ctx context.Context, r TokenRequest) (secret string, token Token, err error) {
 	r.Life = cmp.Or(r.Life, min(DefaultTokenLife, g.opts.MaxTokenLife))
 	if err := g.checkRequest(r); err != nil {
@@ -187,7 +187,8 @@ func (g *Guard) unrevoked(ctx context.Context, id string) (Token, error) {
 	return g.tokenThat(ctx, id, func(t Token) bool { return t.RevokedAt.IsZero() })
 }
 
-// tokenThat returns a token that still holds; without an ID there is none to ask.
+// tokenThat returns a token if it is still valid; an empty ID means that there
+// is no token.
 func (g *Guard) tokenThat(ctx context.Context, id string, holds func(Token) bool) (Token, error) {
 	if id == "" {
 		return Token{}, nil

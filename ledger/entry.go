@@ -240,7 +240,7 @@ func countIntents(ctx context.Context, q querier, rule string, since time.Time) 
 }
 
 // withinRate refuses an intent beyond its rule's rate. The write lock is held,
-// so that nobody else's comes in between.
+// so that no other intent comes in between.
 func (w *writing) withinRate(ctx context.Context, event guard.Event) error {
 	if event.AtMost == nil {
 		return nil
@@ -263,7 +263,7 @@ func (l *Ledger) Followed(ctx context.Context, seq int64, tenantID string) (foll
 	return followed, l.problem(err)
 }
 
-// row is one entry as it stands in the file.
+// row is one entry as stored in the file.
 type row struct {
 	seq             int64
 	body, hash, mac []byte

@@ -117,9 +117,9 @@ func (l *Ledger) SetFreeze(ctx context.Context, freeze guard.Freeze, event guard
 	}
 }
 
-// readsStop reports whether a freeze stops reads: because it says so, or because
-// they are stopped and it is no release. The write lock is held, so that nobody
-// else's freeze comes in between.
+// readsStop reports whether a freeze stops reads: because it says so, or
+// because they are stopped and it is no release. The write lock is held, so
+// that no other freeze comes in between.
 func (w *writing) readsStop(ctx context.Context, freeze guard.Freeze) (bool, error) {
 	switch {
 	case freeze.Reads, !freeze.Writes:

@@ -138,7 +138,7 @@ func TestUnrecordedFreezeStillHolds(t *testing.T) {
 	}
 }
 
-// What stands in the file is text of somebody else.
+// The text of the file is untrusted.
 func TestFreezeFileIsUntrustedText(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{"nothing": "", "no JSON": "thaw", "hostile": `{"writes":false,"reads":false,"reason":"\u001b[2Jgo on","since":"2026-03-04T12:00:00.000000000Z"}`, "huge": strings.Repeat("x", maxMark+1)} {

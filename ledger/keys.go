@@ -118,8 +118,8 @@ func invalid(message string) *problems.Problem {
 type counter struct {
 	keys Keys
 
-	// flushing is held while the vault is told, which may take a while; mu only
-	// for a moment, because every call asks what was seen.
+	// flushing is held while the vault is updated, which may take a while; mu only
+	// briefly, because every call reads what was seen.
 	flushing sync.Mutex
 
 	mu sync.Mutex

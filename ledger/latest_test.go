@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Whoever comes while an answer is being asked for shares the next one, which was
-// asked for after it came.
+// A caller that arrives while a request is in flight shares the next one, which
+// starts after it arrived.
 func TestLatestSharesNextResultAmongWaiters(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

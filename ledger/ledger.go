@@ -21,14 +21,14 @@ type Options struct {
 	// Server is where the ledger is, or nil for a file in the state directory.
 	Server *database.Server
 	Keys   Keys
-	// Program is the version of the program; it stands in every entry.
+	// Program is the version of the program, recorded in every entry.
 	Program string
 	// Now defaults to time.Now.
 	Now func() time.Time
 	// Announces says that questions for approvers go into the outbox.
 	Announces bool
-	// RolledBack is told that an older file was found in the place of the ledger,
-	// and how many entries it lacks; may be nil.
+	// RolledBack is called when an older file was found in the place of the ledger,
+	// with the number of missing entries; may be nil.
 	RolledBack func(missing int64)
 	// Patience is how long a call waits for another process; 5 seconds if zero.
 	Patience time.Duration

@@ -22,8 +22,8 @@ func (h *house) frozen() bool {
 	return f.Writes
 }
 
-// While nothing is committed the freeze is not read again; whoever sets or lifts
-// it is seen at the next call, from this process or another.
+// Without a commit the freeze is not read again; a change of it by this process
+// or another is seen at the next call.
 func TestFreezeIsReadAgainAfterEachCommit(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
@@ -90,8 +90,8 @@ func TestReplacedFileIsNoticedAtNextRead(t *testing.T) {
 	}
 }
 
-// playCommander carries out what it is told on its input, a line each, and says
-// when it is done.
+// playCommander executes the commands on its input, one a line, and reports
+// when each is done.
 func playCommander(l *Ledger) int {
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {

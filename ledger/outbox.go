@@ -69,7 +69,7 @@ func (l *Ledger) Delivered(ctx context.Context, m Message) error {
 	})
 }
 
-// Undelivered counts the messages that were sent in vain so far.
+// Undelivered counts the messages whose delivery failed so far.
 func (l *Ledger) Undelivered(ctx context.Context) (count int, err error) {
 	db, err := l.use(ctx)
 	if err != nil {

@@ -117,7 +117,7 @@ func (l *Ledger) OpenRun(ctx context.Context, run runs.Run, body []byte, events 
 // and returns the others. A run without a ticket brings its plan.
 func (w *writing) spendFor(ctx context.Context, run runs.Run, body []byte, events []guard.Event) (rest []guard.Event, ok bool, err error) {
 	if run.Approval == "" {
-		// No entry is about a plan: its digest stands in the ticket and in the run.
+		// No entry is about a plan: the ticket and the run hold its digest.
 		return events, true, w.put(ctx, statePlan, run.Plan, body)
 	}
 	t, ok, err := intact(ctx, w, stateTicket, run.Approval, decodeTicket)

@@ -52,8 +52,8 @@ func TestMain(m *testing.M) {
 	os.Exit(3)
 }
 
-// playRacer tries something 32 times at once when it is told to, and prints how
-// often it could.
+// playRacer tries something 32 times at once when signalled, and prints how
+// often it succeeded.
 func playRacer(l *Ledger, try func() (bool, error)) int {
 	if _, err := l.Freeze(context.Background()); err != nil {
 		return fail(err)
@@ -176,7 +176,7 @@ func TestTwoProcessesRaceForOneTicket(t *testing.T) {
 	})
 }
 
-// The uses of a token are counted once, whichever process is called.
+// The uses of a token are counted once across processes.
 func TestTwoProcessesRaceForTheUsesOfAToken(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)

@@ -68,11 +68,11 @@ func start(ctx context.Context, q querier, db *opened) (link, error) {
 }
 
 // Prune removes the entries that are older than before, and the tickets that
-// ended by then, and leaves a signed checkpoint with which the chains go on. It
-// stops at the first intent without an outcome, and where a run was opened that
-// can still go on: what it has done is told by its entries alone. A record that is
-// not what was written stays as it is, because what shows that would be removed.
-// With nothing to remove it returns the zero Checkpoint. An error beside a
+// ended by then, and leaves a signed checkpoint from which the chains continue.
+// It stops at the first intent without an outcome, and at the start of a run
+// that can still continue, whose entries alone say what it has done. It leaves
+// a tampered record unchanged, because pruning would remove the evidence. With
+// nothing to remove it returns the zero Checkpoint. An error beside a
 // checkpoint says that the entries are removed and that the file could not be
 // compacted, so that traces of them may be in it. Backups and exports keep what
 // they have.
@@ -116,8 +116,8 @@ func (w *writing) cut(ctx context.Context, before time.Time) (cut int64, err err
 	return cut, err
 }
 
-// firstOfOpenRuns returns the first entry about a run of which tenants may begin,
-// beyond every entry if there is none.
+// firstOfOpenRuns returns the first entry about a run that may still begin
+// tenants, or a number beyond every entry.
 func (w *writing) firstOfOpenRuns(ctx context.Context) (first int64, err error) {
 	runs, err := w.db.runs(ctx, w.Tx)
 	if err != nil {

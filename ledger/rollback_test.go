@@ -242,7 +242,7 @@ func TestLedgerRestoredWithCounterNeedsExternalHead(t *testing.T) {
 	})
 }
 
-// What was denied was not open, and whoever runs the program is told at once.
+// A denied question was not open, and the operator is told of the rollback at once.
 func TestOlderDatabaseIsReported(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)

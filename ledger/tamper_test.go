@@ -355,7 +355,7 @@ func findsAt(r Report, seq int64, what string) bool {
 	return false
 }
 
-// Whoever has file and key can rewrite everything; the head shows it.
+// An attacker with file and key can rewrite everything; the head shows it.
 func TestHeadRevealsRewrittenRecord(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := furnish(build(t))

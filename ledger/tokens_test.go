@@ -16,7 +16,7 @@ import (
 	"mcp-partner/guard"
 )
 
-// timer stands in for the minute between two writes.
+// timer replaces the minute between two writes.
 type timer struct {
 	fire    func()
 	started int

@@ -60,7 +60,7 @@ func TestLockedFileChangesNothing(t *testing.T) {
 	}
 }
 
-// A file that may not grow stands in for a full disk: SQLite reports the same.
+// A file size limit simulates a full disk: SQLite reports the same error.
 func TestFullDiskChangesNothing(t *testing.T) {
 	t.Parallel()
 	h := furnish(build(t))

@@ -31,7 +31,7 @@ const maxChanges = 100_000
 // errBroken means that an entry does not fit the chain.
 var errBroken = errors.New("the chain is broken")
 
-// view is one look at the file with the verified prefix in hand. Whoever has one holds mu.
+// view is one look at the file with the verified prefix. Its owner holds mu.
 type view struct {
 	*verifiedPrefix
 	l  *Ledger

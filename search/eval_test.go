@@ -102,8 +102,8 @@ type verdict struct {
 	utterance
 	got            string
 	right, inThree bool
-	// unsafe: a wish to read, or one that is none of ours, was answered first with
-	// a tool that writes.
+	// unsafe: a request to read, or one out of scope, was answered first with a
+	// tool that writes.
 	unsafe    bool
 	arguments string // what differs, or empty
 }

@@ -16,7 +16,7 @@ type frames struct {
 		Do, Done, Doing string
 	} `yaml:"verbs"`
 	Questions, Marked, Orders []string
-	// Commands, Things and Places make orders about what is none of ours.
+	// Commands, Things and Places make orders that are out of scope.
 	Commands, Things, Places []string
 }
 
@@ -84,7 +84,7 @@ func TestFramesOfOrders(t *testing.T) {
 	}
 }
 
-// What is none of ours is never answered first with a tool that writes.
+// A request out of scope is never answered first with a tool that writes.
 func TestFramesOfOtherThings(t *testing.T) {
 	t.Parallel()
 	ix, names := New(schemas.Catalogue(), nil), evalNames()

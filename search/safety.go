@@ -53,9 +53,9 @@ func (r *reading) takesBack() bool {
 // subjects are the concepts of what these tools are about.
 var subjects = []string{pal, mpn, partner, link, id}
 
-// aboutOthers reports whether the words are about a thing that is none of ours: a
-// phrase of another product, unless it opens the text ("Jira OPS-772: ..."), or,
-// where no link or ID is named, the object of a verb that writes.
+// aboutOthers reports whether the words are about something out of scope: a
+// phrase of another product, unless it opens the text ("Jira OPS-772: ..."),
+// or, where no link or ID is named, the object of a verb that writes.
 func (r *reading) aboutOthers() bool {
 	ours, subject := len(r.entities.ids) > 0, false
 	outsideVerbs := func(h hit) bool {
@@ -266,7 +266,7 @@ func (r *reading) reaches(a, b hit, words, glyphs int) bool {
 	return !r.some(only, func(h hit) bool { return h.first > a.last && h.last < b.first })
 }
 
-// wordAt is the text of a token, or empty where there is none.
+// wordAt is the text of a token, or empty beyond the last one.
 func (r *reading) wordAt(i int) string {
 	if i < 0 || i >= len(r.tokens) {
 		return ""

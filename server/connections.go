@@ -149,8 +149,9 @@ func (v *visit) rest() {
 	}
 }
 
-// admit waits for a turn where nobody has been authenticated on the connection;
-// false means that there is none. Over HTTP/1 there is one request at a time.
+// admit waits for a slot while no caller has been authenticated on the
+// connection; false means that there is none. Over HTTP/1 there is one request
+// at a time.
 func (v *visit) admit(r *http.Request) bool {
 	if v == nil || r.ProtoMajor < 2 || v.isKnown() {
 		return true

@@ -99,8 +99,7 @@ func (a *asks) withdraw(id string) {
 	}
 }
 
-// deliver hands a response to the question it answers. It reports false where
-// there is none.
+// deliver passes a response to its question. It returns false if there is none.
 func (a *asks) deliver(m *message) bool {
 	var id string
 	if json.Unmarshal(m.id, &id) != nil {

@@ -18,7 +18,7 @@ import (
 	"mcp-partner/tools"
 )
 
-// hidden stands in what handlers fail with; no client and no log may see it.
+// hidden is part of the errors of handlers; no client and no log may see it.
 const hidden = "s3cret-value"
 
 // fixtures are tools, prompts and resources that show what the transports do.
@@ -210,8 +210,8 @@ func tester(name string) access.Principal {
 	return access.Principal{Caller: access.Caller("tester" + name), Grant: access.FullGrant()}
 }
 
-// namedTokens lets in whoever has a token that begins with the good one; the
-// rest of it is the caller's name.
+// namedTokens accepts tokens that begin with the good one; the rest is the
+// caller's name.
 type namedTokens struct{}
 
 // Takes implements server.Authenticator.

@@ -26,9 +26,9 @@ func (oneToken) Authenticate(_ context.Context, token string) (access.Principal,
 	return access.Principal{Caller: "oidc:1", Grant: access.FullGrant()}, nil
 }
 
-// FuzzAuthorization sends any one or two Authorization headers: nobody is let in
-// but with exactly one that holds exactly the token, and everybody else is told
-// where to get one.
+// FuzzAuthorization sends one or two Authorization headers: only a request with
+// exactly one that holds exactly the token is admitted, and every other is told
+// where to get a token.
 func FuzzAuthorization(f *testing.F) {
 	for _, seed := range []string{
 		"", "Bearer", "Bearer ", "Bearer " + onlyToken, "bearer  " + onlyToken + " ", "Bearer\t" + onlyToken, "Basic " + onlyToken, onlyToken,

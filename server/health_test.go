@@ -76,8 +76,8 @@ func TestReadyzNamesWhatIsWrong(t *testing.T) {
 // someMetrics stands for metrics.
 var someMetrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("figures 1\n")) })
 
-// Metrics reveal what all callers call. Whoever may read every tenant was not given
-// them by that.
+// Metrics cover the calls of all callers, so that reading every tenant does not
+// include reading them.
 func TestMetricsOnMainListenerNeedScope(t *testing.T) {
 	t.Parallel()
 	o := httpOptions()
@@ -178,7 +178,7 @@ func TestOtherHostsAndOriginsAreRefusedEverywhere(t *testing.T) {
 	}
 }
 
-// scopeTokens lets in whoever names a scope, for every tenant.
+// scopeTokens admits a caller with the named scope, for every tenant.
 type scopeTokens struct{}
 
 // Takes implements server.Authenticator.

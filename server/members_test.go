@@ -12,8 +12,8 @@ func into(message, text string) string {
 	return strings.Replace(message, `"params":{`, `"params":{`+text+`,`, 1)
 }
 
-// What could be read in two ways is not read at all, so that nobody in between
-// sees another call than the one that is run.
+// Ambiguous params are refused, so that an intermediary never sees another call
+// than the one executed.
 func TestAmbiguousParamsAreRefused(t *testing.T) {
 	t.Parallel()
 	onEveryWire(t, func(t *testing.T, era wiretest.Era, send wire) {

@@ -89,9 +89,9 @@ func newCertificate(raw, passphrase []byte) (vault.Secret, Certificate, error) {
 	return sealed.Seal(encoded), pair.about(), nil
 }
 
-// CertificateOf tells of the certificate that a Store holds. Whoever put it there
-// may have been another program: the key must not be encrypted. Errors are
-// CodeInvalidArgument problems.
+// CertificateOf describes the certificate in a Store. Another program may have
+// stored it: the key must not be encrypted. Errors are CodeInvalidArgument
+// problems.
 func CertificateOf(secret vault.Secret) (about Certificate, err error) {
 	sealed.WithSecret(func() {
 		var found pair

@@ -34,8 +34,8 @@ func plainForm(raw []byte) []byte {
 
 func isPEM(raw []byte) bool { return bytes.Contains(raw, []byte("-----BEGIN ")) }
 
-// unsupportedCipher names how a key is encrypted where that is not supported,
-// so that nobody looks for another passphrase.
+// unsupportedCipher names the unsupported encryption of a key, so that the user
+// does not look for another passphrase.
 func unsupportedCipher(der []byte) error {
 	return problems.InvalidArgument("The key of the certificate is encrypted in an unsupported format (%s): convert it with: openssl pkcs8 -topk8 -v2 aes256 -in KEY.pem", cipherName(der))
 }

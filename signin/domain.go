@@ -102,8 +102,8 @@ func (l lookup) unreached(err error) *problems.Problem {
 	return problem
 }
 
-// refused judges an answer that is not the document. Only what Entra ID itself
-// says about the tenant means that there is none.
+// refused classifies an answer that is not the document. Only Entra ID's own
+// answer about the tenant means that it does not exist.
 func (l lookup) refused(response *http.Response, body []byte) *problems.Problem {
 	var said entraError
 	decoded := json.Unmarshal(body, &said) == nil

@@ -18,7 +18,7 @@ import (
 
 // proof is how a credential shows who it is, once.
 type proof struct {
-	// secret is what a refusal would be about; empty where there is none.
+	// secret is the secret that a refusal would be about, or empty.
 	secret vault.Secret
 	// credential makes the SDK's object, whose requests x carries.
 	credential func(x *exchange) (azcore.TokenCredential, error)

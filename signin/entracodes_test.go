@@ -16,8 +16,8 @@ import (
 	"mcp-partner/vault"
 )
 
-// decidedCodes says of every number what an agent is told and for whom it
-// speaks.
+// decidedCodes maps every number to the problem that an agent gets and to the
+// scope of the refusal.
 func decidedCodes() []struct {
 	code    problems.Code
 	scope   scope

@@ -57,8 +57,8 @@ func (x *exchange) problem(t target) *problems.Problem {
 }
 
 // attach adds what support asks for: the number and the correlation ID. The
-// words of a token endpoint are not passed on: they may repeat the request, and
-// whoever runs the endpoint may write them.
+// text of a token endpoint is dropped: it may repeat the request, and the
+// operator of the endpoint controls it.
 func attach(problem *problems.Problem, body entraError) {
 	if len(body.Codes) > 0 {
 		known, _ := knownCode(body.Codes...)

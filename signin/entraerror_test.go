@@ -102,8 +102,8 @@ func TestConsentHintNamesTheURLOfThatTenant(t *testing.T) {
 	}
 }
 
-// A far side that repeats what it was sent, in any way, must not make the
-// secret visible anywhere; nor must a token in an answer that is malformed.
+// A server that echoes the request, in any way, must not make the secret
+// visible anywhere; nor must a token in a malformed answer.
 func TestEchoedSecretIsNotShown(t *testing.T) {
 	t.Parallel()
 	const leaked = "eyJhbGciOiJub25lIn0.dG9rZW4tY2FuYXJ5.c2ln"

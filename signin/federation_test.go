@@ -169,6 +169,6 @@ func gitHubJob(issuer *simulator.Issuer, subject, bearer string) http.Handler {
 			w.WriteHeader(http.StatusInternalServerError)
 			return
 		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"count": len(token), "value": token}) // whoever asked may be gone
+		_ = json.NewEncoder(w).Encode(map[string]any{"count": len(token), "value": token}) // the client may have disconnected
 	})
 }

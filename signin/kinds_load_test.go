@@ -103,8 +103,8 @@ func TestThousandCallersOfEveryKind(t *testing.T) {
 	})
 }
 
-// Whatever the token endpoint answers with, nothing of what proves a credential
-// is sent on, and nothing of it stands in the problem.
+// Whatever the token endpoint answers, no proof of a credential is sent on or
+// appears in the problem.
 func TestNoCredentialKindFollowsRedirects(t *testing.T) {
 	t.Parallel()
 	var landed atomic.Int32
@@ -122,7 +122,7 @@ func TestNoCredentialKindFollowsRedirects(t *testing.T) {
 	})
 }
 
-// A far side that repeats what it was sent shows it to nobody.
+// Echoes of a server that repeats the request are not shown.
 func TestRepeatedProofsAreDropped(t *testing.T) {
 	t.Parallel()
 	everyKind(t, 1, func(t *testing.T, w *world) {

@@ -57,7 +57,7 @@ type Options struct {
 	Runner azurecli.Runner
 	// Logger gets one line for each sign-in, without secrets; nil logs nothing.
 	Logger *slog.Logger
-	// OnToken is told of every sign-in; it must not block.
+	// OnToken is called for every sign-in; it must not block.
 	OnToken func(tenants.Event)
 }
 
@@ -72,7 +72,7 @@ type Source struct {
 	first    *firstSignIn
 	asserted *assertions
 	pairs    *pairs
-	// learning is held by whoever writes down when a secret ends.
+	// learning is held while the expiry of a secret is written.
 	learning sync.Mutex
 
 	mu     sync.Mutex

@@ -123,7 +123,7 @@ func FaultKinds() []FaultInfo {
 	}
 }
 
-// kindOf is nil for a name that is none.
+// kindOf is nil for an unknown name.
 func kindOf(name FaultKind) *FaultInfo {
 	for _, k := range FaultKinds() {
 		if k.Kind == name {

@@ -269,8 +269,8 @@ func TestRulesThatCouldNeverMatchPanic(t *testing.T) {
 	}
 }
 
-// Latency and bursts are measured with a fake clock.
-func TestDelaysUseInjectedClock(t *testing.T) {
+// The times are those of a fake clock.
+func TestLatencyAndSlowWritesTakeConfiguredTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sim := newSim(t, simulator.Config{Latency: 50 * time.Millisecond, LinkedPercent: 100})

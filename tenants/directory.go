@@ -120,8 +120,8 @@ func (d *Directory) newer(have *loaded) (*loaded, error) {
 	return &next, d.addPins(&next, lines)
 }
 
-// load reads the pins before the directory: whoever writes that writes them into
-// it first and then removes them.
+// load reads the pins before the directory: a writer of the directory writes
+// them into it first and then removes them.
 func (d *Directory) load() (*loaded, error) {
 	lines, pins, err := d.disk.Read(pinsFile)
 	if err != nil {

@@ -36,7 +36,7 @@ func event(credential string, at time.Time, code problems.Code) Event {
 	return e
 }
 
-// What several processes saw becomes one, whoever writes last.
+// The observations of several processes are merged, in any order of writing.
 func TestHealthOfSeveralProcesses(t *testing.T) {
 	t.Parallel()
 	dir := healthDir(t)

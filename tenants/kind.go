@@ -28,7 +28,7 @@ const (
 	// KindManagedIdentity is the identity of the machine in Azure on which this
 	// program runs. It exists in one tenant only.
 	KindManagedIdentity Kind = "managed-identity"
-	// KindAzureCLI is whoever is signed in with the az command.
+	// KindAzureCLI uses the account signed in with the az command.
 	KindAzureCLI Kind = "azure-cli"
 	// KindDeviceCode is a person who signs in by a code, on any device.
 	KindDeviceCode Kind = "device-code"

@@ -22,8 +22,8 @@ const (
 	maxSuggestedRunes = 48
 )
 
-// CheckTenantName returns a problem that says what is wrong with a name for a
-// tenant, so that whoever types one can be asked again.
+// CheckTenantName returns a problem that says what is wrong with a tenant's
+// name, so that an interactive command can ask again.
 func CheckTenantName(name string) error { return naming.Check("tenant name", name) }
 
 // latin writes a text in letters that every keyboard has, as far as its script is

@@ -14,11 +14,11 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-// pinsFile holds what was pinned since DirectoryFile was written, one object ID a
-// line: the first audit of 100 000 tenants pins as many, a few at a time, and must
-// not write the whole directory for each lot. Whoever writes the directory writes
-// these pins into it and removes the file. A pin that comes back because that was
-// interrupted refuses a sign-in and lets none through.
+// pinsFile holds what was pinned since DirectoryFile was written, one object ID
+// a line: the first audit of 100 000 tenants pins as many, a few at a time, and
+// must not write the whole directory for each batch. Writing the directory
+// includes these pins and removes the file. A pin that reappears after an
+// interruption refuses a sign-in and never admits one.
 const pinsFile = "directory.pins"
 
 // Pin is the object ID that a credential turned out to have in a tenant.

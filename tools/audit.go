@@ -22,7 +22,7 @@ const (
 	// auditAnswerWithin is after what time an audit answers with what it has; the
 	// run goes on.
 	auditAnswerWithin = 35 * time.Second
-	// progressEvery is how often a waiting client is told how far a run is.
+	// progressEvery is how often a waiting client gets progress.
 	progressEvery = time.Second
 )
 
@@ -96,8 +96,8 @@ func auditOf(in *schemas.AuditPartnerLinksInput) fleet.Audit {
 	return audit
 }
 
-// auditRun begins a run, or goes on with the named one. It returns nil where
-// there is nothing to wait for: the run has ended, or a further page is wanted.
+// auditRun starts a run, or resumes the named one. It returns nil if there is
+// nothing to wait for: the run has ended, or a further page is requested.
 func (s *Service) auditRun(ctx context.Context, j *job, in *schemas.AuditPartnerLinksInput) (*fleet.Active, error) {
 	switch {
 	case in.RunID == "":
@@ -124,8 +124,8 @@ func (s *Service) StartAudit(ctx context.Context, p access.Principal, label stri
 	return active, emptyFor(p, err)
 }
 
-// ResumeAudit goes on with an audit of a caller, or follows it if it is under
-// way. For a finished one it returns nil.
+// ResumeAudit resumes an audit of a caller, or follows it if it is in progress.
+// For a finished one it returns nil.
 func (s *Service) ResumeAudit(ctx context.Context, p access.Principal, id string) (*fleet.Active, error) {
 	p = s.deps.Guard.Confine(p)
 	if err := s.stillGranted(ctx, p, id); err != nil {
@@ -225,8 +225,8 @@ func (s *Service) auditPage(ctx context.Context, j *job, in *schemas.AuditPartne
 // AuditNext words what a reader of an audit can do next: call a tool again, or run a
 // command.
 type AuditNext struct {
-	// Resume goes on with a run; RUN stands for its ID. OwnIDs says which partner IDs
-	// are the reader's.
+	// Resume resumes a run; RUN is a placeholder for its ID. OwnIDs says which
+	// partner IDs are the reader's.
 	Resume, OwnIDs string
 }
 
@@ -367,8 +367,8 @@ func (s *Service) planAudit(j *job, in *schemas.AuditPartnerLinksInput) Result {
 	})
 }
 
-// forAgents makes rows short: what an agent decides by stays, what is the same in
-// all of them is said once, and why a row is unknown stands in the causes. IDs,
+// forAgents makes rows short: it keeps what an agent decides by, states common
+// values once, and leaves the reasons of unknown rows to the causes. IDs,
 // versions and times of reading are in check_partner_link and in reports.
 func forAgents(rows []answers.AuditRow) (*answers.AuditCommon, []answers.AuditRow) {
 	if len(rows) == 0 {

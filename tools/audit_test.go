@@ -69,8 +69,8 @@ func TestAuditPages(t *testing.T) {
 	}
 }
 
-// TestAuditStaysInsideTheGrant: a caller is told nothing of tenants that it was
-// not given, and of runs that are not its own.
+// An answer reveals nothing about tenants outside the caller's grant or about
+// runs of other callers.
 func TestAuditStaysInsideTheGrant(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 10}, func(o *guard.Options) { o.Bounds.Tenants = []string{"contoso", "fabrikam", "litware"} })

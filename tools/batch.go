@@ -121,8 +121,8 @@ func checkTransition(w batchRequest) error {
 	}
 }
 
-// check refuses arguments of which one would be silently ignored: whoever goes
-// on with a run for one tenant must not go on with it for all.
+// check refuses arguments that would be ignored silently: a caller that resumes
+// a run for one tenant must not resume it for all.
 func (w batchRequest) check() error {
 	switch {
 	case w.ref.RunID != "" && w.arguments.begins():

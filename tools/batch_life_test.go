@@ -16,8 +16,8 @@ import (
 	"mcp-partner/tools"
 )
 
-// A server that is told to end begins no further tenant and completes those
-// that have begun; the next one goes on.
+// A stopping server begins no further tenant and completes those that have
+// begun; the next one continues.
 func TestStoppingServerCompletesBegunTenants(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 60, unasked)
@@ -69,7 +69,7 @@ func TestRunContinuesWhenCallerLeaves(t *testing.T) {
 }
 
 // The command line waits for its run. Interrupted, it completes what has begun
-// and says that the run is not over; an unfinished plan is none.
+// and says that the run is incomplete; an unfinished plan is discarded.
 func TestInterruptedCallerIsToldRunIsIncomplete(t *testing.T) {
 	t.Parallel()
 	for method, want := range map[string]problems.Code{http.MethodGet: problems.CodeCancelled, http.MethodDelete: problems.CodeRunIncomplete} {

@@ -51,7 +51,7 @@ func denying(o *guard.Options) {
 	o.Rules = []access.Rule{{Name: "not that one", PartnerIDs: []string{newID}, Ruling: access.RulingDeny}}
 }
 
-// Whoever decides on a plan is told what cannot be undone, by each way.
+// The plan tells the person who decides what cannot be undone, on each surface.
 func TestPlanSaysWhatCannotBeUndone(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 2, person)

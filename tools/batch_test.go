@@ -443,7 +443,7 @@ func oneAnHour(ruling access.Ruling) func(*guard.Options) {
 	}
 }
 
-// with goes on with a service under other options, over the same store.
+// with restarts the service with other options, over the same store.
 func (h *fixture) with(o guard.Options) {
 	h.t.Helper()
 	o.Store = h.store

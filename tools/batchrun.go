@@ -16,8 +16,8 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-// earlier answers about a run that was opened before, and goes on with it where
-// that is asked for.
+// earlier answers about a run that was opened before, and resumes it if
+// requested.
 func (s *Service) earlier(ctx context.Context, j *job, w batchRequest) Result {
 	run, _, err := s.deps.Guard.RunOf(ctx, w.ref.RunID, j.call.Principal)
 	if err == nil && run.Tool != j.op.Name {
@@ -79,8 +79,8 @@ func (s *Service) shown(ctx context.Context, j *job, w batchRequest, id string) 
 	return s.standing(w, run, progress)
 }
 
-// executed is shown for the call that has just gone on with a run. It was
-// allowed to when it began, and is told what it wrote also where its access was
+// executed is the answer to the call that has just resumed a run. The call was
+// allowed when it began, and learns what it wrote even if its access was
 // withdrawn meanwhile.
 func (s *Service) executed(ctx context.Context, j *job, w batchRequest, id string, active *fleet.Execution) Result {
 	run, progress, err := s.deps.Guard.LoadRun(ctx, id, j.call.Principal.Caller)

@@ -35,8 +35,8 @@ type job struct {
 	since time.Time
 }
 
-// Call answers one call of a tool. It never returns an error: whatever goes
-// wrong stands in the envelope.
+// Call answers one call of a tool. It never returns an error: the envelope
+// holds every failure.
 func (s *Service) Call(ctx context.Context, call Call) Result {
 	began := s.deps.Now()
 	ctx, ended := s.deps.Observer.Begin(ctx, call.Tool)

@@ -8,14 +8,14 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-// Observer is told what goes on in calls, for metrics and traces. It gets no
+// Observer receives the events of calls, for metrics and traces. It gets no
 // arguments and no answers.
 type Observer interface {
-	// Begin is told that a call of a tool begins. The call runs under the context
-	// that it returns; the function is told how the call ended.
+	// Begin is called when a call of a tool begins. The call runs under the context
+	// that it returns; the returned function gets the outcome.
 	Begin(ctx context.Context, tool string) (context.Context, func(outcome string, code problems.Code, took time.Duration))
-	// Step is told that a part of a call begins, such as "guard". The function is
-	// told how that ended.
+	// Step is called when a part of a call begins, such as "guard". The returned
+	// function gets its error.
 	Step(ctx context.Context, name string) (context.Context, func(error))
 }
 

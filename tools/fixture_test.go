@@ -44,7 +44,7 @@ type fixture struct {
 	service   *tools.Service
 }
 
-// build makes a fixture; change adjusts what the guard is told.
+// build makes a fixture; change adjusts the options of the guard.
 func build(t testing.TB, config simulator.Config, change func(*guard.Options)) *fixture {
 	t.Helper()
 	config.LinkedPercent = -1

@@ -42,7 +42,7 @@ func oneTenant(scopes ...access.Scope) access.Grant {
 func TestCallersSeeOnlyTheirTenants(t *testing.T) {
 	t.Parallel()
 	w := newWire(t, unasked).as("reader", oneTenant(access.ScopeRead))
-	// "Fabrikam" by itself stands in the catalogue's fixed examples.
+	// "Fabrikam" alone appears in the catalogue's fixed examples.
 	others := []string{"adventure-works", w.tenant("adventure-works").TenantID, w.tenant("fabrikam").TenantID, w.tenant("fabrikam").Domain}
 	var seen strings.Builder
 	look := func(method, params string) answer {
@@ -80,8 +80,8 @@ func TestCallersSeeOnlyTheirTenants(t *testing.T) {
 	}
 }
 
-// A tenant out of the grant is answered, letter for letter, as one that does
-// not exist, whatever it is called by and whichever tool is asked.
+// The answer for a tenant outside the grant is identical to that for one that
+// does not exist, by any of its names and for every tool.
 func TestTenantOutsideGrantLooksAbsent(t *testing.T) {
 	t.Parallel()
 	w := newWire(t, unasked).as("writer", oneTenant(access.Scopes()...))

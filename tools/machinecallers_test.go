@@ -24,8 +24,8 @@ func (m *machine) principal(caller access.Caller) access.Principal {
 	return p
 }
 
-// decide is what a caller over the network says: one who may approve, whoever
-// asked, or one who was not given the tenant.
+// decide is the decision of a caller over the network: one who may approve, the
+// requester, or one without the tenant in its grant.
 func (m *machine) decide(k kept) {
 	ticket, err := m.decider.Question(context.Background(), k.id, "")
 	if err != nil {

@@ -78,8 +78,8 @@ func (m *machine) trace(events []guard.Event) (intents, reconciled int) {
 	return intents, reconciled
 }
 
-// permitted fails the test unless an intent has one question of its own, that
-// was answered in time with yes by whoever had to.
+// permitted fails the test unless an intent has a question of its own, answered
+// yes in time by the person required.
 func (m *machine) permitted(intent guard.Event, story []guard.Event) {
 	count := map[guard.EventKind]int{}
 	for _, event := range story {

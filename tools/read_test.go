@@ -198,7 +198,8 @@ func TestListTenantsPages(t *testing.T) {
 	}
 }
 
-// What a caller is told of a credential is about the tenants that it sees.
+// A caller learns of a credential only with respect to the tenants that it
+// sees.
 func TestListTenantsCountsTenantsOfACredential(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 3}, func(o *guard.Options) { o.Bounds.Tenants = []string{"contoso", "fabrikam"} })

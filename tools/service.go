@@ -43,8 +43,8 @@ type Clients interface {
 
 // Confirmer is how a call reaches somebody who can confirm a write.
 type Confirmer interface {
-	// Resume returns the answer that came with this call to a question asked
-	// in an earlier one; ok is false where there is none.
+	// Resume returns the answer that came with this call to a question of an
+	// earlier one; ok is false without one.
 	Resume() (seal guard.Seal, answer guard.Answer, ok bool)
 	// Reachable reports whether Ask would reach anybody.
 	Reachable() bool
@@ -73,7 +73,7 @@ type Call struct {
 	Arguments json.RawMessage
 	// Principal is who calls. One without a caller is answered nothing.
 	Principal access.Principal
-	// Confirmer must not be nil; use NoConfirmer where there is none.
+	// Confirmer must not be nil; use NoConfirmer instead.
 	Confirmer Confirmer
 	// Progress may be nil.
 	Progress Progress
@@ -155,7 +155,7 @@ func NewService(d Deps) *Service {
 	return s
 }
 
-// NoConfirmer is the Confirmer of a call behind which there is none.
+// NoConfirmer is the Confirmer of a call that cannot be confirmed.
 type NoConfirmer struct{}
 
 // Resume implements Confirmer: there is never an answer.

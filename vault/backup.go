@@ -67,8 +67,7 @@ func (f *backupFile) info() BackupInfo {
 
 // Tenants is the directory of tenants, which a backup takes along.
 type Tenants interface {
-	// Export returns the directory and its archive as JSON, each nil where there
-	// is none.
+	// Export returns the directory and its archive as JSON, each nil if missing.
 	Export() (directory, archive []byte, err error)
 	// Import puts both where there is no directory and reports whether it did. It
 	// returns a CodeVaultCorrupt problem for a directory that cannot be read.

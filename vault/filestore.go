@@ -27,10 +27,10 @@ const (
 // lock, and keeps what it held before as vault.age.previous.
 //
 // Each write raises a generation number inside of the file, and
-// vault.generation beside it keeps the highest one. An older file that is put
-// back is refused, since it would bring back replaced secrets silently. This
-// notices accidents and whoever can replace that one file; somebody who can
-// write both files can undo both.
+// vault.generation beside it keeps the highest one. A restored older file is
+// refused, since it would silently restore replaced secrets. This detects
+// accidents and an attacker who can replace that one file, but not one who can
+// write both.
 type FileStore struct {
 	disk   disk.Dir
 	source KeySource
@@ -203,8 +203,8 @@ func gaveUp(err error) bool {
 }
 
 func (f *FileStore) load(ctx context.Context) (*openVault, error) {
-	// The mark comes first: whoever writes in between raises it after the vault,
-	// so a vault read later is never older than a mark read before.
+	// The mark comes first: a concurrent writer raises it after the vault, so a
+	// vault read later is never older than a mark read before.
 	highest, err := f.highestGeneration()
 	if err != nil {
 		return nil, err

@@ -20,8 +20,8 @@ import (
 
 const (
 	// internalPrefix begins the names of keys that the program made for itself.
-	// They stand in no list, and nobody gets or replaces them by name: one that
-	// a tenant's credential named would be sent to Entra ID.
+	// They are not listed, and cannot be read or replaced by name: one that a
+	// tenant's credential named would be sent to Entra ID.
 	internalPrefix = "internal-"
 	// previousSuffix ends the name of the key that was replaced last.
 	previousSuffix = "-previous"
@@ -38,10 +38,10 @@ func isInternal(name string) bool { return strings.HasPrefix(naming.Fold(name), 
 // grows. Its methods return problems only, those of FileStore among them. It is
 // safe for concurrent use, by several processes too.
 //
-// The number stands in vault.counter, authenticated by a key of the vault: it
+// The number is in vault.counter, authenticated by a key of the vault: it
 // changes far more often than secrets do, and each change of the vault itself
-// makes every process decrypt it again. Like vault.generation it shows an older
-// state that was put back, unless this file was put back with it.
+// makes every process decrypt it again. Like vault.generation it reveals a
+// restored older state, unless this file was restored with it.
 type Keyring struct{ store *FileStore }
 
 // Keyring returns the keys that the program keeps in this vault.

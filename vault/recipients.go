@@ -42,8 +42,8 @@ func (v *Vault) Recipients(ctx context.Context) ([]Recipient, error) {
 	return slices.Clone(state.payload.recipients), nil
 }
 
-// AddRecipient lets an age identity open the vault from now on. With the first
-// one, whoever made the vault becomes the recipient "owner".
+// AddRecipient lets an age identity open the vault from now on. The first one
+// also adds the vault's creator as the recipient "owner".
 func (v *Vault) AddRecipient(ctx context.Context, name, publicKey string) error {
 	if err := v.shareable(); err != nil {
 		return err

@@ -116,7 +116,7 @@ func (p *payload) takeSecrets(from *payload) {
 }
 
 // takeRecipients takes the list of the backup if the key here is in it: another
-// list would lock out whoever restores.
+// list would lock out the person who restores.
 func (p *payload) takeRecipients(from *payload, k *key) {
 	if slices.ContainsFunc(from.recipients, func(r Recipient) bool { return k.owns(r.Key) }) {
 		p.recipients = from.recipients

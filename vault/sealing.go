@@ -14,8 +14,8 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-// decrypt tries the key that opened the vault before, so that nobody is asked
-// twice, and then the source.
+// decrypt tries the key that opened the vault before, so that the user is asked
+// only once, and then the source.
 func (f *FileStore) decrypt(ctx context.Context, sealedFile []byte) (*key, *payload, error) {
 	f.mu.Lock()
 	before := f.state

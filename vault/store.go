@@ -148,10 +148,9 @@ type Secret = sealed.Secret
 // NewSecret is sealed.New: it takes a secret as it was read, and copies it.
 func NewSecret(raw []byte) (Secret, error) { return sealed.New(raw) }
 
-// corrupt says that a file is not what it should be and what brings it back
-// into use. Whoever follows that has to succeed, so it names every file that is
-// involved: an older vault is refused for as long as vault.generation remembers
-// the newer one.
+// corrupt reports a damaged file and how to restore it. Following the advice
+// must succeed, so it names every file involved: an older vault is refused for
+// as long as vault.generation remembers the newer one.
 func corrupt(d disk.Dir, name, what string) *problems.Problem {
 	switch name {
 	case markName:

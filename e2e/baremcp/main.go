@@ -50,7 +50,7 @@ func echoBody(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(body) // whoever asked may be gone
+	_, _ = w.Write(body) // the client may have disconnected
 }
 
 func serveHTTP(h http.Handler) error {

@@ -24,9 +24,9 @@ type Run struct {
 	// Approval is the ticket that was spent, "" where the policy asked nobody.
 	Approval string
 	Approver string
-	// Token is the invocation token with which it was opened, if any. Once that is
-	// revoked no further tenant begins, whoever goes on. Once it has expired, one
-	// does with the caller's next token.
+	// Token is the invocation token that opened the run, if any. After it is
+	// revoked no further tenant begins. After it expired, one begins with the
+	// caller's next token.
 	Token string
 	// Ruling is who was asked: it covers rows that ask for no more.
 	Ruling              access.Ruling
@@ -71,7 +71,7 @@ func (s Stage) Begun() bool { return s != StagePlanned && !s.Final() }
 // Step is one write of a plan: one request, one permit.
 type Step string
 
-// The steps. StepRestore stands in no row: it is the way back of one whose
+// The steps. StepRestore is in no row: it restores the old link after
 // StepReplace failed for good.
 const (
 	StepCreate  Step = "create"  // PUT where nothing is linked

@@ -33,8 +33,8 @@ func (s *Settings) SettleRecord(ctx context.Context, a *App, decider *guard.Guar
 	}
 }
 
-// KeepsRecord reports whether there can be a record: its key is in the vault,
-// so without a vault there is none, and nobody is asked for anything.
+// KeepsRecord reports whether there can be a record. Its key is in the vault,
+// so without a vault there is no record, and no write is confirmed.
 func (a *App) KeepsRecord() bool {
 	if a.Ledger == nil {
 		return false

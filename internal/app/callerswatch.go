@@ -16,15 +16,16 @@ import (
 )
 
 const (
-	// settleTime is how long a changed config file has to stay the same before it
-	// counts, and maxLooks how often a call looks until it goes on with what was.
+	// settleTime is how long a changed config file must stay the same before it
+	// applies, and maxLooks how often a call reads it before it keeps the previous
+	// one.
 	settleTime = 500 * time.Millisecond
 	maxLooks   = 6
 )
 
-// callersWatch has a change of the section callers count from the next call on:
-// whoever withdraws a tenant means now. What cannot be used leaves the callers
-// what they had.
+// callersWatch applies a change of the section callers from the next call on,
+// so that withdrawing a tenant takes effect at once. An invalid section keeps
+// the previous callers.
 type callersWatch struct {
 	path  string
 	parse func(data []byte) (config.File, error)

@@ -98,12 +98,11 @@ func (d *Destinations) Usual(config tenants.CredentialConfig) (tenants.Cloud, er
 	return found[0], nil
 }
 
-// CheckDestinations refuses entries, in their normal form, that would send a
-// stored secret elsewhere than so far. Whoever can have somebody add a tenant
-// could otherwise have the secret of all of them sent to a host of his own.
-// Credentials that get another secret right now are not asked about, nor those
-// that are new, unless the vault holds a secret for them. It says what was
-// allowed.
+// CheckDestinations refuses entries, in normal form, that would send a stored
+// secret to a new host. Otherwise a person who can have a tenant added could
+// direct the shared secret to a host of their own. It skips credentials that
+// get another secret now, and new ones unless the vault holds a secret for
+// them. It returns what was allowed.
 func (a *App) CheckDestinations(ctx context.Context, entries []tenants.Entry, fresh []tenants.CredentialConfig, allowed bool, replaced ...string) (said []string, err error) {
 	held := map[string]tenants.CredentialConfig{}
 	if slices.ContainsFunc(entries, func(e tenants.Entry) bool { return e.Cloud.Name == tenants.CloudCustom }) {

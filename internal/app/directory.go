@@ -82,8 +82,8 @@ func WithEnd(config tenants.CredentialConfig, backend time.Time) tenants.Credent
 	return config
 }
 
-// TenantFor is the entry in which a credential signs in: the one that is asked
-// for, else the first that uses the credential. It is false where there is none.
+// TenantFor is the entry in which a credential signs in: the requested one,
+// else the first that uses the credential. ok is false if there is none.
 func (a *App) TenantFor(credential, asked string) (entry tenants.Entry, ok bool, err error) {
 	if asked != "" {
 		entry, err = a.Directory.Resolve(asked)

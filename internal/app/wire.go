@@ -49,7 +49,7 @@ type App struct {
 	roles *pec.List
 	// hook announces pending approvals, or is nil.
 	hook *webhook
-	// simulated is the world that stands in for Azure, or nil.
+	// Simulated is the simulation that replaces Azure, or nil.
 	Simulated *Simulation
 }
 

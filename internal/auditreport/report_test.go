@@ -28,7 +28,7 @@ var hostile = []string{
 	"&lt;b&gt;", "\u202eevil", "https://evil.example", "javascript:alert(1)", "</style><script>alert(2)</script>", "{{.Policy}}",
 }
 
-// rowStates are six states, so that the fourth text stands in an unknown row.
+// rowStates are six states, so that the fourth text is in an unknown row.
 func rowStates() []answers.RowState {
 	return slices.DeleteFunc(answers.RowStates(), func(s answers.RowState) bool { return s == answers.RowLinkedOwn })
 }

@@ -143,8 +143,7 @@ var notSignedIn = sync.OnceValue(func() *regexp.Regexp {
 
 var entraNumber = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`AADSTS(\d{4,8})`) })
 
-// EntraNumber returns the number of Entra ID's error in az's messages, 0 where
-// there is none.
+// EntraNumber returns the number of Entra ID's error in az's messages, or 0.
 func EntraNumber(messages []byte) int {
 	found := entraNumber().FindSubmatch(messages)
 	if found == nil {

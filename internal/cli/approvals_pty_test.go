@@ -285,8 +285,8 @@ func TestCallIsApprovedAtTerminal(t *testing.T) {
 	}
 }
 
-// mustKnowApprover ends a command that was given the name mallory: nobody is asked
-// for a passphrase, and the approvers that there are stand in the message.
+// mustKnowApprover ends a command with the approver mallory: it asks for no
+// passphrase, and the message lists the existing approvers.
 func mustKnowApprover(t *testing.T, s *session) {
 	t.Helper()
 	code, shown := s.end()

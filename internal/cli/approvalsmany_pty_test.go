@@ -50,8 +50,8 @@ func (o *installation) linkedTo(partnerID string) (n int) {
 	return n
 }
 
-// A plan for many tenants is shown to whoever approves it page by page, and
-// approved and carried out whole.
+// An approver sees a plan for many tenants page by page, and approves and
+// executes it as a whole.
 func TestPlanIsApprovedAsAWhole(t *testing.T) {
 	t.Parallel()
 	o := newInstallationIn(t, simtest.Start(t, rowsOnAPage+3))

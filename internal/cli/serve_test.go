@@ -25,7 +25,7 @@ func startWorld(t *testing.T) *simtest.World {
 	return simtest.Start(t, 3)
 }
 
-// running is a command that runs until it is told to end.
+// running is a command that runs until it is stopped.
 type running struct {
 	t    *testing.T
 	stop context.CancelFunc

@@ -51,7 +51,7 @@ func TestServeOnAllAddressesNeedsAllowedHosts(t *testing.T) {
 	}
 }
 
-// A port that is taken is all that is said, whichever of the two it is.
+// A taken port is the only error reported, for either of the two ports.
 func TestServeReportsTakenPortFirst(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

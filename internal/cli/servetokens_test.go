@@ -144,7 +144,8 @@ func TestInvocationTokensOverHTTP(t *testing.T) {
 	}
 }
 
-// An approval goes on with the next token of the same name, and with no other.
+// An approval can be used with the next token of the same name, and with no
+// other.
 func TestApprovalsBelongToTokenName(t *testing.T) {
 	t.Parallel()
 	i := serveIssued(t)

@@ -67,8 +67,8 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 	walk(NewRoot(cmdutil.NewDeps(testStreams(nil))))
 }
 
-// TestNoFlagTakesASecret looks for flags whose value would be one. A file, or
-// the word to read standard input, is none.
+// TestNoFlagTakesASecret looks for flags whose value would be a secret. The
+// path of a file, or the word to read standard input, is no secret.
 func TestNoFlagTakesASecret(t *testing.T) {
 	t.Parallel()
 	for _, name := range cmdutil.AllFlags(NewRoot(cmdutil.NewDeps(testStreams(nil))), func(flag *pflag.Flag) bool { return flag.Value.Type() != "bool" }) {

@@ -43,8 +43,8 @@ type Client struct {
 	clientID []string
 	// noRemote says why the file cannot hold a URL; "" if it can.
 	noRemote string
-	// user gives the path for each system below its base folder; project is
-	// below the project's folder, or nil where there is none.
+	// user gives the path for each system below its base folder; project is below
+	// the project's folder, or nil.
 	user    map[string]location
 	project []string
 }

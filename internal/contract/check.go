@@ -160,9 +160,9 @@ func rule(broken jsonschema.ErrorKind) string {
 	return path[len(path)-1]
 }
 
-// plainName shows the far side's own name of a member, with what leads to it,
-// only if it looks like one and is shorter than a piece of a token that
-// armclient would notice: it looks for those in values alone.
+// plainName shows a member's name as received, with its path, only if it looks
+// like a name and is shorter than the pieces of a token that armclient detects,
+// which it looks for in values only.
 func plainName(name string) string {
 	steps := strings.Split(name, ".")
 	for i, step := range steps {

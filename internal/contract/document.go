@@ -28,8 +28,8 @@ type Document struct {
 	compiled map[string]*jsonschema.Schema
 }
 
-// Load reads the embedded contract and compiles every schema that stands in a
-// parameter, a header or a body.
+// Load reads the embedded contract and compiles every schema of a parameter, a
+// header or a body.
 func Load() (*Document, error) {
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(schemas.OpenAPI()))
 	if err != nil {
@@ -146,8 +146,7 @@ func (d *Document) Find(method, path string) (Operation, bool) {
 	return Operation{}, false
 }
 
-// variables returns what stands in the place of the template's variables, by
-// their names.
+// variables returns the values of the template's variables by name.
 func (o Operation) variables(path string) (values map[string]string, fits bool) {
 	template, given := strings.Split(o.Path, "/"), strings.Split(strings.TrimSuffix(path, "/"), "/")
 	if len(template) != len(given) {

@@ -57,8 +57,8 @@ func TestDocumentHasTheOperationsOfLinksAndRoles(t *testing.T) {
 	}
 }
 
-// What makes this document better than what is published, so that nobody takes
-// it out by accident.
+// The additions of this document to what is published, so that none is removed
+// by accident.
 func TestEveryOperationIsComplete(t *testing.T) {
 	t.Parallel()
 	d := load(t)

@@ -12,9 +12,9 @@ import (
 	"mcp-partner/internal/untrusted"
 )
 
-// redactor takes out of the far side's text what names a tenant, an identity, a
-// partner or a person. It works by what such things look like and, for names,
-// by what the directory knows.
+// redactor removes from received text what names a tenant, an identity, a
+// partner or a person. It recognizes these by their form and names by what the
+// directory knows.
 type redactor struct{ names []string }
 
 // mark is something that names somebody by what it looks like, and what is
@@ -35,7 +35,7 @@ var marks = sync.OnceValue(func() []mark {
 	}
 })
 
-// text cleans one text of the far side.
+// text redacts one received text.
 func (r redactor) text(text string) string {
 	text = untrusted.Sanitize(text)
 	for _, name := range r.names {

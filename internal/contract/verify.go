@@ -25,7 +25,7 @@ type Verifier struct {
 	Document *Document
 	Wire     *Wire
 	Tenant   schemas.Tenant
-	// Program and CredentialKind stand in the report.
+	// Program and CredentialKind appear in the report.
 	Program, CredentialKind string
 	Simulated               bool
 	// Writer makes a link and removes it again; nil only reads.

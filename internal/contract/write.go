@@ -23,8 +23,8 @@ type Writer struct {
 	// PartnerID is linked and removed again. Second, if set, is the one to which
 	// the link is moved in between; else it is moved to itself.
 	PartnerID, Second string
-	// Confirm asks the person at the terminal for the whole run; nil where there
-	// is none. It is asked only if the policy wants somebody asked.
+	// Confirm asks the person at the terminal for the whole run; nil without one.
+	// It is called only if the policy requires confirmation.
 	Confirm func(context.Context, guard.Question) (guard.Answer, error)
 
 	confirmed bool

@@ -19,7 +19,8 @@ type Provided struct {
 	Held bool
 }
 
-// AzureCLI is the name of the credential that is whoever signed in with az.
+// AzureCLI is the name of the credential that uses the account signed in with
+// az.
 const AzureCLI = "azure-cli"
 
 // Options say which credential acts in a tenant, and how its secret

@@ -108,7 +108,7 @@ func TestUnsupportedFileFormatIsNamed(t *testing.T) {
 	}
 }
 
-// endless writes rows until it is told to stop.
+// endless writes rows until it is stopped.
 type endless struct {
 	rows int
 	rest []byte

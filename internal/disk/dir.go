@@ -139,8 +139,9 @@ func (d Dir) Stat(name string) (Stamp, error) {
 	return Stamp{info}, nil
 }
 
-// Read returns a file and its stamp; nil and the zero stamp if there is none. Its
-// previous version, which holds as much, has to be as closed to others.
+// Read returns a file and its stamp; nil and the zero stamp if there is none.
+// Its previous version, which holds the same secrets, must have the same
+// permissions.
 func (d Dir) Read(name string) ([]byte, Stamp, error) { return d.ReadFrom(name, 0) }
 
 // ReadFrom is Read without what stands before an offset.

@@ -51,10 +51,10 @@ func notTrusted(path, what, command string) *Untrusted {
 	return &Untrusted{Path: path, What: what, Command: command}
 }
 
-// ReadTrusted reads a file of at most limit bytes after it has looked at the
-// file, at every directory above it and at every symbolic link on the way, as
-// OpenSSH's StrictModes does: whoever can write one of them decides what the
-// file says. An error is an *Untrusted or one of package os.
+// ReadTrusted reads a file of at most limit bytes after checking the file,
+// every directory above it and every symbolic link on the way, as OpenSSH's
+// StrictModes does: a user who can write one of them controls the content. An
+// error is an *Untrusted or one of package os.
 func ReadTrusted(path string, trust Trust, limit int64) ([]byte, error) {
 	file, err := OpenTrusted(path, trust)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// checkTrusted looks at the kind of the file alone: on Windows the access
-// control lists of the user's profile stand in for modes.
+// checkTrusted checks only the kind of the file: on Windows the access control
+// lists of the user's profile replace modes.
 func checkTrusted(path string, _ Trust) (fs.FileInfo, error) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -35,7 +35,7 @@ type Error struct {
 // Error implements error.
 func (e *Error) Error() string { return e.Message }
 
-// Usage is an error of whoever typed the command.
+// Usage is an error in the command as typed.
 func Usage(next, format string, args ...any) error {
 	return &Error{Code: CodeUsage, Message: fmt.Sprintf(format, args...), Next: next}
 }
@@ -90,7 +90,7 @@ func Of(err error) *Error {
 	case errors.As(err, &problem):
 		return ofProblem(CodeFailed, problem)
 	case errors.Is(err, syscall.EPIPE):
-		// Whoever read the output has seen enough, as head does: nothing to say.
+		// The reader of the output has exited, as head does: no message.
 		return &Error{Code: CodeFailed}
 	default:
 		return &Error{Code: CodeFailed, Message: err.Error()}

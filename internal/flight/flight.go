@@ -9,9 +9,9 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-// Group runs work at most once at a time for each key. Whoever asks while it
-// runs waits for its outcome, but never longer than its own context says. The
-// work itself goes on when waiters leave: its result serves the next caller.
+// Group runs work at most once at a time for each key. Callers that arrive
+// while it runs wait for its outcome, each within its own context. The work
+// continues when waiters leave: its result serves the next caller.
 type Group[K comparable, V any] struct {
 	// base ends all work when the program ends; limit bounds each piece of it.
 	base    context.Context

@@ -48,7 +48,7 @@ func (e *ProxyError) ProxyHint() string { return e.Next }
 type Proxy struct {
 	// Variable is HTTPS_PROXY or https_proxy, "" where neither is set.
 	Variable string
-	// URL is nil where there is none, or where Err is not nil.
+	// URL is nil without a proxy, or if Err is not nil.
 	URL *url.URL
 	// Err is a *ProxyError for a setting that names no proxy.
 	Err error
@@ -57,7 +57,7 @@ type Proxy struct {
 }
 
 // ProxyFromEnvironment reads the proxy for https. A setting that cannot be
-// parsed is an error and never means that there is none.
+// parsed is an error and never treated as unset.
 func ProxyFromEnvironment(getenv func(string) string) Proxy {
 	variable := "HTTPS_PROXY"
 	if getenv(variable) == "" {

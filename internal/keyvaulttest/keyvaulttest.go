@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// Token is what it takes from whoever asks.
+	// Token is the token that it accepts.
 	Token = "good-token-of-key-vault"
 	// Resource is the audience of its tokens.
 	Resource = "https://vault.azure.net"

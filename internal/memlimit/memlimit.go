@@ -60,9 +60,8 @@ func limit(http bool, live, granted int64) int64 {
 	return limit
 }
 
-// granted is the least of the limits of memory (memory.max of version 2) of the
-// process's control groups, 0 if there is none. A container has its own at the
-// root.
+// granted is the lowest memory limit (memory.max of version 2) of the process's
+// control groups, 0 without one. A container has its own at the root.
 func granted(root fs.FS) int64 {
 	const mount = "sys/fs/cgroup"
 	group := mount

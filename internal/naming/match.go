@@ -8,8 +8,8 @@ import (
 // Same reports whether two names are one.
 func Same(a, b string) bool { return Fold(a) == Fold(b) }
 
-// globSigns are what makes a pattern of a name. A backslash is none: no name
-// holds a sign that would have to be escaped.
+// globSigns make a name a pattern. A backslash is not among them: no name holds
+// a character that needs escaping.
 const globSigns = "*?["
 
 // IsGlob reports whether a pattern can match more than one name.

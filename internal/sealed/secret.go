@@ -108,8 +108,8 @@ func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`
 // MarshalText implements encoding.TextMarshaler.
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// OccursIn reports whether text holds the secret, plainly or in one of the
-// encodings in which a far side could send it back.
+// OccursIn reports whether text holds the secret, plainly or in an encoding in
+// which a server could echo it.
 func OccursIn(s Secret, text string) bool {
 	if s.Empty() {
 		return false

@@ -15,7 +15,7 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-// shown is what stands in the place of a secret.
+// shown replaces a secret in output.
 const shown = "[redacted]"
 
 func TestSecretIsPrintedByNothing(t *testing.T) {

@@ -163,7 +163,8 @@ type unknownColumns struct {
 // Error implements error.
 func (u *unknownColumns) Error() string { return u.message }
 
-// fieldToName stands in a command for a field that a person has to name.
+// fieldToName is the placeholder in a command for a field that a person has to
+// name.
 const fieldToName = "FIELD"
 
 // newUnknownColumns takes for each column the nearest field that no other one is.

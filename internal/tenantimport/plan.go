@@ -162,8 +162,8 @@ func (im *importer) entry(row numbered) (tenants.Entry, error) {
 	return entry, err
 }
 
-// unique finds what stands in the file twice, which as a whole would be refused
-// without a line.
+// unique finds duplicates in the file, which would otherwise fail the import as
+// a whole without a line number.
 func (im *importer) unique(row numbered) error {
 	for _, column := range []string{"name", "tenant_id"} {
 		value := strings.ToLower(row.Row[column])
@@ -337,7 +337,7 @@ type Request struct {
 	// credential is for rows that name none.
 	Credential credential.Options
 	Consent    app.Consent
-	// progress is told of look-ups and of their mistakes.
+	// Progress is called for look-ups and their errors.
 	Progress func(mistake bool, text string) error
 }
 
@@ -372,7 +372,7 @@ func (p *Plan) Try(ctx context.Context, a *app.App, o *Request) error {
 	}
 	config, err := a.Directory.Credential(p.Assumed)
 	if err != nil || config.Kind.Interactive() {
-		return nil // whoever applies the plan says what is wrong
+		return nil // applying the plan reports the error
 	}
 	entry := p.Diff.Added[0]
 	if err := a.TrySignIn(ctx, entry, config, a.Store); err != nil {

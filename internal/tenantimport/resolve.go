@@ -138,8 +138,8 @@ func tenantsOf(ctx context.Context, pool *httpclient.Pool, questions []question)
 	return all
 }
 
-// domainSearch gives a host up that does not answer: hundreds of domains would
-// wait for it in vain.
+// domainSearch stops asking a host that does not answer, so that hundreds of
+// domains do not wait for it.
 type domainSearch struct {
 	pool *httpclient.Pool
 

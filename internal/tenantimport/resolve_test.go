@@ -49,7 +49,7 @@ func TestResolvesFiveHundredDomains(t *testing.T) {
 	}
 }
 
-// Whoever interrupts a look-up of many domains does not wait for all of them.
+// Interrupting a look-up of many domains does not wait for all of them.
 func TestResolvingStopsWithContext(t *testing.T) {
 	t.Parallel()
 	world := simtest.Start(t, 1)
@@ -94,7 +94,7 @@ func TestLookupsAreBounded(t *testing.T) {
 	}
 }
 
-// A host that does not answer is given up, and each domain is told for itself.
+// A host that does not answer is given up, and each of its domains is reported.
 func TestSilentHostTimesOut(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

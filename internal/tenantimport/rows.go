@@ -109,8 +109,8 @@ func (a *arranger) recognise(row numbered) {
 	}
 }
 
-// again reports whether a customer stands in the list a second time, as Partner
-// Center lists those whom a partner sells to in two ways.
+// again reports whether a customer appears in the list a second time, as
+// Partner Center lists customers with two relationships.
 func (a *arranger) again(row numbered) bool {
 	id, called := strings.ToLower(row.Row["tenant_id"]), row.Row[company]
 	if id == "" || called == "" {

@@ -42,7 +42,7 @@ func Sanitize(text string) string {
 	return strings.TrimSpace(b.String())
 }
 
-// printable reports whether a rune may stand in an answer. The tag and
+// printable reports whether a rune may appear in an answer. The tag and
 // variation ranges are format characters by category or invisible by purpose.
 func printable(r rune, size int) bool {
 	if r == utf8.RuneError && size <= 1 {
@@ -64,8 +64,8 @@ func Shown(text string) string {
 	return strconv.Quote(Sanitize(text)) + unseen(before, " preceded by %s") + unseen(inner, " with %s in it") + unseen(after, " followed by %s")
 }
 
-// unseen names the first character of a text that cannot be seen, by a format
-// that puts it into words; "" where there is none.
+// unseen describes the first invisible character of a text with the given
+// format; "" if there is none.
 func unseen(text, format string) string {
 	for _, r := range text {
 		switch {

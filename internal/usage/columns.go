@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// columns are the places of the cells that are read; -1 where there is none.
+// columns are the indexes of the cells that are read; -1 for a missing one.
 type columns struct {
 	tenant, customer, subscription, name  int
 	credit, cost, currency                int

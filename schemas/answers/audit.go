@@ -33,7 +33,7 @@ func RowStates() []RowState {
 // Missing reports whether the identity has no link.
 func (s RowState) Missing() bool { return s == RowNotLinked || s == RowDeleted }
 
-// Linked reports whether the identity has a link, to whichever partner.
+// Linked reports whether the identity has a link to any partner.
 func (s RowState) Linked() bool {
 	return s == RowLinked || s == RowLinkedExpected || s == RowLinkedOwn || s == RowLinkedOther
 }

@@ -4,8 +4,8 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-// ChangeState is where one identity in one tenant stands in a plan or a run that
-// writes.
+// ChangeState is the state of one identity in one tenant within a plan or a run
+// that writes.
 type ChangeState string
 
 // The states, those that need a person first.
@@ -33,7 +33,7 @@ const (
 	ChangeBeyondFirst ChangeState = "beyond_first"
 	// ChangeLinkedOther: another ID is linked, which is not to be touched.
 	ChangeLinkedOther ChangeState = "linked_other"
-	// ChangeLinkedOwn: another of the partner's own IDs is linked, likewise.
+	// ChangeLinkedOwn: another of the partner's own IDs is linked, not to be touched.
 	ChangeLinkedOwn ChangeState = "linked_own"
 	// ChangeNotLinked: our identity holds nothing that could be moved.
 	ChangeNotLinked ChangeState = "not_linked"

@@ -44,7 +44,7 @@ type Envelope struct {
 	Tenants    []TenantRow         `json:"tenants,omitzero"`
 	Totals     map[string]int      `json:"totals,omitempty"`
 	Matches    []Match             `json:"matches,omitzero"`
-	// OutOfScope stands in every answer of find_partner_tool and in no other.
+	// OutOfScope is in every answer of find_partner_tool and in no other.
 	OutOfScope *Scope    `json:"out_of_scope,omitempty"`
 	Approval   *Approval `json:"approval,omitempty"`
 	// Plan lists the requests that would be made (mcp-partner call --plan).

@@ -26,8 +26,8 @@ type TenantRow struct {
 	InDirectory bool `json:"in_directory"`
 }
 
-// CredentialView is what is told of a credential: never the secret, nor where
-// it is kept.
+// CredentialView is the public part of a credential: never the secret, nor
+// where it is kept.
 type CredentialView struct {
 	Name string `json:"name" doc:"Name of the credential."`
 	// Kind is one of the kinds of docs/credentials.md.

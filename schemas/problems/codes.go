@@ -1,6 +1,6 @@
 package problems
 
-// The codes of problems. What each means, and what to do, stands in Codes.
+// The codes of problems. Codes says what each means and what to do.
 const (
 	CodeInvalidArgument     Code = "invalid_argument"
 	CodeUnknownArgument     Code = "unknown_argument"

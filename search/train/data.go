@@ -41,7 +41,8 @@ type utteranceFile struct {
 // The sources that nobody wrote as utterances are never held out.
 const sourceCatalogue, sourceFrames = "catalogue", "frames"
 
-// classes lists the operations of the catalogue and the class of what is none.
+// classes lists the operations of the catalogue and the class of requests out
+// of scope.
 func classes() []string {
 	var out []string
 	for _, o := range schemas.Catalogue() {
@@ -110,7 +111,7 @@ func (c *corpus) readUtterances(path string) error {
 }
 
 // frames are sentences of one language with gaps. Commands, things and places
-// make orders about what is none of ours.
+// make orders out of scope.
 type frames struct {
 	Verbs []struct {
 		Do, Done, Doing, Tool string

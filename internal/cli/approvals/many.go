@@ -19,8 +19,7 @@ import (
 	"mcp-partner/schemas/answers"
 )
 
-// planPage is how many rows of a plan are shown at once to whoever is about to
-// approve it.
+// planPage is how many rows of a plan an approver is shown at once.
 const planPage = 40
 
 // shown is an approval as it is shown to a person.
@@ -96,7 +95,7 @@ func (s shown) question(ctx context.Context) (string, error) {
 	return guard.PlanQuestion(plan).Text, err
 }
 
-// nextPage waits until whoever approves has seen a page.
+// nextPage waits until the approver has seen a page.
 func nextPage(ctx context.Context, deps *cmdutil.Deps, left int) error {
 	answer, err := deps.IO.Ask(ctx, fmt.Sprintf("%s more; Enter shows them, q stops: ", phrase.Count(left, "row")), false)
 	if err == nil && answer != "" {

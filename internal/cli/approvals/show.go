@@ -45,7 +45,7 @@ func addAllRows(all *bool, flags *pflag.FlagSet) {
 	flags.BoolVar(all, "all", false, "show also the tenants of a plan that are not touched")
 }
 
-// showTicket shows a plan to whoever decides on it.
+// showTicket shows a plan to the person who decides on it.
 func showTicket(u *term.UI, t guard.Ticket, r ApprovalRow) {
 	u.Line(term.Bold, guard.QuestionFor(t.Intent).Text)
 	writeState(u, r)

@@ -234,8 +234,8 @@ func watchRun(ctx context.Context, deps *cmdutil.Deps, active *fleet.Active) err
 	}
 }
 
-// failStates are the words of --fail-on, with the totals that they look at. A
-// deleted link is none, so whoever asks for missing links means those as well.
+// failStates are the values of --fail-on, with the totals that they check. A
+// deleted link is a missing one, so that not_linked includes it.
 func failStates() map[string][]answers.RowState {
 	return map[string][]answers.RowState{
 		"own": {answers.RowLinkedOwn}, "other": {answers.RowLinkedOther, answers.RowLinkedOwn}, "not_linked": {answers.RowNotLinked, answers.RowDeleted}, "deleted": {answers.RowDeleted},

@@ -61,8 +61,8 @@ func (o *reportOptions) check() error {
 	return cmdutil.CheckOutput(o.output, o.force)
 }
 
-// fails reports whether the totals are what the caller calls a failure. As long
-// as rows are without an answer nobody can say that there is none of a state.
+// fails reports whether the totals match --fail-on. While rows are unanswered,
+// any of them may be in such a state.
 func (o *reportOptions) fails(totals map[string]int) bool {
 	if len(o.failOn) > 0 && totals["pending"] > 0 {
 		return true

@@ -49,7 +49,7 @@ func runResume(ctx context.Context, deps *cmdutil.Deps, session *app.Session, ru
 	if err != nil {
 		return err
 	}
-	// Whoever sits here goes on with anybody's run, in that caller's name.
+	// The operator may resume the run of any caller, in that caller's name.
 	active, err := session.Service.ResumeAudit(ctx, app.Trusted(run.Caller), run.ID)
 	if err != nil {
 		return err

@@ -14,9 +14,8 @@ import (
 	"mcp-partner/internal/xslices"
 )
 
-// ours returns the entry that stands there already, as this program would write
-// it, or nothing where there is none. An entry that leads to another program is
-// refused: whoever put it there needs it.
+// ours returns the existing entry, as this program would write it, or nil. It
+// refuses an entry that starts another program, which somebody needs.
 func (o *ClientOptions) ours(file clientfile.File) (block []byte, err error) {
 	old, found, err := o.client.Find(file.Text, o.Name)
 	switch {
@@ -56,9 +55,9 @@ func fileName(path string) string { return path[strings.LastIndexAny(path, `/\`)
 // programName is what the program is called where nobody renamed it.
 const programName = "mcp-partner"
 
-// keptFields tells what else stands in the entry, by name: what a person added to
-// it, or whoever wrote the file of a project. A variable of ours is a setting of the
-// server like a flag that is shown.
+// keptFields lists the fields of the entry that a person or the author of a
+// project's file added. A variable of this program is a server setting like the
+// flags shown.
 func keptFields(u *term.UI, kept []string) {
 	if len(kept) == 0 {
 		return

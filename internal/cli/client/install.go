@@ -261,7 +261,7 @@ func RunInstall(_ context.Context, deps *cmdutil.Deps, o *InstallOptions) error 
 	return warnOfPassphrase(deps, o)
 }
 
-// server is what the client is told.
+// server is the entry for the client.
 func (o *InstallOptions) server(deps *cmdutil.Deps) (clientfile.Server, error) {
 	if o.url != "" {
 		return clientfile.Server{URL: o.url, ClientID: o.clientID}, nil

@@ -16,7 +16,7 @@ type terminalConfirmer struct {
 	streams *term.Streams
 }
 
-// Confirmer returns whoever sits at the terminal, or nobody.
+// Confirmer returns the person at the terminal, or no one.
 func Confirmer(s *term.Streams) tools.Confirmer {
 	if !s.Attended() {
 		return tools.NoConfirmer{}

@@ -74,8 +74,8 @@ func (d *Deps) Prepare(command *cobra.Command, _ []string) error {
 	return nil
 }
 
-// checkEnv judges the environment's variables that bear the program's prefix.
-// Where there is none, as in most starts, the flags need not be gathered.
+// checkEnv checks the environment variables with the program's prefix. Most
+// starts have none, and need not gather the flags.
 func (d *Deps) checkEnv(root *cobra.Command) (strangers []string, err error) {
 	own := slices.DeleteFunc(slices.Clone(d.IO.Environ), func(pair string) bool { return !strings.HasPrefix(pair, config.Prefix) })
 	if len(own) == 0 {

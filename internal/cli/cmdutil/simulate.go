@@ -48,8 +48,8 @@ func (o *SimulateFlags) Start(ctx context.Context) (*app.Simulation, error) {
 	return app.StartSimulation(ctx, o.world, "127.0.0.1:0")
 }
 
-// Check refuses what was typed about a simulation where there is none: whoever
-// types --fault does not expect to meet the real Azure.
+// Check refuses simulation flags without --simulate: a user who types --fault
+// does not expect to reach the real Azure.
 func (o *SimulateFlags) Check(flags *pflag.FlagSet) error {
 	if o.count == 0 && config.WasTyped(flags, "latency", "throttle", "fault", "seed") {
 		return exit.Usage("add --simulate, or leave them out", "--latency, --throttle, --fault and --seed need a simulation")

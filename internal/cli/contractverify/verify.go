@@ -173,7 +173,7 @@ func chosen(s *app.Session, tenant, credential string) (schemas.Tenant, string, 
 	return found, credential, nil
 }
 
-// confirmRun asks whoever sits at the terminal, or is nil.
+// confirmRun asks the person at the terminal; it is nil without one.
 func confirmRun(deps *cmdutil.Deps) func(context.Context, guard.Question) (guard.Answer, error) {
 	person := cmdutil.Confirmer(deps.IO)
 	if !person.Reachable() {

@@ -39,7 +39,7 @@ func examine(ctx context.Context, deps *cmdutil.Deps, o *doctorOptions) []check 
 		return append(checks, failed)
 	}
 	defer a.Close()
-	// A ledger that was removed is not made anew by whoever looks for it.
+	// The doctor does not create a ledger in place of a removed one.
 	a.Unrecorded = a.MissingLedger(ctx) != nil
 	checks = append(checks, checkStateDir(deps.Disk()))
 	entries, credentials, err := a.All()

@@ -50,7 +50,7 @@ func checkWebhook(ctx context.Context, deps *cmdutil.Deps, a *app.App, recorded 
 		return failedCheck("webhook", err, "openssl rand -hex 32 > FILE")
 	}
 	if recorded {
-		// What keeps the ledger from being read is told by its own check.
+		// An unreadable ledger is reported by its own check.
 		if n, err := a.Ledger.Undelivered(ctx); err == nil && n > 0 {
 			return check{"webhook", CheckWarn, fmt.Sprintf("The webhook has not taken %s of a pending approval yet; a server sends them again.", phrase.Count(n, "announcement")), "mcp-partner approvals list"}
 		}

@@ -11,8 +11,8 @@ import (
 	"mcp-partner/ledger"
 )
 
-// acceptGap records that an approver answers for missing entries. What is wrong
-// with the flags is told before a passphrase is asked for.
+// acceptGap records that an approver accepts missing entries. Flag errors are
+// reported before the passphrase prompt.
 func acceptGap(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) error {
 	from, to, err := parseGap(o.acceptGap)
 	if err != nil {

@@ -39,7 +39,7 @@ func WriteCauses(u *term.UI, causes []answers.AuditCause) {
 	}
 }
 
-// WriteAuditRows writes a table of rows. Texts of the far side stand in quotes.
+// WriteAuditRows writes a table of rows. Untrusted texts are quoted.
 func WriteAuditRows(u *term.UI, rows auditreport.Rows) error {
 	return u.LongTable([]string{"STATE", "COMPANY", "DOMAIN", "TENANT", "PARTNER ID", "PARTNER", "EXPECTED", "WHY UNKNOWN", "ELIGIBLE ROLE IN", "LAST WRITTEN", "CREDENTIAL", "LABELS", "OWNER", "EXTERNAL ID", "REQUEST ID"},
 		func(yield func([]string, error) bool) {

@@ -6,8 +6,8 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-// AdaptHints words the next step for whoever types a call: what the answer to an
-// agent says about a server and a tenant in general, they can do right here.
+// AdaptHints rewrites the next step for a person at the terminal, who can do
+// right here what an agent is advised about a server and a tenant in general.
 func AdaptHints(e answers.Envelope) answers.Envelope {
 	if e.Problem == nil {
 		return e

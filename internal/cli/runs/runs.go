@@ -200,8 +200,8 @@ func (o *manyOptions) rules() guard.Options {
 	return rules
 }
 
-// call is the call of the tool. A run is gone on with as the caller that it
-// belongs to: whoever keeps the state directory may do that.
+// call is the call of the tool. A run is resumed as its own caller: the owner
+// of the state directory may do that.
 func (o *manyOptions) call(ctx context.Context, deps *cmdutil.Deps, session *app.Session) (tools.Call, error) {
 	arguments, err := o.arguments()
 	if err != nil {

@@ -143,9 +143,9 @@ func admit(deps *cmdutil.Deps, o *httpOptions, decider *guard.Guard, options *se
 	return showBearer(deps, url, token, gate.expires)
 }
 
-// admitTokens admits issued tokens alone. A server that others reach makes no
-// token at its start: it would stand in the log of whatever started it, and its
-// caller may do all that the server may.
+// admitTokens admits issued tokens only. A public server creates no token at
+// its start, which would appear in the log of its supervisor and allow
+// everything that the server may do.
 func admitTokens(deps *cmdutil.Deps, decider *guard.Guard, options *server.HTTPOptions, url string) error {
 	options.Bearer = server.Authenticators{app.InvocationTokens{Decider: decider}}
 	deps.Log.Info("serving", "url", url)
@@ -155,9 +155,9 @@ func admitTokens(deps *cmdutil.Deps, decider *guard.Guard, options *server.HTTPO
 	}{url, "mcp-partner token issue --for NAME --tenants TENANTS"})
 }
 
-// serveMonitor serves health and metrics on a listener of their own, if they
-// are to have one. The returned function ends it, and is called last: whoever
-// asks meanwhile is told that the server is stopping.
+// serveMonitor serves health and metrics on a separate listener, if configured.
+// The returned function stops it and is called last, so that probes see that
+// the server is stopping.
 func serveMonitor(ctx context.Context, deps *cmdutil.Deps, s *server.Server, o *httpOptions, listener net.Listener, main *server.HTTPOptions) (stop func()) {
 	if listener == nil {
 		return func() {}

@@ -89,8 +89,8 @@ func (o *httpOptions) checkOrigins() error {
 	return nil
 }
 
-// asBrowsersSend is the form of an origin that stands in requests, which it is
-// compared with letter by letter; "" for what is no single one.
+// asBrowsersSend is an origin in the form that browsers send, compared byte by
+// byte; "" for anything else.
 func asBrowsersSend(u *url.URL) string {
 	host, usual := strings.ToLower(u.Host), map[string]string{"https": ":443", "http": ":80"}[u.Scheme]
 	if strings.Contains(host, "*") {

@@ -126,8 +126,8 @@ func issuersCheck(verifier *auth.Authenticator) []server.Check {
 	return []server.Check{{Name: "oidc", Run: verifier.Ready}}
 }
 
-// admitOAuth lets in whoever has an access token or an invocation token. There
-// is no token of the start: it could do everything, and nobody would need it.
+// admitOAuth admits callers with an access token or an invocation token. There
+// is no start token: it could do everything, and no caller needs it.
 func admitOAuth(deps *cmdutil.Deps, decider *guard.Guard, options *server.HTTPOptions, address string, bound net.Addr) error {
 	options.Bearer = server.Authenticators{app.InvocationTokens{Decider: decider}}
 	deps.Log.Info("serving", "url", address, "address", bound.String())

@@ -97,8 +97,8 @@ func (s *firstRun) newVault(ctx context.Context, backend vault.Backend) error {
 // partnerIDsKey is the setting that denies all other partner IDs.
 const partnerIDsKey = "partner-ids"
 
-// boundPartnerIDs writes the person's own IDs into config.yaml. A typing error
-// of an agent could otherwise credit a stranger.
+// boundPartnerIDs writes the person's own IDs into config.yaml. Without them a
+// typing error of an agent could credit another partner.
 func (s *firstRun) boundPartnerIDs(ctx context.Context) error {
 	path := filepath.Join(s.f.StateDir, app.ConfigName)
 	if s.f.Config.Sets(partnerIDsKey) {

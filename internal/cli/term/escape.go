@@ -8,9 +8,9 @@ import (
 )
 
 // Escape makes a text harmless for a terminal: control and format characters,
-// among them escape sequences and right-to-left marks, are shown as what they
-// are instead of doing what they do. Texts of the far side were cleaned before;
-// this is for whatever else comes by, such as a file name.
+// among them escape sequences and right-to-left marks, are shown as escapes.
+// Untrusted texts were sanitized before; this covers everything else, such as
+// file names.
 func Escape(text string) string {
 	if !strings.ContainsFunc(text, hostile) && utf8.ValidString(text) {
 		return text

@@ -14,8 +14,8 @@ import (
 	"mcp-partner/vault"
 )
 
-// backendOptions choose where the secrets are. They are typed once, at `vault
-// init`, and stand in the state directory from then on.
+// backendOptions choose where the secrets are. They are set once, at `vault
+// init`, and stored in the state directory.
 type backendOptions struct {
 	Backend                          cmdutil.Choice[vault.Backend]
 	server, caFile                   string

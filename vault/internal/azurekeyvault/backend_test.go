@@ -77,8 +77,8 @@ func TestCertificateOfKeyVault(t *testing.T) {
 	roomtest.WantCode(t, err, problems.CodeVaultUnavailable)
 }
 
-// TestChallengeOfAnotherAudience has the far side ask for a token that opens
-// something else. None is asked for, and none is sent.
+// The server asks for a token for another audience. None is requested, and none
+// is sent.
 func TestChallengeOfAnotherAudience(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*keyvaulttest.Vault){

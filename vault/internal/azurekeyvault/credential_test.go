@@ -18,7 +18,7 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-// entra stands in for the token endpoints: that of a machine with a managed
+// entra simulates the token endpoints: that of a machine with a managed
 // identity (App Service), and that of Entra ID for a federated token.
 type entra struct {
 	*httptest.Server

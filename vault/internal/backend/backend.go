@@ -30,7 +30,7 @@ var (
 
 // Item is what a store holds under one name.
 type Item struct {
-	// Value is nil where there is none.
+	// Value is nil if there is no secret.
 	Value []byte
 	// Version names this state of the item for Put; its form is the store's own.
 	Version string

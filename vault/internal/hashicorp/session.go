@@ -99,8 +99,8 @@ func (b *Backend) do(ctx context.Context, doing string, work func(context.Contex
 	return b.problem(ctx, err, doing)
 }
 
-// enter returns the session, made now if there is none. Sign-ins come one after
-// the other: the next in line finds the session of the one before.
+// enter returns the session and signs in if there is none. Sign-ins are
+// serialized: the next caller finds the session of the one before.
 func (b *Backend) enter(ctx context.Context) (s *session, fresh bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
