@@ -75,17 +75,22 @@ func TestGateComparesTheToken(t *testing.T) {
 		token, pinned string
 		read, write   problems.Code
 	}{
-		"right":                {goodToken(), objectID, "", ""},
-		"upper case":           {tokenFor(strings.ToUpper(tenantID), strings.ToUpper(objectID)), objectID, "", ""},
-		"other tenant":         {tokenFor(otherID, objectID), "", problems.CodeWrongTenant, problems.CodeWrongTenant},
-		"other tenant, no oid": {jwt(map[string]any{"tid": otherID}), "", problems.CodeWrongTenant, problems.CodeWrongTenant},
-		"other identity":       {tokenFor(tenantID, otherID), objectID, problems.CodeWrongIdentity, problems.CodeWrongIdentity},
-		"pinned, no tid":       {jwt(map[string]any{"oid": otherID}), objectID, problems.CodeWrongIdentity, problems.CodeWrongIdentity},
-		"opaque":               {"opaque", "", "", problems.CodeTokenUnreadable},
-		"no oid":               {jwt(map[string]any{"tid": tenantID}), "", "", problems.CodeTokenUnreadable},
-		"five parts":           {goodToken() + ".d.e", "", "", problems.CodeTokenUnreadable},
-		"other case of names":  {jwt(map[string]any{"TID": tenantID, "OID": objectID}), "", "", problems.CodeTokenUnreadable},
-		"claims of other type": {jwt(map[string]any{"tid": []string{tenantID}, "oid": 7}), "", "", problems.CodeTokenUnreadable},
+		"right":                {token: goodToken(), pinned: objectID},
+		"upper case":           {token: tokenFor(strings.ToUpper(tenantID), strings.ToUpper(objectID)), pinned: objectID},
+		"other tenant":         {token: tokenFor(otherID, objectID), read: problems.CodeWrongTenant, write: problems.CodeWrongTenant},
+		"other tenant, no oid": {token: jwt(map[string]any{"tid": otherID}), read: problems.CodeWrongTenant, write: problems.CodeWrongTenant},
+		"other identity": {
+			token: tokenFor(tenantID, otherID), pinned: objectID, read: problems.CodeWrongIdentity, write: problems.CodeWrongIdentity,
+		},
+		"pinned, no tid": {
+			token: jwt(map[string]any{"oid": otherID}), pinned: objectID, read: problems.CodeWrongIdentity,
+			write: problems.CodeWrongIdentity,
+		},
+		"opaque":               {token: "opaque", write: problems.CodeTokenUnreadable},
+		"no oid":               {token: jwt(map[string]any{"tid": tenantID}), write: problems.CodeTokenUnreadable},
+		"five parts":           {token: goodToken() + ".d.e", write: problems.CodeTokenUnreadable},
+		"other case of names":  {token: jwt(map[string]any{"TID": tenantID, "OID": objectID}), write: problems.CodeTokenUnreadable},
+		"claims of other type": {token: jwt(map[string]any{"tid": []string{tenantID}, "oid": 7}), write: problems.CodeTokenUnreadable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -117,13 +122,27 @@ func TestGateAfterClaimsChallenge(t *testing.T) {
 		want    problems.Code
 		writes  int
 	}{
-		"one":             {[]reply{challenged, active(partner1, 1)}, goodToken(), "", 2},
-		"two":             {[]reply{challenged, challenged, active(partner1, 1)}, goodToken(), problems.CodeUnauthorized, 2},
-		"other tenant":    {[]reply{challenged, active(partner1, 1)}, tokenFor(otherID, objectID), problems.CodeWrongTenant, 1},
-		"other identity":  {[]reply{challenged, active(partner1, 1)}, tokenFor(tenantID, otherID), problems.CodePermitRefused, 1},
-		"opaque":          {[]reply{challenged, active(partner1, 1)}, "opaque", problems.CodeTokenUnreadable, 1},
-		"no challenge":    {[]reply{status(401).with("WWW-Authenticate", `Bearer error="invalid_token"`), active(partner1, 1)}, goodToken(), problems.CodeUnauthorized, 1},
-		"claims unusable": {[]reply{status(401).with("WWW-Authenticate", `Bearer error="insufficient_claims", claims="%%"`), active(partner1, 1)}, goodToken(), problems.CodeUnauthorized, 1},
+		"one": {replies: []reply{challenged, active(partner1, 1)}, second: goodToken(), writes: 2},
+		"two": {
+			replies: []reply{challenged, challenged, active(partner1, 1)}, second: goodToken(), want: problems.CodeUnauthorized, writes: 2,
+		},
+		"other tenant": {
+			replies: []reply{challenged, active(partner1, 1)}, second: tokenFor(otherID, objectID), want: problems.CodeWrongTenant,
+			writes: 1,
+		},
+		"other identity": {
+			replies: []reply{challenged, active(partner1, 1)}, second: tokenFor(tenantID, otherID), want: problems.CodePermitRefused,
+			writes: 1,
+		},
+		"opaque": {replies: []reply{challenged, active(partner1, 1)}, second: "opaque", want: problems.CodeTokenUnreadable, writes: 1},
+		"no challenge": {
+			replies: []reply{status(401).with("WWW-Authenticate", `Bearer error="invalid_token"`), active(partner1, 1)}, second: goodToken(),
+			want: problems.CodeUnauthorized, writes: 1,
+		},
+		"claims unusable": {
+			replies: []reply{status(401).with("WWW-Authenticate", `Bearer error="insufficient_claims", claims="%%"`), active(partner1, 1)},
+			second:  goodToken(), want: problems.CodeUnauthorized, writes: 1,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -173,22 +192,27 @@ func TestGateRefusesOtherRequests(t *testing.T) {
 		method, url string
 		want        problems.Code
 	}{
-		"HEAD":                {http.MethodHead, good, problems.CodePermitRefused},
-		"POST":                {http.MethodPost, good + "/" + partner1, problems.CodePermitRefused},
-		"OPTIONS":             {http.MethodOptions, good, problems.CodePermitRefused},
-		"lower-case get":      {"get", good, problems.CodePermitRefused},
-		"PUT of nobody":       {http.MethodPut, good, problems.CodePermitRefused},
-		"PUT deeper":          {http.MethodPut, good + "/x/" + partner1, problems.CodePermitRefused},
-		"PUT escaped":         {http.MethodPut, good + "/%31234567", problems.CodePermitRefused},
-		"PUT climbing":        {http.MethodPut, good + "/../partners/" + partner1, problems.CodePermitRefused},
-		"PUT other provider":  {http.MethodPut, testEndpoint + "/providers/Microsoft.Other/partners/" + partner1, problems.CodePermitRefused},
-		"PUT of somebody":     {http.MethodPut, good + "/" + partner1, ""},
-		"other host":          {http.MethodGet, "https://elsewhere.test/", problems.CodeUnexpectedResponse},
-		"other port":          {http.MethodGet, testEndpoint + ":8443/", problems.CodeUnexpectedResponse},
-		"same port, written":  {http.MethodGet, testEndpoint + ":443/tenants", ""},
-		"user in front":       {http.MethodGet, "https://management.test@elsewhere.test/", problems.CodeUnexpectedResponse},
-		"longer host":         {http.MethodGet, testEndpoint + ".elsewhere.test/", problems.CodeUnexpectedResponse},
-		"PUT on another host": {http.MethodPut, "https://elsewhere.test" + schemas.PathPartners + "/" + partner1, problems.CodeUnexpectedResponse},
+		"HEAD":           {method: http.MethodHead, url: good, want: problems.CodePermitRefused},
+		"POST":           {method: http.MethodPost, url: good + "/" + partner1, want: problems.CodePermitRefused},
+		"OPTIONS":        {method: http.MethodOptions, url: good, want: problems.CodePermitRefused},
+		"lower-case get": {method: "get", url: good, want: problems.CodePermitRefused},
+		"PUT of nobody":  {method: http.MethodPut, url: good, want: problems.CodePermitRefused},
+		"PUT deeper":     {method: http.MethodPut, url: good + "/x/" + partner1, want: problems.CodePermitRefused},
+		"PUT escaped":    {method: http.MethodPut, url: good + "/%31234567", want: problems.CodePermitRefused},
+		"PUT climbing":   {method: http.MethodPut, url: good + "/../partners/" + partner1, want: problems.CodePermitRefused},
+		"PUT other provider": {
+			method: http.MethodPut, url: testEndpoint + "/providers/Microsoft.Other/partners/" + partner1, want: problems.CodePermitRefused,
+		},
+		"PUT of somebody":    {method: http.MethodPut, url: good + "/" + partner1},
+		"other host":         {method: http.MethodGet, url: "https://elsewhere.test/", want: problems.CodeUnexpectedResponse},
+		"other port":         {method: http.MethodGet, url: testEndpoint + ":8443/", want: problems.CodeUnexpectedResponse},
+		"same port, written": {method: http.MethodGet, url: testEndpoint + ":443/tenants"},
+		"user in front":      {method: http.MethodGet, url: "https://management.test@elsewhere.test/", want: problems.CodeUnexpectedResponse},
+		"longer host":        {method: http.MethodGet, url: testEndpoint + ".elsewhere.test/", want: problems.CodeUnexpectedResponse},
+		"PUT on another host": {
+			method: http.MethodPut, url: "https://elsewhere.test" + schemas.PathPartners + "/" + partner1,
+			want: problems.CodeUnexpectedResponse,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -17,11 +17,20 @@ func TestHintFollowsARMError(t *testing.T) {
 		code, message string
 		says, command string
 	}{
-		"api-version":  {400, "InvalidApiVersionParameter", "The api-version is invalid.", "no longer accepts api-version", ""},
-		"expired":      {401, "ExpiredAuthenticationToken", "The access token has expired.", "clock", ""},
-		"no principal": {401, "InvalidAuthenticationToken", "The received access token is not valid: the claim 'oid' should be present.", "consent", "mcp-partner tenants consent-links"},
-		"audience":     {401, "InvalidAuthenticationTokenAudience", "Wrong audience.", "audience", "mcp-partner doctor"},
-		"bad request":  {400, "BadRequest", "Malformed.", "foreign_code", ""},
+		"api-version": {
+			status: 400, code: "InvalidApiVersionParameter", message: "The api-version is invalid.", says: "no longer accepts api-version",
+		},
+		"expired": {status: 401, code: "ExpiredAuthenticationToken", message: "The access token has expired.", says: "clock"},
+		"no principal": {
+			status: 401, code: "InvalidAuthenticationToken",
+			message: "The received access token is not valid: the claim 'oid' should be present.", says: "consent",
+			command: "mcp-partner tenants consent-links",
+		},
+		"audience": {
+			status: 401, code: "InvalidAuthenticationTokenAudience", message: "Wrong audience.", says: "audience",
+			command: "mcp-partner doctor",
+		},
+		"bad request": {status: 400, code: "BadRequest", message: "Malformed.", says: "foreign_code"},
 	} {
 		said := parseARMError(fmt.Appendf(nil, `{"error":{"code":%q,"message":%q}}`, test.code, test.message))
 		problem := problems.New(codeOfStatus(test.status), "x")

@@ -25,19 +25,25 @@ func TestPartner(t *testing.T) {
 		matches *bool
 		sent    int
 	}{
-		"the one asked for":        {[]reply{active(partner1, 1)}, answers.LinkLinked, "", &yes, 1},
-		"another in the body":      {[]reply{active(partner2, 1)}, answers.LinkLinked, "", &no, 1},
-		"deleted":                  {[]reply{deleted(partner1, 2)}, answers.LinkDeleted, "", &no, 1},
-		"404, then another":        {[]reply{notFound(), active(partner2, 1)}, answers.LinkLinked, "", &no, 2},
-		"404, then the same":       {[]reply{notFound(), active(partner1, 1)}, answers.LinkLinked, "", &yes, 2},
-		"404, then none":           {[]reply{notFound(), notFound()}, answers.LinkNotLinked, "", &no, 2},
-		"404, then a tombstone":    {[]reply{notFound(), deleted(partner1, 2)}, answers.LinkDeleted, "", &no, 2},
-		"html 404, then another":   {[]reply{html(404), active(partner2, 1)}, answers.LinkLinked, "", &no, 2},
-		"404, then 500":            {[]reply{notFound(), coded(500, "X")}, answers.LinkUnknown, problems.CodeARMUnavailable, nil, 4},
-		"empty 404 twice":          {[]reply{{status: 404}}, answers.LinkUnknown, problems.CodeUnexpectedResponse, nil, 2},
-		"namespace 404 twice":      {[]reply{coded(404, "InvalidResourceType")}, answers.LinkUnknown, problems.CodeProviderUnavailable, nil, 2},
-		"bad request":              {[]reply{coded(400, "BadRequest")}, answers.LinkUnknown, problems.CodeBadRequest, nil, 1},
-		"forbidden is not decided": {[]reply{coded(403, "X"), active(partner1, 1)}, answers.LinkUnknown, problems.CodeForbidden, nil, 1},
+		"the one asked for":      {replies: []reply{active(partner1, 1)}, state: answers.LinkLinked, matches: &yes, sent: 1},
+		"another in the body":    {replies: []reply{active(partner2, 1)}, state: answers.LinkLinked, matches: &no, sent: 1},
+		"deleted":                {replies: []reply{deleted(partner1, 2)}, state: answers.LinkDeleted, matches: &no, sent: 1},
+		"404, then another":      {replies: []reply{notFound(), active(partner2, 1)}, state: answers.LinkLinked, matches: &no, sent: 2},
+		"404, then the same":     {replies: []reply{notFound(), active(partner1, 1)}, state: answers.LinkLinked, matches: &yes, sent: 2},
+		"404, then none":         {replies: []reply{notFound(), notFound()}, state: answers.LinkNotLinked, matches: &no, sent: 2},
+		"404, then a tombstone":  {replies: []reply{notFound(), deleted(partner1, 2)}, state: answers.LinkDeleted, matches: &no, sent: 2},
+		"html 404, then another": {replies: []reply{html(404), active(partner2, 1)}, state: answers.LinkLinked, matches: &no, sent: 2},
+		"404, then 500": {
+			replies: []reply{notFound(), coded(500, "X")}, state: answers.LinkUnknown, code: problems.CodeARMUnavailable, sent: 4,
+		},
+		"empty 404 twice": {replies: []reply{{status: 404}}, state: answers.LinkUnknown, code: problems.CodeUnexpectedResponse, sent: 2},
+		"namespace 404 twice": {
+			replies: []reply{coded(404, "InvalidResourceType")}, state: answers.LinkUnknown, code: problems.CodeProviderUnavailable, sent: 2,
+		},
+		"bad request": {replies: []reply{coded(400, "BadRequest")}, state: answers.LinkUnknown, code: problems.CodeBadRequest, sent: 1},
+		"forbidden is not decided": {
+			replies: []reply{coded(403, "X"), active(partner1, 1)}, state: answers.LinkUnknown, code: problems.CodeForbidden, sent: 1,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

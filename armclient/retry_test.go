@@ -168,12 +168,12 @@ func TestCredentialFailures(t *testing.T) {
 		want *problems.Problem
 		code problems.Code
 	}{
-		"a problem":          {rejected, rejected, problems.CodeCredentialRejected},
-		"a wrapped problem":  {errors.Join(errors.New("SECRET"), rejected), rejected, problems.CodeCredentialRejected},
-		"a not_linked":       {problems.New(problems.CodeNotLinked, "x"), nil, problems.CodeNotLinked},
-		"anything else":      {errors.New("SECRET"), nil, problems.CodeSignInUnavailable},
-		"its own time-out":   {context.DeadlineExceeded, nil, problems.CodeTimeout},
-		"its own connection": {&net.OpError{Op: "dial", Err: errors.New("SECRET")}, nil, problems.CodeNetwork},
+		"a problem":          {err: rejected, want: rejected, code: problems.CodeCredentialRejected},
+		"a wrapped problem":  {err: errors.Join(errors.New("SECRET"), rejected), want: rejected, code: problems.CodeCredentialRejected},
+		"a not_linked":       {err: problems.New(problems.CodeNotLinked, "x"), code: problems.CodeNotLinked},
+		"anything else":      {err: errors.New("SECRET"), code: problems.CodeSignInUnavailable},
+		"its own time-out":   {err: context.DeadlineExceeded, code: problems.CodeTimeout},
+		"its own connection": {err: &net.OpError{Op: "dial", Err: errors.New("SECRET")}, code: problems.CodeNetwork},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -81,7 +81,8 @@ func liveALink(t *testing.T, s simulated) {
 		kind    string
 		partner string
 		absent  bool
-	}{{http.MethodPut, partner1, false}, {http.MethodPatch, partner2, false}, {http.MethodDelete, partner2, true}, {http.MethodPut, partner1, false}} {
+	}{{kind: http.MethodPut, partner: partner1}, {kind: http.MethodPatch, partner: partner2},
+		{kind: http.MethodDelete, partner: partner2, absent: true}, {kind: http.MethodPut, partner: partner1}} {
 		got := s.apply(t, step.kind, step.partner, read)
 		if got.Applied != AppliedYes || got.Problem != nil || got.After.Link.State.Absent() != step.absent || got.RequestID == "" {
 			t.Fatalf("%s %s: %+v, %+v", step.kind, step.partner, got, got.Problem)

@@ -286,7 +286,7 @@ func TestChallengeInTheMiddleOfAWrite(t *testing.T) {
 	for name, test := range map[string]struct {
 		times, sent, code int
 		linked            bool
-	}{"once": {1, 2, 0, true}, "again and again": {0, 2, 1, false}} {
+	}{"once": {times: 1, sent: 2, linked: true}, "again and again": {sent: 2, code: 1}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			k := &kindsWorld{canary: &canary{world: newWorld(t, oneTenant())}}

@@ -52,12 +52,12 @@ func TestKilledAtEachPointOfAWrite(t *testing.T) {
 		// write had happened.
 		intent, carriedOut bool
 	}{
-		"while the plan is made again":       {func(g *gate) *hold { return g.hold(http.MethodGet, false) }, false, false},
-		"before the write is carried out":    {func(g *gate) *hold { return g.hold(http.MethodPut, false) }, true, false},
-		"after the write was carried out":    {func(g *gate) *hold { return g.hold(http.MethodPut, true) }, true, true},
-		"while what was written is read":     {readBack(false), true, true},
-		"after what was written was read":    {readBack(true), true, true},
-		"between the question and the reply": {nil, false, false},
+		"while the plan is made again":       {place: func(g *gate) *hold { return g.hold(http.MethodGet, false) }},
+		"before the write is carried out":    {place: func(g *gate) *hold { return g.hold(http.MethodPut, false) }, intent: true},
+		"after the write was carried out":    {place: func(g *gate) *hold { return g.hold(http.MethodPut, true) }, intent: true, carriedOut: true},
+		"while what was written is read":     {place: readBack(false), intent: true, carriedOut: true},
+		"after what was written was read":    {place: readBack(true), intent: true, carriedOut: true},
+		"between the question and the reply": {},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -36,13 +36,13 @@ func TestRunStopsWhenCallerLosesRights(t *testing.T) {
 		code  string
 	}{
 		"the mapping changes": {
-			func(h *oauthServer) string {
+			token: func(h *oauthServer) string {
 				return h.machine("nightly", issuertest.Claims{"roles": []string{"partner.read", "partner.write"}})
 			},
-			func(h *oauthServer) { h.remap(elsewhere) }, "unknown_tenant",
+			take: func(h *oauthServer) { h.remap(elsewhere) }, code: "unknown_tenant",
 		},
 		"the invocation token is revoked": {
-			func(h *oauthServer) string {
+			token: func(h *oauthServer) string {
 				i := h.cli("token", "issue", "--for", "nightly", "--scope", "partner.read,partner.write", "--tenants", "*", "--json")
 				var shown struct{ Token string }
 				if err := json.Unmarshal([]byte(i.must(h.tb).stdout), &shown); err != nil {
@@ -50,7 +50,7 @@ func TestRunStopsWhenCallerLosesRights(t *testing.T) {
 				}
 				return shown.Token
 			},
-			func(h *oauthServer) { h.cli("token", "revoke", "--for", "nightly").must(h.tb) }, "token_refused",
+			take: func(h *oauthServer) { h.cli("token", "revoke", "--for", "nightly").must(h.tb) }, code: "token_refused",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

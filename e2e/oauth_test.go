@@ -47,20 +47,58 @@ func TestOAuthMachine(t *testing.T) {
 			status            int
 			says, not         string
 		}{
-			{"its tenant", reader, "check_partner_link", wiretest.Object{"tenant": "contoso"}, 200, `"state":"not_linked"`, "x-none"},
-			{"the only one it has", reader, "check_partner_link", wiretest.Object{}, 200, `"tenant":"contoso"`, "x-none"},
-			{"another's tenant", reader, "check_partner_link", wiretest.Object{"tenant": "fabrikam"}, 200, `"unknown_tenant"`, "tenant_id"},
-			{"its list", reader, "list_tenants", wiretest.Object{}, 200, "contoso", "fabrikam"},
-			{"no mapping, no tenants", stranger, "list_tenants", wiretest.Object{}, 200, `"directory_empty"`, "contoso"},
-			{"no mapping, no call", stranger, "check_partner_link", wiretest.Object{"tenant": "contoso"}, 200, `"directory_empty"`, "tenant_id"},
-			{"by role", everywhere, "list_tenants", wiretest.Object{}, 200, "fabrikam", "x-none"},
-			{"a write without the scope", reader, "register_partner", register, 403, "partner.write", "structuredContent"},
-			{"a write beyond the grant's scopes", everywhere, "register_partner", register, 403, "partner.write", "structuredContent"},
-			{"tenants without a scope", nothing, "list_tenants", wiretest.Object{}, 403, "partner.read", "contoso"},
-			{"a write of another ID", writer, "register_partner", wiretest.Object{"tenant": "contoso", "partner_id": "7654321"}, 200, `"insufficient_scope"`, "approval_id"},
-			{"a write in another's tenant", writer, "register_partner", wiretest.Object{"tenant": "fabrikam", "partner_id": "1234567"}, 200, `"unknown_tenant"`, "tenant_id"},
-			{"a write that goes to policy", writer, "register_partner", register, 200, "", "insufficient_scope"},
-			{"a change without the scope", writer, "remove_partner", register, 403, "partner.change", "structuredContent"},
+			{
+				name: "its tenant", token: reader, tool: "check_partner_link", arguments: wiretest.Object{"tenant": "contoso"}, status: 200,
+				says: `"state":"not_linked"`, not: "x-none",
+			},
+			{
+				name: "the only one it has", token: reader, tool: "check_partner_link", arguments: wiretest.Object{}, status: 200,
+				says: `"tenant":"contoso"`, not: "x-none",
+			},
+			{
+				name: "another's tenant", token: reader, tool: "check_partner_link", arguments: wiretest.Object{"tenant": "fabrikam"},
+				status: 200, says: `"unknown_tenant"`, not: "tenant_id",
+			},
+			{name: "its list", token: reader, tool: "list_tenants", arguments: wiretest.Object{}, status: 200, says: "contoso", not: "fabrikam"},
+			{
+				name: "no mapping, no tenants", token: stranger, tool: "list_tenants", arguments: wiretest.Object{}, status: 200,
+				says: `"directory_empty"`, not: "contoso",
+			},
+			{
+				name: "no mapping, no call", token: stranger, tool: "check_partner_link", arguments: wiretest.Object{"tenant": "contoso"},
+				status: 200, says: `"directory_empty"`, not: "tenant_id",
+			},
+			{name: "by role", token: everywhere, tool: "list_tenants", arguments: wiretest.Object{}, status: 200, says: "fabrikam", not: "x-none"},
+			{
+				name: "a write without the scope", token: reader, tool: "register_partner", arguments: register, status: 403,
+				says: "partner.write", not: "structuredContent",
+			},
+			{
+				name: "a write beyond the grant's scopes", token: everywhere, tool: "register_partner", arguments: register, status: 403,
+				says: "partner.write", not: "structuredContent",
+			},
+			{
+				name: "tenants without a scope", token: nothing, tool: "list_tenants", arguments: wiretest.Object{}, status: 403,
+				says: "partner.read", not: "contoso",
+			},
+			{
+				name: "a write of another ID", token: writer, tool: "register_partner",
+				arguments: wiretest.Object{"tenant": "contoso", "partner_id": "7654321"}, status: 200, says: `"insufficient_scope"`,
+				not: "approval_id",
+			},
+			{
+				name: "a write in another's tenant", token: writer, tool: "register_partner",
+				arguments: wiretest.Object{"tenant": "fabrikam", "partner_id": "1234567"}, status: 200, says: `"unknown_tenant"`,
+				not: "tenant_id",
+			},
+			{
+				name: "a write that goes to policy", token: writer, tool: "register_partner", arguments: register, status: 200,
+				not: "insufficient_scope",
+			},
+			{
+				name: "a change without the scope", token: writer, tool: "remove_partner", arguments: register, status: 403,
+				says: "partner.change", not: "structuredContent",
+			},
 		} {
 			answer := h.call(c.token, era, c.tool, c.arguments)
 			body := string(answer.Body)

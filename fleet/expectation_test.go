@@ -18,17 +18,22 @@ func TestLinkStateFollowsExpectedAndOwnIDs(t *testing.T) {
 		link     answers.Link
 		want     answers.RowState
 	}{
-		"nothing is known":                  {"", nil, linked(first), answers.RowLinked},
-		"as the tenant expects":             {first, nil, linked(first), answers.RowLinkedExpected},
-		"not as the tenant expects":         {first, nil, linked(strange), answers.RowLinkedOther},
-		"the only own ID":                   {"", []string{first}, linked(first), answers.RowLinkedExpected},
-		"one of several own IDs":            {"", []string{first, second}, linked(second), answers.RowLinkedExpected},
-		"another partner's ID":              {"", []string{first, second}, linked(strange), answers.RowLinkedOther},
-		"own, and not what is expected":     {first, []string{first, second}, linked(second), answers.RowLinkedOwn},
-		"another partner's, not expected":   {first, []string{first, second}, linked(strange), answers.RowLinkedOther},
-		"expected, and not among the own":   {strange, []string{first}, linked(strange), answers.RowLinkedExpected},
-		"nothing is linked":                 {first, []string{first}, answers.Link{State: answers.LinkNotLinked}, answers.RowNotLinked},
-		"what cannot be read stays unknown": {first, []string{first}, answers.Link{State: answers.LinkUnknown, PartnerID: first}, answers.RowUnknown},
+		"nothing is known":                {link: linked(first), want: answers.RowLinked},
+		"as the tenant expects":           {expected: first, link: linked(first), want: answers.RowLinkedExpected},
+		"not as the tenant expects":       {expected: first, link: linked(strange), want: answers.RowLinkedOther},
+		"the only own ID":                 {own: []string{first}, link: linked(first), want: answers.RowLinkedExpected},
+		"one of several own IDs":          {own: []string{first, second}, link: linked(second), want: answers.RowLinkedExpected},
+		"another partner's ID":            {own: []string{first, second}, link: linked(strange), want: answers.RowLinkedOther},
+		"own, and not what is expected":   {expected: first, own: []string{first, second}, link: linked(second), want: answers.RowLinkedOwn},
+		"another partner's, not expected": {expected: first, own: []string{first, second}, link: linked(strange), want: answers.RowLinkedOther},
+		"expected, and not among the own": {expected: strange, own: []string{first}, link: linked(strange), want: answers.RowLinkedExpected},
+		"nothing is linked": {
+			expected: first, own: []string{first}, link: answers.Link{State: answers.LinkNotLinked}, want: answers.RowNotLinked,
+		},
+		"what cannot be read stays unknown": {
+			expected: first, own: []string{first}, link: answers.Link{State: answers.LinkUnknown, PartnerID: first},
+			want: answers.RowUnknown,
+		},
 	} {
 		if got := fleet.ExpectationOf(schemas.Tenant{ExpectedPartnerID: test.expected}, test.own).State(test.link); got != test.want {
 			t.Errorf("%s: %s, want %s", name, got, test.want)

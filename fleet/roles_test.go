@@ -53,16 +53,16 @@ func TestAuditSortsTenantsByLinkAndRoles(t *testing.T) {
 		roles  []string
 		class  string
 	}{
-		{"contoso", true, []string{simulator.RoleOwner, simulator.RoleContributor}, answers.PECLinkedAll},
-		{"fabrikam", true, []string{simulator.RoleOwner, simulator.RoleReader}, answers.PECLinkedSome},
-		{"adventure-works", true, []string{simulator.RoleReader}, answers.PECLinkedNone},
-		{"northwind", false, []string{simulator.RoleOwner}, answers.PECRoleNoLink},
-		{"litware", false, []string{simulator.RoleReader}, answers.PECNeither},
-		{"proseware", true, nil, answers.PECNoSubscription},
-		{"tailspin", true, []string{simulator.RoleCostReader}, answers.PECRolesUnknown},
-		{"wingtip", true, []string{simulator.RoleOwner}, answers.PECRolesUnknown},
-		{"woodgrove", true, []string{simulator.RoleOwner}, answers.PECRolesUnknown},
-		{"lucerne", true, []string{simulator.RoleOwner, simulator.RoleCostReader}, answers.PECLinkedSome},
+		{tenant: "contoso", linked: true, roles: []string{simulator.RoleOwner, simulator.RoleContributor}, class: answers.PECLinkedAll},
+		{tenant: "fabrikam", linked: true, roles: []string{simulator.RoleOwner, simulator.RoleReader}, class: answers.PECLinkedSome},
+		{tenant: "adventure-works", linked: true, roles: []string{simulator.RoleReader}, class: answers.PECLinkedNone},
+		{tenant: "northwind", roles: []string{simulator.RoleOwner}, class: answers.PECRoleNoLink},
+		{tenant: "litware", roles: []string{simulator.RoleReader}, class: answers.PECNeither},
+		{tenant: "proseware", linked: true, class: answers.PECNoSubscription},
+		{tenant: "tailspin", linked: true, roles: []string{simulator.RoleCostReader}, class: answers.PECRolesUnknown},
+		{tenant: "wingtip", linked: true, roles: []string{simulator.RoleOwner}, class: answers.PECRolesUnknown},
+		{tenant: "woodgrove", linked: true, roles: []string{simulator.RoleOwner}, class: answers.PECRolesUnknown},
+		{tenant: "lucerne", linked: true, roles: []string{simulator.RoleOwner, simulator.RoleCostReader}, class: answers.PECLinkedSome},
 	} {
 		h.links(c.tenant, c.linked)
 		h.holds(c.tenant, c.roles...)

@@ -207,9 +207,9 @@ func TestRunIsCancelledWhenNoCallerHasAnAnswer(t *testing.T) {
 		answered []bool
 		want     fleet.RunState
 	}{
-		{"before the answer", []bool{false}, fleet.RunCancelled},
-		{"one of two waits on", []bool{false, true}, fleet.RunFinished},
-		{"after an answer", []bool{true, false}, fleet.RunFinished},
+		{name: "before the answer", answered: []bool{false}, want: fleet.RunCancelled},
+		{name: "one of two waits on", answered: []bool{false, true}, want: fleet.RunFinished},
+		{name: "after an answer", answered: []bool{true, false}, want: fleet.RunFinished},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

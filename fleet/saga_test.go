@@ -159,16 +159,35 @@ func TestLinkRemovedByOthersIsNotRecreated(t *testing.T) {
 		again    bool
 		doubtful bool
 	}{
-		"nothing to be seen before and now":      {guard.Progress{Stage: creating, Step: runs.StepCreate, Snapshot: absent}, absent, true, true},
-		"removed already before, and as it was":  {guard.Progress{Stage: creating, Step: runs.StepCreate, Snapshot: deleted(4)}, deleted(4), true, false},
-		"removed already before, and again":      {guard.Progress{Stage: creating, Step: runs.StepCreate, Snapshot: deleted(4)}, deleted(6), false, false},
-		"nothing before, removed now":            {guard.Progress{Stage: creating, Step: runs.StepCreate, Snapshot: absent}, deleted(2), false, false},
-		"the answer told of somebody else":       {guard.Progress{Stage: creating, Step: runs.StepCreate, Snapshot: deleted(6), Result: string(problems.CodeConcurrentChange)}, deleted(6), false, false},
-		"replaced, nothing to be seen":           {guard.Progress{Stage: replacing, Step: runs.StepReplace, Snapshot: absent}, absent, true, true},
-		"replaced, two ways to say the same":     {guard.Progress{Stage: replacing, Step: runs.StepReplace, Snapshot: absent}, deleted(6), true, true},
-		"replaced, removed since":                {guard.Progress{Stage: replacing, Step: runs.StepReplace, Snapshot: deleted(6)}, deleted(8), false, false},
-		"put back, removed since":                {guard.Progress{Stage: runs.StageRestoring, Step: runs.StepRestore, Snapshot: deleted(6)}, deleted(8), false, false},
-		"put back, and nothing of it to be seen": {guard.Progress{Stage: runs.StageRestoring, Step: runs.StepRestore, Snapshot: deleted(6)}, deleted(6), true, false},
+		"nothing to be seen before and now": {
+			at: guard.Progress{Stage: creating, Step: runs.StepCreate, Snapshot: absent}, now: absent, again: true, doubtful: true,
+		},
+		"removed already before, and as it was": {
+			at: guard.Progress{Stage: creating, Step: runs.StepCreate, Snapshot: deleted(4)}, now: deleted(4), again: true,
+		},
+		"removed already before, and again": {
+			at: guard.Progress{Stage: creating, Step: runs.StepCreate, Snapshot: deleted(4)}, now: deleted(6),
+		},
+		"nothing before, removed now": {at: guard.Progress{Stage: creating, Step: runs.StepCreate, Snapshot: absent}, now: deleted(2)},
+		"the answer told of somebody else": {
+			at:  guard.Progress{Stage: creating, Step: runs.StepCreate, Snapshot: deleted(6), Result: string(problems.CodeConcurrentChange)},
+			now: deleted(6),
+		},
+		"replaced, nothing to be seen": {
+			at: guard.Progress{Stage: replacing, Step: runs.StepReplace, Snapshot: absent}, now: absent, again: true, doubtful: true,
+		},
+		"replaced, two ways to say the same": {
+			at: guard.Progress{Stage: replacing, Step: runs.StepReplace, Snapshot: absent}, now: deleted(6), again: true, doubtful: true,
+		},
+		"replaced, removed since": {
+			at: guard.Progress{Stage: replacing, Step: runs.StepReplace, Snapshot: deleted(6)}, now: deleted(8),
+		},
+		"put back, removed since": {
+			at: guard.Progress{Stage: runs.StageRestoring, Step: runs.StepRestore, Snapshot: deleted(6)}, now: deleted(8),
+		},
+		"put back, and nothing of it to be seen": {
+			at: guard.Progress{Stage: runs.StageRestoring, Step: runs.StepRestore, Snapshot: deleted(6)}, now: deleted(6), again: true,
+		},
 	} {
 		row := guard.PlanRow{PartnerID: toID, Before: guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: fromID, Version: 5}}
 		m := next(row, c.at, observation{known: true, now: c.now, settled: true})
@@ -192,13 +211,13 @@ func TestRowReportsPossibleConcurrentChange(t *testing.T) {
 		at   guard.Progress
 		says string
 	}{
-		{replaced, guard.Progress{Snapshot: now(7), Unseen: true}, ""},
-		{replaced, guard.Progress{Snapshot: now(9), Unseen: true}, "written 4 times, but this run wrote 2 times"},
-		{replaced, guard.Progress{Snapshot: now(-1), Unseen: true}, "someone removed the link in between"},
-		{replaced, guard.Progress{Snapshot: now(1)}, ""}, // a provider that counts each link anew
-		{replaced, guard.Progress{Snapshot: now(1), Unseen: true}, "someone removed the link in between"},
-		{created, guard.Progress{Snapshot: now(1)}, ""},
-		{created, guard.Progress{Snapshot: now(3), Unseen: true}, "someone removed the link in between"},
+		{row: replaced, at: guard.Progress{Snapshot: now(7), Unseen: true}},
+		{row: replaced, at: guard.Progress{Snapshot: now(9), Unseen: true}, says: "written 4 times, but this run wrote 2 times"},
+		{row: replaced, at: guard.Progress{Snapshot: now(-1), Unseen: true}, says: "someone removed the link in between"},
+		{row: replaced, at: guard.Progress{Snapshot: now(1)}}, // a provider that counts each link anew
+		{row: replaced, at: guard.Progress{Snapshot: now(1), Unseen: true}, says: "someone removed the link in between"},
+		{row: created, at: guard.Progress{Snapshot: now(1)}},
+		{row: created, at: guard.Progress{Snapshot: now(3), Unseen: true}, says: "someone removed the link in between"},
 	} {
 		for _, stage := range []runs.Stage{runs.StageDone, runs.StageRestored} {
 			c.at.Stage = stage

@@ -54,17 +54,20 @@ func TestSelect(t *testing.T) {
 		selection fleet.Selection
 		want      string
 	}{
-		{"all that may be seen", fleet.Selection{}, "contoso/app contoso/person emea-1/app emea-2/app"},
-		{"a name in another case", fleet.Selection{Tenants: []string{" CONTOSO "}}, "contoso/app contoso/person"},
-		{"a domain", fleet.Selection{Tenants: []string{"contoso.example"}}, "contoso/app contoso/person"},
-		{"a domain in ASCII", fleet.Selection{Tenants: []string{"xn--gre-6ka8i.example"}}, "contoso/app contoso/person"},
-		{"a domain, decomposed", fleet.Selection{Tenants: []string{"gro\u0308ße.example"}}, "contoso/app contoso/person"},
-		{"an ID", fleet.Selection{Tenants: []string{strings.ToUpper(guid(1))}}, "emea-1/app"},
-		{"a glob", fleet.Selection{Tenants: []string{"emea-*"}}, "emea-1/app emea-2/app"},
-		{"a glob and a name of it", fleet.Selection{Tenants: []string{"emea-2", "emea-?"}}, "emea-1/app emea-2/app"},
-		{"a label", fleet.Selection{Labels: []string{"emea"}}, "contoso/app contoso/person emea-1/app emea-2/app"},
-		{"both labels", fleet.Selection{Labels: []string{"emea", "gold"}}, "contoso/app contoso/person"},
-		{"a label of the named", fleet.Selection{Tenants: []string{"emea-1", "contoso"}, Labels: []string{"gold"}}, "contoso/app contoso/person"},
+		{name: "all that may be seen", selection: fleet.Selection{}, want: "contoso/app contoso/person emea-1/app emea-2/app"},
+		{name: "a name in another case", selection: fleet.Selection{Tenants: []string{" CONTOSO "}}, want: "contoso/app contoso/person"},
+		{name: "a domain", selection: fleet.Selection{Tenants: []string{"contoso.example"}}, want: "contoso/app contoso/person"},
+		{name: "a domain in ASCII", selection: fleet.Selection{Tenants: []string{"xn--gre-6ka8i.example"}}, want: "contoso/app contoso/person"},
+		{name: "a domain, decomposed", selection: fleet.Selection{Tenants: []string{"gro\u0308ße.example"}}, want: "contoso/app contoso/person"},
+		{name: "an ID", selection: fleet.Selection{Tenants: []string{strings.ToUpper(guid(1))}}, want: "emea-1/app"},
+		{name: "a glob", selection: fleet.Selection{Tenants: []string{"emea-*"}}, want: "emea-1/app emea-2/app"},
+		{name: "a glob and a name of it", selection: fleet.Selection{Tenants: []string{"emea-2", "emea-?"}}, want: "emea-1/app emea-2/app"},
+		{name: "a label", selection: fleet.Selection{Labels: []string{"emea"}}, want: "contoso/app contoso/person emea-1/app emea-2/app"},
+		{name: "both labels", selection: fleet.Selection{Labels: []string{"emea", "gold"}}, want: "contoso/app contoso/person"},
+		{
+			name: "a label of the named", selection: fleet.Selection{Tenants: []string{"emea-1", "contoso"}, Labels: []string{"gold"}},
+			want: "contoso/app contoso/person",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -99,8 +99,8 @@ func TestAuditHonoursRetryAfterWithinScheduleBound(t *testing.T) {
 		size   int
 		config simulator.Config
 	}{
-		{"bursts", 2000, simulator.Config{Faults: []simulator.Fault{fault(simulator.FaultThrottleBurst, 15)}}},
-		{"a few bursts", 4000, simulator.Config{Faults: []simulator.Fault{fault(simulator.FaultThrottleBurst, 2)}}},
+		{name: "bursts", size: 2000, config: simulator.Config{Faults: []simulator.Fault{fault(simulator.FaultThrottleBurst, 15)}}},
+		{name: "a few bursts", size: 4000, config: simulator.Config{Faults: []simulator.Fault{fault(simulator.FaultThrottleBurst, 2)}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -21,8 +21,8 @@ func TestResumptionTakesOverRun(t *testing.T) {
 		by   access.Principal
 		want string
 	}{
-		{Complete, access.Principal{}, "tk_1"},
-		{Continue, access.Principal{Caller: "token:a", Token: "tk_2"}, "tk_2"},
+		{mode: Complete, by: access.Principal{}, want: "tk_1"},
+		{mode: Continue, by: access.Principal{Caller: "token:a", Token: "tk_2"}, want: "tk_2"},
 	} {
 		joined := w.Start(t.Context(), guard.OpenRun{Run: runs.Run{ID: "run_1"}, By: step.by}, step.mode, 0, nil)
 		if joined != working || working.opened().By.Token != step.want {

@@ -67,19 +67,48 @@ func TestPolicyChecksEachRequestOfTransition(t *testing.T) {
 		strategy guard.Strategy
 		denied   bool
 	}{
-		"nothing denied, update":        {guard.Options{Rules: []access.Rule{transition}}, update, false},
-		"nothing denied, replace":       {guard.Options{Rules: []access.Rule{transition}}, replace, false},
-		"removal of the old ID":         {guard.Options{Rules: deny(access.Rule{Operations: []string{schemas.ToolRemovePartner}, PartnerIDs: []string{"7654321"}})}, replace, true},
-		"removal of another ID":         {guard.Options{Rules: deny(access.Rule{Operations: []string{schemas.ToolRemovePartner}, PartnerIDs: []string{"5555555"}})}, replace, false},
-		"registration of the new ID":    {guard.Options{Rules: deny(access.Rule{Operations: []string{schemas.ToolRegisterPartner}, PartnerIDs: []string{"1234567"}})}, replace, true},
-		"putting the old ID back":       {guard.Options{Rules: deny(access.Rule{Operations: []string{schemas.ToolRegisterPartner}, PartnerIDs: []string{"7654321"}})}, replace, true},
-		"update of the old ID":          {guard.Options{Rules: deny(access.Rule{Operations: []string{schemas.ToolUpdatePartner}, PartnerIDs: []string{"7654321"}})}, update, true},
-		"update to the new ID":          {guard.Options{Rules: deny(access.Rule{Operations: []string{schemas.ToolUpdatePartner}, PartnerIDs: []string{"1234567"}})}, update, true},
-		"the old ID, whatever is done":  {guard.Options{Rules: deny(access.Rule{PartnerIDs: []string{"7654321"}})}, update, true},
-		"all that nothing else allows":  {guard.Options{Rules: deny(access.Rule{Operations: []string{"write", "destroy"}})}, replace, false},
-		"bounds without the old ID":     {guard.Options{AllowWrites: true, Bounds: access.Bounds{PartnerIDs: []string{"1234567"}}}, replace, true},
-		"bounds with both IDs":          {guard.Options{AllowWrites: true, Bounds: access.Bounds{PartnerIDs: []string{"1234567", "7654321"}}}, replace, false},
-		"bounds, and a PATCH of the ID": {guard.Options{AllowWrites: true, Bounds: access.Bounds{PartnerIDs: []string{"1234567"}}}, update, false},
+		"nothing denied, update":  {options: guard.Options{Rules: []access.Rule{transition}}, strategy: update},
+		"nothing denied, replace": {options: guard.Options{Rules: []access.Rule{transition}}, strategy: replace},
+		"removal of the old ID": {
+			options:  guard.Options{Rules: deny(access.Rule{Operations: []string{schemas.ToolRemovePartner}, PartnerIDs: []string{"7654321"}})},
+			strategy: replace, denied: true,
+		},
+		"removal of another ID": {
+			options:  guard.Options{Rules: deny(access.Rule{Operations: []string{schemas.ToolRemovePartner}, PartnerIDs: []string{"5555555"}})},
+			strategy: replace,
+		},
+		"registration of the new ID": {
+			options:  guard.Options{Rules: deny(access.Rule{Operations: []string{schemas.ToolRegisterPartner}, PartnerIDs: []string{"1234567"}})},
+			strategy: replace, denied: true,
+		},
+		"putting the old ID back": {
+			options:  guard.Options{Rules: deny(access.Rule{Operations: []string{schemas.ToolRegisterPartner}, PartnerIDs: []string{"7654321"}})},
+			strategy: replace, denied: true,
+		},
+		"update of the old ID": {
+			options:  guard.Options{Rules: deny(access.Rule{Operations: []string{schemas.ToolUpdatePartner}, PartnerIDs: []string{"7654321"}})},
+			strategy: update, denied: true,
+		},
+		"update to the new ID": {
+			options:  guard.Options{Rules: deny(access.Rule{Operations: []string{schemas.ToolUpdatePartner}, PartnerIDs: []string{"1234567"}})},
+			strategy: update, denied: true,
+		},
+		"the old ID, whatever is done": {
+			options: guard.Options{Rules: deny(access.Rule{PartnerIDs: []string{"7654321"}})}, strategy: update, denied: true,
+		},
+		"all that nothing else allows": {
+			options: guard.Options{Rules: deny(access.Rule{Operations: []string{"write", "destroy"}})}, strategy: replace,
+		},
+		"bounds without the old ID": {
+			options: guard.Options{AllowWrites: true, Bounds: access.Bounds{PartnerIDs: []string{"1234567"}}}, strategy: replace,
+			denied: true,
+		},
+		"bounds with both IDs": {
+			options: guard.Options{AllowWrites: true, Bounds: access.Bounds{PartnerIDs: []string{"1234567", "7654321"}}}, strategy: replace,
+		},
+		"bounds, and a PATCH of the ID": {
+			options: guard.Options{AllowWrites: true, Bounds: access.Bounds{PartnerIDs: []string{"1234567"}}}, strategy: update,
+		},
 	} {
 		g := newGuard(t, test.options)
 		plan := manyPlan(schemas.ToolTransitionPartner, 1, runs.StepUpdate)

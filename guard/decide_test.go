@@ -95,21 +95,34 @@ func TestUnauthorizedCallerCannotDecide(t *testing.T) {
 		said func(guard.Ticket) guard.DecisionRequest
 		code problems.Code
 	}{
-		"without the scope": {change(func(p *access.Principal) {
+		"without the scope": {who: change(func(p *access.Principal) {
 			p.Grant.Scopes = []access.Scope{access.ScopeRead, access.ScopeWrite, access.ScopeChange}
-		}), yes, problems.CodeInsufficientScope},
-		"whoever runs it":      {access.Principal{Caller: "stdio", Grant: access.FullGrant()}, yes, problems.CodeInsufficientScope},
-		"nobody":               {change(func(p *access.Principal) { p.Caller = "" }), yes, problems.CodeInsufficientScope},
-		"the requester":        {change(func(p *access.Principal) { p.Caller = "token:bot" }), yes, problems.CodeNotAllowed},
-		"another tenant's":     {change(func(p *access.Principal) { p.Grant.Tenants = []string{"fabrikam"} }), yes, problems.CodeApprovalUnknown},
-		"no tenants":           {change(func(p *access.Principal) { p.Grant.Tenants = nil }), yes, problems.CodeApprovalUnknown},
-		"another partner ID's": {change(func(p *access.Principal) { p.Grant.PartnerIDs = []string{"7654321"} }), yes, problems.CodeApprovalUnknown},
-		"another tool's":       {change(func(p *access.Principal) { p.Grant.Tools = []string{schemas.ToolRemovePartner} }), yes, problems.CodeApprovalUnknown},
-		"not what was shown": {alice(), func(guard.Ticket) guard.DecisionRequest {
+		}), said: yes, code: problems.CodeInsufficientScope},
+		"whoever runs it": {who: access.Principal{Caller: "stdio", Grant: access.FullGrant()}, said: yes, code: problems.CodeInsufficientScope},
+		"nobody":          {who: change(func(p *access.Principal) { p.Caller = "" }), said: yes, code: problems.CodeInsufficientScope},
+		"the requester":   {who: change(func(p *access.Principal) { p.Caller = "token:bot" }), said: yes, code: problems.CodeNotAllowed},
+		"another tenant's": {
+			who: change(func(p *access.Principal) { p.Grant.Tenants = []string{"fabrikam"} }), said: yes, code: problems.CodeApprovalUnknown,
+		},
+		"no tenants": {who: change(func(p *access.Principal) { p.Grant.Tenants = nil }), said: yes, code: problems.CodeApprovalUnknown},
+		"another partner ID's": {
+			who: change(func(p *access.Principal) { p.Grant.PartnerIDs = []string{"7654321"} }), said: yes,
+			code: problems.CodeApprovalUnknown,
+		},
+		"another tool's": {
+			who: change(func(p *access.Principal) { p.Grant.Tools = []string{schemas.ToolRemovePartner} }), said: yes,
+			code: problems.CodeApprovalUnknown,
+		},
+		"not what was shown": {who: alice(), said: func(guard.Ticket) guard.DecisionRequest {
 			return guard.DecisionRequest{Approved: true, Digest: hex.EncodeToString(make([]byte, 32))}
-		}, problems.CodeApprovalMismatch},
-		"no digest":             {alice(), func(guard.Ticket) guard.DecisionRequest { return guard.DecisionRequest{Approved: true} }, problems.CodeApprovalMismatch},
-		"a token that is spent": {change(func(p *access.Principal) { p.Token, p.Counted = "tk_0", true }), yes, problems.CodeTokenRefused},
+		}, code: problems.CodeApprovalMismatch},
+		"no digest": {
+			who: alice(), said: func(guard.Ticket) guard.DecisionRequest { return guard.DecisionRequest{Approved: true} },
+			code: problems.CodeApprovalMismatch,
+		},
+		"a token that is spent": {
+			who: change(func(p *access.Principal) { p.Token, p.Counted = "tk_0", true }), said: yes, code: problems.CodeTokenRefused,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

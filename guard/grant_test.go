@@ -21,24 +21,70 @@ func TestAdmitEnforcesGrant(t *testing.T) {
 		tenant, number string
 		code           problems.Code
 	}{
-		"the zero value reads nothing":     {access.Grant{}, schemas.ToolFindPartnerTool, "", "", problems.CodeInsufficientScope},
-		"read":                             {access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: here}, schemas.ToolCheckPartnerLink, "contoso", "", ""},
-		"read, no tenants":                 {access.Grant{Scopes: all}, schemas.ToolCheckPartnerLink, "contoso", "", problems.CodeUnknownTenant},
-		"read, another tenant":             {access.Grant{Scopes: all, Tenants: here}, schemas.ToolCheckPartnerLink, "adatum", "", problems.CodeUnknownTenant},
-		"a glob":                           {access.Grant{Scopes: all, Tenants: here}, schemas.ToolCheckPartnerLink, "Fabrikam", "", ""},
-		"read is no write":                 {access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: here}, schemas.ToolRegisterPartner, "contoso", "1234567", problems.CodeInsufficientScope},
-		"write is no change":               {access.Grant{Scopes: []access.Scope{access.ScopeWrite}, Tenants: here}, schemas.ToolUpdatePartner, "contoso", "1234567", problems.CodeInsufficientScope},
-		"write is no read":                 {access.Grant{Scopes: []access.Scope{access.ScopeWrite}, Tenants: here}, schemas.ToolCheckPartnerLink, "contoso", "", problems.CodeInsufficientScope},
-		"a writer asks for its approval":   {access.Grant{Scopes: []access.Scope{access.ScopeWrite}}, schemas.ToolGetApproval, "", "", ""},
-		"an approver writes nothing":       {access.Grant{Scopes: []access.Scope{access.ScopeApprove}, Tenants: here}, schemas.ToolRegisterPartner, "contoso", "1234567", problems.CodeInsufficientScope},
-		"change":                           {access.Grant{Scopes: []access.Scope{access.ScopeChange}, Tenants: here}, schemas.ToolRemovePartner, "contoso", "1234567", ""},
-		"another tool":                     {access.Grant{Scopes: all, Tenants: here, Tools: []string{schemas.ToolListTenants}}, schemas.ToolCheckPartnerLink, "contoso", "", problems.CodeInsufficientScope},
-		"a tool that no scope covers":      {access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: here, Tools: []string{schemas.ToolRegisterPartner}}, schemas.ToolRegisterPartner, "contoso", "1234567", problems.CodeInsufficientScope},
-		"its partner ID":                   {access.Grant{Scopes: all, Tenants: here, PartnerIDs: []string{"1234567"}}, schemas.ToolRegisterPartner, "contoso", "1234567", ""},
-		"a stranger's partner ID":          {access.Grant{Scopes: all, Tenants: here, PartnerIDs: []string{"1234567"}}, schemas.ToolRegisterPartner, "contoso", "7654321", problems.CodeInsufficientScope},
-		"removing a stranger's partner ID": {access.Grant{Scopes: all, Tenants: here, PartnerIDs: []string{"1234567"}}, schemas.ToolRemovePartner, "contoso", "7654321", problems.CodeInsufficientScope},
-		"a read carries none":              {access.Grant{Scopes: all, Tenants: here, PartnerIDs: []string{"1234567"}}, schemas.ToolCheckPartnerLink, "contoso", "7654321", ""},
-		"granted, out of bounds":           {access.Grant{Scopes: all, Tenants: []string{access.AllTenants}}, schemas.ToolCheckPartnerLink, "litware", "", problems.CodeNotAllowed},
+		"the zero value reads nothing": {grant: access.Grant{}, tool: schemas.ToolFindPartnerTool, code: problems.CodeInsufficientScope},
+		"read": {
+			grant: access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: here}, tool: schemas.ToolCheckPartnerLink,
+			tenant: "contoso",
+		},
+		"read, no tenants": {
+			grant: access.Grant{Scopes: all}, tool: schemas.ToolCheckPartnerLink, tenant: "contoso", code: problems.CodeUnknownTenant,
+		},
+		"read, another tenant": {
+			grant: access.Grant{Scopes: all, Tenants: here}, tool: schemas.ToolCheckPartnerLink, tenant: "adatum",
+			code: problems.CodeUnknownTenant,
+		},
+		"a glob": {
+			grant: access.Grant{Scopes: all, Tenants: here}, tool: schemas.ToolCheckPartnerLink, tenant: "Fabrikam",
+		},
+		"read is no write": {
+			grant: access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: here}, tool: schemas.ToolRegisterPartner,
+			tenant: "contoso", number: "1234567", code: problems.CodeInsufficientScope,
+		},
+		"write is no change": {
+			grant: access.Grant{Scopes: []access.Scope{access.ScopeWrite}, Tenants: here}, tool: schemas.ToolUpdatePartner,
+			tenant: "contoso", number: "1234567", code: problems.CodeInsufficientScope,
+		},
+		"write is no read": {
+			grant: access.Grant{Scopes: []access.Scope{access.ScopeWrite}, Tenants: here}, tool: schemas.ToolCheckPartnerLink,
+			tenant: "contoso", code: problems.CodeInsufficientScope,
+		},
+		"a writer asks for its approval": {grant: access.Grant{Scopes: []access.Scope{access.ScopeWrite}}, tool: schemas.ToolGetApproval},
+		"an approver writes nothing": {
+			grant: access.Grant{Scopes: []access.Scope{access.ScopeApprove}, Tenants: here}, tool: schemas.ToolRegisterPartner,
+			tenant: "contoso", number: "1234567", code: problems.CodeInsufficientScope,
+		},
+		"change": {
+			grant: access.Grant{Scopes: []access.Scope{access.ScopeChange}, Tenants: here}, tool: schemas.ToolRemovePartner,
+			tenant: "contoso", number: "1234567",
+		},
+		"another tool": {
+			grant: access.Grant{Scopes: all, Tenants: here, Tools: []string{schemas.ToolListTenants}}, tool: schemas.ToolCheckPartnerLink,
+			tenant: "contoso", code: problems.CodeInsufficientScope,
+		},
+		"a tool that no scope covers": {
+			grant: access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: here, Tools: []string{schemas.ToolRegisterPartner}},
+			tool:  schemas.ToolRegisterPartner, tenant: "contoso", number: "1234567", code: problems.CodeInsufficientScope,
+		},
+		"its partner ID": {
+			grant: access.Grant{Scopes: all, Tenants: here, PartnerIDs: []string{"1234567"}}, tool: schemas.ToolRegisterPartner,
+			tenant: "contoso", number: "1234567",
+		},
+		"a stranger's partner ID": {
+			grant: access.Grant{Scopes: all, Tenants: here, PartnerIDs: []string{"1234567"}}, tool: schemas.ToolRegisterPartner,
+			tenant: "contoso", number: "7654321", code: problems.CodeInsufficientScope,
+		},
+		"removing a stranger's partner ID": {
+			grant: access.Grant{Scopes: all, Tenants: here, PartnerIDs: []string{"1234567"}}, tool: schemas.ToolRemovePartner,
+			tenant: "contoso", number: "7654321", code: problems.CodeInsufficientScope,
+		},
+		"a read carries none": {
+			grant: access.Grant{Scopes: all, Tenants: here, PartnerIDs: []string{"1234567"}}, tool: schemas.ToolCheckPartnerLink,
+			tenant: "contoso", number: "7654321",
+		},
+		"granted, out of bounds": {
+			grant: access.Grant{Scopes: all, Tenants: []string{access.AllTenants}}, tool: schemas.ToolCheckPartnerLink, tenant: "litware",
+			code: problems.CodeNotAllowed,
+		},
 	} {
 		g := newGuard(t, guard.Options{AllowWrites: true, Bounds: access.Bounds{Tenants: []string{"contoso", "fabrikam", "adatum"}}})
 		subject := access.Subject{Operation: operation(t, test.tool), By: access.Principal{Caller: "x", Grant: test.grant}, Tenant: schemas.Tenant{Name: test.tenant}, PartnerID: test.number}

@@ -231,16 +231,22 @@ func TestAdmit(t *testing.T) {
 		tenant, number string
 		code           problems.Code
 	}{
-		"read":                         {false, schemas.ToolCheckPartnerLink, "contoso", "", ""},
-		"tool outside":                 {true, schemas.ToolUpdatePartner, "contoso", "1234567", problems.CodeNotAllowed},
-		"tenant outside":               {true, schemas.ToolCheckPartnerLink, "fabrikam", "", problems.CodeNotAllowed},
-		"writes off":                   {false, schemas.ToolRegisterPartner, "contoso", "1234567", problems.CodeWritesDisabled},
-		"writes on":                    {true, schemas.ToolRegisterPartner, "contoso", "1234567", ""},
-		"ID outside":                   {true, schemas.ToolRegisterPartner, "contoso", "7654321", problems.CodeNotAllowed},
-		"removing an ID outside":       {true, schemas.ToolRemovePartner, "contoso", "7654321", problems.CodeNotAllowed},
-		"removing an ID inside":        {true, schemas.ToolRemovePartner, "contoso", "1234567", ""},
-		"directory is empty":           {true, schemas.ToolRegisterPartner, "", "1234567", ""},
-		"outside although writes off ": {false, schemas.ToolUpdatePartner, "", "1234567", problems.CodeNotAllowed},
+		"read": {tool: schemas.ToolCheckPartnerLink, tenant: "contoso"},
+		"tool outside": {
+			writes: true, tool: schemas.ToolUpdatePartner, tenant: "contoso", number: "1234567", code: problems.CodeNotAllowed,
+		},
+		"tenant outside": {writes: true, tool: schemas.ToolCheckPartnerLink, tenant: "fabrikam", code: problems.CodeNotAllowed},
+		"writes off":     {tool: schemas.ToolRegisterPartner, tenant: "contoso", number: "1234567", code: problems.CodeWritesDisabled},
+		"writes on":      {writes: true, tool: schemas.ToolRegisterPartner, tenant: "contoso", number: "1234567"},
+		"ID outside": {
+			writes: true, tool: schemas.ToolRegisterPartner, tenant: "contoso", number: "7654321", code: problems.CodeNotAllowed,
+		},
+		"removing an ID outside": {
+			writes: true, tool: schemas.ToolRemovePartner, tenant: "contoso", number: "7654321", code: problems.CodeNotAllowed,
+		},
+		"removing an ID inside":        {writes: true, tool: schemas.ToolRemovePartner, tenant: "contoso", number: "1234567"},
+		"directory is empty":           {writes: true, tool: schemas.ToolRegisterPartner, number: "1234567"},
+		"outside although writes off ": {tool: schemas.ToolUpdatePartner, number: "1234567", code: problems.CodeNotAllowed},
 	} {
 		g := newGuard(t, guard.Options{AllowWrites: test.writes, Bounds: bounds})
 		if got := admitted(g.Admit(t.Context(), access.Subject{Operation: op(test.tool), By: by("stdio"), Tenant: schemas.Tenant{Name: test.tenant}, PartnerID: test.number})); got != test.code {

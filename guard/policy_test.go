@@ -43,19 +43,68 @@ func TestPolicyFirstMatchDecides(t *testing.T) {
 		ruling  access.Ruling
 		rule    string
 	}{
-		"label":                        {check, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso", Labels: []string{"emea", "closed"}}}, access.RulingDeny, "closed"},
-		"read":                         {check, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}}, access.RulingAllow, "default"},
-		"read denied":                  {check, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "litware"}}, access.RulingDeny, "no reads of litware"},
-		"night, not linked":            {register, access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "Fabrikam"}, PartnerID: "1234567", Link: answers.LinkNotLinked}, access.RulingAllow, "nightly"},
-		"night, deleted counts as not": {register, access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: answers.LinkDeleted}, access.RulingAllow, "nightly"},
-		"night, linked":                {register, access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: answers.LinkLinked}, access.RulingApprover, "own"},
-		"night, not known":             {register, access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: answers.LinkUnknown}, access.RulingDeny, "nightly"},
-		"night, nothing read yet":      {register, access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567"}, access.RulingDeny, "nightly"},
-		"day":                          {register, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: answers.LinkNotLinked}, access.RulingApprover, "own"},
-		"the expected ID":              {register, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso", ExpectedPartnerID: "5555555"}, PartnerID: "5555555", Link: answers.LinkNotLinked}, access.RulingRequester, "expected"},
-		"nothing is expected":          {register, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "5555555", Link: answers.LinkNotLinked}, access.RulingDeny, "default"},
-		"a stranger's ID":              {update, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "7654321", Link: answers.LinkLinked}, access.RulingDeny, "default"},
-		"destroys":                     {update, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "1234567", Link: answers.LinkLinked}, access.RulingApprover, "own"},
+		"label": {
+			tool:    check,
+			subject: access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso", Labels: []string{"emea", "closed"}}},
+			ruling:  access.RulingDeny, rule: "closed",
+		},
+		"read": {
+			tool: check, subject: access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}}, ruling: access.RulingAllow,
+			rule: "default",
+		},
+		"read denied": {
+			tool: check, subject: access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "litware"}}, ruling: access.RulingDeny,
+			rule: "no reads of litware",
+		},
+		"night, not linked": {
+			tool:    register,
+			subject: access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "Fabrikam"}, PartnerID: "1234567", Link: answers.LinkNotLinked},
+			ruling:  access.RulingAllow, rule: "nightly",
+		},
+		"night, deleted counts as not": {
+			tool:    register,
+			subject: access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: answers.LinkDeleted},
+			ruling:  access.RulingAllow, rule: "nightly",
+		},
+		"night, linked": {
+			tool:    register,
+			subject: access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: answers.LinkLinked},
+			ruling:  access.RulingApprover, rule: "own",
+		},
+		"night, not known": {
+			tool:    register,
+			subject: access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: answers.LinkUnknown},
+			ruling:  access.RulingDeny, rule: "nightly",
+		},
+		"night, nothing read yet": {
+			tool: register, subject: access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567"},
+			ruling: access.RulingDeny, rule: "nightly",
+		},
+		"day": {
+			tool:    register,
+			subject: access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: answers.LinkNotLinked},
+			ruling:  access.RulingApprover, rule: "own",
+		},
+		"the expected ID": {
+			tool:    register,
+			subject: access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso", ExpectedPartnerID: "5555555"}, PartnerID: "5555555", Link: answers.LinkNotLinked},
+			ruling:  access.RulingRequester, rule: "expected",
+		},
+		"nothing is expected": {
+			tool:    register,
+			subject: access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "5555555", Link: answers.LinkNotLinked},
+			ruling:  access.RulingDeny, rule: "default",
+		},
+		"a stranger's ID": {
+			tool:    update,
+			subject: access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "7654321", Link: answers.LinkLinked},
+			ruling:  access.RulingDeny, rule: "default",
+		},
+		"destroys": {
+			tool:    update,
+			subject: access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "1234567", Link: answers.LinkLinked},
+			ruling:  access.RulingApprover, rule: "own",
+		},
 	} {
 		test.subject.Operation = operation(t, test.tool)
 		if got := policy.Evaluate(test.subject); got.Ruling != test.ruling || got.Rule != test.rule {
@@ -99,12 +148,23 @@ func TestFlagsBecomeRules(t *testing.T) {
 		options          guard.Options
 		register, update access.Ruling
 	}{
-		"nothing":   {guard.Options{}, access.RulingDeny, access.RulingDeny},
-		"writes":    {guard.Options{AllowWrites: true}, access.RulingRequester, access.RulingApprover},
-		"requester": {guard.Options{AllowWrites: true, Approval: access.ApprovalRequester}, access.RulingRequester, access.RulingRequester},
-		"approver":  {guard.Options{AllowWrites: true, Approval: access.ApprovalApprover}, access.RulingApprover, access.RulingApprover},
-		"none":      {guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Simulated: true}, access.RulingAllow, access.RulingAllow},
-		"none off":  {guard.Options{Approval: access.ApprovalNone, Simulated: true}, access.RulingDeny, access.RulingDeny},
+		"nothing": {options: guard.Options{}, register: access.RulingDeny, update: access.RulingDeny},
+		"writes":  {options: guard.Options{AllowWrites: true}, register: access.RulingRequester, update: access.RulingApprover},
+		"requester": {
+			options: guard.Options{AllowWrites: true, Approval: access.ApprovalRequester}, register: access.RulingRequester,
+			update: access.RulingRequester,
+		},
+		"approver": {
+			options: guard.Options{AllowWrites: true, Approval: access.ApprovalApprover}, register: access.RulingApprover,
+			update: access.RulingApprover,
+		},
+		"none": {
+			options: guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Simulated: true}, register: access.RulingAllow,
+			update: access.RulingAllow,
+		},
+		"none off": {
+			options: guard.Options{Approval: access.ApprovalNone, Simulated: true}, register: access.RulingDeny, update: access.RulingDeny,
+		},
 	} {
 		g := newGuard(t, test.options)
 		for tool, want := range map[string]access.Ruling{schemas.ToolRegisterPartner: test.register, schemas.ToolUpdatePartner: test.update} {

@@ -12,9 +12,9 @@ import (
 func TestQuestionHoldsCustomerNameAsData(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ company, domain, want string }{
-		"company and domain": {"Contoso Ltd", "contoso.com", "Contoso Ltd, contoso.com"},
-		"company alone":      {"Contoso\u202e\n Ltd", "", "Contoso Ltd"},
-		"no company":         {"", "contoso.com", ""},
+		"company and domain": {company: "Contoso Ltd", domain: "contoso.com", want: "Contoso Ltd, contoso.com"},
+		"company alone":      {company: "Contoso\u202e\n Ltd", want: "Contoso Ltd"},
+		"no company":         {domain: "contoso.com"},
 	} {
 		q := guard.QuestionFor(guard.Intent{Tool: schemas.ToolRegisterPartner, PartnerID: "1234567", Company: test.company, Domain: test.domain})
 		got := ""

@@ -89,31 +89,40 @@ func TestRunStopsWhenGrantIsRevoked(t *testing.T) {
 		// next is what the caller's next token gets.
 		next problems.Code
 	}{
-		"nothing":           {func(*goingOn) {}, "", ""},
-		"the token expires": {func(o *goingOn) { o.clock.Advance(guard.DefaultTokenLife) }, problems.CodeTokenRefused, ""},
-		"the token is gone": {func(o *goingOn) { o.store.gone = true }, problems.CodeTokenRefused, problems.CodeTokenRefused},
-		"revoked by ID":     {func(o *goingOn) { o.revoke(guard.TokenSelection{ID: o.agent.Token}) }, problems.CodeTokenRefused, problems.CodeTokenRefused},
-		"revoked by name":   {func(o *goingOn) { o.revoke(guard.TokenSelection{For: o.agent.Caller}) }, problems.CodeTokenRefused, problems.CodeTokenRefused},
-		"revoked after its end": {func(o *goingOn) {
+		"nothing":           {change: func(*goingOn) {}},
+		"the token expires": {change: func(o *goingOn) { o.clock.Advance(guard.DefaultTokenLife) }, want: problems.CodeTokenRefused},
+		"the token is gone": {change: func(o *goingOn) { o.store.gone = true }, want: problems.CodeTokenRefused, next: problems.CodeTokenRefused},
+		"revoked by ID": {
+			change: func(o *goingOn) { o.revoke(guard.TokenSelection{ID: o.agent.Token}) }, want: problems.CodeTokenRefused,
+			next: problems.CodeTokenRefused,
+		},
+		"revoked by name": {
+			change: func(o *goingOn) { o.revoke(guard.TokenSelection{For: o.agent.Caller}) }, want: problems.CodeTokenRefused,
+			next: problems.CodeTokenRefused,
+		},
+		"revoked after its end": {change: func(o *goingOn) {
 			o.clock.Advance(guard.DefaultTokenLife)
 			o.revoke(guard.TokenSelection{ID: o.agent.Token})
-		}, problems.CodeTokenRefused, problems.CodeTokenRefused},
-		"the approver's token is revoked after its end": {func(o *goingOn) {
+		}, want: problems.CodeTokenRefused, next: problems.CodeTokenRefused},
+		"the approver's token is revoked after its end": {change: func(o *goingOn) {
 			o.clock.Advance(guard.MaxTokenLife)
 			o.revoke(guard.TokenSelection{ID: o.approver.ID})
-		}, problems.CodeTokenRefused, problems.CodeTokenRefused},
-		"all are revoked":     {func(o *goingOn) { o.revoke(guard.TokenSelection{All: true}) }, problems.CodeTokenRefused, problems.CodeTokenRefused},
-		"the tenant is taken": {func(o *goingOn) { o.given.Tenants = o.given.Tenants[:2] }, problems.CodeUnknownTenant, ""},
-		"the scope is taken":  {func(o *goingOn) { o.given.Scopes = nil }, problems.CodeInsufficientScope, ""},
-		"the ID is taken":     {func(o *goingOn) { o.given.PartnerIDs = []string{"7654321"} }, problems.CodeInsufficientScope, ""},
-		"the caller is out":   {func(o *goingOn) { o.err = errors.New("out") }, problems.CodeInternal, ""},
-		"the approver's token is revoked": {func(o *goingOn) { o.revoke(guard.TokenSelection{ID: o.approver.ID}) },
-			problems.CodeTokenRefused, problems.CodeTokenRefused},
-		"the approver is removed": {func(o *goingOn) {
+		}, want: problems.CodeTokenRefused, next: problems.CodeTokenRefused},
+		"all are revoked": {
+			change: func(o *goingOn) { o.revoke(guard.TokenSelection{All: true}) }, want: problems.CodeTokenRefused,
+			next: problems.CodeTokenRefused,
+		},
+		"the tenant is taken": {change: func(o *goingOn) { o.given.Tenants = o.given.Tenants[:2] }, want: problems.CodeUnknownTenant},
+		"the scope is taken":  {change: func(o *goingOn) { o.given.Scopes = nil }, want: problems.CodeInsufficientScope},
+		"the ID is taken":     {change: func(o *goingOn) { o.given.PartnerIDs = []string{"7654321"} }, want: problems.CodeInsufficientScope},
+		"the caller is out":   {change: func(o *goingOn) { o.err = errors.New("out") }, want: problems.CodeInternal},
+		"the approver's token is revoked": {change: func(o *goingOn) { o.revoke(guard.TokenSelection{ID: o.approver.ID}) },
+			want: problems.CodeTokenRefused, next: problems.CodeTokenRefused},
+		"the approver is removed": {change: func(o *goingOn) {
 			if err := o.g.RemoveApprover(o.t.Context(), anna.Name, anna); err != nil {
 				o.t.Fatal(err)
 			}
-		}, problems.CodeTokenRefused, problems.CodeTokenRefused},
+		}, want: problems.CodeTokenRefused, next: problems.CodeTokenRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -87,10 +87,12 @@ func TestEqualTicketsJoinAndOpenTicketsAreLimited(t *testing.T) {
 			inBand             bool
 			want               string
 		}{
-			{"ap_1", "a", "contoso", false, "ap_1"}, {"ap_2", "a", "contoso", false, "ap_1"},
-			{"ap_3", "a", "fabrikam", false, "ap_3"}, {"ap_4", "a", "adatum", false, ""},
-			{"ap_5", "b", "adatum", false, "ap_5"}, {"ap_6", "a", "contoso", true, "ap_6"},
-			{"ap_7", "a", "contoso", true, "ap_7"}, {"ap_8", "a", "contoso", true, ""},
+			{id: "ap_1", caller: "a", tenant: "contoso", want: "ap_1"}, {id: "ap_2", caller: "a", tenant: "contoso", want: "ap_1"},
+			{id: "ap_3", caller: "a", tenant: "fabrikam", want: "ap_3"}, {id: "ap_4", caller: "a", tenant: "adatum"},
+			{id: "ap_5", caller: "b", tenant: "adatum", want: "ap_5"},
+			{id: "ap_6", caller: "a", tenant: "contoso", inBand: true, want: "ap_6"},
+			{id: "ap_7", caller: "a", tenant: "contoso", inBand: true, want: "ap_7"},
+			{id: "ap_8", caller: "a", tenant: "contoso", inBand: true},
 		} {
 			got, err := put(step.id, step.caller, step.tenant, step.inBand)
 			if step.want == "" {
@@ -119,7 +121,7 @@ func TestFollowedFindsLaterIntentOfTenant(t *testing.T) {
 			kind   guard.EventKind
 			tenant string
 			want   bool
-		}{{guard.KindIntent, "b", false}, {guard.KindOutcome, "a", false}, {guard.KindIntent, "a", true}} {
+		}{{kind: guard.KindIntent, tenant: "b"}, {kind: guard.KindOutcome, tenant: "a"}, {kind: guard.KindIntent, tenant: "a", want: true}} {
 			if _, err := s.Append(ctx(), intent(step.kind, step.tenant)); err != nil {
 				t.Fatal(err)
 			}

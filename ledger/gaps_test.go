@@ -56,9 +56,9 @@ func TestOnlyExistingGapCanBeAccepted(t *testing.T) {
 			name     string
 			from, to int64
 		}{
-			{"shorter", 3, 4},
-			{"longer", 3, 7},
-			{"elsewhere", 1, 2},
+			{name: "shorter", from: 3, to: 4},
+			{name: "longer", from: 3, to: 7},
+			{name: "elsewhere", from: 1, to: 2},
 		} {
 			problemOf(t, h.AcceptGap(ctx(), test.from, test.to, accepted(test.name)), problems.CodeInvalidArgument, "has no gap")
 		}

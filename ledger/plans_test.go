@@ -183,10 +183,12 @@ func TestRowsOfRunsAreAuthenticated(t *testing.T) {
 			statement     string
 			run, progress bool // are still there
 		}{
-			"another plan":           {`UPDATE states SET body = replace(body, '"plan":"run_1"', '"plan":"run_2"') WHERE kind = 'run'`, false, true},
-			"a run under a new name": {`UPDATE states SET name = 'run_9' WHERE kind = 'run'`, false, true},
-			"a step taken back":      {`UPDATE states SET body = replace(body, '"writing"', '""') WHERE kind = 'step'`, true, false},
-			"a step removed":         {`DELETE FROM states WHERE kind = 'step'`, true, false},
+			"another plan": {
+				statement: `UPDATE states SET body = replace(body, '"plan":"run_1"', '"plan":"run_2"') WHERE kind = 'run'`, progress: true,
+			},
+			"a run under a new name": {statement: `UPDATE states SET name = 'run_9' WHERE kind = 'run'`, progress: true},
+			"a step taken back":      {statement: `UPDATE states SET body = replace(body, '"writing"', '""') WHERE kind = 'step'`, run: true},
+			"a step removed":         {statement: `DELETE FROM states WHERE kind = 'step'`, run: true},
 		} {
 			t.Run(name, func(t *testing.T) {
 				h := prepare(t)
@@ -260,10 +262,22 @@ func TestPruneRemovesRuns(t *testing.T) {
 func TestVerifyFindsAPlanThatWasRemovedOrReplaced(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		for _, test := range []struct{ name, statement, row, what string }{
-			{"of a run without a ticket", `DELETE FROM states WHERE kind = 'plan' AND name = 'run_1'`, "plan/run_1", "the plan of run/run_1 was removed"},
-			{"of a run with a ticket", `DELETE FROM states WHERE kind = 'plan' AND name = 'ap_1'`, "plan/ap_1", "the plan of ticket/ap_1 was removed"},
-			{"of a ticket that waits", `DELETE FROM states WHERE kind = 'plan' AND name = 'ap_2'`, "plan/ap_2", "the plan of ticket/ap_2 was removed"},
-			{"changed", `UPDATE states SET body = '{"rows":[2]}' WHERE kind = 'plan' AND name = 'ap_1'`, "plan/ap_1", "was changed or inserted"},
+			{
+				name: "of a run without a ticket", statement: `DELETE FROM states WHERE kind = 'plan' AND name = 'run_1'`, row: "plan/run_1",
+				what: "the plan of run/run_1 was removed",
+			},
+			{
+				name: "of a run with a ticket", statement: `DELETE FROM states WHERE kind = 'plan' AND name = 'ap_1'`, row: "plan/ap_1",
+				what: "the plan of ticket/ap_1 was removed",
+			},
+			{
+				name: "of a ticket that waits", statement: `DELETE FROM states WHERE kind = 'plan' AND name = 'ap_2'`, row: "plan/ap_2",
+				what: "the plan of ticket/ap_2 was removed",
+			},
+			{
+				name: "changed", statement: `UPDATE states SET body = '{"rows":[2]}' WHERE kind = 'plan' AND name = 'ap_1'`,
+				row: "plan/ap_1", what: "was changed or inserted",
+			},
 		} {
 			t.Run(test.name, func(t *testing.T) {
 				h := build(t)

@@ -43,9 +43,9 @@ func TestRepeatedRefusalsAreCounted(t *testing.T) {
 			partner         func(k int) int
 			atOnce, entries int
 		}{
-			"the same":   {func(int) int { return 7 }, 1, 2},
-			"two":        {func(k int) int { return k % 2 }, 2, 4},
-			"all others": {func(k int) int { return k }, 20, 21},
+			"the same":   {partner: func(int) int { return 7 }, atOnce: 1, entries: 2},
+			"two":        {partner: func(k int) int { return k % 2 }, atOnce: 2, entries: 4},
+			"all others": {partner: func(k int) int { return k }, atOnce: 20, entries: 21},
 		} {
 			t.Run(name, func(t *testing.T) {
 				h := build(t)

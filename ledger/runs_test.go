@@ -109,17 +109,17 @@ func TestRunHasOneOwner(t *testing.T) {
 			do    func() (bool, error)
 			want  bool
 		}{
-			{"claim while it is alive", time.Minute - 1, claim("run_1", "two"), false},
-			{"claim after a crash", 1, claim("run_1", "two"), true},
-			{"save by the first, who woke up", 0, save("one", 0), false},
-			{"end by the first", 0, end("one", fleet.RunFinished), false},
-			{"save by the second", time.Minute - 1, save("two", 1), true},
-			{"claim after a sign of life", time.Minute - 1, claim("run_1", "three"), false},
-			{"interrupt", 0, end("two", fleet.RunInterrupted), true},
-			{"claim what was interrupted", 0, claim("run_1", "three"), true},
-			{"finish", 0, end("three", fleet.RunFinished), true},
-			{"claim what is finished", time.Hour, claim("run_1", "four"), false},
-			{"claim what is not there", 0, claim("run_2", "four"), false},
+			{name: "claim while it is alive", after: time.Minute - 1, do: claim("run_1", "two")},
+			{name: "claim after a crash", after: 1, do: claim("run_1", "two"), want: true},
+			{name: "save by the first, who woke up", do: save("one", 0)},
+			{name: "end by the first", do: end("one", fleet.RunFinished)},
+			{name: "save by the second", after: time.Minute - 1, do: save("two", 1), want: true},
+			{name: "claim after a sign of life", after: time.Minute - 1, do: claim("run_1", "three")},
+			{name: "interrupt", do: end("two", fleet.RunInterrupted), want: true},
+			{name: "claim what was interrupted", do: claim("run_1", "three"), want: true},
+			{name: "finish", do: end("three", fleet.RunFinished), want: true},
+			{name: "claim what is finished", after: time.Hour, do: claim("run_1", "four")},
+			{name: "claim what is not there", do: claim("run_2", "four")},
 		}
 		for _, step := range steps {
 			clock.Advance(step.after)

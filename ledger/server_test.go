@@ -20,12 +20,12 @@ import (
 func TestUnusableServerIsNamedWithoutPassword(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ from, to, what string }{
-		"nobody listens":     {"@127.0.0.1:", "@127.0.0.1:1", "cannot be reached: connection refused"},
-		"wrong password":     {pgtest.Password, pgtest.Password + "x", "refuses the sign-in"},
-		"no such database":   {"/postgres?", "/payroll?", "does not exist"},
-		"no such schema":     {"search_path=", "search_path=payroll", "its schema does not exist"},
-		"a standby":          {"?", "?default_transaction_read_only=on&", "standby or read-only"},
-		"no TLS on the port": {"?", "?sslmode=verify-full&", "cannot be reached"},
+		"nobody listens":     {from: "@127.0.0.1:", to: "@127.0.0.1:1", what: "cannot be reached: connection refused"},
+		"wrong password":     {from: pgtest.Password, to: pgtest.Password + "x", what: "refuses the sign-in"},
+		"no such database":   {from: "/postgres?", to: "/payroll?", what: "does not exist"},
+		"no such schema":     {from: "search_path=", to: "search_path=payroll", what: "its schema does not exist"},
+		"a standby":          {from: "?", to: "?default_transaction_read_only=on&", what: "standby or read-only"},
+		"no TLS on the port": {from: "?", to: "?sslmode=verify-full&", what: "cannot be reached"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -44,28 +44,63 @@ func TestVerifyNamesChangedEntry(t *testing.T) {
 			seq        int64
 			row, what  string
 		}{
-			"body changed":      {[]string{`UPDATE events SET body = replace(body, '1234567', '7654321') WHERE seq = 3`}, 3, "", "entry 3 was changed"},
-			"mac changed":       {[]string{`UPDATE events SET mac = zeroblob(32) WHERE seq = 3`}, 3, "", "entry 3 was changed"},
-			"hash changed":      {[]string{`UPDATE events SET hash = zeroblob(32) WHERE seq = 3`}, 3, "", "entry 3 was changed"},
-			"first removed":     {[]string{`DELETE FROM events WHERE seq = 1`}, 1, "", "entry 1 is missing"},
-			"one removed":       {[]string{`DELETE FROM events WHERE seq = 4`}, 4, "", "entry 4 is missing"},
-			"two removed":       {[]string{`DELETE FROM events WHERE seq IN (4, 5)`}, 4, "", "entries 4 to 5 are missing"},
-			"removed, closed":   {[]string{`DELETE FROM events WHERE seq = 4`, `UPDATE events SET seq = seq - 1 WHERE seq = 5`}, 4, "", "entry 4 was changed"},
-			"inserted":          {[]string{`UPDATE events SET seq = 100 + seq WHERE seq >= 4`, `UPDATE events SET seq = seq - 99 WHERE seq > 100`, `INSERT INTO events (seq, body, hash, mac) SELECT 4, body, hash, mac FROM events WHERE seq = 3`}, 4, "", "entry 4 was changed, inserted"},
-			"put at the end":    {[]string{`INSERT INTO events (seq, body, hash, mac) SELECT 14, body, hash, mac FROM events WHERE seq = 3`}, 14, "", "entry 14 was changed, inserted"},
-			"reordered":         {[]string{`UPDATE events SET seq = 100 WHERE seq = 3`, `UPDATE events SET seq = 3 WHERE seq = 4`, `UPDATE events SET seq = 4 WHERE seq = 100`}, 3, "", "entry 3 was changed"},
-			"ticket unspent":    {[]string{`UPDATE states SET body = json_set(body, '$.spent', json('false')) WHERE name = 'ap_2'`}, 0, "ticket/ap_2", "was changed"},
-			"ticket decided":    {[]string{`UPDATE states SET body = json_set(body, '$.decision', json('{"approved":true,"at":"2026-03-04T12:00:00.000000000Z"}')) WHERE name = 'ap_1'`}, 0, "ticket/ap_1", "was changed"},
-			"ticket renamed":    {[]string{`UPDATE states SET name = 'ap_9' WHERE name = 'ap_1'`}, 0, "ticket/ap_9", "was changed"},
-			"ticket removed":    {[]string{`DELETE FROM states WHERE name = 'ap_2'`}, 0, "ticket/ap_2", "was removed"},
-			"row renumbered":    {[]string{`UPDATE states SET seq = 13 WHERE name = 'ap_2'`}, 0, "ticket/ap_2", "was changed"},
-			"approver changed":  {[]string{`UPDATE states SET body = json_set(body, '$.public_key', 'AAAA') WHERE name = 'ada'`}, 0, "approver/ada", "was changed"},
-			"approver put in":   {[]string{`INSERT INTO states (kind, name, seq, body, mac) SELECT kind, 'eve', seq, body, mac FROM states WHERE name = 'ada'`}, 0, "approver/eve", "was changed"},
-			"freeze released":   {[]string{`UPDATE states SET body = json_set(body, '$.writes', json('false')) WHERE kind = 'freeze'`}, 0, "freeze/all", "was changed"},
-			"freeze removed":    {[]string{`DELETE FROM states WHERE kind = 'freeze'`}, 0, "freeze/all", "was removed"},
-			"table added":       {[]string{`CREATE TABLE more (x text)`}, 0, "", "the tables are not those"},
-			"index removed":     {[]string{`DROP INDEX events_closes`}, 0, "", "the tables are not those"},
-			"checkpoint put in": {[]string{`DELETE FROM events WHERE seq <= 2`, `INSERT INTO checkpoints (seq, body) VALUES (2, '{"seq":2,"hash":"00","mac":"00"}')`}, 2, "", "checkpoint"},
+			"body changed": {
+				statements: []string{`UPDATE events SET body = replace(body, '1234567', '7654321') WHERE seq = 3`}, seq: 3,
+				what: "entry 3 was changed",
+			},
+			"mac changed":   {statements: []string{`UPDATE events SET mac = zeroblob(32) WHERE seq = 3`}, seq: 3, what: "entry 3 was changed"},
+			"hash changed":  {statements: []string{`UPDATE events SET hash = zeroblob(32) WHERE seq = 3`}, seq: 3, what: "entry 3 was changed"},
+			"first removed": {statements: []string{`DELETE FROM events WHERE seq = 1`}, seq: 1, what: "entry 1 is missing"},
+			"one removed":   {statements: []string{`DELETE FROM events WHERE seq = 4`}, seq: 4, what: "entry 4 is missing"},
+			"two removed":   {statements: []string{`DELETE FROM events WHERE seq IN (4, 5)`}, seq: 4, what: "entries 4 to 5 are missing"},
+			"removed, closed": {
+				statements: []string{`DELETE FROM events WHERE seq = 4`, `UPDATE events SET seq = seq - 1 WHERE seq = 5`}, seq: 4,
+				what: "entry 4 was changed",
+			},
+			"inserted": {
+				statements: []string{`UPDATE events SET seq = 100 + seq WHERE seq >= 4`, `UPDATE events SET seq = seq - 99 WHERE seq > 100`, `INSERT INTO events (seq, body, hash, mac) SELECT 4, body, hash, mac FROM events WHERE seq = 3`},
+				seq:        4, what: "entry 4 was changed, inserted",
+			},
+			"put at the end": {
+				statements: []string{`INSERT INTO events (seq, body, hash, mac) SELECT 14, body, hash, mac FROM events WHERE seq = 3`},
+				seq:        14, what: "entry 14 was changed, inserted",
+			},
+			"reordered": {
+				statements: []string{`UPDATE events SET seq = 100 WHERE seq = 3`, `UPDATE events SET seq = 3 WHERE seq = 4`, `UPDATE events SET seq = 4 WHERE seq = 100`},
+				seq:        3, what: "entry 3 was changed",
+			},
+			"ticket unspent": {
+				statements: []string{`UPDATE states SET body = json_set(body, '$.spent', json('false')) WHERE name = 'ap_2'`},
+				row:        "ticket/ap_2", what: "was changed",
+			},
+			"ticket decided": {
+				statements: []string{`UPDATE states SET body = json_set(body, '$.decision', json('{"approved":true,"at":"2026-03-04T12:00:00.000000000Z"}')) WHERE name = 'ap_1'`},
+				row:        "ticket/ap_1", what: "was changed",
+			},
+			"ticket renamed": {
+				statements: []string{`UPDATE states SET name = 'ap_9' WHERE name = 'ap_1'`}, row: "ticket/ap_9", what: "was changed",
+			},
+			"ticket removed": {statements: []string{`DELETE FROM states WHERE name = 'ap_2'`}, row: "ticket/ap_2", what: "was removed"},
+			"row renumbered": {statements: []string{`UPDATE states SET seq = 13 WHERE name = 'ap_2'`}, row: "ticket/ap_2", what: "was changed"},
+			"approver changed": {
+				statements: []string{`UPDATE states SET body = json_set(body, '$.public_key', 'AAAA') WHERE name = 'ada'`},
+				row:        "approver/ada", what: "was changed",
+			},
+			"approver put in": {
+				statements: []string{`INSERT INTO states (kind, name, seq, body, mac) SELECT kind, 'eve', seq, body, mac FROM states WHERE name = 'ada'`},
+				row:        "approver/eve", what: "was changed",
+			},
+			"freeze released": {
+				statements: []string{`UPDATE states SET body = json_set(body, '$.writes', json('false')) WHERE kind = 'freeze'`},
+				row:        "freeze/all", what: "was changed",
+			},
+			"freeze removed": {statements: []string{`DELETE FROM states WHERE kind = 'freeze'`}, row: "freeze/all", what: "was removed"},
+			"table added":    {statements: []string{`CREATE TABLE more (x text)`}, what: "the tables are not those"},
+			"index removed":  {statements: []string{`DROP INDEX events_closes`}, what: "the tables are not those"},
+			"checkpoint put in": {
+				statements: []string{`DELETE FROM events WHERE seq <= 2`, `INSERT INTO checkpoints (seq, body) VALUES (2, '{"seq":2,"hash":"00","mac":"00"}')`},
+				seq:        2, what: "checkpoint",
+			},
 		} {
 			t.Run(name, func(t *testing.T) {
 				h := furnish(build(t))

@@ -23,17 +23,17 @@ func TestListsAreDecodedStrictly(t *testing.T) {
 		code      problems.Code
 		says      string
 	}{
-		{`{"names":["a","b"],"ids":["1234567"]}`, "", ""},
-		{`{"names":null}`, "", ""},
-		{`{"names":[]}`, problems.CodeInvalidArgument, "names is an empty list"},
-		{`{"names":"a"}`, problems.CodeInvalidArgument, "names is a string: it must be an array"},
-		{`{"names":["a",1]}`, problems.CodeInvalidArgument, "names[1] is a JSON number"},
-		{`{"names":["a",null]}`, problems.CodeInvalidArgument, "names[1] is null"},
-		{`{"names":["a","toolong"]}`, problems.CodeInvalidArgument, "names[1] has 7 characters"},
-		{`{"names":["a",""]}`, problems.CodeInvalidArgument, "names[1] is empty"},
-		{`{"names":["a","b","c","d"]}`, problems.CodeInvalidArgument, "names has 4 items"},
-		{`{"ids":["1234567",1234567]}`, problems.CodeInvalidPartnerID, "ids[1] is a JSON number"},
-		{`{"ids":["12"]}`, problems.CodeInvalidPartnerID, "ids[0] has 2 digits"},
+		{arguments: `{"names":["a","b"],"ids":["1234567"]}`},
+		{arguments: `{"names":null}`},
+		{arguments: `{"names":[]}`, code: problems.CodeInvalidArgument, says: "names is an empty list"},
+		{arguments: `{"names":"a"}`, code: problems.CodeInvalidArgument, says: "names is a string: it must be an array"},
+		{arguments: `{"names":["a",1]}`, code: problems.CodeInvalidArgument, says: "names[1] is a JSON number"},
+		{arguments: `{"names":["a",null]}`, code: problems.CodeInvalidArgument, says: "names[1] is null"},
+		{arguments: `{"names":["a","toolong"]}`, code: problems.CodeInvalidArgument, says: "names[1] has 7 characters"},
+		{arguments: `{"names":["a",""]}`, code: problems.CodeInvalidArgument, says: "names[1] is empty"},
+		{arguments: `{"names":["a","b","c","d"]}`, code: problems.CodeInvalidArgument, says: "names has 4 items"},
+		{arguments: `{"ids":["1234567",1234567]}`, code: problems.CodeInvalidPartnerID, says: "ids[1] is a JSON number"},
+		{arguments: `{"ids":["12"]}`, code: problems.CodeInvalidPartnerID, says: "ids[0] has 2 digits"},
 	} {
 		in, err := op.Decode(json.RawMessage(c.arguments))
 		if c.code == "" {

@@ -82,36 +82,84 @@ func approvalsBehindTheGates(t *testing.T, start wiretest.Starter) {
 		status             int
 		says               string
 	}{
-		"the list":               {"GET", "/approvals", "", nil, 200, `{"approvals":[{"id":"ap_1"`},
-		"one":                    {"GET", "/approvals/ap_1", "", nil, 200, `"id":"ap_1"`},
-		"approve":                {"POST", "/approvals/ap_1", approve, nil, 200, `"id":"ap_1"`},
-		"deny":                   {"POST", "/approvals/ap_1", `{"decision":"deny","reason":"no"}`, nil, 200, `"id":"ap_1"`},
-		"unknown":                {"GET", "/approvals/ap_2", "", nil, 404, "approval_unknown"},
-		"deny, no reason":        {"POST", "/approvals/ap_1", `{"decision":"deny"}`, nil, 400, "reason"},
-		"neither":                {"POST", "/approvals/ap_1", `{"decision":"yes"}`, nil, 400, "invalid_argument"},
-		"more in it":             {"POST", "/approvals/ap_1", `{"decision":"approve","digest":"00","execute":true}`, nil, 400, "invalid_argument"},
-		"decision twice":         {"POST", "/approvals/ap_1", `{"decision":"deny","reason":"no","decision":"approve","digest":"00"}`, nil, 400, "invalid_argument"},
-		"digest twice":           {"POST", "/approvals/ap_1", `{"decision":"approve","digest":"11","digest":"00"}`, nil, 400, "invalid_argument"},
-		"another case":           {"POST", "/approvals/ap_1", `{"Decision":"approve","digest":"00"}`, nil, 400, "invalid_argument"},
-		"both cases":             {"POST", "/approvals/ap_1", `{"decision":"deny","reason":"no","DECISION":"approve","digest":"00"}`, nil, 400, "invalid_argument"},
-		"a digest that is none":  {"POST", "/approvals/ap_1", `{"decision":["approve"],"digest":"00"}`, nil, 400, "invalid_argument"},
-		"not UTF-8":              {"POST", "/approvals/ap_1", "{\"decision\":\"deny\",\"reason\":\"\xff\"}", nil, 400, "invalid_argument"},
-		"compressed":             {"POST", "/approvals/ap_1", approve, func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }, 415, "Content-Encoding"},
-		"two Origins":            {"POST", "/approvals/ap_1", approve, func(r *http.Request) { r.Header["Origin"] = []string{"http://" + r.Host, "http://" + r.Host} }, 403, "Origin"},
-		"two":                    {"POST", "/approvals/ap_1", approve + approve, nil, 400, "invalid_argument"},
-		"no JSON":                {"POST", "/approvals/ap_1", `decision=approve`, nil, 400, "invalid_argument"},
-		"a form":                 {"POST", "/approvals/ap_1", approve, func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }, 415, "application/json"},
-		"too large":              {"POST", "/approvals/ap_1", `{"decision":"approve","digest":"` + strings.Repeat("0", 2<<20) + `"}`, nil, 413, "limit"},
-		"another method":         {"DELETE", "/approvals/ap_1", "", nil, 405, "POST"},
-		"post to the list":       {"POST", "/approvals", approve, nil, 405, "GET"},
-		"below one":              {"GET", "/approvals/ap_1/x", "", nil, 404, "Not found"},
-		"a slash at the end":     {"GET", "/approvals/", "", nil, 404, "Not found"},
-		"escaped":                {"GET", "/approvals/ap%5F1", "", nil, 404, "Not found"},
-		"no bearer":              {"GET", "/approvals", "", func(r *http.Request) { r.Header.Del("Authorization") }, 401, "Authorization"},
-		"a wrong bearer":         {"POST", "/approvals/ap_1", approve, func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }, 401, "not valid"},
-		"without the scope":      {"POST", "/approvals/ap_1", approve, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+goodToken) }, 403, "insufficient_scope"},
-		"a page of another site": {"POST", "/approvals/ap_1", approve, func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") }, 403, "Origin"},
-		"rebinding":              {"GET", "/approvals", "", func(r *http.Request) { r.Host = "evil.example" }, 403, "Host"},
+		"the list": {method: "GET", path: "/approvals", status: 200, says: `{"approvals":[{"id":"ap_1"`},
+		"one":      {method: "GET", path: "/approvals/ap_1", status: 200, says: `"id":"ap_1"`},
+		"approve":  {method: "POST", path: "/approvals/ap_1", body: approve, status: 200, says: `"id":"ap_1"`},
+		"deny": {
+			method: "POST", path: "/approvals/ap_1", body: `{"decision":"deny","reason":"no"}`, status: 200, says: `"id":"ap_1"`,
+		},
+		"unknown":         {method: "GET", path: "/approvals/ap_2", status: 404, says: "approval_unknown"},
+		"deny, no reason": {method: "POST", path: "/approvals/ap_1", body: `{"decision":"deny"}`, status: 400, says: "reason"},
+		"neither":         {method: "POST", path: "/approvals/ap_1", body: `{"decision":"yes"}`, status: 400, says: "invalid_argument"},
+		"more in it": {
+			method: "POST", path: "/approvals/ap_1", body: `{"decision":"approve","digest":"00","execute":true}`, status: 400,
+			says: "invalid_argument",
+		},
+		"decision twice": {
+			method: "POST", path: "/approvals/ap_1", body: `{"decision":"deny","reason":"no","decision":"approve","digest":"00"}`,
+			status: 400, says: "invalid_argument",
+		},
+		"digest twice": {
+			method: "POST", path: "/approvals/ap_1", body: `{"decision":"approve","digest":"11","digest":"00"}`, status: 400,
+			says: "invalid_argument",
+		},
+		"another case": {
+			method: "POST", path: "/approvals/ap_1", body: `{"Decision":"approve","digest":"00"}`, status: 400, says: "invalid_argument",
+		},
+		"both cases": {
+			method: "POST", path: "/approvals/ap_1", body: `{"decision":"deny","reason":"no","DECISION":"approve","digest":"00"}`,
+			status: 400, says: "invalid_argument",
+		},
+		"a digest that is none": {
+			method: "POST", path: "/approvals/ap_1", body: `{"decision":["approve"],"digest":"00"}`, status: 400, says: "invalid_argument",
+		},
+		"not UTF-8": {
+			method: "POST", path: "/approvals/ap_1", body: "{\"decision\":\"deny\",\"reason\":\"\xff\"}", status: 400,
+			says: "invalid_argument",
+		},
+		"compressed": {
+			method: "POST", path: "/approvals/ap_1", body: approve,
+			change: func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }, status: 415, says: "Content-Encoding",
+		},
+		"two Origins": {
+			method: "POST", path: "/approvals/ap_1", body: approve,
+			change: func(r *http.Request) { r.Header["Origin"] = []string{"http://" + r.Host, "http://" + r.Host} }, status: 403,
+			says: "Origin",
+		},
+		"two":     {method: "POST", path: "/approvals/ap_1", body: approve + approve, status: 400, says: "invalid_argument"},
+		"no JSON": {method: "POST", path: "/approvals/ap_1", body: `decision=approve`, status: 400, says: "invalid_argument"},
+		"a form": {
+			method: "POST", path: "/approvals/ap_1", body: approve,
+			change: func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }, status: 415, says: "application/json",
+		},
+		"too large": {
+			method: "POST", path: "/approvals/ap_1", body: `{"decision":"approve","digest":"` + strings.Repeat("0", 2<<20) + `"}`,
+			status: 413, says: "limit",
+		},
+		"another method":     {method: "DELETE", path: "/approvals/ap_1", status: 405, says: "POST"},
+		"post to the list":   {method: "POST", path: "/approvals", body: approve, status: 405, says: "GET"},
+		"below one":          {method: "GET", path: "/approvals/ap_1/x", status: 404, says: "Not found"},
+		"a slash at the end": {method: "GET", path: "/approvals/", status: 404, says: "Not found"},
+		"escaped":            {method: "GET", path: "/approvals/ap%5F1", status: 404, says: "Not found"},
+		"no bearer": {
+			method: "GET", path: "/approvals", change: func(r *http.Request) { r.Header.Del("Authorization") }, status: 401,
+			says: "Authorization",
+		},
+		"a wrong bearer": {
+			method: "POST", path: "/approvals/ap_1", body: approve,
+			change: func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }, status: 401, says: "not valid",
+		},
+		"without the scope": {
+			method: "POST", path: "/approvals/ap_1", body: approve,
+			change: func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+goodToken) }, status: 403, says: "insufficient_scope",
+		},
+		"a page of another site": {
+			method: "POST", path: "/approvals/ap_1", body: approve,
+			change: func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") }, status: 403, says: "Origin",
+		},
+		"rebinding": {
+			method: "GET", path: "/approvals", change: func(r *http.Request) { r.Host = "evil.example" }, status: 403, says: "Host",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

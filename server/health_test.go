@@ -87,13 +87,13 @@ func TestMetricsOnMainListenerNeedScope(t *testing.T) {
 		bearer, challenge string
 		status            int
 	}{
-		{"", `Bearer realm="mcp"`, 401},
-		{"nobody's", "invalid_token", 401},
-		{"metrics", "", 200},
-		{"read", "", 403},
-		{"at.metrics", "", 200},
-		{"at.read+write+change+approve", "insufficient_scope", 403},
-		{"at.none", "insufficient_scope", 403},
+		{challenge: `Bearer realm="mcp"`, status: 401},
+		{bearer: "nobody's", challenge: "invalid_token", status: 401},
+		{bearer: "metrics", status: 200},
+		{bearer: "read", status: 403},
+		{bearer: "at.metrics", status: 200},
+		{bearer: "at.read+write+change+approve", challenge: "insufficient_scope", status: 403},
+		{bearer: "at.none", challenge: "insufficient_scope", status: 403},
 	} {
 		c.Bearer = test.bearer
 		got := get(t, c, "/metrics")

@@ -229,20 +229,26 @@ func TestHTTP2LargeAndSlowBodiesEnd(t *testing.T) {
 		send   func(*framed)
 		want   []string
 	}{
-		"announced":        {[]string{"content-length", fmt.Sprint(1 << 30)}, func(*framed) {}, []string{"413"}},
-		"nothing comes":    {nil, func(*framed) {}, []string{"400"}},
-		"more than length": {[]string{"content-length", "2"}, func(c *framed) { _ = c.WriteData(1, true, []byte("{}{}")) }, []string{"400", "reset PROTOCOL_ERROR"}},
-		"less than length": {[]string{"content-length", "9"}, func(c *framed) { _ = c.WriteData(1, true, []byte("{}")) }, []string{"400", "reset PROTOCOL_ERROR"}},
-		"beyond the window": {nil, func(c *framed) {
+		"announced":     {fields: []string{"content-length", fmt.Sprint(1 << 30)}, send: func(*framed) {}, want: []string{"413"}},
+		"nothing comes": {send: func(*framed) {}, want: []string{"400"}},
+		"more than length": {
+			fields: []string{"content-length", "2"}, send: func(c *framed) { _ = c.WriteData(1, true, []byte("{}{}")) },
+			want: []string{"400", "reset PROTOCOL_ERROR"},
+		},
+		"less than length": {
+			fields: []string{"content-length", "9"}, send: func(c *framed) { _ = c.WriteData(1, true, []byte("{}")) },
+			want: []string{"400", "reset PROTOCOL_ERROR"},
+		},
+		"beyond the window": {fields: nil, send: func(c *framed) {
 			for range 32 {
 				_ = c.WriteData(1, false, make([]byte, 16<<10))
 			}
-		}, []string{"reset FLOW_CONTROL_ERROR", "away FLOW_CONTROL_ERROR", "413", "hung up"}},
-		"padding alone": {nil, func(c *framed) {
+		}, want: []string{"reset FLOW_CONTROL_ERROR", "away FLOW_CONTROL_ERROR", "413", "hung up"}},
+		"padding alone": {fields: nil, send: func(c *framed) {
 			for range 100 {
 				_ = c.WriteDataPadded(1, false, nil, make([]byte, 255))
 			}
-		}, []string{"400"}},
+		}, want: []string{"400"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -99,10 +99,10 @@ const bothFormats = "application/json, text/event-stream"
 func TestLongCallsAreKeptAlive(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ accept, kind, sent, answer string }{
-		"both":       {bothFormats, "text/event-stream", ":\n\n", "event: message\ndata: {"},
-		"a stream":   {"text/event-stream", "text/event-stream", ":\n\n", "event: message\ndata: {"},
-		"anything":   {"*/*", "text/event-stream", ":\n\n", "event: message\ndata: {"},
-		"JSON alone": {"application/json", "application/json", "\n", "\n{"},
+		"both":       {accept: bothFormats, kind: "text/event-stream", sent: ":\n\n", answer: "event: message\ndata: {"},
+		"a stream":   {accept: "text/event-stream", kind: "text/event-stream", sent: ":\n\n", answer: "event: message\ndata: {"},
+		"anything":   {accept: "*/*", kind: "text/event-stream", sent: ":\n\n", answer: "event: message\ndata: {"},
+		"JSON alone": {accept: "application/json", kind: "application/json", sent: "\n", answer: "\n{"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -149,9 +149,12 @@ func TestOnlyStreamsBeginEarly(t *testing.T) {
 		accept, message, kind string
 		status                int
 	}{
-		"JSON alone":     {"application/json", wiretest.Legacy.Call(1, "echo", nil), "application/json", 200},
-		"a fast error":   {bothFormats, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{}}`, "application/json", 200},
-		"a notification": {bothFormats, wiretest.Legacy.Notification("notifications/initialized", nil), "", 202},
+		"JSON alone": {accept: "application/json", message: wiretest.Legacy.Call(1, "echo", nil), kind: "application/json", status: 200},
+		"a fast error": {
+			accept: bothFormats, message: `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{}}`, kind: "application/json",
+			status: 200,
+		},
+		"a notification": {accept: bothFormats, message: wiretest.Legacy.Notification("notifications/initialized", nil), status: 202},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -28,7 +28,7 @@ func TestUnreadBodyDeadlineIsHTTP1Only(t *testing.T) {
 		major int
 		body  string
 		want  bool
-	}{"HTTP/1": {1, "{}", true}, "HTTP/2": {2, "{}", false}, "no body": {1, "", false}} {
+	}{"HTTP/1": {major: 1, body: "{}", want: true}, "HTTP/2": {major: 2, body: "{}"}, "no body": {major: 1}} {
 		r := httptest.NewRequest(http.MethodPost, "/mcp", strings.NewReader(test.body))
 		r.ProtoMajor = test.major
 		w := &impatientWriter{ResponseRecorder: httptest.NewRecorder()}

@@ -82,15 +82,24 @@ func TestOAuthChallenges(t *testing.T) {
 		status              int
 		challenge           string
 	}{
-		{"nothing", "", 401, `Bearer realm="mcp", scope="api://x/partner.read", ` + where},
-		{"basic", "Basic eDp5", 401, `Bearer realm="mcp", scope="api://x/partner.read", ` + where},
-		{"expired", "Bearer a.expired", 401, `Bearer realm="mcp", error="invalid_token", error_description="the token has expired", scope="api://x/partner.read", ` + where},
-		{"wrong", "Bearer a.wrong", 401, `Bearer realm="mcp", error="invalid_token", scope="api://x/partner.read", ` + where},
-		{"wrong start-up token", "Bearer wrong", 401, `Bearer realm="mcp", error="invalid_token", scope="api://x/partner.read", ` + where},
-		{"issuer down", "Bearer a.down", 503, ""},
-		{"good", "Bearer a.read", 200, ""},
-		{"without any scope", "Bearer a.none", 200, ""},
-		{"good start-up token", "Bearer " + goodToken, 200, ""},
+		{name: "nothing", status: 401, challenge: `Bearer realm="mcp", scope="api://x/partner.read", ` + where},
+		{name: "basic", authorization: "Basic eDp5", status: 401, challenge: `Bearer realm="mcp", scope="api://x/partner.read", ` + where},
+		{
+			name: "expired", authorization: "Bearer a.expired", status: 401,
+			challenge: `Bearer realm="mcp", error="invalid_token", error_description="the token has expired", scope="api://x/partner.read", ` + where,
+		},
+		{
+			name: "wrong", authorization: "Bearer a.wrong", status: 401,
+			challenge: `Bearer realm="mcp", error="invalid_token", scope="api://x/partner.read", ` + where,
+		},
+		{
+			name: "wrong start-up token", authorization: "Bearer wrong", status: 401,
+			challenge: `Bearer realm="mcp", error="invalid_token", scope="api://x/partner.read", ` + where,
+		},
+		{name: "issuer down", authorization: "Bearer a.down", status: 503},
+		{name: "good", authorization: "Bearer a.read", status: 200},
+		{name: "without any scope", authorization: "Bearer a.none", status: 200},
+		{name: "good start-up token", authorization: "Bearer " + goodToken, status: 200},
 	} {
 		for _, era := range wiretest.Eras() {
 			r := c.NewRequest(era.Request(1, "tools/list", nil, nil))
@@ -119,17 +128,17 @@ func TestOAuthStepUp(t *testing.T) {
 	t.Parallel()
 	c := startOAuth(t, nil)
 	for _, test := range []struct{ token, tool, scope string }{
-		{"a.none", "check_partner_link", "api://x/partner.read"},
-		{"a.none", "register_partner", "api://x/partner.read api://x/partner.write"},
-		{"a.read", "register_partner", "api://x/partner.read api://x/partner.write"},
-		{"a.read", "remove_partner", "api://x/partner.read api://x/partner.change"},
-		{"a.write+change", "check_partner_link", "api://x/partner.read"},
-		{"a.read+approve", "update_partner", "api://x/partner.read api://x/partner.change"},
-		{"a.read", "check_partner_link", ""},
-		{"a.write", "register_partner", ""},
-		{"a.write", "get_approval", ""},
-		{"a.read", "echo", ""},
-		{goodToken, "register_partner", ""},
+		{token: "a.none", tool: "check_partner_link", scope: "api://x/partner.read"},
+		{token: "a.none", tool: "register_partner", scope: "api://x/partner.read api://x/partner.write"},
+		{token: "a.read", tool: "register_partner", scope: "api://x/partner.read api://x/partner.write"},
+		{token: "a.read", tool: "remove_partner", scope: "api://x/partner.read api://x/partner.change"},
+		{token: "a.write+change", tool: "check_partner_link", scope: "api://x/partner.read"},
+		{token: "a.read+approve", tool: "update_partner", scope: "api://x/partner.read api://x/partner.change"},
+		{token: "a.read", tool: "check_partner_link"},
+		{token: "a.write", tool: "register_partner"},
+		{token: "a.write", tool: "get_approval"},
+		{token: "a.read", tool: "echo"},
+		{token: goodToken, tool: "register_partner"},
 	} {
 		for _, era := range wiretest.Eras() {
 			r := c.NewRequest(era.Call("call-7", test.tool, nil))
@@ -176,22 +185,22 @@ func TestOAuthMetadata(t *testing.T) {
 		status     int
 		resource   string
 	}{
-		{root, "", 200, "http://" + c.Addr + "/mcp"},
-		{root + "/mcp", "", 200, "http://" + c.Addr + "/mcp"},
-		{root, "localhost:" + port, 200, "http://localhost:" + port + "/mcp"},
-		{root, "localhost", 200, "http://localhost/mcp"},
-		{root, "[::1]:" + port, 200, "http://[::1]:" + port + "/mcp"},
-		{root, "[::1]", 200, "http://[::1]/mcp"},
-		{root, "localhost:evil", 403, ""},
-		{root, "localhost:99999", 403, ""},
-		{root, "localhost:", 200, "http://localhost/mcp"},
-		{root, "evil.example", 403, ""},
-		{root, "localhost.evil.example", 403, ""},
-		{root + "/", "", 404, ""},
-		{root + "/mcp/", "", 200, "http://" + c.Addr + "/mcp"},
-		{root + "/other", "", 404, ""},
-		{"/.well-known/oauth-authorization-server", "", 404, ""},
-		{"/.well-known/openid-configuration", "", 404, ""},
+		{path: root, status: 200, resource: "http://" + c.Addr + "/mcp"},
+		{path: root + "/mcp", status: 200, resource: "http://" + c.Addr + "/mcp"},
+		{path: root, host: "localhost:" + port, status: 200, resource: "http://localhost:" + port + "/mcp"},
+		{path: root, host: "localhost", status: 200, resource: "http://localhost/mcp"},
+		{path: root, host: "[::1]:" + port, status: 200, resource: "http://[::1]:" + port + "/mcp"},
+		{path: root, host: "[::1]", status: 200, resource: "http://[::1]/mcp"},
+		{path: root, host: "localhost:evil", status: 403},
+		{path: root, host: "localhost:99999", status: 403},
+		{path: root, host: "localhost:", status: 200, resource: "http://localhost/mcp"},
+		{path: root, host: "evil.example", status: 403},
+		{path: root, host: "localhost.evil.example", status: 403},
+		{path: root + "/", status: 404},
+		{path: root + "/mcp/", status: 200, resource: "http://" + c.Addr + "/mcp"},
+		{path: root + "/other", status: 404},
+		{path: "/.well-known/oauth-authorization-server", status: 404},
+		{path: "/.well-known/openid-configuration", status: 404},
 	} {
 		r := get(test.path, test.host)
 		answer := c.Do(r)

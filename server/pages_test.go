@@ -39,19 +39,21 @@ func TestPagesOfAllowedOriginsCanCall(t *testing.T) {
 		status int
 		admits bool
 	}{
-		"the question":          {ask(page, "OPTIONS", "/mcp", preflight), 204, true},
-		"a call":                {ask(page, "POST", "/mcp", nil), 200, true},
-		"a call without token":  {ask(page, "POST", "/mcp", func(r *http.Request) { r.Header.Del("Authorization") }), 401, true},
-		"the metadata":          {ask(page, "GET", "/.well-known/oauth-protected-resource/mcp", nil), 200, true},
-		"another's question":    {ask("https://evil.example", "OPTIONS", "/mcp", preflight), 403, false},
-		"another's call":        {ask("https://evil.example", "POST", "/mcp", nil), 403, false},
-		"nobody's question":     {ask("null", "OPTIONS", "/mcp", preflight), 403, false},
-		"one that begins alike": {ask(page+".evil.example", "OPTIONS", "/mcp", preflight), 403, false},
-		"under a rebound host": {ask(page, "OPTIONS", "/mcp", func(r *http.Request) {
+		"the question": {answer: ask(page, "OPTIONS", "/mcp", preflight), status: 204, admits: true},
+		"a call":       {answer: ask(page, "POST", "/mcp", nil), status: 200, admits: true},
+		"a call without token": {
+			answer: ask(page, "POST", "/mcp", func(r *http.Request) { r.Header.Del("Authorization") }), status: 401, admits: true,
+		},
+		"the metadata":          {answer: ask(page, "GET", "/.well-known/oauth-protected-resource/mcp", nil), status: 200, admits: true},
+		"another's question":    {answer: ask("https://evil.example", "OPTIONS", "/mcp", preflight), status: 403},
+		"another's call":        {answer: ask("https://evil.example", "POST", "/mcp", nil), status: 403},
+		"nobody's question":     {answer: ask("null", "OPTIONS", "/mcp", preflight), status: 403},
+		"one that begins alike": {answer: ask(page+".evil.example", "OPTIONS", "/mcp", preflight), status: 403},
+		"under a rebound host": {answer: ask(page, "OPTIONS", "/mcp", func(r *http.Request) {
 			preflight(r)
 			r.Host = "evil.example"
-		}), 403, false},
-		"no question": {ask(page, "OPTIONS", "/mcp", nil), 405, true},
+		}), status: 403, admits: false},
+		"no question": {answer: ask(page, "OPTIONS", "/mcp", nil), status: 405, admits: true},
 	} {
 		h := test.answer.Header
 		allowed := h.Get("Access-Control-Allow-Origin")

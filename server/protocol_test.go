@@ -112,26 +112,38 @@ func TestProtocolErrorsAreSpecific(t *testing.T) {
 		code   int
 		says   string
 	}{
-		{"tools/call", wiretest.Object{"name": "nope"}, -32602, `no tool "nope". See tools/list`},
-		{"tools/call", wiretest.Object{"name": 5}, -32602, "params.name must be a string"},
-		{"tools/call", wiretest.Object{}, -32602, "params.name must be a string"},
-		{"tools/call", wiretest.Object{"name": "echo", "arguments": "x"}, -32602, "params.arguments must be an object"},
-		{"tools/call", wiretest.Object{"name": "echo", "arguments": "[]"}, -32602, "params.arguments must be an object"},
-		{"tools/call", wiretest.Object{"name": "echo", "arguments": []any{1}}, -32602, "params.arguments must be an object"},
-		{"tools/call", wiretest.Object{"name": "fail"}, -32603, "log, not here"},
-		{"tools/call", wiretest.Object{"name": "panic"}, -32603, "log, not here"},
-		{"tools/call", wiretest.Object{"name": "nothing"}, -32603, "log, not here"},
-		{"prompts/get", wiretest.Object{"name": "greet"}, -32602, `needs the argument "name"`},
-		{"prompts/get", wiretest.Object{"name": "greet", "arguments": wiretest.Object{"name": 1}}, -32602, `params.arguments["name"] must be a string`},
-		{"prompts/get", wiretest.Object{"name": "greet", "arguments": wiretest.Object{"name": "a", "nmae": "b"}}, -32602, `no argument "nmae"; it takes: name, tone`},
-		{"prompts/get", wiretest.Object{"name": "greet", "arguments": 3}, -32602, "must be an object"},
-		{"prompts/get", wiretest.Object{"name": "nope"}, -32602, `no prompt "nope"`},
-		{"resources/read", wiretest.Object{"uri": 1}, -32602, "params.uri must be a string"},
-		{"resources/read", wiretest.Object{"uri": "test://things/panic"}, -32603, "log, not here"},
-		{"completion/complete", wiretest.Object{"ref": wiretest.Object{"type": "x"}}, -32602, "params.ref.type"},
-		{"completion/complete", wiretest.Object{"ref": wiretest.Object{"type": "ref/prompt", "name": "p"}}, -32602, "params.argument.name"},
-		{"tools/list", wiretest.Object{"cursor": 5}, -32602, "must not be a number"},
-		{"no/such", nil, -32601, "no/such"},
+		{method: "tools/call", params: wiretest.Object{"name": "nope"}, code: -32602, says: `no tool "nope". See tools/list`},
+		{method: "tools/call", params: wiretest.Object{"name": 5}, code: -32602, says: "params.name must be a string"},
+		{method: "tools/call", params: wiretest.Object{}, code: -32602, says: "params.name must be a string"},
+		{method: "tools/call", params: wiretest.Object{"name": "echo", "arguments": "x"}, code: -32602, says: "params.arguments must be an object"},
+		{method: "tools/call", params: wiretest.Object{"name": "echo", "arguments": "[]"}, code: -32602, says: "params.arguments must be an object"},
+		{
+			method: "tools/call", params: wiretest.Object{"name": "echo", "arguments": []any{1}}, code: -32602,
+			says: "params.arguments must be an object",
+		},
+		{method: "tools/call", params: wiretest.Object{"name": "fail"}, code: -32603, says: "log, not here"},
+		{method: "tools/call", params: wiretest.Object{"name": "panic"}, code: -32603, says: "log, not here"},
+		{method: "tools/call", params: wiretest.Object{"name": "nothing"}, code: -32603, says: "log, not here"},
+		{method: "prompts/get", params: wiretest.Object{"name": "greet"}, code: -32602, says: `needs the argument "name"`},
+		{
+			method: "prompts/get", params: wiretest.Object{"name": "greet", "arguments": wiretest.Object{"name": 1}}, code: -32602,
+			says: `params.arguments["name"] must be a string`,
+		},
+		{
+			method: "prompts/get", params: wiretest.Object{"name": "greet", "arguments": wiretest.Object{"name": "a", "nmae": "b"}},
+			code: -32602, says: `no argument "nmae"; it takes: name, tone`,
+		},
+		{method: "prompts/get", params: wiretest.Object{"name": "greet", "arguments": 3}, code: -32602, says: "must be an object"},
+		{method: "prompts/get", params: wiretest.Object{"name": "nope"}, code: -32602, says: `no prompt "nope"`},
+		{method: "resources/read", params: wiretest.Object{"uri": 1}, code: -32602, says: "params.uri must be a string"},
+		{method: "resources/read", params: wiretest.Object{"uri": "test://things/panic"}, code: -32603, says: "log, not here"},
+		{method: "completion/complete", params: wiretest.Object{"ref": wiretest.Object{"type": "x"}}, code: -32602, says: "params.ref.type"},
+		{
+			method: "completion/complete", params: wiretest.Object{"ref": wiretest.Object{"type": "ref/prompt", "name": "p"}}, code: -32602,
+			says: "params.argument.name",
+		},
+		{method: "tools/list", params: wiretest.Object{"cursor": 5}, code: -32602, says: "must not be a number"},
+		{method: "no/such", code: -32601, says: "no/such"},
 	}
 	onEveryWire(t, func(t *testing.T, era wiretest.Era, send wire) {
 		for _, c := range cases {

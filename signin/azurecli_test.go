@@ -129,13 +129,19 @@ func TestAzureCLIFailures(t *testing.T) {
 		code   problems.Code
 		hint   string
 	}{
-		"not signed in": {"echo \"ERROR: Please run 'az login' to setup account. " + canary + "\" >&2; exit 1", problems.CodeAzureCLIUnavailable, "az login"},
-		"mfa":           {"echo 'ERROR: AADSTS50076: " + canary + "' >&2; exit 1", problems.CodeInteractionRequired, "az login --tenant " + roomtest.TenantID(0)},
-		"no tenant":     {"echo 'ERROR: AADSTS90002: x' >&2; exit 1", problems.CodeTenantNotFound, ""},
-		"foreign user":  {"echo 'ERROR: AADSTS50020: x' >&2; exit 1", problems.CodeForeignPrincipal, ""},
-		"no JSON":       {"echo " + canary, problems.CodeAzureCLIUnavailable, ""},
-		"no expiry":     {`echo '{"accessToken":"` + canary + `"}'`, problems.CodeAzureCLIUnavailable, ""},
-		"expired":       {fmt.Sprintf(azSuccess, 1), problems.CodeSignInUnavailable, "clock"},
+		"not signed in": {
+			script: "echo \"ERROR: Please run 'az login' to setup account. " + canary + "\" >&2; exit 1",
+			code:   problems.CodeAzureCLIUnavailable, hint: "az login",
+		},
+		"mfa": {
+			script: "echo 'ERROR: AADSTS50076: " + canary + "' >&2; exit 1", code: problems.CodeInteractionRequired,
+			hint: "az login --tenant " + roomtest.TenantID(0),
+		},
+		"no tenant":    {script: "echo 'ERROR: AADSTS90002: x' >&2; exit 1", code: problems.CodeTenantNotFound},
+		"foreign user": {script: "echo 'ERROR: AADSTS50020: x' >&2; exit 1", code: problems.CodeForeignPrincipal},
+		"no JSON":      {script: "echo " + canary, code: problems.CodeAzureCLIUnavailable},
+		"no expiry":    {script: `echo '{"accessToken":"` + canary + `"}'`, code: problems.CodeAzureCLIUnavailable},
+		"expired":      {script: fmt.Sprintf(azSuccess, 1), code: problems.CodeSignInUnavailable, hint: "clock"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

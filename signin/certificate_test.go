@@ -121,18 +121,18 @@ func TestInvalidCertificatesAreRefused(t *testing.T) {
 		passphrase string
 		says       string
 	}{
-		"elliptic curve":         {elliptical, "", "not an RSA key"},
-		"SEC 1":                  {pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: []byte("x")}), "", "not an RSA key"},
-		"key of another":         {pemOf(t, other, issued), "", "no certificate for its private key"},
-		"no certificate":         {pemOf(t, key), "", "no certificate for its private key"},
-		"no key":                 {pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: issued.Raw}), "", "no private key"},
-		"two keys":               {append(pemOf(t, key, issued), pemOf(t, other)...), "", "more than one private key"},
-		"wrong passphrase, PFX":  {pfx, "wrong", "does not open the PFX"},
-		"wrong passphrase, PEM":  {encryptedPEM(t, key, issued, "right"), "wrong", "does not open the key"},
-		"old encryption":         {old, "x", "openssl pkcs8"},
-		"neither":                {[]byte("something"), "", "neither PEM nor a PFX"},
-		"too large":              {make([]byte, vault.MaxSecretBytes+1), "", "larger than"},
-		"unreadable certificate": {pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}), "", "cannot be read"},
+		"elliptic curve":         {raw: elliptical, says: "not an RSA key"},
+		"SEC 1":                  {raw: pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: []byte("x")}), says: "not an RSA key"},
+		"key of another":         {raw: pemOf(t, other, issued), says: "no certificate for its private key"},
+		"no certificate":         {raw: pemOf(t, key), says: "no certificate for its private key"},
+		"no key":                 {raw: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: issued.Raw}), says: "no private key"},
+		"two keys":               {raw: append(pemOf(t, key, issued), pemOf(t, other)...), says: "more than one private key"},
+		"wrong passphrase, PFX":  {raw: pfx, passphrase: "wrong", says: "does not open the PFX"},
+		"wrong passphrase, PEM":  {raw: encryptedPEM(t, key, issued, "right"), passphrase: "wrong", says: "does not open the key"},
+		"old encryption":         {raw: old, passphrase: "x", says: "openssl pkcs8"},
+		"neither":                {raw: []byte("something"), says: "neither PEM nor a PFX"},
+		"too large":              {raw: make([]byte, vault.MaxSecretBytes+1), says: "larger than"},
+		"unreadable certificate": {raw: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}), says: "cannot be read"},
 	} {
 		_, _, err := NewCertificate(test.raw, []byte(test.passphrase))
 		problem := problems.As(err)

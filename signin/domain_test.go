@@ -52,19 +52,24 @@ func TestTenantOfDomain(t *testing.T) {
 		header http.Header
 		code   problems.Code // empty: the tenant is found
 	}{
-		"found":             {200, `{"issuer":"{base}/` + strings.ToUpper(id) + `/v2.0"}`, nil, ""},
-		"unknown":           {400, `{"error":"invalid_tenant","error_codes":[90002]}`, nil, problems.CodeTenantNotFound},
-		"unknown by number": {400, `{"error":"invalid_request","error_codes":[900023]}`, nil, problems.CodeTenantNotFound},
-		"bad request":       {400, `{"error":"invalid_request"}`, nil, problems.CodeSignInUnavailable},
-		"not found, bare":   {404, `<html>no</html>`, nil, problems.CodeSignInUnavailable},
-		"down":              {503, `{"error":"invalid_tenant"}`, nil, problems.CodeSignInUnavailable},
-		"throttled":         {429, `{"error":"invalid_tenant"}`, http.Header{"Retry-After": {"7"}}, problems.CodeSignInUnavailable},
-		"redirect":          {302, `{"issuer":"{base}/` + id + `/v2.0"}`, http.Header{"Location": {"https://127.0.0.1:1/"}}, problems.CodeSignInUnavailable},
-		"foreign issuer":    {200, `{"issuer":"https://login.example.com/` + id + `/v2.0"}`, nil, problems.CodeUnexpectedResponse},
-		"shared issuer":     {200, `{"issuer":"{base}/{tenantid}/v2.0"}`, nil, problems.CodeUnexpectedResponse},
-		"older issuer":      {200, `{"issuer":"{base}/` + id + `/"}`, nil, problems.CodeUnexpectedResponse},
-		"no issuer":         {200, `{}`, nil, problems.CodeUnexpectedResponse},
-		"no document":       {200, `<html>sign in to the hotel</html>`, nil, problems.CodeUnexpectedResponse},
+		"found":             {status: 200, body: `{"issuer":"{base}/` + strings.ToUpper(id) + `/v2.0"}`},
+		"unknown":           {status: 400, body: `{"error":"invalid_tenant","error_codes":[90002]}`, code: problems.CodeTenantNotFound},
+		"unknown by number": {status: 400, body: `{"error":"invalid_request","error_codes":[900023]}`, code: problems.CodeTenantNotFound},
+		"bad request":       {status: 400, body: `{"error":"invalid_request"}`, code: problems.CodeSignInUnavailable},
+		"not found, bare":   {status: 404, body: `<html>no</html>`, code: problems.CodeSignInUnavailable},
+		"down":              {status: 503, body: `{"error":"invalid_tenant"}`, code: problems.CodeSignInUnavailable},
+		"throttled": {
+			status: 429, body: `{"error":"invalid_tenant"}`, header: http.Header{"Retry-After": {"7"}}, code: problems.CodeSignInUnavailable,
+		},
+		"redirect": {
+			status: 302, body: `{"issuer":"{base}/` + id + `/v2.0"}`, header: http.Header{"Location": {"https://127.0.0.1:1/"}},
+			code: problems.CodeSignInUnavailable,
+		},
+		"foreign issuer": {status: 200, body: `{"issuer":"https://login.example.com/` + id + `/v2.0"}`, code: problems.CodeUnexpectedResponse},
+		"shared issuer":  {status: 200, body: `{"issuer":"{base}/{tenantid}/v2.0"}`, code: problems.CodeUnexpectedResponse},
+		"older issuer":   {status: 200, body: `{"issuer":"{base}/` + id + `/"}`, code: problems.CodeUnexpectedResponse},
+		"no issuer":      {status: 200, body: `{}`, code: problems.CodeUnexpectedResponse},
+		"no document":    {status: 200, body: `<html>sign in to the hotel</html>`, code: problems.CodeUnexpectedResponse},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -101,12 +106,12 @@ func TestTenantOfDomainWithoutAnAnswer(t *testing.T) {
 		domain string
 		code   problems.Code
 	}{
-		"closed port":      {t.Context(), closed, "contoso.example", problems.CodeNetwork},
-		"certificate":      {t.Context(), untrusted, "contoso.example", problems.CodeNetwork},
-		"cancelled":        {ended, cloud, "contoso.example", problems.CodeCancelled},
-		"no domain":        {t.Context(), cloud, "../common", problems.CodeInvalidArgument},
-		"without TLS":      {t.Context(), plain, "contoso.example", problems.CodeInvalidArgument},
-		"cloud of no name": {t.Context(), tenants.Cloud{Name: "mars"}, "contoso.example", problems.CodeInvalidArgument},
+		"closed port":      {ctx: t.Context(), cloud: closed, domain: "contoso.example", code: problems.CodeNetwork},
+		"certificate":      {ctx: t.Context(), cloud: untrusted, domain: "contoso.example", code: problems.CodeNetwork},
+		"cancelled":        {ctx: ended, cloud: cloud, domain: "contoso.example", code: problems.CodeCancelled},
+		"no domain":        {ctx: t.Context(), cloud: cloud, domain: "../common", code: problems.CodeInvalidArgument},
+		"without TLS":      {ctx: t.Context(), cloud: plain, domain: "contoso.example", code: problems.CodeInvalidArgument},
+		"cloud of no name": {ctx: t.Context(), cloud: tenants.Cloud{Name: "mars"}, domain: "contoso.example", code: problems.CodeInvalidArgument},
 	} {
 		if got, err := TenantOfDomain(c.ctx, pool, c.cloud, c.domain); codeOf(err) != c.code || got != "" {
 			t.Errorf("%s: got %q, %v; want code %s", name, got, err, c.code)
@@ -124,13 +129,16 @@ func TestIssuersOfClouds(t *testing.T) {
 		cloud, issuer, instance string
 		ok                      bool
 	}{
-		{tenants.CloudPublic, "https://login.microsoftonline.com/" + id + "/v2.0", "microsoftonline.com", true},
-		{tenants.CloudPublic, "https://login.microsoftonline.com/" + id + "/v2.0", "microsoftonline.us", false},
-		{tenants.CloudPublic, "https://login.partner.microsoftonline.cn/" + id + "/v2.0", "", false},
-		{tenants.CloudPublic, "http://login.microsoftonline.com/" + id + "/v2.0", "", false},
-		{tenants.CloudUSGovernment, "https://login.microsoftonline.us/" + id + "/v2.0", "microsoftonline.us", true},
-		{tenants.CloudUSGovernment, "https://login.microsoftonline.com/" + id + "/v2.0", "microsoftonline.com", false},
-		{tenants.CloudChina, "https://login.partner.microsoftonline.cn/" + id + "/v2.0", "partner.microsoftonline.cn", true},
+		{cloud: tenants.CloudPublic, issuer: "https://login.microsoftonline.com/" + id + "/v2.0", instance: "microsoftonline.com", ok: true},
+		{cloud: tenants.CloudPublic, issuer: "https://login.microsoftonline.com/" + id + "/v2.0", instance: "microsoftonline.us"},
+		{cloud: tenants.CloudPublic, issuer: "https://login.partner.microsoftonline.cn/" + id + "/v2.0"},
+		{cloud: tenants.CloudPublic, issuer: "http://login.microsoftonline.com/" + id + "/v2.0"},
+		{cloud: tenants.CloudUSGovernment, issuer: "https://login.microsoftonline.us/" + id + "/v2.0", instance: "microsoftonline.us", ok: true},
+		{cloud: tenants.CloudUSGovernment, issuer: "https://login.microsoftonline.com/" + id + "/v2.0", instance: "microsoftonline.com"},
+		{
+			cloud: tenants.CloudChina, issuer: "https://login.partner.microsoftonline.cn/" + id + "/v2.0",
+			instance: "partner.microsoftonline.cn", ok: true,
+		},
 	} {
 		cloud, err := tenants.CloudNamed(c.cloud)
 		if err != nil {

@@ -30,24 +30,39 @@ func decidedCodes() []struct {
 		retry   bool
 		numbers []int
 	}{
-		{problems.CodeTenantNotFound, scopeTenant, false, []int{90002, 900023, 90019, 50059, 50128, 90038, 90043, 90051, 900382, 900432, 900439}},
-		{problems.CodeConsentMissing, scopeTenant, false, []int{700016, 70001, 7000229, 65001, 65004, 90008, 90093, 90094, 90095, 90099, 650051}},
-		{problems.CodeCredentialRejected, scopeUnclear, false, []int{7000112, 70002, 50012, 50013, 50027, 700023, 700238}},
-		{problems.CodeCredentialRejected, scopeCredential, false, []int{7000215, 7000216, 7000218, 50032, 700021, 700025, 700027, 700030,
+		{
+			code: problems.CodeTenantNotFound, scope: scopeTenant,
+			numbers: []int{90002, 900023, 90019, 50059, 50128, 90038, 90043, 90051, 900382, 900432, 900439},
+		},
+		{
+			code: problems.CodeConsentMissing, scope: scopeTenant,
+			numbers: []int{700016, 70001, 7000229, 65001, 65004, 90008, 90093, 90094, 90095, 90099, 650051},
+		},
+		{code: problems.CodeCredentialRejected, scope: scopeUnclear, numbers: []int{7000112, 70002, 50012, 50013, 50027, 700023, 700238}},
+		{code: problems.CodeCredentialRejected, scope: scopeCredential, retry: false, numbers: []int{7000215, 7000216, 7000218, 50032, 700021, 700025, 700027, 700030,
 			70021, 700211, 700212, 700213, 700214}},
-		{problems.CodeCredentialExpired, scopeCredential, false, []int{7000222, 700024}},
-		{problems.CodeInteractionRequired, scopeTenant, false, []int{50058, 50072, 50074, 50076, 50078, 50079, 50125, 50127, 50140, 50158, 50199,
+		{code: problems.CodeCredentialExpired, scope: scopeCredential, numbers: []int{7000222, 700024}},
+		{code: problems.CodeInteractionRequired, scope: scopeTenant, retry: false, numbers: []int{50058, 50072, 50074, 50076, 50078, 50079, 50125, 50127, 50140, 50158, 50199,
 			70043, 70016, 70018, 70019, 70020}},
-		{problems.CodeInteractionRequired, scopeUnclear, false, []int{50055, 50126, 50132, 50133, 50144, 50173, 54005, 70000, 70008, 700081, 700082, 700084}},
-		{problems.CodeForeignPrincipal, scopeTenant, false, []int{50020, 50034, 51004, 50177, 50178, 90072}},
-		{problems.CodeSignInBlocked, scopeTenant, false, []int{53003, 53002, 53009, 530031, 530032, 530033, 530034, 530035, 50005, 50097, 50129, 50131,
+		{
+			code: problems.CodeInteractionRequired, scope: scopeUnclear,
+			numbers: []int{50055, 50126, 50132, 50133, 50144, 50173, 54005, 70000, 70008, 700081, 700082, 700084},
+		},
+		{code: problems.CodeForeignPrincipal, scope: scopeTenant, numbers: []int{50020, 50034, 51004, 50177, 50178, 90072}},
+		{code: problems.CodeSignInBlocked, scope: scopeTenant, retry: false, numbers: []int{53003, 53002, 53009, 530031, 530032, 530033, 530034, 530035, 50005, 50097, 50129, 50131,
 			50155, 53000, 53001, 53010, 53011, 53004, 53008, 135011, 50002, 500021, 5000211, 500212, 500213, 500014, 50014, 50015, 50105, 50107,
 			650052, 700003, 700229}},
-		{problems.CodeSignInBlocked, scopeUnclear, false, []int{50053, 50057, 50135, 65005, 650056, 7000113}},
-		{problems.CodeSignInBlocked, scopeCredential, false, []int{50194}},
-		{problems.CodeSignInUnavailable, scopeTenant, false, []int{500011, 50001, 650057}},
-		{problems.CodeSignInUnavailable, scopeUnclear, false, []int{50011, 70003, 70011, 900144, 90013, 90014, 90023, 900561, 501481, 9010010, 90056}},
-		{problems.CodeSignInUnavailable, scopeUnclear, true, []int{50033, 50196, 70012, 90006, 90012, 90024, 90033, 90036, 90055}},
+		{code: problems.CodeSignInBlocked, scope: scopeUnclear, numbers: []int{50053, 50057, 50135, 65005, 650056, 7000113}},
+		{code: problems.CodeSignInBlocked, scope: scopeCredential, numbers: []int{50194}},
+		{code: problems.CodeSignInUnavailable, scope: scopeTenant, numbers: []int{500011, 50001, 650057}},
+		{
+			code: problems.CodeSignInUnavailable, scope: scopeUnclear,
+			numbers: []int{50011, 70003, 70011, 900144, 90013, 90014, 90023, 900561, 501481, 9010010, 90056},
+		},
+		{
+			code: problems.CodeSignInUnavailable, scope: scopeUnclear, retry: true,
+			numbers: []int{50033, 50196, 70012, 90006, 90012, 90024, 90033, 90036, 90055},
+		},
 	}
 }
 
@@ -120,11 +135,11 @@ func TestUnclearRefusalHoldsEverywhereOnceTwoTenantsGaveIt(t *testing.T) {
 		asked    int   // requests at the end
 		blocked  bool  // whether tenant 9 is refused without a request
 	}{
-		"one tenant, twice":               {[]int{0}, []int{0, 0}, 2, false},
-		"two tenants":                     {[]int{0, 1}, []int{0, 1}, 2, true},
-		"two tenants, one accepts before": {[]int{0, 1}, []int{2, 0, 1}, 4, false},
+		"one tenant, twice":               {disabled: []int{0}, order: []int{0, 0}, asked: 2},
+		"two tenants":                     {disabled: []int{0, 1}, order: []int{0, 1}, asked: 2, blocked: true},
+		"two tenants, one accepts before": {disabled: []int{0, 1}, order: []int{2, 0, 1}, asked: 4},
 		"two tenants, one accepts between": {
-			[]int{0, 1}, []int{0, 2, 1}, 4, false},
+			disabled: []int{0, 1}, order: []int{0, 2, 1}, asked: 4, blocked: false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -68,10 +68,15 @@ func TestMismatchedFederationNamesClaim(t *testing.T) {
 		subject, audience, issuer string
 		says                      string
 	}{
-		"another subject":  {"system:serviceaccount:other:mcp", simulator.TokenExchangeAudience, "", "its subject"},
-		"another audience": {podSubject, "https://kubernetes.default.svc", "", "its audience"},
-		"another issuer":   {podSubject, simulator.TokenExchangeAudience, "https://elsewhere.example", "its issuer"},
-		"a key other than": {podSubject, simulator.TokenExchangeAudience, "https://cluster.example/oidc", "does not accept the assertion"},
+		"another subject":  {subject: "system:serviceaccount:other:mcp", audience: simulator.TokenExchangeAudience, says: "its subject"},
+		"another audience": {subject: podSubject, audience: "https://kubernetes.default.svc", says: "its audience"},
+		"another issuer": {
+			subject: podSubject, audience: simulator.TokenExchangeAudience, issuer: "https://elsewhere.example", says: "its issuer",
+		},
+		"a key other than": {
+			subject: podSubject, audience: simulator.TokenExchangeAudience, issuer: "https://cluster.example/oidc",
+			says: "does not accept the assertion",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

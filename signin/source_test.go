@@ -157,12 +157,15 @@ func TestRefusalScopes(t *testing.T) {
 		inOther bool // whether the other tenant is refused too, without a request
 		again   int  // requests after a second call in the first tenant
 	}{
-		{"wrong secret", refuse(401, "invalid_client", "", 7000215), problems.CodeCredentialRejected, true, 1},
-		{"expired secret", refuse(401, "invalid_client", "", 7000222), problems.CodeCredentialExpired, true, 1},
-		{"no consent", refuse(400, "unauthorized_client", "", 700016), problems.CodeConsentMissing, false, 1},
-		{"no tenant", refuse(400, "invalid_request", "", 90002), problems.CodeTenantNotFound, false, 1},
-		{"interaction", refuse(400, "interaction_required", "", 50076), problems.CodeInteractionRequired, false, 2},
-		{"redirect", answer{307, http.Header{"Location": {"https://127.0.0.1:1/"}}, ""}, problems.CodeSignInUnavailable, false, 2},
+		{name: "wrong secret", answer: refuse(401, "invalid_client", "", 7000215), code: problems.CodeCredentialRejected, inOther: true, again: 1},
+		{name: "expired secret", answer: refuse(401, "invalid_client", "", 7000222), code: problems.CodeCredentialExpired, inOther: true, again: 1},
+		{name: "no consent", answer: refuse(400, "unauthorized_client", "", 700016), code: problems.CodeConsentMissing, again: 1},
+		{name: "no tenant", answer: refuse(400, "invalid_request", "", 90002), code: problems.CodeTenantNotFound, again: 1},
+		{name: "interaction", answer: refuse(400, "interaction_required", "", 50076), code: problems.CodeInteractionRequired, again: 2},
+		{
+			name: "redirect", answer: answer{307, http.Header{"Location": {"https://127.0.0.1:1/"}}, ""},
+			code: problems.CodeSignInUnavailable, again: 2,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -226,7 +229,8 @@ func TestRefreshInTheBackground(t *testing.T) {
 		name      string
 		refreshIn time.Duration
 		wait      time.Duration
-	}{{"at the time that Entra ID names", 30 * time.Minute, 31 * time.Minute}, {"five minutes before the end", 0, 56 * time.Minute}} {
+	}{{name: "at the time that Entra ID names", refreshIn: 30 * time.Minute, wait: 31 * time.Minute},
+		{name: "five minutes before the end", wait: 56 * time.Minute}} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, 1)

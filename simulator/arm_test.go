@@ -18,21 +18,21 @@ func TestARMErrors(t *testing.T) {
 		status      int
 		code        string
 	}{
-		{"GET", partnersPath, 400, "MissingApiVersionParameter"},
-		{"GET", partnersPath + "?api-version=2017-01-01", 400, "NoRegisteredProviderFound"},
-		{"PUT", partnersPath + "/1234567?api-version=2020-01-01", 400, "NoRegisteredProviderFound"},
-		{"GET", operationsPath + "?api-version=1", 400, "NoRegisteredProviderFound"},
-		{"GET", "/tenants?api-version=2018-02-01", 400, "InvalidApiVersionParameter"},
-		{"GET", "/providers/Microsoft.ManagementPartner/links" + version, 404, "InvalidResourceType"},
-		{"GET", partnersPath + "/1234567/more" + version, 404, "InvalidResourceType"},
-		{"GET", "/providers/Microsoft.Elsewhere/partners" + version, 404, "InvalidResourceNamespace"},
-		{"GET", "/subscriptions/0/partners" + version, 404, "InvalidResourcePath"},
-		{"GET", "/", 404, "InvalidResourcePath"},
-		{"POST", partnersPath + version, 405, "HttpMethodNotAllowed"},
-		{"POST", partnersPath + "/1234567" + version, 405, "HttpMethodNotAllowed"},
-		{"POST", operationsPath + version, 405, "HttpMethodNotAllowed"},
-		{"POST", "/tenants?api-version=2022-12-01", 405, "HttpMethodNotAllowed"},
-		{"GET", operationsPath + version + "&$skiptoken=page-99", 400, "BadRequest"},
+		{method: "GET", url: partnersPath, status: 400, code: "MissingApiVersionParameter"},
+		{method: "GET", url: partnersPath + "?api-version=2017-01-01", status: 400, code: "NoRegisteredProviderFound"},
+		{method: "PUT", url: partnersPath + "/1234567?api-version=2020-01-01", status: 400, code: "NoRegisteredProviderFound"},
+		{method: "GET", url: operationsPath + "?api-version=1", status: 400, code: "NoRegisteredProviderFound"},
+		{method: "GET", url: "/tenants?api-version=2018-02-01", status: 400, code: "InvalidApiVersionParameter"},
+		{method: "GET", url: "/providers/Microsoft.ManagementPartner/links" + version, status: 404, code: "InvalidResourceType"},
+		{method: "GET", url: partnersPath + "/1234567/more" + version, status: 404, code: "InvalidResourceType"},
+		{method: "GET", url: "/providers/Microsoft.Elsewhere/partners" + version, status: 404, code: "InvalidResourceNamespace"},
+		{method: "GET", url: "/subscriptions/0/partners" + version, status: 404, code: "InvalidResourcePath"},
+		{method: "GET", url: "/", status: 404, code: "InvalidResourcePath"},
+		{method: "POST", url: partnersPath + version, status: 405, code: "HttpMethodNotAllowed"},
+		{method: "POST", url: partnersPath + "/1234567" + version, status: 405, code: "HttpMethodNotAllowed"},
+		{method: "POST", url: operationsPath + version, status: 405, code: "HttpMethodNotAllowed"},
+		{method: "POST", url: "/tenants?api-version=2022-12-01", status: 405, code: "HttpMethodNotAllowed"},
+		{method: "GET", url: operationsPath + version + "&$skiptoken=page-99", status: 400, code: "BadRequest"},
 	}
 	for _, tt := range tests {
 		got := w.do(tt.method, tt.url, bearer)

@@ -21,29 +21,52 @@ func TestTokenErrors(t *testing.T) {
 		oauth  string
 		code   int
 	}{
-		"no such tenant": {"nowhere.example", nil, 400, "invalid_request", 90002},
-		"no consent": {"contoso.example", func(s *simulator.Simulator, _ url.Values) {
+		"no such tenant": {tenant: "nowhere.example", status: 400, oauth: "invalid_request", code: 90002},
+		"no consent": {tenant: "contoso.example", change: func(s *simulator.Simulator, _ url.Values) {
 			if err := s.SetConsent("contoso", false); err != nil {
 				panic(err)
 			}
-		}, 400, "unauthorized_client", 700016},
-		"unknown application": {"contoso.example", with("client_id", "elsewhere"), 400, "unauthorized_client", 700016},
-		"wrong secret":        {"contoso.example", with("client_secret", "wrong"), 401, "invalid_client", 7000215},
-		"expired secret":      {"contoso.example", func(s *simulator.Simulator, _ url.Values) { s.ExpireSecret() }, 401, "invalid_client", 7000222},
-		"renewed secret":      {"contoso.example", func(s *simulator.Simulator, _ url.Values) { s.RenewSecret() }, 401, "invalid_client", 7000215},
-		"no secret":           {"contoso.example", with("client_secret", ""), 401, "invalid_client", 7000218},
-		"an assertion": {"contoso.example", func(_ *simulator.Simulator, f url.Values) {
+		}, status: 400, oauth: "unauthorized_client", code: 700016},
+		"unknown application": {
+			tenant: "contoso.example", change: with("client_id", "elsewhere"), status: 400, oauth: "unauthorized_client", code: 700016,
+		},
+		"wrong secret": {
+			tenant: "contoso.example", change: with("client_secret", "wrong"), status: 401, oauth: "invalid_client", code: 7000215,
+		},
+		"expired secret": {
+			tenant: "contoso.example", change: func(s *simulator.Simulator, _ url.Values) { s.ExpireSecret() }, status: 401,
+			oauth: "invalid_client", code: 7000222,
+		},
+		"renewed secret": {
+			tenant: "contoso.example", change: func(s *simulator.Simulator, _ url.Values) { s.RenewSecret() }, status: 401,
+			oauth: "invalid_client", code: 7000215,
+		},
+		"no secret": {tenant: "contoso.example", change: with("client_secret", ""), status: 401, oauth: "invalid_client", code: 7000218},
+		"an assertion": {tenant: "contoso.example", change: func(_ *simulator.Simulator, f url.Values) {
 			f.Del("client_secret")
 			f.Set("client_assertion", "e30.e30.x")
-		}, 401, "invalid_client", 700027},
-		"no grant type":       {"contoso.example", with("grant_type", ""), 400, "invalid_request", 900144},
-		"no client":           {"contoso.example", with("client_id", ""), 400, "invalid_request", 900144},
-		"another grant type":  {"contoso.example", with("grant_type", "password"), 400, "unsupported_grant_type", 70003},
-		"no scope":            {"contoso.example", with("scope", ""), 400, "invalid_request", 900144},
-		"a delegated scope":   {"contoso.example", with("scope", "https://management.simulator.invalid/user_impersonation"), 400, "invalid_scope", 1002012},
-		"two scopes":          {"contoso.example", with("scope", "a/.default b/.default"), 400, "invalid_scope", 1002012},
-		"an unknown resource": {"contoso.example", with("scope", "https://elsewhere.invalid/.default"), 400, "invalid_resource", 500011},
-		"a form out of bound": {"contoso.example", with("client_secret", strings.Repeat("x", 70<<10)), 400, "invalid_request", 9002313},
+		}, status: 401, oauth: "invalid_client", code: 700027},
+		"no grant type": {tenant: "contoso.example", change: with("grant_type", ""), status: 400, oauth: "invalid_request", code: 900144},
+		"no client":     {tenant: "contoso.example", change: with("client_id", ""), status: 400, oauth: "invalid_request", code: 900144},
+		"another grant type": {
+			tenant: "contoso.example", change: with("grant_type", "password"), status: 400, oauth: "unsupported_grant_type", code: 70003,
+		},
+		"no scope": {tenant: "contoso.example", change: with("scope", ""), status: 400, oauth: "invalid_request", code: 900144},
+		"a delegated scope": {
+			tenant: "contoso.example", change: with("scope", "https://management.simulator.invalid/user_impersonation"), status: 400,
+			oauth: "invalid_scope", code: 1002012,
+		},
+		"two scopes": {
+			tenant: "contoso.example", change: with("scope", "a/.default b/.default"), status: 400, oauth: "invalid_scope", code: 1002012,
+		},
+		"an unknown resource": {
+			tenant: "contoso.example", change: with("scope", "https://elsewhere.invalid/.default"), status: 400, oauth: "invalid_resource",
+			code: 500011,
+		},
+		"a form out of bound": {
+			tenant: "contoso.example", change: with("client_secret", strings.Repeat("x", 70<<10)), status: 400, oauth: "invalid_request",
+			code: 9002313,
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

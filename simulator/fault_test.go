@@ -225,13 +225,13 @@ func TestOldestMatchingRuleDecides(t *testing.T) {
 		method, id, bearer string
 		status             int
 	}{
-		{"GET", "", contoso, 500},           // the oldest rule that matches decides
-		{"GET", "", fabrikam, 200},          // another tenant
-		{"GET", "1234567", contoso, 429},    // another path: the second rule, once
-		{"PATCH", "1234567", contoso, 429},  // another method: twice
-		{"PATCH", "1234567", contoso, 200},  // and no more
-		{"GET", "", contoso, 500},           // the first has no end
-		{"PATCH", "1234567", fabrikam, 200}, // with hostile names all the time
+		{method: "GET", bearer: contoso, status: 500},                   // the oldest rule that matches decides
+		{method: "GET", bearer: fabrikam, status: 200},                  // another tenant
+		{method: "GET", id: "1234567", bearer: contoso, status: 429},    // another path: the second rule, once
+		{method: "PATCH", id: "1234567", bearer: contoso, status: 429},  // another method: twice
+		{method: "PATCH", id: "1234567", bearer: contoso, status: 200},  // and no more
+		{method: "GET", bearer: contoso, status: 500},                   // the first has no end
+		{method: "PATCH", id: "1234567", bearer: fabrikam, status: 200}, // with hostile names all the time
 	}
 	for i, step := range steps {
 		got := w.do(step.method, strings.TrimSuffix(partnersPath+"/"+step.id, "/")+version, step.bearer)

@@ -271,9 +271,12 @@ func TestMetadataEndpoints(t *testing.T) {
 		header map[string]string
 		status int
 	}{
-		"metadata service": {imds, metadata, 200}, "without its header": {imds, nil, 400}, "forwarded": {imds, map[string]string{"Metadata": "true", "X-Forwarded-For": "a"}, 400},
-		"of an identity that is not there": {imds + "&client_id=y", metadata, 400}, "named": {imds + "&client_id=" + client, metadata, 200},
-		"App Service": {service, secret, 200}, "App Service without its header": {service, nil, 401}, "elsewhere": {"/x", metadata, 404},
+		"metadata service": {path: imds, header: metadata, status: 200}, "without its header": {path: imds, status: 400},
+		"forwarded":                        {path: imds, header: map[string]string{"Metadata": "true", "X-Forwarded-For": "a"}, status: 400},
+		"of an identity that is not there": {path: imds + "&client_id=y", header: metadata, status: 400},
+		"named":                            {path: imds + "&client_id=" + client, header: metadata, status: 200},
+		"App Service":                      {path: service, header: secret, status: 200}, "App Service without its header": {path: service, status: 401},
+		"elsewhere": {path: "/x", header: metadata, status: 404},
 	} {
 		if got := ask(test.path, test.header); got != test.status {
 			t.Errorf("%s: %d, want %d", name, got, test.status)

@@ -23,31 +23,58 @@ func TestStateMachine(t *testing.T) {
 		partner                string
 		version                int
 	}{
-		{"check without a link", none, "GET", "", 404, "NotFound", none, "", 0},
-		{"check a link", active, "GET", "", 200, "", active, "1234567", 1},
-		{"check a tombstone", deleted, "GET", "", 404, "NotFound", deleted, "1234567", 2},
-		{"get the linked one", active, "GET", "1234567", 200, "", active, "1234567", 1},
-		{"get another one", active, "GET", "7654321", 404, "NotFound", active, "1234567", 1},
-		{"get without a link", none, "GET", "1234567", 404, "NotFound", none, "", 0},
-		{"get a tombstone", deleted, "GET", "1234567", 404, "NotFound", deleted, "1234567", 2},
-		{"create", none, "PUT", "7654321", 200, "", active, "7654321", 1},
-		{"create over a link", active, "PUT", "7654321", 409, "Conflict", active, "1234567", 1},
-		{"create the same again", active, "PUT", "1234567", 409, "Conflict", active, "1234567", 1},
-		{"create over a tombstone", deleted, "PUT", "7654321", 200, "", active, "7654321", 3},
-		{"move", active, "PATCH", "7654321", 200, "", active, "7654321", 2},
-		{"move to the same", active, "PATCH", "1234567", 200, "", active, "1234567", 2},
-		{"move without a link", none, "PATCH", "7654321", 404, "NotFound", none, "", 0},
-		{"move a tombstone", deleted, "PATCH", "7654321", 404, "NotFound", deleted, "1234567", 2},
-		{"remove", active, "DELETE", "1234567", 200, "", deleted, "1234567", 2},
-		{"remove another one", active, "DELETE", "7654321", 404, "NotFound", active, "1234567", 1},
-		{"remove without a link", none, "DELETE", "1234567", 404, "NotFound", none, "", 0},
-		{"remove a tombstone", deleted, "DELETE", "1234567", 404, "NotFound", deleted, "1234567", 2},
-		{"create with letters", none, "PUT", "12a4567", 400, "BadRequest", none, "", 0},
-		{"create with three digits", none, "PUT", "123", 400, "BadRequest", none, "", 0},
-		{"create with eleven digits", none, "PUT", "12345678901", 400, "BadRequest", none, "", 0},
-		{"create with Arabic digits", none, "PUT", "%D9%A1%D9%A2%D9%A3%D9%A4%D9%A5", 400, "BadRequest", none, "", 0},
-		{"create a global one", none, "PUT", "5550001", 400, "BadRequest", none, "", 0},
-		{"move to a global one", active, "PATCH", "5550001", 400, "BadRequest", active, "1234567", 1},
+		{name: "check without a link", from: none, method: "GET", status: 404, code: "NotFound", state: none},
+		{name: "check a link", from: active, method: "GET", status: 200, state: active, partner: "1234567", version: 1},
+		{name: "check a tombstone", from: deleted, method: "GET", status: 404, code: "NotFound", state: deleted, partner: "1234567", version: 2},
+		{name: "get the linked one", from: active, method: "GET", id: "1234567", status: 200, state: active, partner: "1234567", version: 1},
+		{
+			name: "get another one", from: active, method: "GET", id: "7654321", status: 404, code: "NotFound", state: active,
+			partner: "1234567", version: 1,
+		},
+		{name: "get without a link", from: none, method: "GET", id: "1234567", status: 404, code: "NotFound", state: none},
+		{
+			name: "get a tombstone", from: deleted, method: "GET", id: "1234567", status: 404, code: "NotFound", state: deleted,
+			partner: "1234567", version: 2,
+		},
+		{name: "create", from: none, method: "PUT", id: "7654321", status: 200, state: active, partner: "7654321", version: 1},
+		{
+			name: "create over a link", from: active, method: "PUT", id: "7654321", status: 409, code: "Conflict", state: active,
+			partner: "1234567", version: 1,
+		},
+		{
+			name: "create the same again", from: active, method: "PUT", id: "1234567", status: 409, code: "Conflict", state: active,
+			partner: "1234567", version: 1,
+		},
+		{name: "create over a tombstone", from: deleted, method: "PUT", id: "7654321", status: 200, state: active, partner: "7654321", version: 3},
+		{name: "move", from: active, method: "PATCH", id: "7654321", status: 200, state: active, partner: "7654321", version: 2},
+		{name: "move to the same", from: active, method: "PATCH", id: "1234567", status: 200, state: active, partner: "1234567", version: 2},
+		{name: "move without a link", from: none, method: "PATCH", id: "7654321", status: 404, code: "NotFound", state: none},
+		{
+			name: "move a tombstone", from: deleted, method: "PATCH", id: "7654321", status: 404, code: "NotFound", state: deleted,
+			partner: "1234567", version: 2,
+		},
+		{name: "remove", from: active, method: "DELETE", id: "1234567", status: 200, state: deleted, partner: "1234567", version: 2},
+		{
+			name: "remove another one", from: active, method: "DELETE", id: "7654321", status: 404, code: "NotFound", state: active,
+			partner: "1234567", version: 1,
+		},
+		{name: "remove without a link", from: none, method: "DELETE", id: "1234567", status: 404, code: "NotFound", state: none},
+		{
+			name: "remove a tombstone", from: deleted, method: "DELETE", id: "1234567", status: 404, code: "NotFound", state: deleted,
+			partner: "1234567", version: 2,
+		},
+		{name: "create with letters", from: none, method: "PUT", id: "12a4567", status: 400, code: "BadRequest", state: none},
+		{name: "create with three digits", from: none, method: "PUT", id: "123", status: 400, code: "BadRequest", state: none},
+		{name: "create with eleven digits", from: none, method: "PUT", id: "12345678901", status: 400, code: "BadRequest", state: none},
+		{
+			name: "create with Arabic digits", from: none, method: "PUT", id: "%D9%A1%D9%A2%D9%A3%D9%A4%D9%A5", status: 400,
+			code: "BadRequest", state: none,
+		},
+		{name: "create a global one", from: none, method: "PUT", id: "5550001", status: 400, code: "BadRequest", state: none},
+		{
+			name: "move to a global one", from: active, method: "PATCH", id: "5550001", status: 400, code: "BadRequest", state: active,
+			partner: "1234567", version: 1,
+		},
 	}
 	w := serve(t, simulator.Config{Tenants: len(tests), ErrorShape: simulator.ErrorShapeNested})
 	w.sim.AddGlobalPartner("5550001", "Everything Worldwide")

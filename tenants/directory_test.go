@@ -93,9 +93,9 @@ func TestResolve(t *testing.T) {
 func TestDomainIsFoundInEveryForm(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, stored, listed string }{
-		{"written", "müller.example", "müller.example"},
-		{"decomposed", "mu\u0308ller.example", "müller.example"},
-		{"ASCII", "XN--mller-kva.Example", "xn--mller-kva.example"},
+		{name: "written", stored: "müller.example", listed: "müller.example"},
+		{name: "decomposed", stored: "mu\u0308ller.example", listed: "müller.example"},
+		{name: "ASCII", stored: "XN--mller-kva.Example", listed: "xn--mller-kva.example"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

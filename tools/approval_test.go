@@ -115,11 +115,17 @@ func TestPolicyAppliesToEveryCall(t *testing.T) {
 		tool, arguments string
 		code            problems.Code
 	}{
-		"a denied tenant, read":  {schemas.ToolCheckPartnerLink, `{"tenant":"fabrikam"}`, problems.CodePolicyDenied},
-		"a denied tenant, write": {schemas.ToolRegisterPartner, `{"tenant":"fabrikam","partner_id":"1234567"}`, problems.CodePolicyDenied},
-		"a stranger's ID":        {schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"7654321"}`, problems.CodePolicyDenied},
-		"no rule":                {schemas.ToolRemovePartner, `{"tenant":"contoso","partner_id":"1234567"}`, problems.CodePolicyDenied},
-		"allowed":                {schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"1234567"}`, ""},
+		"a denied tenant, read": {tool: schemas.ToolCheckPartnerLink, arguments: `{"tenant":"fabrikam"}`, code: problems.CodePolicyDenied},
+		"a denied tenant, write": {
+			tool: schemas.ToolRegisterPartner, arguments: `{"tenant":"fabrikam","partner_id":"1234567"}`, code: problems.CodePolicyDenied,
+		},
+		"a stranger's ID": {
+			tool: schemas.ToolRegisterPartner, arguments: `{"tenant":"contoso","partner_id":"7654321"}`, code: problems.CodePolicyDenied,
+		},
+		"no rule": {
+			tool: schemas.ToolRemovePartner, arguments: `{"tenant":"contoso","partner_id":"1234567"}`, code: problems.CodePolicyDenied,
+		},
+		"allowed": {tool: schemas.ToolRegisterPartner, arguments: `{"tenant":"contoso","partner_id":"1234567"}`},
 	} {
 		envelope := h.call(test.tool, test.arguments)
 		code := problems.Code("")

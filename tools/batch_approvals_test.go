@@ -77,10 +77,19 @@ func TestDecisionIsLoggedWithApprovalToolAndTenant(t *testing.T) {
 		said guard.DecisionRequest
 		want string
 	}{
-		{"ap_none", guard.DecisionRequest{Reason: "no"}, "approval=ap_none status=approval_unknown\n"},
-		{id, guard.DecisionRequest{Approved: true, Digest: "00"}, "approval=" + id + " status=approval_mismatch tool=register_partner tenant=contoso\n"},
-		{id, guard.DecisionRequest{Reason: "not theirs"}, "approval=" + id + " status=denied tool=register_partner tenant=contoso\n"},
-		{id, guard.DecisionRequest{Reason: "again"}, "approval=" + id + " status=approval_expired tool=register_partner tenant=contoso\n"},
+		{id: "ap_none", said: guard.DecisionRequest{Reason: "no"}, want: "approval=ap_none status=approval_unknown\n"},
+		{
+			id: id, said: guard.DecisionRequest{Approved: true, Digest: "00"},
+			want: "approval=" + id + " status=approval_mismatch tool=register_partner tenant=contoso\n",
+		},
+		{
+			id: id, said: guard.DecisionRequest{Reason: "not theirs"},
+			want: "approval=" + id + " status=denied tool=register_partner tenant=contoso\n",
+		},
+		{
+			id: id, said: guard.DecisionRequest{Reason: "again"},
+			want: "approval=" + id + " status=approval_expired tool=register_partner tenant=contoso\n",
+		},
 	} {
 		log.Reset()
 		_, _ = h.service.DecideApproval(t.Context(), boss, step.id, step.said)

@@ -23,12 +23,14 @@ func TestPlanWarnsWhenWritesAreOff(t *testing.T) {
 		planned int
 		says    string
 	}{
-		"writes off":                   {func(o *guard.Options) { o.AllowWrites = false }, false, 2, "Writes are off here."},
-		"writes off, another ID bound": {func(o *guard.Options) { o.AllowWrites, o.Bounds.PartnerIDs = false, []string{oldID} }, false, 0, "2 denied"},
-		"another ID bound":             {func(o *guard.Options) { o.Bounds.PartnerIDs = []string{oldID} }, false, 0, "2 denied"},
-		"frozen":                       {unasked, true, 2, "Writes are frozen now."},
-		"a policy":                     {denying, false, 0, "2 denied"},
-		"a policy, and frozen":         {denying, true, 0, "2 denied"},
+		"writes off": {change: func(o *guard.Options) { o.AllowWrites = false }, planned: 2, says: "Writes are off here."},
+		"writes off, another ID bound": {
+			change: func(o *guard.Options) { o.AllowWrites, o.Bounds.PartnerIDs = false, []string{oldID} }, says: "2 denied",
+		},
+		"another ID bound":     {change: func(o *guard.Options) { o.Bounds.PartnerIDs = []string{oldID} }, says: "2 denied"},
+		"frozen":               {change: unasked, frozen: true, planned: 2, says: "Writes are frozen now."},
+		"a policy":             {change: denying, says: "2 denied"},
+		"a policy, and frozen": {change: denying, frozen: true, says: "2 denied"},
 	} {
 		h := fleetOf(t, 2, c.change)
 		for _, name := range names(h) {

@@ -117,9 +117,17 @@ func TestLinkRemovedBeforeNextStart(t *testing.T) {
 		says            string
 		puts            int
 	}{
-		"registered":             {schemas.ToolEnsurePartnerLinks, ensuring, false, answers.ChangeDone, "someone removed the link in between", 2},
-		"replaced":               {schemas.ToolTransitionPartner, replacing, false, answers.ChangeDone, "written 4 times, but this run wrote 2 times", 3},
-		"registered, it is told": {schemas.ToolEnsurePartnerLinks, ensuring, true, answers.ChangeFailed, "Now: ", 1},
+		"registered": {
+			tool: schemas.ToolEnsurePartnerLinks, arguments: ensuring, state: answers.ChangeDone,
+			says: "someone removed the link in between", puts: 2,
+		},
+		"replaced": {
+			tool: schemas.ToolTransitionPartner, arguments: replacing, state: answers.ChangeDone,
+			says: "written 4 times, but this run wrote 2 times", puts: 3,
+		},
+		"registered, it is told": {
+			tool: schemas.ToolEnsurePartnerLinks, arguments: ensuring, tombstone: true, state: answers.ChangeFailed, says: "Now: ", puts: 1,
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()

@@ -118,14 +118,25 @@ func TestUngrantedCallsAreRefused(t *testing.T) {
 		tool, arguments string
 		says            string
 	}{
-		"no scope":           {access.Grant{Tenants: []string{"contoso"}}, schemas.ToolCheckPartnerLink, `{"tenant":"contoso"}`, "partner.read"},
-		"a reader registers": {oneTenant(access.ScopeRead), schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"1234567"}`, "partner.write"},
-		"a writer removes":   {oneTenant(access.ScopeRead, access.ScopeWrite), schemas.ToolRemovePartner, `{"tenant":"contoso","partner_id":"1234567"}`, "partner.change"},
-		"wrong arguments":    {oneTenant(access.ScopeRead), schemas.ToolRegisterPartner, `{"nonsense":1}`, "partner.write"},
-		"another tool": {access.Grant{Scopes: access.Scopes(), Tenants: []string{"contoso"}, Tools: []string{schemas.ToolListTenants}},
-			schemas.ToolCheckPartnerLink, `{"tenant":"contoso"}`, "lacks the tool"},
-		"another partner ID": {access.Grant{Scopes: access.Scopes(), Tenants: []string{"contoso"}, PartnerIDs: []string{"7654321"}},
-			schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"1234567"}`, "lacks the partner ID"},
+		"no scope": {
+			grant: access.Grant{Tenants: []string{"contoso"}}, tool: schemas.ToolCheckPartnerLink, arguments: `{"tenant":"contoso"}`,
+			says: "partner.read",
+		},
+		"a reader registers": {
+			grant: oneTenant(access.ScopeRead), tool: schemas.ToolRegisterPartner, arguments: `{"tenant":"contoso","partner_id":"1234567"}`,
+			says: "partner.write",
+		},
+		"a writer removes": {
+			grant: oneTenant(access.ScopeRead, access.ScopeWrite), tool: schemas.ToolRemovePartner,
+			arguments: `{"tenant":"contoso","partner_id":"1234567"}`, says: "partner.change",
+		},
+		"wrong arguments": {
+			grant: oneTenant(access.ScopeRead), tool: schemas.ToolRegisterPartner, arguments: `{"nonsense":1}`, says: "partner.write",
+		},
+		"another tool": {grant: access.Grant{Scopes: access.Scopes(), Tenants: []string{"contoso"}, Tools: []string{schemas.ToolListTenants}},
+			tool: schemas.ToolCheckPartnerLink, arguments: `{"tenant":"contoso"}`, says: "lacks the tool"},
+		"another partner ID": {grant: access.Grant{Scopes: access.Scopes(), Tenants: []string{"contoso"}, PartnerIDs: []string{"7654321"}},
+			tool: schemas.ToolRegisterPartner, arguments: `{"tenant":"contoso","partner_id":"1234567"}`, says: "lacks the partner ID"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -148,17 +148,32 @@ func TestHostileAnswersWriteNothing(t *testing.T) {
 		caller    access.Caller
 		code      problems.Code
 	}{
-		"no state":                {accept, func(string) string { return "" }, "", problems.CodeApprovalUnknown},
-		"forged state":            {accept, func(string) string { return "ap_00.AAAA" }, "", problems.CodeApprovalUnknown},
-		"another caller's":        {accept, nil, "other", problems.CodeApprovalMismatch},
-		"state without an answer": {`"inputResponses":{}`, nil, "", problems.CodeApprovalDeclined},
-		"another question's key":  {`"inputResponses":{"other":{"action":"accept","content":{"confirmation":"1234567"}}}`, nil, "", problems.CodeApprovalDeclined},
-		"declined, right text":    {`"inputResponses":{"confirm":{"action":"decline","content":{"confirmation":"1234567"}}}`, nil, "", problems.CodeApprovalDeclined},
-		"accepted, empty":         {`"inputResponses":{"confirm":{"action":"accept"}}`, nil, "", problems.CodeApprovalDeclined},
-		"accepted, another field": {`"inputResponses":{"confirm":{"action":"accept","content":{"confirmation":"1234567","more":1}}}`, nil, "", problems.CodeApprovalDeclined},
-		"accepted, a number":      {`"inputResponses":{"confirm":{"action":"accept","content":{"confirmation":1234567}}}`, nil, "", problems.CodeApprovalDeclined},
-		"accepted, reject chosen": {`"inputResponses":{"confirm":{"action":"accept","content":{"confirmation":"Reject"}}}`, nil, "", problems.CodeApprovalDeclined},
-		"no object":               {`"inputResponses":{"confirm":"accept"}`, nil, "", problems.CodeApprovalDeclined},
+		"no state":                {responses: accept, state: func(string) string { return "" }, code: problems.CodeApprovalUnknown},
+		"forged state":            {responses: accept, state: func(string) string { return "ap_00.AAAA" }, code: problems.CodeApprovalUnknown},
+		"another caller's":        {responses: accept, caller: "other", code: problems.CodeApprovalMismatch},
+		"state without an answer": {responses: `"inputResponses":{}`, code: problems.CodeApprovalDeclined},
+		"another question's key": {
+			responses: `"inputResponses":{"other":{"action":"accept","content":{"confirmation":"1234567"}}}`,
+			code:      problems.CodeApprovalDeclined,
+		},
+		"declined, right text": {
+			responses: `"inputResponses":{"confirm":{"action":"decline","content":{"confirmation":"1234567"}}}`,
+			code:      problems.CodeApprovalDeclined,
+		},
+		"accepted, empty": {responses: `"inputResponses":{"confirm":{"action":"accept"}}`, code: problems.CodeApprovalDeclined},
+		"accepted, another field": {
+			responses: `"inputResponses":{"confirm":{"action":"accept","content":{"confirmation":"1234567","more":1}}}`,
+			code:      problems.CodeApprovalDeclined,
+		},
+		"accepted, a number": {
+			responses: `"inputResponses":{"confirm":{"action":"accept","content":{"confirmation":1234567}}}`,
+			code:      problems.CodeApprovalDeclined,
+		},
+		"accepted, reject chosen": {
+			responses: `"inputResponses":{"confirm":{"action":"accept","content":{"confirmation":"Reject"}}}`,
+			code:      problems.CodeApprovalDeclined,
+		},
+		"no object": {responses: `"inputResponses":{"confirm":"accept"}`, code: problems.CodeApprovalDeclined},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -91,8 +91,13 @@ func TestInstructionsSayWhatIsOwnAndWhetherWritesAreOff(t *testing.T) {
 		says   []string
 		not    string
 	}{
-		"own IDs, writes on":     {ownIDs("1234567", "2345678"), []string{"own partner IDs: 1234567, 2345678."}, "Writes are off"},
-		"no own IDs, writes off": {func(o *guard.Options) { o.AllowWrites = false }, []string{"setting partner-ids", "Writes are off", "mcp-partner install CLIENT -- --allow-writes"}, "own partner IDs:"},
+		"own IDs, writes on": {
+			change: ownIDs("1234567", "2345678"), says: []string{"own partner IDs: 1234567, 2345678."}, not: "Writes are off",
+		},
+		"no own IDs, writes off": {
+			change: func(o *guard.Options) { o.AllowWrites = false },
+			says:   []string{"setting partner-ids", "Writes are off", "mcp-partner install CLIENT -- --allow-writes"}, not: "own partner IDs:",
+		},
 	} {
 		said := build(t, simulator.Config{Tenants: 1}, test.change).service.Instructions()
 		for _, want := range test.says {
@@ -127,15 +132,37 @@ func TestEveryAnswerSaysWhoseTheLinkedIDIs(t *testing.T) {
 		h.directory.tenants[i].ExpectedPartnerID = "1234567"
 	}
 	for _, c := range []struct{ tool, arguments, says string }{
-		{schemas.ToolCheckPartnerLink, `{"tenant":"contoso"}`, "7654321, another partner's ID (expected: 1234567)"},
-		{schemas.ToolCheckPartnerLink, `{"tenant":"adventure-works"}`, "2345678, another of this partner's own IDs (expected: 1234567)"},
-		{schemas.ToolCheckPECRoles, `{"tenant":"contoso"}`, "Linked to 7654321, another partner's ID (expected: 1234567)."},
-		{schemas.ToolCheckPECRoles, `{"tenant":"adventure-works"}`, "Linked to 2345678, another of this partner's own IDs (expected: 1234567)."},
-		{schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"1234567"}`, "Partner ID 7654321 is linked already, another partner's ID (expected: 1234567), and"},
-		{schemas.ToolRegisterPartner, `{"tenant":"adventure-works","partner_id":"2345678"}`, "in tenant adventure-works, another of this partner's own IDs (expected: 1234567); nothing was written."},
-		{schemas.ToolRegisterPartner, `{"tenant":"fabrikam","partner_id":"2345678"}`, "in tenant fabrikam, another of this partner's own IDs (expected: 1234567); read back"},
-		{schemas.ToolRemovePartner, `{"tenant":"contoso","partner_id":"1234567"}`, "but 7654321, another partner's ID (expected: 1234567) is linked."},
-		{schemas.ToolUpdatePartner, `{"tenant":"contoso","partner_id":"1234567","expected_current_partner_id":"2345678"}`, "but 7654321, another partner's ID (expected: 1234567) is linked."},
+		{tool: schemas.ToolCheckPartnerLink, arguments: `{"tenant":"contoso"}`, says: "7654321, another partner's ID (expected: 1234567)"},
+		{
+			tool: schemas.ToolCheckPartnerLink, arguments: `{"tenant":"adventure-works"}`,
+			says: "2345678, another of this partner's own IDs (expected: 1234567)",
+		},
+		{tool: schemas.ToolCheckPECRoles, arguments: `{"tenant":"contoso"}`, says: "Linked to 7654321, another partner's ID (expected: 1234567)."},
+		{
+			tool: schemas.ToolCheckPECRoles, arguments: `{"tenant":"adventure-works"}`,
+			says: "Linked to 2345678, another of this partner's own IDs (expected: 1234567).",
+		},
+		{
+			tool: schemas.ToolRegisterPartner, arguments: `{"tenant":"contoso","partner_id":"1234567"}`,
+			says: "Partner ID 7654321 is linked already, another partner's ID (expected: 1234567), and",
+		},
+		{
+			tool: schemas.ToolRegisterPartner, arguments: `{"tenant":"adventure-works","partner_id":"2345678"}`,
+			says: "in tenant adventure-works, another of this partner's own IDs (expected: 1234567); nothing was written.",
+		},
+		{
+			tool: schemas.ToolRegisterPartner, arguments: `{"tenant":"fabrikam","partner_id":"2345678"}`,
+			says: "in tenant fabrikam, another of this partner's own IDs (expected: 1234567); read back",
+		},
+		{
+			tool: schemas.ToolRemovePartner, arguments: `{"tenant":"contoso","partner_id":"1234567"}`,
+			says: "but 7654321, another partner's ID (expected: 1234567) is linked.",
+		},
+		{
+			tool:      schemas.ToolUpdatePartner,
+			arguments: `{"tenant":"contoso","partner_id":"1234567","expected_current_partner_id":"2345678"}`,
+			says:      "but 7654321, another partner's ID (expected: 1234567) is linked.",
+		},
 	} {
 		if envelope := h.call(c.tool, c.arguments); !strings.Contains(envelope.Summary, c.says) {
 			t.Errorf("%s %s: %q\nwant %q", c.tool, c.arguments, envelope.Summary, c.says)

@@ -146,11 +146,14 @@ func TestEnsureSaysWhichRolesItsIdentitiesHave(t *testing.T) {
 		rows      int
 		says      string
 	}{
-		"one tenant":              {1, `{"partner_id":"1234567"}`, 1, owner},
-		"one tenant, refused":     {1, `{"partner_id":"1234567","include_roles":false}`, 0, ""},
-		"one tenant, only a plan": {1, `{"partner_id":"1234567","plan":true}`, 0, ""},
-		"many tenants":            {3, `{"partner_id":"1234567"}`, 0, ""},
-		"many tenants, asked for": {3, `{"partner_id":"1234567","include_roles":true}`, 3, "Roles for partner earned credit: 2 linked, eligible role in none; 1 linked, eligible role in all subscriptions."},
+		"one tenant":              {tenants: 1, arguments: `{"partner_id":"1234567"}`, rows: 1, says: owner},
+		"one tenant, refused":     {tenants: 1, arguments: `{"partner_id":"1234567","include_roles":false}`},
+		"one tenant, only a plan": {tenants: 1, arguments: `{"partner_id":"1234567","plan":true}`},
+		"many tenants":            {tenants: 3, arguments: `{"partner_id":"1234567"}`},
+		"many tenants, asked for": {
+			tenants: 3, arguments: `{"partner_id":"1234567","include_roles":true}`, rows: 3,
+			says: "Roles for partner earned credit: 2 linked, eligible role in none; 1 linked, eligible role in all subscriptions.",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

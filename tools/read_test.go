@@ -31,10 +31,10 @@ func TestCheckReportsLinkedID(t *testing.T) {
 		id      string
 		matches string
 	}{
-		"contoso":         {answers.LinkLinked, "1234567", "true"},
-		"fabrikam":        {answers.LinkNotLinked, "", "false"},
-		"adventure-works": {answers.LinkNotLinked, "", "nothing expected"},
-		"northwind":       {answers.LinkNotLinked, "", "nothing expected"},
+		"contoso":         {state: answers.LinkLinked, id: "1234567", matches: "true"},
+		"fabrikam":        {state: answers.LinkNotLinked, matches: "false"},
+		"adventure-works": {state: answers.LinkNotLinked, matches: "nothing expected"},
+		"northwind":       {state: answers.LinkNotLinked, matches: "nothing expected"},
 	} {
 		envelope := h.call(schemas.ToolCheckPartnerLink, `{"tenant":"`+tenant+`"}`)
 		matches := "nothing expected"
@@ -113,9 +113,9 @@ func TestCheckPartnerLinkComparesAnID(t *testing.T) {
 		state     answers.LinkState
 		matches   bool
 	}{
-		"the one linked": {`{"tenant":"contoso","partner_id":"1234567"}`, answers.LinkLinked, true},
-		"another":        {`{"tenant":"contoso","partner_id":"7654321"}`, answers.LinkLinked, false},
-		"none is linked": {`{"tenant":"fabrikam","partner_id":"7654321"}`, answers.LinkNotLinked, false},
+		"the one linked": {arguments: `{"tenant":"contoso","partner_id":"1234567"}`, state: answers.LinkLinked, matches: true},
+		"another":        {arguments: `{"tenant":"contoso","partner_id":"7654321"}`, state: answers.LinkLinked},
+		"none is linked": {arguments: `{"tenant":"fabrikam","partner_id":"7654321"}`, state: answers.LinkNotLinked},
 	} {
 		envelope := h.call(schemas.ToolCheckPartnerLink, test.arguments)
 		if envelope.Status != answers.StatusDone || envelope.Link.State != test.state || envelope.Link.Matches == nil || *envelope.Link.Matches != test.matches {

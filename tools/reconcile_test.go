@@ -33,12 +33,21 @@ func TestReconcileRecordsOutcomeOfAbandonedWrites(t *testing.T) {
 		before       guard.LinkSnapshot
 		want         string
 	}{
-		"register happened":    {schemas.ToolRegisterPartner, "1234567", none, "applied"},
-		"register did not":     {schemas.ToolRegisterPartner, "", none, "not_applied"},
-		"somebody else's ID":   {schemas.ToolRegisterPartner, "7654321", none, "unknown"},
-		"update happened":      {schemas.ToolUpdatePartner, "1234567", guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: "7654321", Version: 0}, "applied"},
-		"update, others wrote": {schemas.ToolUpdatePartner, "1234567", guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: "7654321", Version: 5}, "unknown"},
-		"removal happened":     {schemas.ToolRemovePartner, "", guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: "1234567", Version: 3}, "applied"},
+		"register happened":  {tool: schemas.ToolRegisterPartner, linked: "1234567", before: none, want: "applied"},
+		"register did not":   {tool: schemas.ToolRegisterPartner, before: none, want: "not_applied"},
+		"somebody else's ID": {tool: schemas.ToolRegisterPartner, linked: "7654321", before: none, want: "unknown"},
+		"update happened": {
+			tool: schemas.ToolUpdatePartner, linked: "1234567",
+			before: guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: "7654321", Version: 0}, want: "applied",
+		},
+		"update, others wrote": {
+			tool: schemas.ToolUpdatePartner, linked: "1234567",
+			before: guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: "7654321", Version: 5}, want: "unknown",
+		},
+		"removal happened": {
+			tool: schemas.ToolRemovePartner, before: guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: "1234567", Version: 3},
+			want: "applied",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -49,17 +49,44 @@ func TestLinkLifecycle(t *testing.T) {
 		linked          string
 		writes          int
 	}{
-		{schemas.ToolRegisterPartner, `{"partner_id":"1234567"}`, types("1234567"), answers.StatusDone, "1234567", 1},
-		{schemas.ToolRegisterPartner, `{"partner_id":"1234567"}`, types("1234567"), answers.StatusUnchanged, "1234567", 1},
-		{schemas.ToolRegisterPartner, `{"partner_id":"7654321"}`, types("7654321"), answers.StatusRefused, "1234567", 1},
-		{schemas.ToolUpdatePartner, `{"partner_id":"7654321","expected_current_partner_id":"1234567"}`, types("7654321"), answers.StatusDone, "7654321", 2},
-		{schemas.ToolUpdatePartner, `{"partner_id":"7654321"}`, types("7654321"), answers.StatusUnchanged, "7654321", 2},
-		{schemas.ToolUpdatePartner, `{"partner_id":"1234567","expected_current_partner_id":"1111111"}`, types("1234567"), answers.StatusRefused, "7654321", 2},
-		{schemas.ToolRemovePartner, `{"partner_id":"1234567"}`, types("contoso"), answers.StatusRefused, "7654321", 2},
-		{schemas.ToolRemovePartner, `{"partner_id":"7654321"}`, types("contoso"), answers.StatusDone, "", 3},
-		{schemas.ToolRemovePartner, `{"partner_id":"7654321"}`, types("contoso"), answers.StatusUnchanged, "", 3},
-		{schemas.ToolUpdatePartner, `{"partner_id":"7654321"}`, types("7654321"), answers.StatusRefused, "", 3},
-		{schemas.ToolRegisterPartner, `{"partner_id":"1234567"}`, types("1234567"), answers.StatusDone, "1234567", 4},
+		{
+			tool: schemas.ToolRegisterPartner, arguments: `{"partner_id":"1234567"}`, person: types("1234567"), status: answers.StatusDone,
+			linked: "1234567", writes: 1,
+		},
+		{
+			tool: schemas.ToolRegisterPartner, arguments: `{"partner_id":"1234567"}`, person: types("1234567"),
+			status: answers.StatusUnchanged, linked: "1234567", writes: 1,
+		},
+		{
+			tool: schemas.ToolRegisterPartner, arguments: `{"partner_id":"7654321"}`, person: types("7654321"),
+			status: answers.StatusRefused, linked: "1234567", writes: 1,
+		},
+		{
+			tool: schemas.ToolUpdatePartner, arguments: `{"partner_id":"7654321","expected_current_partner_id":"1234567"}`,
+			person: types("7654321"), status: answers.StatusDone, linked: "7654321", writes: 2,
+		},
+		{
+			tool: schemas.ToolUpdatePartner, arguments: `{"partner_id":"7654321"}`, person: types("7654321"),
+			status: answers.StatusUnchanged, linked: "7654321", writes: 2,
+		},
+		{
+			tool: schemas.ToolUpdatePartner, arguments: `{"partner_id":"1234567","expected_current_partner_id":"1111111"}`,
+			person: types("1234567"), status: answers.StatusRefused, linked: "7654321", writes: 2,
+		},
+		{
+			tool: schemas.ToolRemovePartner, arguments: `{"partner_id":"1234567"}`, person: types("contoso"), status: answers.StatusRefused,
+			linked: "7654321", writes: 2,
+		},
+		{tool: schemas.ToolRemovePartner, arguments: `{"partner_id":"7654321"}`, person: types("contoso"), status: answers.StatusDone, writes: 3},
+		{
+			tool: schemas.ToolRemovePartner, arguments: `{"partner_id":"7654321"}`, person: types("contoso"),
+			status: answers.StatusUnchanged, writes: 3,
+		},
+		{tool: schemas.ToolUpdatePartner, arguments: `{"partner_id":"7654321"}`, person: types("7654321"), status: answers.StatusRefused, writes: 3},
+		{
+			tool: schemas.ToolRegisterPartner, arguments: `{"partner_id":"1234567"}`, person: types("1234567"), status: answers.StatusDone,
+			linked: "1234567", writes: 4,
+		},
 	} {
 		envelope := h.ask(step.tool, step.arguments, step.person).Envelope
 		if envelope.Status != step.status || h.linked("contoso") != step.linked || h.writes() != step.writes {
@@ -196,13 +223,13 @@ func TestWritesUnderFaults(t *testing.T) {
 		code   problems.Code
 		linked bool
 	}{
-		simulator.FaultLostAnswer:      {answers.StatusDone, "", true},
-		simulator.FaultErrorAfterWrite: {answers.StatusDone, "", true},
-		simulator.FaultOtherWriterBack: {answers.StatusFailed, problems.CodeConcurrentChange, true},
-		simulator.FaultOtherWriterLate: {answers.StatusFailed, problems.CodeConcurrentChange, true},
-		simulator.FaultClaimsChallenge: {answers.StatusDone, "", true},
-		simulator.FaultForbidden:       {answers.StatusFailed, problems.CodeForbidden, false},
-		simulator.FaultHTML:            {answers.StatusFailed, problems.CodeWriteNotApplied, false},
+		simulator.FaultLostAnswer:      {status: answers.StatusDone, linked: true},
+		simulator.FaultErrorAfterWrite: {status: answers.StatusDone, linked: true},
+		simulator.FaultOtherWriterBack: {status: answers.StatusFailed, code: problems.CodeConcurrentChange, linked: true},
+		simulator.FaultOtherWriterLate: {status: answers.StatusFailed, code: problems.CodeConcurrentChange, linked: true},
+		simulator.FaultClaimsChallenge: {status: answers.StatusDone, linked: true},
+		simulator.FaultForbidden:       {status: answers.StatusFailed, code: problems.CodeForbidden},
+		simulator.FaultHTML:            {status: answers.StatusFailed, code: problems.CodeWriteNotApplied},
 	} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()

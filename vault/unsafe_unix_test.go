@@ -43,10 +43,12 @@ func TestKeyFilesAreChecked(t *testing.T) {
 		code   problems.Code
 		hint   string
 	}{
-		"open to others": {KeySource{PassphraseFile: open}, problems.CodeVaultUnavailable, "chmod 600"},
-		"pipe":           {KeySource{PassphraseFile: pipe}, problems.CodeVaultUnavailable, "regular file"},
-		"missing":        {KeySource{IdentityFile: filepath.Join(outside, "none")}, problems.CodeVaultUnavailable, "no such file"},
-		"garbage":        {KeySource{IdentityFile: garbage}, problems.CodeVaultCorrupt, "age-keygen"},
+		"open to others": {source: KeySource{PassphraseFile: open}, code: problems.CodeVaultUnavailable, hint: "chmod 600"},
+		"pipe":           {source: KeySource{PassphraseFile: pipe}, code: problems.CodeVaultUnavailable, hint: "regular file"},
+		"missing": {
+			source: KeySource{IdentityFile: filepath.Join(outside, "none")}, code: problems.CodeVaultUnavailable, hint: "no such file",
+		},
+		"garbage": {source: KeySource{IdentityFile: garbage}, code: problems.CodeVaultCorrupt, hint: "age-keygen"},
 	} {
 		problem := roomtest.WantCode(t, openVaultAt(t, dir, test.source).Open(context.Background()), test.code)
 		if !strings.Contains(problem.Hint+problem.Command, test.hint) || strings.Contains(problem.Message+problem.Hint, "canary") {

@@ -41,18 +41,18 @@ func TestCallersAreReloadedWhenConfigChanges(t *testing.T) {
 		return "callers:\n  grants:\n    - {issuer: https://issuer.example, subject: alice, tenants: [" + tenants + "]}\n"
 	}
 	for _, step := range []struct{ name, content, remapped, says string }{
-		{"no file", "-", "", ""},
-		{"a grant", grants("contoso, fabrikam"), "contoso+fabrikam", "reloaded"},
-		{"the same", grants("contoso, fabrikam"), "", ""},
-		{"another section", "log-level: debug\n" + grants("contoso, fabrikam"), "", ""},
-		{"a tenant less", grants("contoso"), "contoso", "reloaded"},
-		{"half of it", grants("contoso")[:30], "", "callers keep what they had"},
-		{"still half of it", grants("contoso")[:30], "", ""},
-		{"refused", grants("refused"), "", "grant 1 is no good"},
-		{"gone", "-", "", "callers keep what they had"},
-		{"still gone", "-", "", ""},
-		{"back as it was", grants("contoso"), "", ""},
-		{"emptied", "", "nobody", "reloaded"},
+		{name: "no file", content: "-"},
+		{name: "a grant", content: grants("contoso, fabrikam"), remapped: "contoso+fabrikam", says: "reloaded"},
+		{name: "the same", content: grants("contoso, fabrikam")},
+		{name: "another section", content: "log-level: debug\n" + grants("contoso, fabrikam")},
+		{name: "a tenant less", content: grants("contoso"), remapped: "contoso", says: "reloaded"},
+		{name: "half of it", content: grants("contoso")[:30], says: "callers keep what they had"},
+		{name: "still half of it", content: grants("contoso")[:30]},
+		{name: "refused", content: grants("refused"), says: "grant 1 is no good"},
+		{name: "gone", content: "-", says: "callers keep what they had"},
+		{name: "still gone", content: "-"},
+		{name: "back as it was", content: grants("contoso")},
+		{name: "emptied", remapped: "nobody", says: "reloaded"},
 	} {
 		log.Reset()
 		remapped = nil

@@ -188,8 +188,8 @@ func TestRotatingTheKeyOfApprovals(t *testing.T) {
 		linked string
 		says   string
 	}{
-		"once":      {nil, "1234567", `"status":"done"`},
-		"void open": {[]string{"--void-open"}, "", `"code":"approval_unknown"`},
+		"once":      {linked: "1234567", says: `"status":"done"`},
+		"void open": {rotate: []string{"--void-open"}, says: `"code":"approval_unknown"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -329,10 +329,19 @@ func TestFurtherApproversNeedConsent(t *testing.T) {
 		code                             int
 		says                             string
 	}{
-		{"a wrong passphrase", "alice", bobsPassphrase, bobsPassphrase, bobsPassphrase, exit.CodeRefused, "not the passphrase of approver"},
-		{"two that differ", "alice", alicesPassphrase, bobsPassphrase, alicesPassphrase, exit.CodeRefused, "differ"},
-		{"too short", "alice", alicesPassphrase, "short", "short", exit.CodeRefused, "too short"},
-		{"as it should be", "alice", alicesPassphrase, bobsPassphrase, bobsPassphrase, exit.CodeDone, "bob can approve"},
+		{
+			name: "a wrong passphrase", by: "alice", consent: bobsPassphrase, first: bobsPassphrase, second: bobsPassphrase,
+			code: exit.CodeRefused, says: "not the passphrase of approver",
+		},
+		{
+			name: "two that differ", by: "alice", consent: alicesPassphrase, first: bobsPassphrase, second: alicesPassphrase,
+			code: exit.CodeRefused, says: "differ",
+		},
+		{name: "too short", by: "alice", consent: alicesPassphrase, first: "short", second: "short", code: exit.CodeRefused, says: "too short"},
+		{
+			name: "as it should be", by: "alice", consent: alicesPassphrase, first: bobsPassphrase, second: bobsPassphrase,
+			code: exit.CodeDone, says: "bob can approve",
+		},
 	} {
 		s := o.at("approvers", "add", "bob")
 		s.expect("An existing approver must consent.")

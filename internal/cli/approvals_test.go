@@ -23,10 +23,10 @@ func putTickets(t *testing.T, dir string) {
 		age, life time.Duration
 		decision  *guard.Decision
 	}{
-		"ap_aa0000000000000001": {30 * time.Minute, time.Hour, nil},
-		"ap_ab0000000000000002": {20 * time.Minute, 10 * time.Minute, nil},
-		"ap_ac0000000000000003": {10 * time.Minute, time.Hour, &guard.Decision{Approver: "bob", Reason: "no"}},
-		"ap_ad0000000000000004": {5 * time.Minute, time.Hour, &guard.Decision{Approved: true, Approver: "bob"}},
+		"ap_aa0000000000000001": {age: 30 * time.Minute, life: time.Hour},
+		"ap_ab0000000000000002": {age: 20 * time.Minute, life: 10 * time.Minute},
+		"ap_ac0000000000000003": {age: 10 * time.Minute, life: time.Hour, decision: &guard.Decision{Approver: "bob", Reason: "no"}},
+		"ap_ad0000000000000004": {age: 5 * time.Minute, life: time.Hour, decision: &guard.Decision{Approved: true, Approver: "bob"}},
 	} {
 		created := now.Add(-c.age)
 		intent := guard.Intent{

@@ -107,12 +107,15 @@ func TestConfirmationAtTheTerminal(t *testing.T) {
 		status      answers.Status
 		problem     problems.Code
 	}{
-		{"right", "7654321\n", exit.CodeDone, answers.StatusDone, ""},
-		{"wrong", "7654322\n", exit.CodeRefused, answers.StatusRefused, problems.CodeApprovalDeclined},
-		{"yes is not enough", "yes\n", exit.CodeRefused, answers.StatusRefused, problems.CodeApprovalDeclined},
-		{"spaces are not it", " 7654321\n", exit.CodeRefused, answers.StatusRefused, problems.CodeApprovalDeclined},
-		{"empty", "\n", exit.CodeRefused, answers.StatusRefused, problems.CodeApprovalDeclined},
-		{"closed", "\x04", exit.CodeRefused, answers.StatusRefused, problems.CodeApprovalDeclined},
+		{name: "right", typed: "7654321\n", code: exit.CodeDone, status: answers.StatusDone},
+		{name: "wrong", typed: "7654322\n", code: exit.CodeRefused, status: answers.StatusRefused, problem: problems.CodeApprovalDeclined},
+		{name: "yes is not enough", typed: "yes\n", code: exit.CodeRefused, status: answers.StatusRefused, problem: problems.CodeApprovalDeclined},
+		{
+			name: "spaces are not it", typed: " 7654321\n", code: exit.CodeRefused, status: answers.StatusRefused,
+			problem: problems.CodeApprovalDeclined,
+		},
+		{name: "empty", typed: "\n", code: exit.CodeRefused, status: answers.StatusRefused, problem: problems.CodeApprovalDeclined},
+		{name: "closed", typed: "\x04", code: exit.CodeRefused, status: answers.StatusRefused, problem: problems.CodeApprovalDeclined},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

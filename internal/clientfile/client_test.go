@@ -27,22 +27,34 @@ func TestClientFilePaths(t *testing.T) {
 		scope        Scope
 		want         string
 	}{
-		{"claude-desktop", "linux", unix, ScopeUser, "/home/zoë m/.config/Claude/claude_desktop_config.json"},
-		{"claude-desktop", "linux", env("HOME", "/h", "XDG_CONFIG_HOME", "/x"), ScopeUser, "/x/Claude/claude_desktop_config.json"},
-		{"claude-desktop", "linux", env("HOME", "/h", "XDG_CONFIG_HOME", "rel"), ScopeUser, "/h/.config/Claude/claude_desktop_config.json"},
-		{"claude-desktop", "freebsd", unix, ScopeUser, "/home/zoë m/.config/Claude/claude_desktop_config.json"},
-		{"claude-desktop", "darwin", mac, ScopeUser, "/Users/zoë/Library/Application Support/Claude/claude_desktop_config.json"},
-		{"claude-desktop", "windows", win, ScopeUser, `C:\Users\Zoë M\AppData\Roaming\Claude\claude_desktop_config.json`},
-		{"claude-code", "linux", unix, ScopeUser, "/home/zoë m/.claude.json"},
-		{"claude-code", "windows", win, ScopeUser, `C:\Users\Zoë M\.claude.json`},
-		{"claude-code", "darwin", mac, ScopeProject, "/projects/p/.mcp.json"},
-		{"cursor", "darwin", mac, ScopeUser, "/Users/zoë/.cursor/mcp.json"},
-		{"cursor", "windows", win, ScopeUser, `C:\Users\Zoë M\.cursor\mcp.json`},
-		{"cursor", "linux", unix, ScopeProject, "/projects/p/.cursor/mcp.json"},
-		{"vscode", "linux", unix, ScopeUser, "/home/zoë m/.config/Code/User/mcp.json"},
-		{"vscode", "darwin", mac, ScopeUser, "/Users/zoë/Library/Application Support/Code/User/mcp.json"},
-		{"vscode", "windows", win, ScopeUser, `C:\Users\Zoë M\AppData\Roaming\Code\User\mcp.json`},
-		{"vscode", "linux", unix, ScopeProject, "/projects/p/.vscode/mcp.json"},
+		{client: "claude-desktop", goos: "linux", env: unix, scope: ScopeUser, want: "/home/zoë m/.config/Claude/claude_desktop_config.json"},
+		{
+			client: "claude-desktop", goos: "linux", env: env("HOME", "/h", "XDG_CONFIG_HOME", "/x"), scope: ScopeUser,
+			want: "/x/Claude/claude_desktop_config.json",
+		},
+		{
+			client: "claude-desktop", goos: "linux", env: env("HOME", "/h", "XDG_CONFIG_HOME", "rel"), scope: ScopeUser,
+			want: "/h/.config/Claude/claude_desktop_config.json",
+		},
+		{client: "claude-desktop", goos: "freebsd", env: unix, scope: ScopeUser, want: "/home/zoë m/.config/Claude/claude_desktop_config.json"},
+		{
+			client: "claude-desktop", goos: "darwin", env: mac, scope: ScopeUser,
+			want: "/Users/zoë/Library/Application Support/Claude/claude_desktop_config.json",
+		},
+		{
+			client: "claude-desktop", goos: "windows", env: win, scope: ScopeUser,
+			want: `C:\Users\Zoë M\AppData\Roaming\Claude\claude_desktop_config.json`,
+		},
+		{client: "claude-code", goos: "linux", env: unix, scope: ScopeUser, want: "/home/zoë m/.claude.json"},
+		{client: "claude-code", goos: "windows", env: win, scope: ScopeUser, want: `C:\Users\Zoë M\.claude.json`},
+		{client: "claude-code", goos: "darwin", env: mac, scope: ScopeProject, want: "/projects/p/.mcp.json"},
+		{client: "cursor", goos: "darwin", env: mac, scope: ScopeUser, want: "/Users/zoë/.cursor/mcp.json"},
+		{client: "cursor", goos: "windows", env: win, scope: ScopeUser, want: `C:\Users\Zoë M\.cursor\mcp.json`},
+		{client: "cursor", goos: "linux", env: unix, scope: ScopeProject, want: "/projects/p/.cursor/mcp.json"},
+		{client: "vscode", goos: "linux", env: unix, scope: ScopeUser, want: "/home/zoë m/.config/Code/User/mcp.json"},
+		{client: "vscode", goos: "darwin", env: mac, scope: ScopeUser, want: "/Users/zoë/Library/Application Support/Code/User/mcp.json"},
+		{client: "vscode", goos: "windows", env: win, scope: ScopeUser, want: `C:\Users\Zoë M\AppData\Roaming\Code\User\mcp.json`},
+		{client: "vscode", goos: "linux", env: unix, scope: ScopeProject, want: "/projects/p/.vscode/mcp.json"},
 	}
 	for _, c := range cases {
 		got, err := client(t, c.client).Path(Place{GOOS: c.goos, Env: c.env, Project: "/projects/p"}, c.scope)

@@ -24,7 +24,7 @@ func client(t testing.TB, name string) Client {
 func TestSetKeepsEverythingElse(t *testing.T) {
 	t.Parallel()
 	cases := []struct{ name, client, before, after string }{
-		{"a new file", "cursor", "", `{
+		{name: "a new file", client: "cursor", before: "", after: `{
   "mcpServers": {
     "partner": {
       "command": "/opt/mcp partner/mcp-partner",
@@ -37,16 +37,16 @@ func TestSetKeepsEverythingElse(t *testing.T) {
   }
 }
 `},
-		{"other settings, tabs", "claude-desktop", "{\n\t\"globalShortcut\": \"Ctrl+Space\"\n}\n",
-			"{\n\t\"globalShortcut\": \"Ctrl+Space\",\n\t\"mcpServers\": {\n\t\t\"partner\": {\n\t\t\t\"command\": \"/opt/mcp partner/mcp-partner\",\n\t\t\t\"args\": [\n\t\t\t\t\"serve\",\n\t\t\t\t\"--state-dir\",\n\t\t\t\t\"/home/zoë/状態\"\n\t\t\t]\n\t\t}\n\t}\n}\n"},
-		{"comments, another server, a trailing comma", "vscode", `{
+		{name: "other settings, tabs", client: "claude-desktop", before: "{\n\t\"globalShortcut\": \"Ctrl+Space\"\n}\n",
+			after: "{\n\t\"globalShortcut\": \"Ctrl+Space\",\n\t\"mcpServers\": {\n\t\t\"partner\": {\n\t\t\t\"command\": \"/opt/mcp partner/mcp-partner\",\n\t\t\t\"args\": [\n\t\t\t\t\"serve\",\n\t\t\t\t\"--state-dir\",\n\t\t\t\t\"/home/zoë/状態\"\n\t\t\t]\n\t\t}\n\t}\n}\n"},
+		{name: "comments, another server, a trailing comma", client: "vscode", before: `{
     // my servers
     "servers": {
         "github": { "url": "https://example/mcp" }, // keep me
         /* and me */
     },
     "inputs": [],
-}`, `{
+}`, after: `{
     // my servers
     "servers": {
         "github": { "url": "https://example/mcp" }, // keep me
@@ -63,15 +63,15 @@ func TestSetKeepsEverythingElse(t *testing.T) {
     },
     "inputs": [],
 }`},
-		{"Windows line ends and a byte order mark", "claude-desktop", "\ufeff{\r\n  \"a\": 1\r\n}\r\n",
-			"\ufeff{\r\n  \"a\": 1,\r\n  \"mcpServers\": {\r\n    \"partner\": {\r\n      \"command\": \"/opt/mcp partner/mcp-partner\",\r\n      \"args\": [\r\n        \"serve\",\r\n        \"--state-dir\",\r\n        \"/home/zoë/状態\"\r\n      ]\r\n    }\r\n  }\r\n}\r\n"},
-		{"an older entry of ours", "claude-code", `{
+		{name: "Windows line ends and a byte order mark", client: "claude-desktop", before: "\ufeff{\r\n  \"a\": 1\r\n}\r\n",
+			after: "\ufeff{\r\n  \"a\": 1,\r\n  \"mcpServers\": {\r\n    \"partner\": {\r\n      \"command\": \"/opt/mcp partner/mcp-partner\",\r\n      \"args\": [\r\n        \"serve\",\r\n        \"--state-dir\",\r\n        \"/home/zoë/状態\"\r\n      ]\r\n    }\r\n  }\r\n}\r\n"},
+		{name: "an older entry of ours", client: "claude-code", before: `{
   "mcpServers": {
     "a": {},
     "partner": { "command": "old" }, // ours
     "z": {}
   }
-}`, `{
+}`, after: `{
   "mcpServers": {
     "a": {},
     "partner": {
@@ -110,17 +110,17 @@ func TestSetKeepsFieldsAddedByHand(t *testing.T) {
 		server       Server
 		before, want string
 	}{
-		{"variables and a comment", "cursor", Server{Command: "/new", Args: []string{"serve"}},
-			`{"mcpServers": {"partner": {"command": "/old", "args": ["serve"], "env": {"HTTPS_PROXY": "http://p"} /* ours */}}}`,
-			`{"mcpServers": {"partner": {"command": "/new", "args": ["serve"], "env": {"HTTPS_PROXY": "http://p"} /* ours */}}}`},
-		{"all is said on one line already", "cursor", Server{Command: "/new", Args: []string{"serve"}},
-			`{"mcpServers": {"partner": {"args": ["serve"], "command": "/new"}}}`, `{"mcpServers": {"partner": {"args": ["serve"], "command": "/new"}}}`},
-		{"a port for the sign-in", "claude-code", remote,
-			`{"mcpServers": {"partner": {"type": "http", "url": "https://old/mcp", "oauth": {"callbackPort": 8080}}}}`,
-			`{"mcpServers": {"partner": {"type": "http", "url": "https://partner.example/mcp", "oauth": {"callbackPort": 8080,
+		{name: "variables and a comment", client: "cursor", server: Server{Command: "/new", Args: []string{"serve"}},
+			before: `{"mcpServers": {"partner": {"command": "/old", "args": ["serve"], "env": {"HTTPS_PROXY": "http://p"} /* ours */}}}`,
+			want:   `{"mcpServers": {"partner": {"command": "/new", "args": ["serve"], "env": {"HTTPS_PROXY": "http://p"} /* ours */}}}`},
+		{name: "all is said on one line already", client: "cursor", server: Server{Command: "/new", Args: []string{"serve"}},
+			before: `{"mcpServers": {"partner": {"args": ["serve"], "command": "/new"}}}`, want: `{"mcpServers": {"partner": {"args": ["serve"], "command": "/new"}}}`},
+		{name: "a port for the sign-in", client: "claude-code", server: remote,
+			before: `{"mcpServers": {"partner": {"type": "http", "url": "https://old/mcp", "oauth": {"callbackPort": 8080}}}}`,
+			want: `{"mcpServers": {"partner": {"type": "http", "url": "https://partner.example/mcp", "oauth": {"callbackPort": 8080,
         "clientId": "11111111-2222-3333-4444-555555555555"
       }}}}`},
-		{"from a command to a URL", "vscode", remote, "{\n  \"servers\": {\n    \"partner\": {\"command\": \"/old\", \"env\": {\"A\": \"b\"}}\n  }\n}\n", `{
+		{name: "from a command to a URL", client: "vscode", server: remote, before: "{\n  \"servers\": {\n    \"partner\": {\"command\": \"/old\", \"env\": {\"A\": \"b\"}}\n  }\n}\n", want: `{
   "servers": {
     "partner": {
       "type": "http",
@@ -132,7 +132,7 @@ func TestSetKeepsFieldsAddedByHand(t *testing.T) {
   }
 }
 `},
-		{"a client of Cursor's own form", "cursor", remote, "", `{
+		{name: "a client of Cursor's own form", client: "cursor", server: remote, before: "", want: `{
   "mcpServers": {
     "partner": {
       "url": "https://partner.example/mcp",

@@ -43,12 +43,12 @@ func load(t *testing.T, text string, known ...string) (File, error) {
 func TestFlagOverridesVariableAndFile(t *testing.T) {
 	t.Parallel()
 	cases := []struct{ name, flag, env, file, want string }{
-		{"default", "", "", "", "none"},
-		{"file over default", "", "", "file", "file"},
-		{"variable over file", "", "env", "file", "env"},
-		{"variable over default", "", "env", "", "env"},
-		{"flag over all", "flag", "env", "file", "flag"},
-		{"flag over file", "flag", "", "file", "flag"},
+		{name: "default", want: "none"},
+		{name: "file over default", file: "file", want: "file"},
+		{name: "variable over file", env: "env", file: "file", want: "env"},
+		{name: "variable over default", env: "env", want: "env"},
+		{name: "flag over all", flag: "flag", env: "env", file: "file", want: "flag"},
+		{name: "flag over file", flag: "flag", file: "file", want: "flag"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -140,18 +140,18 @@ func TestLoad(t *testing.T) {
 func TestLoadRefuses(t *testing.T) {
 	t.Parallel()
 	cases := []struct{ name, text, want string }{
-		{"unknown key", "log-levle: debug", "line 1: key log-levle is not known: did you mean log-level?"},
-		{"a key other than", "xyzzy-plugh-frotz: 1", "line 1: key xyzzy-plugh-frotz is not known"},
-		{"secret", "client-secret: hunter2", "secrets are read only from standard input"},
-		{"twice", "log-level: a\nlog-level: b", "line 2: key log-level appears twice"},
-		{"no value", "log-level:", "key log-level has no value"},
-		{"mapping", "log-level: {a: b}", "is neither a value nor a list"},
-		{"nested list", "log-level: [[a]]", "an item that is not a value"},
-		{"comma", "log-level: [\"a,b\"]", "a comma in it"},
-		{"no mapping", "- log-level", "is not a mapping"},
-		{"scalar", "hello", "is not a mapping"},
-		{"broken", "log-level: [", "is not YAML"},
-		{"two documents", "log-level: a\n---\nlog-level: b\n", "more than one YAML document"},
+		{name: "unknown key", text: "log-levle: debug", want: "line 1: key log-levle is not known: did you mean log-level?"},
+		{name: "a key other than", text: "xyzzy-plugh-frotz: 1", want: "line 1: key xyzzy-plugh-frotz is not known"},
+		{name: "secret", text: "client-secret: hunter2", want: "secrets are read only from standard input"},
+		{name: "twice", text: "log-level: a\nlog-level: b", want: "line 2: key log-level appears twice"},
+		{name: "no value", text: "log-level:", want: "key log-level has no value"},
+		{name: "mapping", text: "log-level: {a: b}", want: "is neither a value nor a list"},
+		{name: "nested list", text: "log-level: [[a]]", want: "an item that is not a value"},
+		{name: "comma", text: "log-level: [\"a,b\"]", want: "a comma in it"},
+		{name: "no mapping", text: "- log-level", want: "is not a mapping"},
+		{name: "scalar", text: "hello", want: "is not a mapping"},
+		{name: "broken", text: "log-level: [", want: "is not YAML"},
+		{name: "two documents", text: "log-level: a\n---\nlog-level: b\n", want: "more than one YAML document"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -190,17 +190,17 @@ func TestCheckEnv(t *testing.T) {
 		name, variable, wrong string
 		strangers             []string
 	}{
-		{"known", "MCP_PARTNER_TENANTS=contoso", "", nil},
-		{"others'", "PATH=/bin", "", nil},
-		{"misspelt", "MCP_PARTNER_TENNANTS=contoso", "did you mean MCP_PARTNER_TENANTS?", nil},
-		{"secret", "MCP_PARTNER_CLIENT_SECRET=hunter2", "secrets are read only from", nil},
-		{"secret in the middle", "MCP_PARTNER_SECRET_OF_CONTOSO=hunter2", "secrets are read only from", nil},
-		{"secret in a switch", "MCP_PARTNER_PASSPHRASE=hunter2", "must be true or false", nil},
-		{"secret in another", "MCP_PARTNER_SECRET_STDIN=hunter2", "must be true or false", nil},
-		{"switch", "MCP_PARTNER_SECRET_STDIN=true", "", nil},
-		{"empty switch", "MCP_PARTNER_PASSPHRASE=", "", nil},
-		{"file", "MCP_PARTNER_PASSPHRASE_FILE=/run/secrets/vault", "", nil},
-		{"stranger", "MCP_PARTNER_SOMETHING_ELSE_ENTIRELY=1", "", []string{"MCP_PARTNER_SOMETHING_ELSE_ENTIRELY"}},
+		{name: "known", variable: "MCP_PARTNER_TENANTS=contoso"},
+		{name: "others'", variable: "PATH=/bin"},
+		{name: "misspelt", variable: "MCP_PARTNER_TENNANTS=contoso", wrong: "did you mean MCP_PARTNER_TENANTS?"},
+		{name: "secret", variable: "MCP_PARTNER_CLIENT_SECRET=hunter2", wrong: "secrets are read only from"},
+		{name: "secret in the middle", variable: "MCP_PARTNER_SECRET_OF_CONTOSO=hunter2", wrong: "secrets are read only from"},
+		{name: "secret in a switch", variable: "MCP_PARTNER_PASSPHRASE=hunter2", wrong: "must be true or false"},
+		{name: "secret in another", variable: "MCP_PARTNER_SECRET_STDIN=hunter2", wrong: "must be true or false"},
+		{name: "switch", variable: "MCP_PARTNER_SECRET_STDIN=true"},
+		{name: "empty switch", variable: "MCP_PARTNER_PASSPHRASE="},
+		{name: "file", variable: "MCP_PARTNER_PASSPHRASE_FILE=/run/secrets/vault"},
+		{name: "stranger", variable: "MCP_PARTNER_SOMETHING_ELSE_ENTIRELY=1", strangers: []string{"MCP_PARTNER_SOMETHING_ELSE_ENTIRELY"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -223,14 +223,14 @@ func TestStateDir(t *testing.T) {
 		env        Env
 		want       string
 	}{
-		{"linux", "linux", env("HOME", "/home/a"), "/home/a/.local/state/mcp-partner"},
-		{"xdg", "linux", env("HOME", "/home/a", "XDG_STATE_HOME", "/state"), "/state/mcp-partner"},
-		{"relative xdg", "linux", env("HOME", "/home/a", "XDG_STATE_HOME", "state"), "/home/a/.local/state/mcp-partner"},
-		{"freebsd", "freebsd", env("HOME", "/home/ü b"), "/home/ü b/.local/state/mcp-partner"},
-		{"macos", "darwin", env("HOME", "/Users/a"), "/Users/a/Library/Application Support/mcp-partner"},
-		{"windows", "windows", env("AppData", "/appdata"), "/appdata/mcp-partner"},
-		{"no home", "linux", env(), ""},
-		{"relative home", "darwin", env("HOME", "."), ""},
+		{name: "linux", goos: "linux", env: env("HOME", "/home/a"), want: "/home/a/.local/state/mcp-partner"},
+		{name: "xdg", goos: "linux", env: env("HOME", "/home/a", "XDG_STATE_HOME", "/state"), want: "/state/mcp-partner"},
+		{name: "relative xdg", goos: "linux", env: env("HOME", "/home/a", "XDG_STATE_HOME", "state"), want: "/home/a/.local/state/mcp-partner"},
+		{name: "freebsd", goos: "freebsd", env: env("HOME", "/home/ü b"), want: "/home/ü b/.local/state/mcp-partner"},
+		{name: "macos", goos: "darwin", env: env("HOME", "/Users/a"), want: "/Users/a/Library/Application Support/mcp-partner"},
+		{name: "windows", goos: "windows", env: env("AppData", "/appdata"), want: "/appdata/mcp-partner"},
+		{name: "no home", goos: "linux", env: env()},
+		{name: "relative home", goos: "darwin", env: env("HOME", ".")},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -137,17 +137,53 @@ func TestVerifyFindsDifferences(t *testing.T) {
 		change       []func(*http.Response)
 		check, want  string
 	}{
-		"created":        {"PUT", partners + "/" + ownID, []func(*http.Response){status(201)}, "PUT where nothing is linked", "status 201"},
-		"accepted":       {"DELETE", partners + "/" + secondID, []func(*http.Response){status(202)}, "DELETE of the link", "status 202"},
-		"no content":     {"DELETE", partners + "/" + secondID, []func(*http.Response){status(204)}, "DELETE of the link", "status 204"},
-		"a body":         {"DELETE", partners + "/" + secondID, []func(*http.Response){body("application/json", "{}")}, "DELETE of the link", "a body or a Content-Type"},
-		"another code":   {"PUT", partners + "/" + secondID, []func(*http.Response){replace("PartnerIdAlreadyLinked", "Nope"), replace("Conflict", "Nope")}, "PUT over a live link", "another code"},
-		"409 as 400":     {"PUT", partners + "/" + secondID, []func(*http.Response){status(400)}, "PUT over a live link", "status 400"},
-		"malformed 404":  {"GET", partners + "/" + malformedID, []func(*http.Response){status(404)}, "GET of something that is no partner ID", "status 404"},
-		"a third shape":  {"GET", partners + "/" + absentID, []func(*http.Response){body("application/json", `{"odata.error":{"code":"NotFound"}}`)}, "GET of a partner ID that is not linked", "not what the document says"},
-		"a list":         {"GET", "/operations", []func(*http.Response){replace(`"value"`, `"items"`)}, "GET of the operations", "value"},
-		"numbers as IDs": {"PATCH", partners + "/" + secondID, []func(*http.Response){replace(`"partnerId":"7654321"`, `"partnerId":7654321`)}, "PATCH of the link", "properties.partnerId"},
-		"no version":     {"PATCH", partners + "/" + secondID, []func(*http.Response){replace(`"version"`, `"generation"`)}, "PATCH of the link", "version"},
+		"created": {
+			method: "PUT", path: partners + "/" + ownID, change: []func(*http.Response){status(201)}, check: "PUT where nothing is linked",
+			want: "status 201",
+		},
+		"accepted": {
+			method: "DELETE", path: partners + "/" + secondID, change: []func(*http.Response){status(202)}, check: "DELETE of the link",
+			want: "status 202",
+		},
+		"no content": {
+			method: "DELETE", path: partners + "/" + secondID, change: []func(*http.Response){status(204)}, check: "DELETE of the link",
+			want: "status 204",
+		},
+		"a body": {
+			method: "DELETE", path: partners + "/" + secondID, change: []func(*http.Response){body("application/json", "{}")},
+			check: "DELETE of the link", want: "a body or a Content-Type",
+		},
+		"another code": {
+			method: "PUT", path: partners + "/" + secondID,
+			change: []func(*http.Response){replace("PartnerIdAlreadyLinked", "Nope"), replace("Conflict", "Nope")},
+			check:  "PUT over a live link", want: "another code",
+		},
+		"409 as 400": {
+			method: "PUT", path: partners + "/" + secondID, change: []func(*http.Response){status(400)}, check: "PUT over a live link",
+			want: "status 400",
+		},
+		"malformed 404": {
+			method: "GET", path: partners + "/" + malformedID, change: []func(*http.Response){status(404)},
+			check: "GET of something that is no partner ID", want: "status 404",
+		},
+		"a third shape": {
+			method: "GET", path: partners + "/" + absentID,
+			change: []func(*http.Response){body("application/json", `{"odata.error":{"code":"NotFound"}}`)},
+			check:  "GET of a partner ID that is not linked", want: "not what the document says",
+		},
+		"a list": {
+			method: "GET", path: "/operations", change: []func(*http.Response){replace(`"value"`, `"items"`)},
+			check: "GET of the operations", want: "value",
+		},
+		"numbers as IDs": {
+			method: "PATCH", path: partners + "/" + secondID,
+			change: []func(*http.Response){replace(`"partnerId":"7654321"`, `"partnerId":7654321`)}, check: "PATCH of the link",
+			want: "properties.partnerId",
+		},
+		"no version": {
+			method: "PATCH", path: partners + "/" + secondID, change: []func(*http.Response){replace(`"version"`, `"generation"`)},
+			check: "PATCH of the link", want: "version",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

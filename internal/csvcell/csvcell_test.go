@@ -10,22 +10,22 @@ func TestQuoteStopsFormulas(t *testing.T) {
 	t.Parallel()
 	quoter := csvcell.New()
 	for _, test := range []struct{ name, cell, want string }{
-		{"plain text", "Contoso GmbH", "Contoso GmbH"},
-		{"minus inside a word", "a-b", "a-b"},
-		{"equals sign", "=1+1", "'=1+1"},
-		{"plus sign", "+1", "'+1"},
-		{"minus sign", "-1", "'-1"},
-		{"at sign", "@SUM(A1)", "'@SUM(A1)"},
-		{"tab first", "\tx", "'\tx"},
-		{"carriage return first", "\rx", "'\rx"},
-		{"formula behind spaces", "  =1", "  '=1"},
-		{"formula behind a quotation mark", "\"=1", "\"'=1"},
-		{"formula behind a semicolon", "x;=1", "x;'=1"},
-		{"formula behind a comma and a space", "x, =1", "x, '=1"},
-		{"formula on a second line", "x\n=1", "x\n'=1"},
-		{"full width equals sign", "\uff1d1", "'\uff1d1"},
-		{"quote before a formula", "'=1", "''=1"},
-		{"quote before text", "'s-Hertogenbosch", "''s-Hertogenbosch"},
+		{name: "plain text", cell: "Contoso GmbH", want: "Contoso GmbH"},
+		{name: "minus inside a word", cell: "a-b", want: "a-b"},
+		{name: "equals sign", cell: "=1+1", want: "'=1+1"},
+		{name: "plus sign", cell: "+1", want: "'+1"},
+		{name: "minus sign", cell: "-1", want: "'-1"},
+		{name: "at sign", cell: "@SUM(A1)", want: "'@SUM(A1)"},
+		{name: "tab first", cell: "\tx", want: "'\tx"},
+		{name: "carriage return first", cell: "\rx", want: "'\rx"},
+		{name: "formula behind spaces", cell: "  =1", want: "  '=1"},
+		{name: "formula behind a quotation mark", cell: "\"=1", want: "\"'=1"},
+		{name: "formula behind a semicolon", cell: "x;=1", want: "x;'=1"},
+		{name: "formula behind a comma and a space", cell: "x, =1", want: "x, '=1"},
+		{name: "formula on a second line", cell: "x\n=1", want: "x\n'=1"},
+		{name: "full width equals sign", cell: "\uff1d1", want: "'\uff1d1"},
+		{name: "quote before a formula", cell: "'=1", want: "''=1"},
+		{name: "quote before text", cell: "'s-Hertogenbosch", want: "''s-Hertogenbosch"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -14,9 +14,9 @@ import (
 // allocations: whatever looks at every tenant for each row would cost four times.
 func TestImportIsLinear(t *testing.T) {
 	for _, test := range []struct{ name, header, row string }{
-		{"one credential", "name,company,tenant_id", "new-%d,New %[1]d,%s"},
-		{"a credential each", "name,company,tenant_id,client_id", "new-%d,New %[1]d,%s,%[2]s"},
-		{"names to be made", "company,tenant_id,domains", "Same,%[2]s,new%[1]d.example"},
+		{name: "one credential", header: "name,company,tenant_id", row: "new-%d,New %[1]d,%s"},
+		{name: "a credential each", header: "name,company,tenant_id,client_id", row: "new-%d,New %[1]d,%s,%[2]s"},
+		{name: "names to be made", header: "company,tenant_id,domains", row: "Same,%[2]s,new%[1]d.example"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			small, large := allocationsOf(t, 150, test.header, test.row), allocationsOf(t, 300, test.header, test.row)

@@ -61,13 +61,16 @@ func TestFailOnFailsForIncompleteAudit(t *testing.T) {
 		totals map[string]int
 		fails  bool
 	}{
-		{cmdutil.List{"not_linked"}, map[string]int{"rows": 2, "answered": 2, "linked": 2}, false},
-		{cmdutil.List{"not_linked"}, map[string]int{"rows": 2, "answered": 2, "unknown": 2}, false},
-		{cmdutil.List{"not_linked"}, map[string]int{"rows": 2, "answered": 1, "linked": 1, "pending": 1}, true},
-		{cmdutil.List{"other", "not_linked", "unknown"}, map[string]int{"rows": 2, "answered": 2, "linked": 1, "deleted": 1}, true},
-		{cmdutil.List{"deleted"}, map[string]int{"rows": 2, "answered": 2, "not_linked": 2}, false},
-		{cmdutil.List{"other", "unknown"}, map[string]int{"rows": 2, "answered": 2, "unknown": 1}, true},
-		{nil, map[string]int{"rows": 2, "answered": 1, "pending": 1}, false},
+		{on: cmdutil.List{"not_linked"}, totals: map[string]int{"rows": 2, "answered": 2, "linked": 2}},
+		{on: cmdutil.List{"not_linked"}, totals: map[string]int{"rows": 2, "answered": 2, "unknown": 2}},
+		{on: cmdutil.List{"not_linked"}, totals: map[string]int{"rows": 2, "answered": 1, "linked": 1, "pending": 1}, fails: true},
+		{
+			on: cmdutil.List{"other", "not_linked", "unknown"}, totals: map[string]int{"rows": 2, "answered": 2, "linked": 1, "deleted": 1},
+			fails: true,
+		},
+		{on: cmdutil.List{"deleted"}, totals: map[string]int{"rows": 2, "answered": 2, "not_linked": 2}},
+		{on: cmdutil.List{"other", "unknown"}, totals: map[string]int{"rows": 2, "answered": 2, "unknown": 1}, fails: true},
+		{totals: map[string]int{"rows": 2, "answered": 1, "pending": 1}},
 	} {
 		if got := (&reportOptions{failOn: c.on}).fails(c.totals); got != c.fails {
 			t.Errorf("--fail-on %v of %v: %v", c.on, c.totals, got)

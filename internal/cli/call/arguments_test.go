@@ -17,16 +17,16 @@ func TestArguments(t *testing.T) {
 		flags      []string
 		want       string
 	}{
-		{"none", "", nil, ""},
-		{"flags", "", []string{"--tenant", "a\"b", "--limit", "7", "--discover"}, `{"tenant":"a\"b","limit":7,"discover":true}`},
-		{"wrong types go on as text", "", []string{"--limit", "07", "--discover=maybe"}, `{"limit":"07","discover":"maybe"}`},
-		{"base alone", ` {"tenant":"x"} `, nil, ` {"tenant":"x"} `},
-		{"both", `{ "tenant":"x" }`, []string{"--limit", "1"}, `{"tenant":"x","limit":1}`},
-		{"empty object", `{}`, []string{"--limit", "1"}, `{"limit":1}`},
-		{"null", `null`, []string{"--limit", "1"}, `{"limit":1}`},
-		{"twice", `{"limit":2}`, []string{"--limit", "1"}, `{"limit":2,"limit":1}`},
-		{"no object", `[1]`, []string{"--limit", "1"}, `[1]`},
-		{"broken", `{"a":`, []string{"--limit", "1"}, `{"a":`},
+		{name: "none"},
+		{name: "flags", flags: []string{"--tenant", "a\"b", "--limit", "7", "--discover"}, want: `{"tenant":"a\"b","limit":7,"discover":true}`},
+		{name: "wrong types go on as text", flags: []string{"--limit", "07", "--discover=maybe"}, want: `{"limit":"07","discover":"maybe"}`},
+		{name: "base alone", base: ` {"tenant":"x"} `, want: ` {"tenant":"x"} `},
+		{name: "both", base: `{ "tenant":"x" }`, flags: []string{"--limit", "1"}, want: `{"tenant":"x","limit":1}`},
+		{name: "empty object", base: `{}`, flags: []string{"--limit", "1"}, want: `{"limit":1}`},
+		{name: "null", base: `null`, flags: []string{"--limit", "1"}, want: `{"limit":1}`},
+		{name: "twice", base: `{"limit":2}`, flags: []string{"--limit", "1"}, want: `{"limit":2,"limit":1}`},
+		{name: "no object", base: `[1]`, flags: []string{"--limit", "1"}, want: `[1]`},
+		{name: "broken", base: `{"a":`, flags: []string{"--limit", "1"}, want: `{"a":`},
 	}
 	op, _ := schemas.Lookup(schemas.ToolListTenants)
 	for _, c := range cases {

@@ -16,15 +16,18 @@ func TestSignInFixes(t *testing.T) {
 		kind tenants.Kind
 		want string
 	}{
-		{problems.CodeNetwork, tenants.KindClientSecret, "curl -sSI https://login.example"},
-		{problems.CodeTimeout, tenants.KindManagedIdentity, "curl -sSI https://login.example"},
-		{problems.CodeSignInUnavailable, tenants.KindClientSecret, "mcp-partner doctor"},
-		{problems.CodeConsentMissing, tenants.KindClientSecret, "mcp-partner tenants consent-links --credential app"},
-		{problems.CodeTenantNotFound, tenants.KindClientSecret, "mcp-partner tenants set contoso --tenant-id GUID"},
-		{problems.CodeCredentialRejected, tenants.KindClientSecret, "mcp-partner tenants set contoso --secret-stdin"},
-		{problems.CodeCredentialExpired, tenants.KindClientCertificate, "mcp-partner tenants set contoso --certificate-file FILE"},
-		{problems.CodeInteractionRequired, tenants.KindBrowser, "mcp-partner vault login app"},
-		{problems.CodeCredentialRejected, tenants.KindWorkloadIdentity, "mcp-partner tenants set contoso --credential APP --client-id GUID --secret-stdin"},
+		{code: problems.CodeNetwork, kind: tenants.KindClientSecret, want: "curl -sSI https://login.example"},
+		{code: problems.CodeTimeout, kind: tenants.KindManagedIdentity, want: "curl -sSI https://login.example"},
+		{code: problems.CodeSignInUnavailable, kind: tenants.KindClientSecret, want: "mcp-partner doctor"},
+		{code: problems.CodeConsentMissing, kind: tenants.KindClientSecret, want: "mcp-partner tenants consent-links --credential app"},
+		{code: problems.CodeTenantNotFound, kind: tenants.KindClientSecret, want: "mcp-partner tenants set contoso --tenant-id GUID"},
+		{code: problems.CodeCredentialRejected, kind: tenants.KindClientSecret, want: "mcp-partner tenants set contoso --secret-stdin"},
+		{code: problems.CodeCredentialExpired, kind: tenants.KindClientCertificate, want: "mcp-partner tenants set contoso --certificate-file FILE"},
+		{code: problems.CodeInteractionRequired, kind: tenants.KindBrowser, want: "mcp-partner vault login app"},
+		{
+			code: problems.CodeCredentialRejected, kind: tenants.KindWorkloadIdentity,
+			want: "mcp-partner tenants set contoso --credential APP --client-id GUID --secret-stdin",
+		},
 	} {
 		if got := signInFix(problems.New(c.code, "It failed."), entry, tenants.CredentialConfig{Name: "app", Kind: c.kind}); got != c.want {
 			t.Errorf("%s of %s: %s, want %s", c.code, c.kind, got, c.want)

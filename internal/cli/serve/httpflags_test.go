@@ -75,11 +75,11 @@ func TestAllowedHostsDefaultToAddress(t *testing.T) {
 		allowed cmdutil.List
 		want    string
 	}{
-		{"127.0.0.1:0", net.IPv4(127, 0, 0, 1), nil, "localhost 127.0.0.1 ::1"},
-		{"127.0.0.1:0", net.IPv4(127, 0, 0, 1), cmdutil.List{"a.example"}, "a.example localhost 127.0.0.1 ::1"},
-		{"10.0.0.1:1", net.IPv4(10, 0, 0, 1), nil, "10.0.0.1"},
-		{":1", net.IPv6unspecified, cmdutil.List{"a.example"}, "a.example"},
-		{":1", net.IPv6unspecified, nil, ""},
+		{address: "127.0.0.1:0", bound: net.IPv4(127, 0, 0, 1), want: "localhost 127.0.0.1 ::1"},
+		{address: "127.0.0.1:0", bound: net.IPv4(127, 0, 0, 1), allowed: cmdutil.List{"a.example"}, want: "a.example localhost 127.0.0.1 ::1"},
+		{address: "10.0.0.1:1", bound: net.IPv4(10, 0, 0, 1), want: "10.0.0.1"},
+		{address: ":1", bound: net.IPv6unspecified, allowed: cmdutil.List{"a.example"}, want: "a.example"},
+		{address: ":1", bound: net.IPv6unspecified},
 	} {
 		o := httpOptions{address: test.address, allowedHosts: test.allowed}
 		bound := &net.TCPAddr{IP: test.bound, Port: 1}

@@ -15,10 +15,10 @@ func TestProgressBar(t *testing.T) {
 		drawn   bool
 		colours bool
 	}{
-		{"a terminal", true, nil, true, true},
-		{"without colour", true, map[string]string{"NO_COLOR": "1"}, true, false},
-		{"one that cannot move its cursor", true, map[string]string{"TERM": "dumb"}, false, false},
-		{"a pipe", false, nil, false, false},
+		{name: "a terminal", tty: true, drawn: true, colours: true},
+		{name: "without colour", tty: true, env: map[string]string{"NO_COLOR": "1"}, drawn: true},
+		{name: "one that cannot move its cursor", tty: true, env: map[string]string{"TERM": "dumb"}},
+		{name: "a pipe"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -83,10 +83,16 @@ func TestLongTablesNameOptionForMoreRows(t *testing.T) {
 		first, last string
 		more        string
 	}{
-		{"at a terminal", 120, TableOptions{More: "--all or --format csv"}, 20, "tenant-000", "tenant-019", "180 more: --all or --format csv"},
-		{"the newest", 120, TableOptions{More: "--all or --json", Newest: true}, 20, "tenant-180", "tenant-199", "180 more: --all or --json"},
-		{"all", 120, TableOptions{More: "--all or --json", All: true}, 200, "tenant-000", "tenant-199", ""},
-		{"in a pipe", 0, TableOptions{More: "--all or --json"}, 200, "tenant-000", "tenant-199", ""},
+		{
+			name: "at a terminal", width: 120, options: TableOptions{More: "--all or --format csv"}, rows: 20, first: "tenant-000",
+			last: "tenant-019", more: "180 more: --all or --format csv",
+		},
+		{
+			name: "the newest", width: 120, options: TableOptions{More: "--all or --json", Newest: true}, rows: 20, first: "tenant-180",
+			last: "tenant-199", more: "180 more: --all or --json",
+		},
+		{name: "all", width: 120, options: TableOptions{More: "--all or --json", All: true}, rows: 200, first: "tenant-000", last: "tenant-199"},
+		{name: "in a pipe", options: TableOptions{More: "--all or --json"}, rows: 200, first: "tenant-000", last: "tenant-199"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -109,7 +115,7 @@ func TestWideTablesKeepEveryColumn(t *testing.T) {
 		wide  bool
 		notes int
 		said  bool
-	}{{true, 3, false}, {false, 0, true}} {
+	}{{wide: true, notes: 3}, {said: true}} {
 		var out bytes.Buffer
 		(&UI{Out: &out, Width: 40, Tables: TableOptions{More: "--all or --json", Wide: c.wide}}).Table(tableHeader, tableRows(3))
 		if strings.Count(out.String(), "a note that") != c.notes || strings.Contains(out.String(), "Not shown: NOTE (--wide)") != c.said {

@@ -13,13 +13,13 @@ func TestWrapBreaksBetweenWords(t *testing.T) {
 		width, indent int
 		want          string
 	}{
-		{"fits", "one two", 7, 0, "one two"},
-		{"no width", "one two three", 0, 2, "one two three"},
-		{"breaks", "one two three", 8, 2, "one two\n  three"},
-		{"keeps the margin", "  one two three", 10, 4, "  one two\n    three"},
-		{"keeps a long word whole", "a https://host.example/path b", 10, 0, "a\nhttps://host.example/path\nb"},
-		{"counts no colours", "\x1b[33mone\x1b[0m two three", 8, 2, "\x1b[33mone\x1b[0m two\n  three"},
-		{"counts wide letters", "資料 資料 a", 5, 0, "資料\n資料\na"},
+		{name: "fits", text: "one two", width: 7, want: "one two"},
+		{name: "no width", text: "one two three", indent: 2, want: "one two three"},
+		{name: "breaks", text: "one two three", width: 8, indent: 2, want: "one two\n  three"},
+		{name: "keeps the margin", text: "  one two three", width: 10, indent: 4, want: "  one two\n    three"},
+		{name: "keeps a long word whole", text: "a https://host.example/path b", width: 10, want: "a\nhttps://host.example/path\nb"},
+		{name: "counts no colours", text: "\x1b[33mone\x1b[0m two three", width: 8, indent: 2, want: "\x1b[33mone\x1b[0m two\n  three"},
+		{name: "counts wide letters", text: "資料 資料 a", width: 5, want: "資料\n資料\na"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

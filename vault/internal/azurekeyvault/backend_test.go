@@ -171,9 +171,12 @@ func TestIntermediaryBeforeKeyVaultIsNamed(t *testing.T) {
 		status     int
 		body, says string
 	}{
-		"key vault": {403, `{"error":{"code":"Forbidden","message":"The user does not have secrets get permission."}}`, "does not allow"},
-		"filter":    {403, "<html>blocked</html>", "Something other than a key vault answers"},
-		"gateway":   {404, "not here", "Something other than a key vault answers"},
+		"key vault": {
+			status: 403, body: `{"error":{"code":"Forbidden","message":"The user does not have secrets get permission."}}`,
+			says: "does not allow",
+		},
+		"filter":  {status: 403, body: "<html>blocked</html>", says: "Something other than a key vault answers"},
+		"gateway": {status: 404, body: "not here", says: "Something other than a key vault answers"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -136,19 +136,27 @@ func TestIntermediaryBeforeServerIsNamed(t *testing.T) {
 		status     int
 		body, says string
 	}{
-		"sealed":                              {503, `{"errors":["Vault is sealed"]}`, "is sealed"},
-		"standby without an active server":    {500, `{"errors":["local node not active but active cluster node not found"]}`, "is a standby"},
-		"secondary for disaster recovery":     {400, `{"errors":["path disabled in replication DR secondary mode"]}`, "is a standby"},
-		"secondary, by its status":            {472, ``, "is a standby"},
-		"performance standby, by its status":  {473, ``, "is a standby"},
-		"quota":                               {429, `{"errors":["request path: rate limit quota exceeded"]}`, "too many requests"},
-		"failure of its own":                  {500, `{"errors":["internal error"]}`, "failed at"},
-		"balancer without a server":           {503, html, "Something other than a vault server answers"},
-		"balancer that speaks of a seal":      {503, "<html>sealed standby</html>", "Something other than a vault server answers"},
-		"filter that refuses":                 {403, html, "Something other than a vault server answers"},
-		"filter that does not understand":     {400, html, "Something other than a vault server answers"},
-		"balancer with an empty answer":       {502, "", "Something other than a vault server answers"},
-		"balancer that has too many requests": {429, html, "Something other than a vault server answers"},
+		"sealed": {status: 503, body: `{"errors":["Vault is sealed"]}`, says: "is sealed"},
+		"standby without an active server": {
+			status: 500, body: `{"errors":["local node not active but active cluster node not found"]}`, says: "is a standby",
+		},
+		"secondary for disaster recovery": {
+			status: 400, body: `{"errors":["path disabled in replication DR secondary mode"]}`, says: "is a standby",
+		},
+		"secondary, by its status":           {status: 472, body: ``, says: "is a standby"},
+		"performance standby, by its status": {status: 473, body: ``, says: "is a standby"},
+		"quota": {
+			status: 429, body: `{"errors":["request path: rate limit quota exceeded"]}`, says: "too many requests",
+		},
+		"failure of its own":        {status: 500, body: `{"errors":["internal error"]}`, says: "failed at"},
+		"balancer without a server": {status: 503, body: html, says: "Something other than a vault server answers"},
+		"balancer that speaks of a seal": {
+			status: 503, body: "<html>sealed standby</html>", says: "Something other than a vault server answers",
+		},
+		"filter that refuses":                 {status: 403, body: html, says: "Something other than a vault server answers"},
+		"filter that does not understand":     {status: 400, body: html, says: "Something other than a vault server answers"},
+		"balancer with an empty answer":       {status: 502, says: "Something other than a vault server answers"},
+		"balancer that has too many requests": {status: 429, body: html, says: "Something other than a vault server answers"},
 	} {
 		answer := func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(test.status)

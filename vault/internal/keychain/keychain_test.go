@@ -57,10 +57,10 @@ func TestFailuresHaveMessages(t *testing.T) {
 		code problems.Code
 		word string
 	}{
-		{errors.New("dbus: CANARY"), problems.CodeVaultUnavailable, "locked"},
-		{context.DeadlineExceeded, problems.CodeVaultUnavailable, "in time"},
-		{keyring.ErrUnsupportedPlatform, problems.CodeVaultUnavailable, "no supported keychain"},
-		{keyring.ErrSetDataTooBig, problems.CodeVaultUnavailable, "too large"},
+		{err: errors.New("dbus: CANARY"), code: problems.CodeVaultUnavailable, word: "locked"},
+		{err: context.DeadlineExceeded, code: problems.CodeVaultUnavailable, word: "in time"},
+		{err: keyring.ErrUnsupportedPlatform, code: problems.CodeVaultUnavailable, word: "no supported keychain"},
+		{err: keyring.ErrSetDataTooBig, code: problems.CodeVaultUnavailable, word: "too large"},
 	} {
 		k := Keychain{ID: "x", Reachable: func() error { return c.err }}
 		_, err := k.Read(t.Context())
