@@ -42,7 +42,7 @@ func TestReadmeIsShortAndInOrder(t *testing.T) {
 	var order []int
 	for _, mark := range []string{
 		"\n\nPartner Admin Link (PAL) tells Microsoft ", "](docs/session.svg)", "$ go run ", "$ go test ", "](docs/README.md)",
-		"## Set up", "## Connect a client", "## Tools", "## Safety", "## Troubleshooting", "## Licence",
+		"## Set up", "## Connect a client", "## Tools", "## Safety", "## Troubleshooting", "## License",
 	} {
 		order = append(order, strings.Index(text, mark))
 	}

@@ -75,7 +75,7 @@ func whyAnother(plan guard.Plan, row guard.PlanRow) string {
 		held += ", another of your own IDs"
 	}
 	if plan.Tool == schemas.ToolTransitionPartner {
-		return fmt.Sprintf("This identity is linked to %s, which is not one of %s. If another identity has one of them, only that identity can remove it.", held, strings.Join(plan.From, ", "))
+		return fmt.Sprintf("This identity is linked to %s, not to %s. If another identity has an old ID, only that identity can remove it.", held, strings.Join(plan.From, " or "))
 	}
 	return fmt.Sprintf("This identity is linked to %s, and registering never overwrites; transition_partner moves a link.", held)
 }
@@ -172,6 +172,10 @@ func SortChanges(rows []answers.ChangeRow) {
 	})
 }
 
+// stateWords words a state behind a number.
+var stateWords = strings.NewReplacer("linked_other", "linked to another ID", "linked_own", "linked to another of your own IDs",
+	"nothing_expected", "without an expected ID", "_", " ")
+
 // Headline says what a run came to in one sentence, and first of all which
 // tenants have no link any more.
 func Headline(rows []answers.ChangeRow) string {
@@ -179,7 +183,7 @@ func Headline(rows []answers.ChangeRow) string {
 	var parts []string
 	for _, state := range answers.ChangeStates() {
 		if n := totals[string(state)]; n > 0 && state != answers.ChangeStranded {
-			parts = append(parts, fmt.Sprintf("%d %s", n, strings.ReplaceAll(string(state), "_", " ")))
+			parts = append(parts, fmt.Sprintf("%d %s", n, stateWords.Replace(string(state))))
 		}
 	}
 	text := fmt.Sprintf("%s: %s.", phrase.Count(len(rows), "row"), strings.Join(parts, ", "))

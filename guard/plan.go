@@ -250,10 +250,10 @@ func PlanQuestion(plan Plan) Question {
 		q.Expect, q.Prompt = plan.To, "Type the partner ID to confirm"
 		q.Text = fmt.Sprintf("Register partner ID %s in %s? Nothing is linked there now. A typing error would credit another partner.", plan.To, tenants(rows))
 	case plan.Strategy == StrategyReplace:
-		q.Text = fmt.Sprintf("Replace partner ID %s by %s in %s, by removing the link and registering again? "+
+		q.Text = fmt.Sprintf("Replace partner ID %s with %s in %s, by removing the link and registering again? "+
 			"If the new ID is refused, the old one is restored.", strings.Join(plan.From, ", "), plan.To, tenants(rows))
 	default:
-		q.Text = fmt.Sprintf("Replace partner ID %s by %s in %s? Attribution moves to the new ID.", strings.Join(plan.From, ", "), plan.To, tenants(rows))
+		q.Text = fmt.Sprintf("Replace partner ID %s with %s in %s? Attribution moves to the new ID.", strings.Join(plan.From, ", "), plan.To, tenants(rows))
 	}
 	q.Text += fmt.Sprintf(" It sends at most %s to write. Rows listed but not changed: %d.", phrase.Count(requests, "request"), len(plan.Rows)-rows)
 	q.Text += " Cannot be undone: " + plan.Undone() + "."

@@ -51,7 +51,7 @@ func QuestionFor(intent Intent) Question {
 		q.Text = fmt.Sprintf("Link partner ID %s %s? Nothing is linked now. A typing error would credit another partner.", intent.PartnerID, where)
 		q.Prompt = "Type the partner ID to confirm"
 	case schemas.ToolUpdatePartner:
-		q.Text = fmt.Sprintf("Replace partner ID %s by %s %s? Attribution moves to the new ID.", intent.Before.PartnerID, intent.PartnerID, where)
+		q.Text = fmt.Sprintf("Replace partner ID %s with %s %s? Attribution moves to the new ID.", intent.Before.PartnerID, intent.PartnerID, where)
 		q.Prompt = "Type the new partner ID to confirm"
 	case schemas.ToolRemovePartner:
 		q.Expect = intent.Identity.Tenant

@@ -49,7 +49,7 @@ func (c *call) refused(why refusal, id string) answer {
 	case refusedMalformed:
 		return c.providerError(http.StatusBadRequest, "BadRequest", "The partner ID '"+clip(id)+"' is not valid.")
 	case refusedGlobal:
-		return c.providerError(http.StatusBadRequest, "BadRequest", "The partner ID '"+clip(id)+"' is that of a global organisation. Use the ID of a location.")
+		return c.providerError(http.StatusBadRequest, "BadRequest", "The partner ID '"+clip(id)+"' is that of a global organization. Use the ID of a location.")
 	default:
 		return c.providerError(http.StatusNotFound, "NotFound", "No partner is linked to this identity.")
 	}

@@ -86,7 +86,7 @@ func (s *Simulator) AddPartner(id, name string) {
 	s.partners.add(partner{id: id, name: name})
 }
 
-// AddGlobalPartner marks a partner ID as that of a virtual organisation
+// AddGlobalPartner marks a partner ID as that of a virtual organization
 // (PartnerGlobal), which the provider refuses to link.
 func (s *Simulator) AddGlobalPartner(id, name string) {
 	s.partners.add(partner{id: id, name: name, global: true})

@@ -89,7 +89,7 @@ func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.0000
 // partner is an entry of the partner register: an MPN ID with its name.
 type partner struct {
 	id, name string
-	// global marks a virtual organisation, which the provider refuses.
+	// global marks a virtual organization, which the provider refuses.
 	global bool
 }
 

@@ -113,7 +113,7 @@ func checkTransition(w batchRequest) error {
 	case w.arguments.To == "":
 		return bad("to is missing: give the new partner ID.")
 	case slices.Contains(w.arguments.From, w.arguments.To):
-		return bad("to is also in from: the old and the new partner ID must differ.")
+		return bad("to is one of the old partner IDs: the old and the new partner ID must differ.")
 	case w.strategy != guard.StrategyUpdate && w.strategy != guard.StrategyReplace:
 		return bad("strategy must be update or remove-then-register.")
 	default:

@@ -156,7 +156,7 @@ func TestOldLinkIsRestoredWhenNewIDIsRefused(t *testing.T) {
 	h := fleetOf(t, 2, unasked)
 	n := names(h)
 	h.link(n[0], oldID)
-	h.sim.AddGlobalPartner("8888888", "a virtual organisation")
+	h.sim.AddGlobalPartner("8888888", "a virtual organization")
 	e := h.call(schemas.ToolTransitionPartner, `{"from":["7654321"],"to":"8888888","strategy":"remove-then-register"}`)
 	h.wantState(e, n[0], answers.ChangeRestored, oldID)
 	if e.Status != answers.StatusFailed || e.Problem.Code != problems.CodeRunIncomplete || !strings.Contains(e.Summary, "1 restored") {

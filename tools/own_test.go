@@ -176,7 +176,7 @@ func TestEveryAnswerSaysWhoseTheLinkedIDIs(t *testing.T) {
 				t.Errorf("%s %s: %s %q", tool, tenant, row.State, row.Why)
 			}
 		}
-		if len(envelope.Changes) != 3 || !strings.Contains(envelope.Summary, "1 linked other, 2 linked own") {
+		if len(envelope.Changes) != 3 || !strings.Contains(envelope.Summary, "1 linked to another ID, 2 linked to another of your own IDs") {
 			t.Errorf("%s: %s", tool, envelope.Summary)
 		}
 	}

@@ -36,7 +36,7 @@ func promptJobs() []promptJob {
 			mcp.WithPromptDescription("Go through all tenants and report what is linked, what is not, and what is unknown."),
 			argument("partner_id", "The partner ID that should be linked; default: each tenant's expected one.")), auditText},
 		{mcp.NewPrompt("reseller_transition", mcp.WithPromptTitle("Move links to another partner ID"),
-			mcp.WithPromptDescription("Replace one partner ID by another, in one tenant or in all, without a gap."),
+			mcp.WithPromptDescription("Replace one partner ID with another, in one tenant or in all, without a gap."),
 			argument("tenant", "Tenant name from list_tenants; default: all tenants."),
 			argument("from", "The partner ID that is linked now.", mcp.RequiredArgument()),
 			argument("to", "The new partner ID.", mcp.RequiredArgument())), transitionText},

@@ -1,9 +1,9 @@
-// Command notices writes the licences of the modules that a binary contains,
+// Command notices writes the licenses of the modules that a binary contains,
 // as the linker recorded them in it, and of Go itself.
 //
 //	go run ./deploy/notices -binary mcp-partner -output THIRD_PARTY_NOTICES.txt
 //
-// It fails for a module without a licence.
+// It fails for a module without a license.
 package main
 
 import (
@@ -53,7 +53,7 @@ func notices(info *debug.BuildInfo) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := appendLicences(&out, "Go standard library", info.GoVersion, root); err != nil {
+	if err := appendLicenses(&out, "Go standard library", info.GoVersion, root); err != nil {
 		return nil, err
 	}
 	for _, module := range info.Deps {
@@ -64,7 +64,7 @@ func notices(info *debug.BuildInfo) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := appendLicences(&out, module.Path, module.Version, dir); err != nil {
+		if err := appendLicenses(&out, module.Path, module.Version, dir); err != nil {
 			return nil, err
 		}
 	}
@@ -89,14 +89,14 @@ func folderOf(module *debug.Module) (string, error) {
 	return dir, nil
 }
 
-// appendLicences appends the licences and notices of a folder.
-func appendLicences(out *bytes.Buffer, name, version, dir string) error {
-	files, err := licenceFiles(dir)
+// appendLicenses appends the licenses and notices of a folder.
+func appendLicenses(out *bytes.Buffer, name, version, dir string) error {
+	files, err := licenseFiles(dir)
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(files, isLicence) {
-		return fmt.Errorf("%s %s has no licence", name, version)
+	if !slices.ContainsFunc(files, isLicense) {
+		return fmt.Errorf("%s %s has no license", name, version)
 	}
 	fmt.Fprintf(out, "\n%s\n%s %s\n%s\n", strings.Repeat("=", 78), name, version, strings.Repeat("=", 78))
 	for _, file := range files {
@@ -109,7 +109,7 @@ func appendLicences(out *bytes.Buffer, name, version, dir string) error {
 	return nil
 }
 
-func licenceFiles(dir string) ([]string, error) {
+func licenseFiles(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
@@ -117,14 +117,14 @@ func licenceFiles(dir string) ([]string, error) {
 	var files []string
 	for _, entry := range entries {
 		name := strings.ToUpper(entry.Name())
-		if !entry.IsDir() && !strings.HasSuffix(name, ".GO") && (isLicence(name) || strings.HasPrefix(name, "NOTICE")) {
+		if !entry.IsDir() && !strings.HasSuffix(name, ".GO") && (isLicense(name) || strings.HasPrefix(name, "NOTICE")) {
 			files = append(files, entry.Name())
 		}
 	}
 	return files, nil
 }
 
-func isLicence(name string) bool {
+func isLicense(name string) bool {
 	name = strings.ToUpper(name)
 	return strings.HasPrefix(name, "LICEN") || strings.HasPrefix(name, "COPYING")
 }

@@ -97,7 +97,7 @@ func TestWebhookBodyNamesToolTenantAndID(t *testing.T) {
 		"id": "ap_1", "tool": "update_partner", "tenant": "contoso", "old_partner_id": "1234567", "new_partner_id": "7654321",
 		"caller": "nightly", "requester": "alice (1000)", "expires_at": "2030-01-02T03:04:05Z", "url": "https://partner.example/approvals/ap_1",
 		"text":     "nightly asks for update_partner in tenant contoso. Approval ap_1 is pending.",
-		"question": `Replace partner ID 1234567 by 7654321 for identity object-1 in tenant "contoso" (tenant-1, public cloud)? Attribution moves to the new ID.`,
+		"question": `Replace partner ID 1234567 with 7654321 for identity object-1 in tenant "contoso" (tenant-1, public cloud)? Attribution moves to the new ID.`,
 		"company":  "Contoso [GmbH](https: //evil.example)", "reason": "<!channel> <https: //evil.example|approve> <at>all</at> **now**",
 	}
 	if !maps.Equal(said, want) {
@@ -143,7 +143,7 @@ func TestWebhookBodySummarizesPlan(t *testing.T) {
 		all := strings.Join(texts, "\n")
 		for _, part := range []string{
 			"nightly asks for transition_partner in 12 tenants. Approval ap_1 is pending.",
-			"Replace partner ID 1234567, 2345678 by 7654321 in 12 tenants? Attribution moves to the new ID. It sends at most 12 requests to write. Rows listed but not changed: 1.",
+			"Replace partner ID 1234567, 2345678 with 7654321 in 12 tenants? Attribution moves to the new ID. It sends at most 12 requests to write. Rows listed but not changed: 1.",
 			"merger", "2030-01-02T03:04:05Z", "https://partner.example/approvals/ap_1",
 		} {
 			if !strings.Contains(all, part) {

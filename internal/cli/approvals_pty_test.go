@@ -201,7 +201,7 @@ func TestApprovedUpdateIsRefusedWhenLinkChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := o.at("approvals", "approve", id, "--execute")
-	s.expect("Replace partner ID 1234567 by 7654321")
+	s.expect("Replace partner ID 1234567 with 7654321")
 	s.expect("Approver's name: ")
 	s.typeLine("alice\n")
 	s.expect("Passphrase of approver alice")

@@ -150,7 +150,7 @@ func TestTransitionIsConfirmedAtTheTerminal(t *testing.T) {
 		}
 	}
 	s := o.at("transition", "--from", "7654321", "--to", "1234567", "--first", "1", "--allow-writes", "--approval", "requester")
-	s.expect("Replace partner ID 7654321 by 1234567 in 1 tenant?")
+	s.expect("Replace partner ID 7654321 with 1234567 in 1 tenant?")
 	s.expect("It covers only the first 1 row.")
 	s.expect("Type the new partner ID")
 	s.typeLine("1234567 1\n")
@@ -164,7 +164,7 @@ func TestTransitionIsConfirmedAtTheTerminal(t *testing.T) {
 		t.Errorf("one tenant was approved, and %d are written after the run was resumed", n)
 	}
 	s = o.at("transition", "--from", "7654321", "--to", "1234567", "--allow-writes", "--approval", "requester")
-	s.expect("Replace partner ID 7654321 by 1234567 in 2 tenants?")
+	s.expect("Replace partner ID 7654321 with 1234567 in 2 tenants?")
 	s.typeLine("1234567 2\n")
 	if code, shown := s.end(); code != exit.CodeDone {
 		t.Errorf("the others: exit code %d:\n%s", code, shown)

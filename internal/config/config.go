@@ -62,7 +62,12 @@ func annotate(flags *pflag.FlagSet, mark string, names []string) {
 // gives another one.
 func Choices(flags *pflag.FlagSet, name string, values ...string) {
 	flag := flags.Lookup(name)
-	flag.Usage += " (" + orList(values) + ")"
+	flag.Usage += " (" + orList(values)
+	if flag.DefValue != "" {
+		flag.Usage += "; default " + flag.DefValue
+		flag.DefValue = "" // pflag would name it again
+	}
+	flag.Usage += ")"
 	if err := flags.SetAnnotation(name, choices, values); err != nil {
 		panic("config: " + err.Error()) // a flag that does not exist
 	}

@@ -45,7 +45,7 @@ func script(o Options) []step {
 			status: answers.StatusDone, check: whose(answers.RowLinkedOther), note: "others' ID: linked, and to another partner"},
 		{says: "Register it again.", tool: schemas.ToolRegisterPartner, args: at(o.Unlinked, ourID),
 			status: answers.StatusUnchanged, check: notAsked, note: "nothing to do: nobody is asked, nothing is sent"},
-		{says: fmt.Sprintf("No: replace it by %s.", otherID), tool: schemas.ToolUpdatePartner, args: at(o.Unlinked, otherID), types: otherID,
+		{says: fmt.Sprintf("No: replace it with %s.", otherID), tool: schemas.ToolUpdatePartner, args: at(o.Unlinked, otherID), types: otherID,
 			status: answers.StatusDone, check: after(otherID), note: "before and after, version by version"},
 		{says: "Remove it. (The person closes the form.)", tool: schemas.ToolRemovePartner, args: at(o.Unlinked, otherID),
 			status: answers.StatusRefused, check: problem(problems.CodeApprovalDeclined), note: "declined, closed or silent: nothing is written"},

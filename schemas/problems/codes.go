@@ -155,7 +155,7 @@ var codeTable = [...]Info{
 	{CodeConcurrentChange, "The write was made, but someone else wrote too: the version read back is not the expected one.", "Call check_partner_link before anything else.", "", false, false},
 	{CodeWriteUnconfirmed, "The write was sent, and its result could not be read back.", "Call check_partner_link first; do not repeat the write before you know the link.", "", false, false},
 	{CodeWriteNotApplied, "The write was sent and not applied.", "Call check_partner_link, then make a new plan.", "", false, true},
-	{CodeUnknownRun, "There is no run with that ID for this caller.", "Start a new run without run_id.", "", true, false},
+	{CodeUnknownRun, "There is no run with that ID for this caller.", "Check the run's ID, or start a new run.", "", true, false},
 	{CodeRunInProgress, "This caller already has a run in progress, and only one is allowed.", "Call again with that run_id, or wait until it has finished.", "", true, true},
 	{CodeInternal, "A defect of this program.", "Report it with the time and the tool's name.", "", false, false},
 }

@@ -46,7 +46,7 @@ token's hash. Exit codes: 0 for allow and ask, 3 for deny.`,
 	flags.StringVar(&options.tenant, "tenant", "", "`TENANT`: a name of the directory, or any other")
 	flags.StringVar(&options.partnerID, "partner-id", "", "partner `ID` that a write would carry")
 	flags.StringVar(&options.caller, "caller", tools.StdioCaller, "`NAME` of the caller")
-	flags.StringVar(&options.state, "state", "", "`STATE` of the link now; default: not known")
+	flags.StringVar(&options.state, "state", "", "`STATE` of the link now, if known")
 	config.Choices(flags, "state", "linked", "not_linked")
 	flags.BoolVar(&options.json, "json", false, "print {\"verdict\",\"rule\",\"why\"}")
 	options.guard.Add(flags)

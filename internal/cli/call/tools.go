@@ -54,7 +54,7 @@ is for a prompt. docs/frameworks.md has a program for each.`,
 	}
 	flags := command.Flags()
 	flags.BoolVar(&options.json, "json", false, "print the tools/list result, like --format mcp")
-	flags.StringVar(&options.format, "format", "", "`FORMAT` of the list; default: a table")
+	flags.StringVar(&options.format, "format", "", "`FORMAT` of the list instead of a table")
 	config.Choices(flags, "format", "mcp", "openai", "anthropic", "markdown")
 	return command
 }

@@ -43,7 +43,7 @@ func (d *Deps) AddGlobals(flags *pflag.FlagSet) {
 	flags.BoolVar(&d.PlatformModes, "platform-modes", false, "accept a state directory whose modes the platform sets (fsGroup, WSL)")
 	flags.StringVar(&d.global.configFile, "config", "", "config `FILE` (default: config.yaml in the state directory)")
 	flags.StringVar(&d.global.logLevel, "log-level", "", "lowest `LEVEL` to log: debug, info, warn or error (default: info for serve, else error)")
-	flags.StringVar(&d.global.logFormat, "log-format", "text", "`FORMAT` of standard error")
+	flags.StringVar(&d.global.logFormat, "log-format", "text", "`FORMAT` of the log")
 	config.Choices(flags, "log-format", "text", "json")
 	flags.StringVar(&d.PECRoles, "pec-roles", "", "CSV `FILE` with changes to the list of roles for partner earned credit")
 	flags.StringVar(&d.DatabaseURLFile, "database-url-file", "", "`FILE` with the URL of a PostgreSQL database for the ledger")

@@ -14,7 +14,7 @@ type TableFlags struct{ term.TableOptions }
 func (f *TableFlags) Add(flags *pflag.FlagSet, other string) {
 	f.More = "--all or " + other
 	flags.BoolVar(&f.All, "all", false, "show every row at a terminal (default: 20)")
-	flags.BoolVar(&f.Wide, "wide", false, "show every column, wider than the terminal if need be")
+	flags.BoolVar(&f.Wide, "wide", false, "show every column, even wider than the terminal")
 }
 
 // ListFlags are those of a command that lists something.

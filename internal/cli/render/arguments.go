@@ -3,6 +3,8 @@ package render
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"mcp-partner/internal/phrase"
@@ -11,6 +13,30 @@ import (
 )
 
 func Dashed(name string) string { return strings.ReplaceAll(name, "_", "-") }
+
+// AsFlags words a message about arguments for somebody who types flags. An
+// argument is its first word, or one with an underscore, which no English word has.
+func AsFlags(text string) string {
+	words := strings.Split(text, " ")
+	for i, word := range words {
+		bare := strings.TrimRight(word, ".,:;")
+		name, item, _ := strings.Cut(strings.TrimSuffix(bare, "]"), "[")
+		if !isArgument(name) || i > 0 && !strings.Contains(name, "_") {
+			continue
+		}
+		words[i] = "--" + Dashed(name) + word[len(bare):]
+		if n, err := strconv.Atoi(item); err == nil {
+			words[i] = fmt.Sprintf("Item %d of --%s", n+1, Dashed(name))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func isArgument(name string) bool {
+	return slices.ContainsFunc(schemas.Catalogue(), func(op schemas.Operation) bool {
+		return slices.Contains(op.InputSchema().PropertyOrder, name)
+	})
+}
 
 // FlagsOf writes arguments as the flags of a call.
 func FlagsOf(op schemas.Operation, arguments map[string]any) string {

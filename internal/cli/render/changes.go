@@ -43,5 +43,5 @@ func WriteChanges(u *term.UI, rows []answers.ChangeRow) {
 		cells[i] = []string{phrase.Words(r.State), r.Company, r.Domain, r.Tenant, r.Credential, phrase.Words(LinkWord(r.Before)), name, r.PartnerID, phrase.Words(LinkWord(r.After)),
 			strings.Join(r.Steps, ", "), string(r.Problem), r.PECRoles.EligibleIn(), strings.TrimSpace(r.Warning + " " + commands.Replace(r.Why))}
 	}
-	u.Table([]string{"STATE", "COMPANY", "DOMAIN", "TENANT", "CREDENTIAL", "BEFORE", "ITS NAME", "TO BE", "NOW", "STEPS", "PROBLEM", "ELIGIBLE ROLE IN", "WHAT TO KNOW"}, cells)
+	u.Table([]string{"STATE", "COMPANY", "DOMAIN", "TENANT", "CREDENTIAL", "BEFORE", "PARTNER NAME", "NEW ID", "NOW", "STEPS", "PROBLEM", "ELIGIBLE ROLE IN", "NOTE"}, cells)
 }

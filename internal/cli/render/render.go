@@ -25,6 +25,9 @@ func Show(s *term.Streams, envelope answers.Envelope, asJSON bool) error {
 }
 
 func WriteEnvelope(u *term.UI, e answers.Envelope) {
+	if e.Problem != nil {
+		e.Summary = AsFlags(e.Summary)
+	}
 	u.Line(statusStyle(e.Status), e.Summary)
 	writeIdentity(u, e.Identity)
 	writeLink(u, "link", e.Link)
@@ -168,7 +171,7 @@ func writeProblem(u *term.UI, p *problems.Problem) {
 		return
 	}
 	u.StyledField("problem", term.Bad, string(p.Code))
-	u.Field("next", p.Hint)
+	u.Field("next", AsFlags(p.Hint))
 	u.Field("run", p.Command)
 	if p.RetryAfterSeconds > 0 {
 		u.Field("wait", phrase.Count(p.RetryAfterSeconds, "second"))

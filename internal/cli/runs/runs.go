@@ -51,7 +51,7 @@ func (o *manyOptions) add(deps *cmdutil.Deps, flags *pflag.FlagSet) {
 	flags.BoolVar(&o.listed, "list", false, "list the runs of this command, newest first")
 	flags.StringVar(&o.reason, "reason", "", "`TEXT` that says why, for the record and the approver")
 	flags.StringVar(&o.approvalID, "approval-id", "", "the `ID` of an approval that was given")
-	flags.DurationVar(&o.settled, "settled-after", 0, "`TIME` that a write with an unknown outcome may still be in progress (default 56s)")
+	flags.DurationVar(&o.settled, "settled-after", 0, "how much `TIME` a write with an unknown outcome may still be in progress (default 56s)")
 	flags.StringVar(&o.format, "format", "table", "`FORMAT` of the rows")
 	config.Choices(flags, "format", "table", "csv", "jsonl")
 	flags.StringVarP(&o.output, "output", "o", "", "write the rows to this `FILE` instead of standard output")

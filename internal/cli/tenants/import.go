@@ -67,8 +67,9 @@ needs --yes. A file with a mistake changes nothing.
 
 Columns, in any order, of which name, company or domains is needed:
   name, company, tenant_id, credential, client_id, domains, expected_partner_id,
-  labels, owner, external_id, note, cloud, arm_endpoint, arm_audience, authority,
-  ca_file, skip_instance_discovery, kind, expires, assertion, home_tenant, identity
+  labels, owner, external_id, note, cloud, arm_endpoint, arm_audience,
+  authority, ca_file, skip_instance_discovery, kind, expires, assertion,
+  home_tenant, identity
 Separate several domains, labels or credentials in a cell with ; or |. A missing column
 keeps the tenant's value; an empty cell clears it, except tenant_id, credential and
 the cloud. The file is UTF-8, or UTF-16 with a byte order mark, separated by commas,

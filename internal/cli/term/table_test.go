@@ -41,13 +41,13 @@ func TestTablesFitTheTerminal(t *testing.T) {
 // What no option would show stands below its row: an approver must see it.
 func TestNarrowTablesMoveColumnsBelowRow(t *testing.T) {
 	t.Parallel()
-	header := []string{"TENANT", "TO BE", "WHAT TO KNOW"}
+	header := []string{"TENANT", "NEW ID", "NOTE"}
 	rows := [][]string{{strings.Repeat("a", 25), strings.Repeat("1", 10), "cannot be undone"}, {strings.Repeat("b", 25), "2", "is fine"}}
 	var out bytes.Buffer
 	(&UI{Out: &out, Width: 42}).Table(header, rows)
-	want := "  TENANT                     TO BE\n" +
-		"  aaaaaaaaaaaaaaaaaaaaaaaaa  1111111111\n    what to know: cannot be undone\n" +
-		"  bbbbbbbbbbbbbbbbbbbbbbbbb  2\n    what to know: is fine\n"
+	want := "  TENANT                     NEW ID\n" +
+		"  aaaaaaaaaaaaaaaaaaaaaaaaa  1111111111\n    note: cannot be undone\n" +
+		"  bbbbbbbbbbbbbbbbbbbbbbbbb  2\n    note: is fine\n"
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
 	}

@@ -40,8 +40,8 @@ func WrapItems(text string, width int) string {
 
 // wrapItem breaks a line of a list; what has two columns continues in the second.
 func wrapItem(line string, width int) string {
-	if columns(line) <= width {
-		return line
+	if columns(line) <= width || strings.HasPrefix(line, "mcp-partner ") {
+		return line // a command is for copying
 	}
 	name, text, two := strings.Cut(strings.TrimLeft(line, " "), "  ")
 	if text = strings.TrimLeft(text, " "); !two || name == "" {
@@ -68,9 +68,9 @@ func Reflow(text string, width int) string {
 		case strings.TrimSpace(line) == "":
 			end()
 			lines = append(lines, "")
-		case strings.HasPrefix(line, " "):
+		case strings.TrimLeft(line, " \t") != line:
 			end()
-			lines = append(lines, wrapItem(line, width))
+			lines = append(lines, wrapItem(strings.TrimPrefix(line, "\t"), width))
 		default:
 			paragraph = strings.TrimSpace(paragraph + " " + line)
 		}
