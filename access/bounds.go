@@ -42,12 +42,7 @@ func (b Bounds) check() error {
 			return problems.New(problems.CodeInvalidArgument, "--tenants has "+quote(pattern)+", which "+problem+".")
 		}
 	}
-	for _, id := range b.PartnerIDs {
-		if _, err := partnerid.Parse("--partner-ids", id); err != nil {
-			return err
-		}
-	}
-	return nil
+	return partnerid.Check("--partner-ids", b.PartnerIDs...)
 }
 
 func (b Bounds) admit(s Subject) error {

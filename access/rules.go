@@ -68,7 +68,7 @@ func (r Rule) badPattern() string {
 
 func (r Rule) badPartner() string {
 	for _, id := range r.PartnerIDs {
-		if _, err := partnerid.Parse("the partner ID", id); err != nil && id != Expected {
+		if err := partnerid.Check("the partner ID", id); err != nil && id != Expected {
 			return strings.TrimSuffix(problems.As(err).Message, ".")
 		}
 	}

@@ -138,10 +138,8 @@ func (g CallerGrant) checkRest() error {
 			return fmt.Errorf("names the tool %q, which does not exist", untrusted.Sanitize(tool))
 		}
 	}
-	for _, id := range g.PartnerIDs {
-		if _, err := partnerid.Parse("partner_ids", id); err != nil {
-			return fmt.Errorf("cannot be used: %s", problems.As(err).Message)
-		}
+	if err := partnerid.Check("partner_ids", g.PartnerIDs...); err != nil {
+		return fmt.Errorf("cannot be used: %s", problems.As(err).Message)
 	}
 	return checkScopes(g.Scopes)
 }

@@ -81,10 +81,8 @@ func (g *Guard) checkRequest(r TokenRequest) error {
 			return badToken("There is no scope " + quote(string(scope)) + ".")
 		}
 	}
-	for _, id := range r.Grant.PartnerIDs {
-		if _, err := partnerid.Parse("--partner-ids", id); err != nil {
-			return err
-		}
+	if err := partnerid.Check("--partner-ids", r.Grant.PartnerIDs...); err != nil {
+		return err
 	}
 	return checkTools(r.Grant)
 }

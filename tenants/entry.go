@@ -176,8 +176,7 @@ func normalPartner(e *Entry) error {
 	if e.ExpectedPartnerID == "" {
 		return nil
 	}
-	_, err := partnerid.Parse("expected partner ID of "+e.Name, e.ExpectedPartnerID)
-	return err
+	return partnerid.Check("expected partner ID of "+e.Name, e.ExpectedPartnerID)
 }
 
 func checkTexts(e *Entry) error {

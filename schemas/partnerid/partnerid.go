@@ -36,6 +36,16 @@ func Parse(field, text string) (ID, error) {
 	return "", problems.New(problems.CodeInvalidPartnerID, mistake(field, text))
 }
 
+// Check returns the problem of the first text that Parse refuses.
+func Check(field string, texts ...string) error {
+	for _, text := range texts {
+		if _, err := Parse(field, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Read takes an ID as the provider answers it. There a 0 in front is kept:
 // what is linked has to be told, even if nobody may write it.
 func Read(text string) (ID, error) {

@@ -89,7 +89,7 @@ func subject(o *policyTestOptions) (access.Subject, error) {
 		return access.Subject{}, exit.Usage(next, "--state must be linked or not_linked")
 	}
 	if o.partnerID != "" {
-		if _, err := partnerid.Parse("--partner-id", o.partnerID); err != nil {
+		if err := partnerid.Check("--partner-id", o.partnerID); err != nil {
 			return access.Subject{}, exit.AsUsage(err)
 		}
 	}

@@ -98,10 +98,8 @@ func (o *auditOptions) request() (fleet.Audit, error) {
 	if o.expected != "" {
 		audit.ExpectedIDs = append(audit.ExpectedIDs, o.expected)
 	}
-	for _, id := range audit.ExpectedIDs {
-		if _, err := partnerid.Parse("a partner ID", id); err != nil {
-			return audit, exit.AsUsage(err)
-		}
+	if err := partnerid.Check("a partner ID", audit.ExpectedIDs...); err != nil {
+		return audit, exit.AsUsage(err)
 	}
 	switch {
 	case o.expected != "" && len(o.ownIDs) > 0:

@@ -1,6 +1,7 @@
 package contractverify
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -89,15 +90,7 @@ func (o *verifyOptions) check() error {
 	case o.partnerID == o.secondID:
 		return exit.Usage("give another partner ID of yours, or leave it out", "--second-partner-id is the same as --with-partner-id")
 	}
-	for _, id := range []string{o.partnerID, o.secondID} {
-		if id == "" {
-			continue
-		}
-		if _, err := partnerid.Parse("partner_id", id); err != nil {
-			return exit.AsUsage(err)
-		}
-	}
-	return nil
+	return exit.AsUsage(partnerid.Check("partner_id", o.partnerID, cmp.Or(o.secondID, o.partnerID)))
 }
 
 func runVerify(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) error {

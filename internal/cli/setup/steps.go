@@ -114,8 +114,8 @@ func (s *firstRun) boundPartnerIDs(ctx context.Context) error {
 		s.u.Field("later", "partner-ids: [\"1234567\"] in "+path)
 		return s.u.Err
 	}
-	if err := checkPartnerIDs("--partner-ids", s.o.partnerIDs); err != nil {
-		return err
+	if err := partnerid.Check("--partner-ids", s.o.partnerIDs...); err != nil {
+		return exit.AsUsage(err)
 	}
 	if err := addSetting(s.f, path, partnerIDsLine(s.o.partnerIDs)); err != nil {
 		return err
@@ -150,19 +150,10 @@ func (s *firstRun) takePartnerIDs(typed string) error {
 	if err := ids.Set(typed); err != nil {
 		return exit.Usage("write them as 1234567,7654321", "%s", err)
 	}
-	if err := checkPartnerIDs("a partner ID", ids); err != nil {
-		return err
+	if err := partnerid.Check("a partner ID", ids...); err != nil {
+		return exit.AsUsage(err)
 	}
 	s.o.partnerIDs = ids
-	return nil
-}
-
-func checkPartnerIDs(field string, ids cmdutil.List) error {
-	for _, id := range ids {
-		if _, err := partnerid.Parse(field, id); err != nil {
-			return exit.AsUsage(err)
-		}
-	}
 	return nil
 }
 

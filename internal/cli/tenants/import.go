@@ -128,7 +128,7 @@ func (o *importOptions) add(deps *cmdutil.Deps, flags *pflag.FlagSet) {
 
 func runImport(ctx context.Context, deps *cmdutil.Deps, o *importOptions) error {
 	if o.ExpectedPartner != "" {
-		if _, err := partnerid.Parse("--expect-partner", o.ExpectedPartner); err != nil {
+		if err := partnerid.Check("--expect-partner", o.ExpectedPartner); err != nil {
 			return exit.AsUsage(err)
 		}
 	}
