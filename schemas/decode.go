@@ -188,7 +188,7 @@ func (f field) readString(target reflect.Value, raw json.RawMessage) error {
 	runes := utf8.RuneCountInString(text)
 	switch {
 	case f.minLength > runes:
-		return invalid("%s is empty: give a value or leave it out.", f.name)
+		return invalid("%s is empty: give a value.", f.name)
 	case f.maxLength > 0 && runes > f.maxLength:
 		return invalid("%s has %d characters: at most %d are allowed.", f.name, runes, f.maxLength)
 	case len(f.values) > 0 && !slices.Contains(f.values, any(text)):

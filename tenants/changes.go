@@ -2,6 +2,7 @@ package tenants
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"mcp-partner/internal/naming"
@@ -104,7 +105,8 @@ func (d *Directory) RemoveCredential(ctx context.Context, name string) error {
 		}
 		for _, e := range work.entries {
 			if slices.ContainsFunc(e.Credentials, func(ref CredentialRef) bool { return naming.Same(ref.Name, name) }) {
-				return problems.InvalidArgument("credential %q is in use by tenant %s.", untrusted.Sanitize(name), e.Name)
+				return problems.New(problems.CodeInvalidArgument, fmt.Sprintf("credential %q is in use by tenant %s.", untrusted.Sanitize(name), e.Name),
+					problems.WithHint("Remove the tenant or give it another credential first."))
 			}
 		}
 		i := work.credential[naming.Fold(name)]

@@ -99,7 +99,7 @@ func TestWebhookChatsShowUntrustedTextAsText(t *testing.T) {
 	for format, inert := range map[string]string{"slack": `"type":"plain_text"`, "teams": `"type":"TextRun"`} {
 		for question, ticket := range map[string]guard.Ticket{
 			"Replace partner ID 1234567 with 7654321 for identity": pendingTicket(removal.ExpiresAt),
-			"Remove the link to partner ID 1234567 for identity": removal,
+			"Remove the link to partner ID 1234567 for identity":   removal,
 		} {
 			body, err := webhookFormats()[format](announce(ticket, guard.Plan{}, "https://partner.example"))
 			if err != nil {

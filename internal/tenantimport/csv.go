@@ -129,13 +129,12 @@ func EncodeColumns(columns []string, rows []Row) ([]byte, error) {
 	writer := csv.NewWriter(&b)
 	writer.UseCRLF = true
 	quoter := csvcell.New()
-	err := writer.Write(columns)
+	records := [][]string{columns}
 	for _, row := range rows {
-		record := xslices.Map(columns, func(name string) string { return quoter.Quote(row[name]) })
-		err = errors.Join(err, writer.Write(record))
+		records = append(records, xslices.Map(columns, func(name string) string { return quoter.Quote(row[name]) }))
 	}
-	writer.Flush()
-	return b.Bytes(), errors.Join(err, writer.Error())
+	err := writer.WriteAll(records)
+	return b.Bytes(), err
 }
 
 // ListSeparators stand between several values of one cell.

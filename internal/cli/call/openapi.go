@@ -39,7 +39,7 @@ HTTP clients at /openapi.json. No state directory is needed.`,
 		Example: "  mcp-partner openapi\n  mcp-partner openapi --format yaml --output managementpartner.yaml",
 		RunE: func(command *cobra.Command, _ []string) error {
 			if options.format != formatJSON && options.format != formatYAML {
-				return exit.Usage(cmdutil.Help(command), "--format is json or yaml")
+				return exit.Usage("give json or yaml", "there is no format %q", options.format)
 			}
 			return runOpenAPI(command.Context(), deps, options)
 		},

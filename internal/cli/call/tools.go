@@ -44,7 +44,7 @@ is for a prompt. docs/frameworks.md has a program for each.`,
 		Example: "  mcp-partner tools\n  mcp-partner tools --format openai\n  echo '{\"tenant\":\"contoso\"}' | mcp-partner call check_partner_link --args - --json",
 		RunE: func(command *cobra.Command, _ []string) error {
 			if !slices.Contains([]string{"", formatMCP, formatOpenAI, formatAnthropic, formatMarkdown}, options.format) {
-				return exit.Usage(cmdutil.Help(command), "--format is mcp, openai, anthropic or markdown")
+				return exit.Usage("give mcp, openai, anthropic or markdown", "there is no format %q", options.format)
 			}
 			if options.json && options.format != "" && options.format != formatMCP {
 				return exit.Usage(cmdutil.Help(command), "--json is --format mcp, and another --format was given")

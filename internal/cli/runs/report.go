@@ -87,7 +87,7 @@ func changesCSV(rows []answers.ChangeRow) ([]byte, error) {
 	writer := csv.NewWriter(&b)
 	writer.UseCRLF = true
 	quoter := csvcell.New()
-	err := writer.Write(changeColumns())
+	records := [][]string{changeColumns()}
 	for _, r := range rows {
 		name := ""
 		if r.Before != nil {
@@ -98,14 +98,9 @@ func changesCSV(rows []answers.ChangeRow) ([]byte, error) {
 		for i := range record {
 			record[i] = quoter.Quote(record[i])
 		}
-		if err == nil {
-			err = writer.Write(record)
-		}
+		records = append(records, record)
 	}
-	writer.Flush()
-	if err == nil {
-		err = writer.Error()
-	}
+	err := writer.WriteAll(records)
 	return b.Bytes(), err
 }
 

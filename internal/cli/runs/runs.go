@@ -70,7 +70,7 @@ func (o *manyOptions) prepare(deps *cmdutil.Deps, flags *pflag.FlagSet) (err err
 		return err
 	}
 	if o.format != "table" && o.format != "csv" && o.format != "jsonl" {
-		return exit.Usage("give table, csv or jsonl", "--format is not table, csv or jsonl")
+		return exit.Usage("give table, csv or jsonl", "there is no format %q", o.format)
 	}
 	if err := o.checkReport(); err != nil {
 		return err
