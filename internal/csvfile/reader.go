@@ -79,7 +79,7 @@ func (r *Reader) Read() (cells []string, line int, err error) {
 		cells = cells[:len(cells)-1] // a separator at the end of the line
 	}
 	if len(r.header) == 1 && len(cells) > 1 {
-		return nil, line, noHeaderAt(r.headerLine)
+		return nil, line, NoHeaderAt(r.headerLine)
 	}
 	if len(cells) != len(r.header) {
 		return nil, line, fmt.Errorf("line %d has %d cells, and the header has %d", line, len(cells), len(r.header))
@@ -213,7 +213,7 @@ func (r *Reader) readHeader() error {
 		return err
 	}
 	if filled(cells) == 1 && len(cells) > 1 {
-		return noHeaderAt(line)
+		return NoHeaderAt(line)
 	}
 	for len(cells) > 1 && cells[len(cells)-1] == "" {
 		cells = cells[:len(cells)-1]
@@ -222,7 +222,8 @@ func (r *Reader) readHeader() error {
 	return nil
 }
 
-func noHeaderAt(line int) error {
+// NoHeaderAt says that a line with one cell stands where the header should.
+func NoHeaderAt(line int) error {
 	return fmt.Errorf("line %d does not look like a header: only one cell has text; delete the lines above the column names", line)
 }
 

@@ -2,6 +2,7 @@ package tenantimport
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"mcp-partner/internal/csvcell"
 	"mcp-partner/internal/csvfile"
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/naming"
 	"mcp-partner/internal/untrusted"
 	"mcp-partner/internal/xslices"
 	"mcp-partner/tenants"
@@ -72,7 +74,7 @@ func decodeCSV(from io.Reader, maps columnMap) (*table, error) {
 	}
 	columns, err := columnsOf(reader.Header(), maps)
 	if err != nil {
-		return nil, fmt.Errorf("line %d: %w", reader.HeaderLine(), err)
+		return nil, cmp.Or(noHeader(reader), fmt.Errorf("line %d: %w", reader.HeaderLine(), err))
 	}
 	rows, err := rowsOf(reader, columns)
 	if err != nil {
@@ -80,6 +82,23 @@ func decodeCSV(from io.Reader, maps columnMap) (*table, error) {
 	}
 	file := &table{columns, rows}
 	return file, file.checkNames()
+}
+
+// noHeader says what the first line is instead, if it is plainly something else: a
+// customer, or a title above the table.
+func noHeader(reader *csvfile.Reader) error {
+	line := reader.HeaderLine()
+	if slices.ContainsFunc(reader.Header(), naming.IsGUID) {
+		return fmt.Errorf("line %d does not look like a header: it has a tenant ID; add a line with the names of the columns above it, such as company,tenant_id", line)
+	}
+	if len(reader.Header()) > 1 {
+		return nil
+	}
+	below, _, err := reader.Read()
+	if errors.Is(err, io.EOF) || err == nil && !strings.ContainsAny(below[0], ";\t|") {
+		return nil
+	}
+	return cmp.Or(err, csvfile.NoHeaderAt(line))
 }
 
 func rowsOf(reader *csvfile.Reader, columns []column) ([]numbered, error) {

@@ -121,6 +121,10 @@ func TestDecodeCSVRefuses(t *testing.T) {
 		"quote":          {text: "name,note\na,\"b\n", want: "line 2: a quotation mark"},
 		"bare quote":     {text: "name,note\na,b\"c\n", want: "line 2: a quotation mark"},
 		"cells":          {text: "name,note\na,b\nc\n", want: "line 3 has 1 cells"},
+		"title":          {text: "Customers of November\n\nCompany name,Microsoft ID\nContoso,x\n", want: "line 1 does not look like a header: only one cell"},
+		"German title":   {text: "Kundenliste\nFirmenname;Microsoft-ID\nContoso;x\n", want: "line 1 does not look like a header: only one cell"},
+		"no header":      {text: "Contoso,a1b2c3d4-0001-4000-8000-000000000001\n", want: "line 1 does not look like a header: it has a tenant ID"},
+		"one column":     {text: "tenannt_id\nx\n", want: "did you mean tenant_id?"},
 		"lines counted":  {text: "name,note\na,\"b\nb\"\nc\n", want: "line 4 has 1 cells"},
 	} {
 		t.Run(name, func(t *testing.T) {

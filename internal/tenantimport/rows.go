@@ -1,11 +1,13 @@
 package tenantimport
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/naming"
@@ -191,12 +193,14 @@ func NamesIn(a *app.App) (*Names, error) {
 func (n *Names) take(name string) { n.names[naming.Fold(name)] = true }
 
 // Suggest makes a name that is free out of what a tenant is called, else of its
-// domain, else of its ID, and claims it.
+// domain, else of its ID, and claims it. A domain also comes first where what it is
+// called is of another alphabet, so that everybody can type the name.
 func (n *Names) Suggest(called string, domains []string, tenantID string) string {
 	base := tenants.SuggestName(called)
-	if base == "" && len(domains) > 0 {
+	foreign := strings.ContainsFunc(base, func(r rune) bool { return r > unicode.MaxASCII })
+	if (base == "" || foreign) && len(domains) > 0 {
 		label, _, _ := strings.Cut(naming.Fold(domains[0]), ".")
-		base = tenants.SuggestName(label)
+		base = cmp.Or(tenants.SuggestName(label), base)
 	}
 	if base == "" {
 		base = strings.TrimSuffix("tenant-"+tenants.SuggestName(tenantID[:min(len(tenantID), 8)]), "-")
