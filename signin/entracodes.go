@@ -34,9 +34,10 @@ const (
 	findingSecretExpired
 	findingClock
 	findingNotFederated
-	findingPerson  // a person signs in again, or completes MFA
-	findingNoUser  // the user has no account in the tenant
-	findingBlocked // only an administrator can change it
+	findingPerson       // a person signs in again, or completes MFA
+	findingNoUser       // the user has no account in the tenant
+	findingBlocked      // only an administrator can change it
+	findingRegistration // as above, at the application's home
 	findingAudience
 	findingMalformed // a defect of this program
 	findingBusy
@@ -48,8 +49,8 @@ const (
 type entraCodes struct {
 	finding finding
 	scope   scope
-	// detail completes "The sign-in ... is blocked: " for findingBlocked, and
-	// "no federated credential that fits: " for findingNotFederated.
+	// detail completes "The sign-in ... is blocked: ", and "no federated
+	// credential that fits: " for findingNotFederated.
 	detail  string
 	numbers []int
 }
@@ -108,13 +109,13 @@ func blockedCodes() []entraCodes {
 		{findingBlocked, scopeTenant, "the application requires an assignment, and this identity has none", []int{50105}},
 		{findingBlocked, scopeTenant, "the federation of the user's domain does not exist", []int{50107}},
 		{findingBlocked, scopeUnclear, "the user's password must be changed because of a risk", []int{50135}},
-		{findingBlocked, scopeCredential, "the application is single-tenant: its registration must allow other tenants", []int{50194}},
-		{findingBlocked, scopeUnclear, "the registration of the application does not ask for Azure Resource Manager", []int{65005}},
+		{findingRegistration, scopeTenant, "the application is single-tenant: its registration must allow other tenants", []int{50194}},
+		{findingRegistration, scopeUnclear, "the registration of the application does not ask for Azure Resource Manager", []int{65005}},
 		{findingBlocked, scopeTenant, "the tenant has no subscription to a service that the application asks for", []int{650052}},
-		{findingBlocked, scopeUnclear, "the registration of the application is incomplete", []int{650056}},
+		{findingRegistration, scopeUnclear, "the registration of the application is incomplete", []int{650056}},
 		{findingBlocked, scopeTenant, "the tenant does not know the device", []int{700003}},
 		{findingBlocked, scopeTenant, "the tenant accepts only tokens of applications", []int{700229}},
-		{findingBlocked, scopeUnclear, "the application may not request tokens", []int{7000113}},
+		{findingRegistration, scopeUnclear, "the application may not request tokens", []int{7000113}},
 	}
 }
 

@@ -51,9 +51,8 @@ func decidedCodes() []struct {
 		{code: problems.CodeForeignPrincipal, scope: scopeTenant, numbers: []int{50020, 50034, 51004, 50177, 50178, 90072}},
 		{code: problems.CodeSignInBlocked, scope: scopeTenant, retry: false, numbers: []int{53003, 53002, 53009, 530031, 530032, 530033, 530034, 530035, 50005, 50097, 50129, 50131,
 			50155, 53000, 53001, 53010, 53011, 53004, 53008, 135011, 50002, 500021, 5000211, 500212, 500213, 500014, 50014, 50015, 50105, 50107,
-			650052, 700003, 700229}},
+			650052, 700003, 700229, 50194}},
 		{code: problems.CodeSignInBlocked, scope: scopeUnclear, numbers: []int{50053, 50057, 50135, 65005, 650056, 7000113}},
-		{code: problems.CodeSignInBlocked, scope: scopeCredential, numbers: []int{50194}},
 		{code: problems.CodeSignInUnavailable, scope: scopeTenant, numbers: []int{500011, 50001, 650057}},
 		{
 			code: problems.CodeSignInUnavailable, scope: scopeUnclear,

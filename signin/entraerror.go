@@ -148,6 +148,10 @@ func (t target) findingProblem(c entraCodes) *problems.Problem {
 		return t.notFederated(c.detail)
 	case findingBlocked:
 		return t.blocked(c.detail)
+	case findingRegistration:
+		p := t.blocked(c.detail)
+		p.Hint = "An administrator of the application's home tenant corrects its registration in Entra ID."
+		return p
 	case findingBusy:
 		return t.unusable("is temporarily unavailable", true)
 	case findingDeclined, findingLate:

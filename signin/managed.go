@@ -87,6 +87,9 @@ func managedEndpoint() (*url.URL, error) {
 	if os.Getenv("IDENTITY_SERVER_THUMBPRINT") != "" {
 		return nil, errors.New("managed identities of Service Fabric are not supported")
 	}
+	if os.Getenv("IDENTITY_ENDPOINT") != "" && os.Getenv("IDENTITY_HEADER")+os.Getenv("IMDS_ENDPOINT") == "" {
+		return nil, errors.New("IDENTITY_ENDPOINT is set without IDENTITY_HEADER (App Service) or IMDS_ENDPOINT (Azure Arc)")
+	}
 	u, err := url.Parse(cmp.Or(os.Getenv("IDENTITY_ENDPOINT"), os.Getenv("MSI_ENDPOINT"), imdsEndpoint))
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("the endpoint in the environment is not a URL")

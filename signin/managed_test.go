@@ -126,6 +126,17 @@ func TestManagedIdentityIsRefusedForAnotherTenant(t *testing.T) {
 	}
 }
 
+// The identity SDK passes such a variable over and asks somewhere else.
+func TestManagedIdentityRefusesAnEndpointWithoutItsPlatform(t *testing.T) {
+	w := newWorld(t, 2, tenants.CredentialConfig{Kind: tenants.KindManagedIdentity})
+	clearIdentityVariables(t)
+	t.Setenv("IDENTITY_ENDPOINT", "http://127.0.0.1:9/msi/token")
+	_, err := w.token("contoso")
+	if p := roomtest.WantCode(t, err, problems.CodeSignInUnavailable); !strings.Contains(p.Message, "without IDENTITY_HEADER") {
+		t.Errorf("message %q", p.Message)
+	}
+}
+
 func TestMissingManagedIdentityIsReported(t *testing.T) {
 	clearIdentityVariables(t)
 	w, service := onMachine(t, tenants.CredentialConfig{Kind: tenants.KindManagedIdentity, ClientID: "0c1b2a39-2222-4222-8333-000000000009"})
