@@ -137,7 +137,7 @@ func (s *snapshot) claimLook(name string, i int) error {
 
 func (s *snapshot) claim(index map[string]int, key string, i int, what, shown string) error {
 	if other, taken := index[key]; taken {
-		return problems.InvalidArgument("%s %q of %s collides with that of %s, which is in the directory.",
+		return problems.InvalidArgument("%s %q of %s collides with that of %s.",
 			what, shown, s.entries[i].Name, s.entries[other].Name)
 	}
 	index[key] = i

@@ -193,8 +193,11 @@ const maxCAFile = 1 << 20
 
 // ReadAuthorities reads the file of certificate authorities that a flag names.
 // A file that holds none is refused: it would widen the trust that the flag
-// narrows.
+// narrows. No path means the system's authorities.
 func ReadAuthorities(flag, path string) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
 	const next = "give a file with certificates in PEM"
 	pem, err := disk.ReadTrusted(path, disk.Unchanged, maxCAFile)
 	if err != nil {
@@ -208,9 +211,6 @@ func ReadAuthorities(flag, path string) ([]byte, error) {
 
 // ReadCA reads a file of certificate authorities; no file means the system's.
 func ReadCA(path string) (string, error) {
-	if path == "" {
-		return "", nil
-	}
 	pem, err := ReadAuthorities("--ca-file", path)
 	return string(pem), err
 }

@@ -332,6 +332,21 @@ func TestFailedOutputLeavesNoPartialChange(t *testing.T) {
 	}
 }
 
+// --yes has agreed to a difference that nobody reads.
+func TestImportWithYesIsMadeWhateverBecomesOfTheOutput(t *testing.T) {
+	t.Parallel()
+	for kind, output := range badOutputs() {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			code := s.run(output(t), "", nil, "tenants", "import", s.file("in.csv", "name,labels\ncontoso,emea\n"), "--yes")
+			if made := strings.Contains(s.must("", nil, "tenants", "list", "--json"), "emea"); code != 0 || !made {
+				t.Errorf("the exit code is %d, and the change was made: %v", code, made)
+			}
+		})
+	}
+}
+
 // otherCommands change nothing in a state directory or at Azure, or need more than
 // a terminal here.
 func otherCommands() []string {

@@ -140,6 +140,8 @@ func Wants(flag *pflag.Flag) string {
 		return "values separated by commas, none of them empty"
 	case "duration":
 		return "a duration such as 50ms or 2s"
+	case "func":
+		return "the path of a FILE"
 	case "float64":
 		return "a number"
 	}

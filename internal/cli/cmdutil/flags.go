@@ -219,3 +219,14 @@ func (l *List) String() string { return strings.Join(*l, ",") }
 
 // Type implements pflag.Value.
 func (l *List) Type() string { return config.ListType }
+
+// AddAuthorities adds a flag that names a file of certificate authorities. An
+// empty name, as of an unset variable in a script, would trust the system's.
+func AddAuthorities(flags *pflag.FlagSet, path *string, name, usage string) {
+	flags.Func(name, usage, func(value string) error {
+		if *path = value; value == "" {
+			return errors.New("the path is empty")
+		}
+		return nil
+	})
+}

@@ -43,7 +43,7 @@ token is needed or sent.`,
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.url, "url", "http://127.0.0.1:8080/readyz", "`URL` of its /readyz")
-	flags.StringVar(&options.caFile, "ca-file", "", "trust only the certificate authorities in this `FILE` (PEM)")
+	cmdutil.AddAuthorities(flags, &options.caFile, "ca-file", "trust only the certificate authorities in this `FILE` (PEM)")
 	return command
 }
 
@@ -93,12 +93,9 @@ func (o *probeOptions) ask(ctx context.Context) (*http.Response, error) {
 	if u, err := url.Parse(o.url); err != nil || u.Host == "" || u.User != nil {
 		return nil, exit.Usage("give --url http://127.0.0.1:8080/readyz", "--url is not the URL of a server")
 	}
-	var ca []byte
-	var err error
-	if o.caFile != "" {
-		if ca, err = app.ReadAuthorities("--ca-file", o.caFile); err != nil {
-			return nil, err
-		}
+	ca, err := app.ReadAuthorities("--ca-file", o.caFile)
+	if err != nil {
+		return nil, err
 	}
 	client, err := httpclient.New(httpclient.Options{CAPEM: ca, HeaderTimeout: probeLimit})
 	if err != nil {

@@ -26,7 +26,7 @@ type oauthOptions struct {
 func (o *oauthOptions) add(flags *pflag.FlagSet) {
 	flags.Var(&o.issuers, "oidc-issuer", "accept access tokens of these OpenID Connect issuers: `URLS` as in the claim iss, separated by commas; for Entra ID one per tenant")
 	flags.Var(&o.audiences, "oidc-audience", "audience `NAMES` of this server in access tokens, separated by commas")
-	flags.StringVar(&o.caFile, "oidc-ca-file", "", "trust only the certificate authorities in this `FILE` for issuers")
+	cmdutil.AddAuthorities(flags, &o.caFile, "oidc-ca-file", "trust only the certificate authorities in this `FILE` for issuers")
 	flags.StringVar(&o.publicURL, "public-url", "", "the `URL` under which clients reach the server, such as https://partner.example.com")
 	config.Standing(flags, "oidc-issuer", "oidc-audience", "oidc-ca-file", "public-url")
 }
@@ -94,7 +94,7 @@ func verifier(deps *cmdutil.Deps, a *app.App, o *oauthOptions) (*auth.Authentica
 		}
 		return nil, nil
 	}
-	ca, err := issuerCA(o.caFile)
+	ca, err := app.ReadAuthorities("--oidc-ca-file", o.caFile)
 	if err != nil {
 		return nil, err
 	}
@@ -107,15 +107,6 @@ func verifier(deps *cmdutil.Deps, a *app.App, o *oauthOptions) (*auth.Authentica
 	}
 	verifier.Warm()
 	return verifier, nil
-}
-
-// issuerCA reads the only authorities to trust at issuers, nil for those of the
-// system.
-func issuerCA(path string) ([]byte, error) {
-	if path == "" {
-		return nil, nil
-	}
-	return app.ReadAuthorities("--oidc-ca-file", path)
 }
 
 // issuersCheck is what /readyz says of the issuers, if there are any.

@@ -1,6 +1,7 @@
 package tenants
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -38,7 +39,7 @@ that have consented; mcp-partner doctor names those that have not.`,
 		}),
 	}
 	flags := command.Flags()
-	flags.StringVar(&options.credential, "credential", "", "`NAME` of the credential whose application is consented to")
+	flags.StringVar(&options.credential, "credential", "", "`NAME` of the credential whose application is consented to (default: the only one)")
 	flags.BoolVar(&options.csv, "csv", false, "print CSV")
 	flags.StringVarP(&options.output, "output", "o", "", "write CSV to this `FILE` instead of standard output")
 	flags.BoolVar(&options.force, "force", false, "let --output replace an existing file")
@@ -50,6 +51,9 @@ func consentColumns() []string {
 }
 
 func runConsentLinks(deps *cmdutil.Deps, a *app.App, o *consentLinksOptions) error {
+	if all, err := a.Directory.Credentials(); err == nil && len(all) == 1 {
+		o.credential = cmp.Or(o.credential, all[0].Name)
+	}
 	if o.credential == "" {
 		return exit.Usage("mcp-partner vault list shows the names", "--credential is missing")
 	}

@@ -47,7 +47,7 @@ func (o *Options) Add(deps *cmdutil.Deps, flags *pflag.FlagSet) {
 	flags.StringVar(&o.endpoint, "arm-endpoint", "", "custom cloud: `URL` of Azure Resource Manager")
 	flags.StringVar(&o.audience, "arm-audience", "", "custom cloud: audience `URL` of ARM tokens")
 	flags.StringVar(&o.authority, "authority", "", "custom cloud: `URL` of Entra ID")
-	flags.StringVar(&o.caFile, "ca-file", "", "trust only the certificate authorities in this `FILE` (PEM)")
+	cmdutil.AddAuthorities(flags, &o.caFile, "ca-file", "trust only the certificate authorities in this `FILE` (PEM)")
 	flags.BoolVar(&o.skipDiscovery, "skip-instance-discovery", false, "custom cloud: do not ask Microsoft whether it knows the authority")
 	cmdutil.AddCredentialFlags(&o.credential, flags)
 	cmdutil.AddConsentFlags(&o.consent, flags)

@@ -32,7 +32,7 @@ func (o *backendOptions) add(flags *pflag.FlagSet) {
 	flags.Var(&o.Backend, "backend", "`BACKEND` that holds the secrets")
 	config.Choices(flags, "backend", "file", "keychain", "hashicorp", "azurekeyvault")
 	flags.StringVar(&o.server, "server", "", "`URL` of the vault server or of the key vault")
-	flags.StringVar(&o.caFile, "ca-file", "", "trust only the certificate authorities in this `FILE` (PEM) for the server")
+	cmdutil.AddAuthorities(flags, &o.caFile, "ca-file", "trust only the certificate authorities in this `FILE` (PEM) for the server")
 	flags.StringVar(&o.auth, "auth", "", "sign-in `METHOD` of the server: token, approle, kubernetes or jwt; managed-identity, workload-identity or azure-cli")
 	flags.StringVar(&o.authFile, "auth-file", "", "`FILE` with the token, the secret ID, the JWT or the federated token")
 	flags.BoolVar(&o.wrapped, "auth-wrapped", false, "the file holds a wrapping token for the secret ID (approle)")
