@@ -15,7 +15,7 @@ type Scope string
 
 // The scopes. The effects read, write and destroy need the first three; a
 // caller with ScopeApprove may decide on what others asked for, and one with
-// ScopeMetrics may see metrics, which tell of the calls of all.
+// ScopeMetrics may see metrics, which cover the calls of all callers.
 const (
 	ScopeRead    Scope = "partner.read"
 	ScopeWrite   Scope = "partner.write"

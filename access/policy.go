@@ -95,7 +95,7 @@ type Policy struct {
 	rules  []Rule
 	bounds Bounds
 	// writes says that a write can be allowed at all, unasked that the operator
-	// said by flag that nobody is asked.
+	// disabled confirmation by flag.
 	writes, unasked bool
 }
 

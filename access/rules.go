@@ -75,8 +75,8 @@ func (r Rule) badPartner() string {
 	return ""
 }
 
-// badCondition also holds an allowing rule to naming what it allows: a write
-// that nobody is asked about is too dangerous for a rule that forgot a line.
+// badCondition also requires an allowing rule to name what it allows: an
+// unconfirmed write is too dangerous for a rule with a missing line.
 func (r Rule) badCondition() string {
 	switch {
 	case !slices.Contains([]answers.LinkState{"", answers.LinkLinked, answers.LinkNotLinked}, r.When):

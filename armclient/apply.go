@@ -15,7 +15,8 @@ import (
 )
 
 // Change is one write: what to do with which partner ID, and the link as it was
-// read before. Before.State must be known: what happened is judged against it.
+// read before. Before.State must be known: the outcome is decided by comparison
+// with it.
 type Change struct {
 	// Method is PUT, PATCH or DELETE.
 	Method    string
@@ -49,7 +50,7 @@ type Outcome struct {
 }
 
 const (
-	// readBackTime bounds the reading after a write, all tries together.
+	// readBackTime bounds all reads after a write together.
 	readBackTime = 10 * time.Second
 	// leastWriteTime is given to a write even if the caller has less left.
 	leastWriteTime = 5 * time.Second
@@ -64,8 +65,8 @@ func settleTime(o Options) time.Duration {
 	return settleDefault
 }
 
-// Apply sends a change once, reads the link back, and judges by state and
-// version what happened. From the moment the permit is spent it cannot be
+// Apply sends a change once, reads the link back, and decides the outcome by
+// state and version. From the moment the permit is spent it cannot be
 // cancelled: the request goes on under its own deadline, 40 s, or less if ctx
 // ends earlier, and so does the reading.
 func (c *Client) Apply(ctx context.Context, permit guard.Permit, change Change) Outcome {

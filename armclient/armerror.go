@@ -199,8 +199,8 @@ func namespaceCode(code string) bool {
 		"invalidresourcenamespace", "missingregistrationfortype", "resourceprovidernotfound"}, strings.ToLower(code))
 }
 
-// foreignPrincipalText begins the one message that is known word for word: a
-// CSP's foreign principal, which has no account in the customer's tenant.
+// foreignPrincipalText begins the one message that is known verbatim: a CSP's
+// foreign principal, which has no account in the customer's tenant.
 const foreignPrincipalText = "the user does not have an account in this tenant"
 
 func (e armError) foreignPrincipal() bool {
@@ -221,9 +221,9 @@ func fromARM(h http.Header) bool {
 	return request+correlation != ""
 }
 
-// jsonContent is false for an answer that says it is something else than JSON,
-// or in a form that cannot be read, or names a coding that was not decoded. One that
-// does not say is judged by its body, whose shape is looked at closely enough.
+// jsonContent is false for an answer whose header names another type than JSON,
+// cannot be parsed, or names a coding that was not decoded. Without a header
+// the body decides, whose shape is checked closely enough.
 func jsonContent(h http.Header) bool {
 	if slices.ContainsFunc(h.Values("Content-Encoding"), func(coding string) bool { return !strings.EqualFold(strings.TrimSpace(coding), "identity") }) {
 		return false

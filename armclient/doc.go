@@ -10,8 +10,8 @@
 // token are compared with what was asked for, and a request that is no GET has
 // to bring a guard.Permit that fits it. What the gate refuses is not sent.
 //
-// Reads are repeated at most twice. A write is sent once: after an answer that
-// was lost or is no clear answer the link is read and judged instead.
+// Reads are repeated at most twice. A write is sent once: after a lost or
+// unclear answer the link is read and decides the outcome.
 //
 // Every error is, or wraps, a *problems.Problem. Text of the server is only in
 // its untrusted fields, and azcore's own error texts, which quote URLs and bodies,

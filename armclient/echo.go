@@ -81,8 +81,8 @@ func (e echo) in(text string) bool {
 }
 
 // inPieces reports whether a squeezed text holds a piece of a form. A piece
-// covers one of the blocks that the forms are cut into, wherever it begins, so
-// the forms are searched only around a block that occurs in the text.
+// covers one of the blocks that the forms are cut into, at any offset, so the
+// forms are searched only around a block that occurs in the text.
 func (e echo) inPieces(squeezed string) bool {
 	for i := 0; i+block <= len(squeezed); i++ {
 		if !e.blocks.mayHave(squeezed[i : i+block]) {

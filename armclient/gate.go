@@ -57,8 +57,8 @@ func (g *gate) Do(req *policy.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// clean is where text of ARM comes in; whatever reads the answer does
-// so behind it. A body that could not be read to its end is read by nobody.
+// clean handles ARM's text as it arrives; every reader of the answer runs after
+// it. A body that could not be read to its end is discarded.
 func (g *gate) clean(r *http.Request, resp *http.Response, err error) {
 	e := echoOf(r.Header.Get("Authorization"))
 	e.cleanIDs(resp.Header)

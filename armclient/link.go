@@ -146,7 +146,8 @@ func (c *Client) contradiction(l *LinkRead, p *linkProperties) *problems.Problem
 	return nil
 }
 
-// otherTenant names a tenant of an answer only if it is a GUID: it is foreign.
+// otherTenant names a tenant of an answer only if it is a GUID: it is
+// untrusted.
 func otherTenant(id string) string {
 	if !naming.IsGUID(id) {
 		return "another tenant"

@@ -53,7 +53,7 @@ func allowed(h http.Header, names []string) http.Header {
 	return out
 }
 
-// requestHeaders leaves the token out, and what tells of this machine.
+// requestHeaders omits the token and what identifies this machine.
 func requestHeaders() []string {
 	return []string{"Accept", "Content-Type", "Content-Length", "If-Match", "If-None-Match", "X-Ms-Correlation-Request-Id"}
 }

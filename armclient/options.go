@@ -34,8 +34,8 @@ type Options struct {
 	Transport policy.Transporter
 	// Clock is asked for the time where Retry-After is a date; nil is time.Now.
 	Clock func() time.Time
-	// RetryDelay is the first wait between tries of a read; 0 is azcore's 800 ms.
-	// Tests shorten it.
+	// RetryDelay is the first wait between attempts of a read; 0 is azcore's 800
+	// ms. Tests shorten it.
 	RetryDelay time.Duration
 	// Observe, if set, is called with each request that was sent and its answer. It
 	// must return at once, and may be called from several goroutines.

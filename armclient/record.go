@@ -42,7 +42,8 @@ func withRecord(ctx context.Context) (context.Context, *record) {
 	return context.WithValue(ctx, recordKey{}, r), r
 }
 
-// recordOf never returns nil: a record that nobody reads is as good as any.
+// recordOf never returns nil: without a record in the context it returns a new
+// one.
 func recordOf(ctx context.Context) *record {
 	if r, ok := ctx.Value(recordKey{}).(*record); ok {
 		return r

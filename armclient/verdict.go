@@ -35,8 +35,9 @@ func (ch Change) step(after answers.Link) (by int64, visible bool) {
 	return *after.Version - *ch.Before.Version, true
 }
 
-// verdict judges what became of a write. The version rises by one with every
-// write, so one step is ours alone, and anything else is somebody else's doing.
+// verdict decides the outcome of a write. The version rises by one with every
+// write, so one step is this write alone, and anything else includes a write by
+// others.
 func verdict(w written, ch Change, after LinkRead) Outcome {
 	step, visible := ch.step(after.Link)
 	switch {

@@ -289,7 +289,7 @@ const (
 )
 
 // recollection is the result of a verification. The principal keeps the claims,
-// so that another mapping can grant anew, and no proof of them.
+// so that a changed mapping can grant again, but no proof of them.
 type recollection struct {
 	principal  access.Principal
 	issuer     string

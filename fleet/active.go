@@ -96,8 +96,8 @@ func (a *Active) Attend() (leave func(answered bool)) {
 	}
 }
 
-// Interrupt ends the run so that it can be resumed. It returns false for one of
-// another process, which goes on.
+// Interrupt ends the run so that it can be resumed. It returns false for a run
+// of another process, which continues.
 func (a *Active) Interrupt() bool {
 	if a.cancel == nil {
 		return false

@@ -84,7 +84,8 @@ func (f *Fleet) Start(ctx context.Context, caller access.Caller, label string, a
 	return f.launch(run, audit, places, allTasks(len(places)), access)
 }
 
-// mayReadRoles asks anew whether the caller may read the roles that the audit reads.
+// mayReadRoles checks again whether the caller may read the roles that the
+// audit reads.
 func (a Audit) mayReadRoles(ctx context.Context, access Access) error {
 	if !a.Roles {
 		return nil

@@ -70,7 +70,7 @@ func (w *auditing) ask(ctx context.Context, t *task) step {
 	if t.read == nil {
 		read := w.read(ctx, target, missing)
 		if ctx.Err() != nil && read.Problem != nil {
-			return step{} // nobody knows what it would have said; it stays without a result
+			return step{} // the answer is unknown; the row stays without a result
 		}
 		if again := w.again(read.Problem, t); again > 0 {
 			return step{again: again, slower: slowedDown(read.Problem)}
@@ -107,8 +107,8 @@ func (w *auditing) read(ctx context.Context, target Target, missing error) armcl
 	return first
 }
 
-// mayBe reports whether the identity that was seen is the one that the target's
-// credential had before: an application that was made anew has no link of the old one.
+// mayBe reports whether the identity seen is the one that the target's
+// credential had before: a recreated application has no link of the old one.
 func (t Target) mayBe(seen answers.Identity) bool {
 	pin := t.Tenant.ObjectIDs[t.Credential]
 	return pin == "" || strings.EqualFold(pin, seen.ObjectID)
@@ -191,8 +191,8 @@ func (w *auditing) pin(target Target, read armclient.LinkRead) *Pin {
 // endTime bounds what is stored after a run was told to end.
 const endTime = 5 * time.Second
 
-// end stores what is left and how the run ended. It returns why not all targets
-// have results.
+// end stores the remaining results and how the run ended. It returns why not
+// all targets have results.
 func (w *auditing) end(ctx context.Context, saved func() error) error {
 	failure := saved()
 	cause := context.Cause(ctx)
@@ -225,8 +225,8 @@ func (w *auditing) end(ctx context.Context, saved func() error) error {
 	return nil
 }
 
-// timeIsOver gives the targets that were not asked in time their result, so many
-// at once.
+// timeIsOver stores a result for the targets that were not read in time, in
+// batches.
 func (w *auditing) timeIsOver(ctx context.Context) error {
 	problem := problems.New(problems.CodeTimeout, "The run reached its time limit before there was an answer.",
 		problems.WithHint("Audit this tenant again, in a run over fewer."))

@@ -124,10 +124,10 @@ func told(row guard.PlanRow, at guard.Progress) string {
 	}
 }
 
-// doubt says of a row that was written what others did, or may have done unseen,
-// between two writes of this run. Versions tell where they can be seen, because
-// each write adds one. Lower than that they tell nothing: a provider may begin to
-// count anew with a new link.
+// doubt reports, for a row that was written, what others did or may have done
+// between two writes of this run. Versions show it, because each write adds
+// one. A lower version shows nothing: a provider may start counting again with
+// a new link.
 func doubt(row guard.PlanRow, at guard.Progress) string {
 	visible := row.Before.Version >= 0 && at.Snapshot.Version >= 0
 	rose, ours := at.Snapshot.Version-row.Before.Version, int64(len(row.Steps))

@@ -157,9 +157,9 @@ func (f *Fleet) Prune(ctx context.Context) (int, error) {
 	return f.opts.Store.PruneRuns(ctx, Keeping{Since: f.opts.Now().Add(-f.opts.Keep), Runs: MostRuns, Rows: MostRows})
 }
 
-// Within returns nil if every tenant of a run is one that somebody sees, and
-// else UnknownRun: what a caller was given may have become less since the run
-// began, and totals would tell of the rest.
+// Within returns nil if the caller sees every tenant of a run, and otherwise
+// UnknownRun: its grant may have been reduced since the run began, and totals
+// would reveal the rest.
 func (f *Fleet) Within(ctx context.Context, id string, sees func(tenant string) bool) error {
 	for _, pending := range []bool{false, true} {
 		for row, err := range f.opts.Store.Rows(ctx, id, RowQuery{Pending: pending}) {

@@ -38,9 +38,9 @@ type PlanRequest struct {
 	OwnIDs []string
 }
 
-// Plan reads what is linked at every target and says what would be written
-// where. It writes nothing. A tenant for which ARM asks to wait is put aside
-// while the others go on; what was not read by the end of ctx is unknown.
+// Plan reads the link of every target and returns what would be written where.
+// It writes nothing. A throttled tenant is put aside while the others continue;
+// what was not read by the end of ctx is unknown.
 func (w *Writer) Plan(ctx context.Context, request PlanRequest, report func(done, total int)) guard.Plan {
 	plan := guard.Plan{
 		Caller: request.Caller, Tool: request.Tool, Arguments: request.Arguments, To: request.To, From: request.From,

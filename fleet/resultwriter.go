@@ -13,8 +13,8 @@ const (
 	flushInterval = 250 * time.Millisecond
 	// flushSize is how many results are stored together at most.
 	flushSize = 250
-	// flushTries is how often storing is tried, a second apart, before the run is
-	// given up: results that nobody can keep need not be asked for.
+	// flushTries is how often storing is attempted, a second apart, before the run
+	// is given up: results that cannot be stored need not be requested.
 	flushTries = 5
 )
 
@@ -35,9 +35,9 @@ type entry struct {
 // add hands a result over. It waits where storing is slower than asking.
 func (b *resultWriter) add(row Row, pin *Pin) { b.entries <- entry{row, pin} }
 
-// keep begins to store. Lost is called when it is no use to go on; what is added
-// afterwards is dropped. The returned function says that nothing more is added,
-// and returns what went wrong.
+// keep starts storing. It calls lost when continuing is useless; later
+// additions are dropped. The returned function says that nothing more is added,
+// and returns the error.
 func (b *resultWriter) keep(lost context.CancelCauseFunc) (saved func() error) {
 	var failure error
 	var keeping sync.WaitGroup
@@ -114,7 +114,7 @@ func (b *resultWriter) save(batch []Row) error {
 	return failure
 }
 
-// flushPins remembers the identities. A run goes on without.
+// flushPins remembers the identities. A run continues without.
 func (b *resultWriter) flushPins() {
 	if len(b.pins) == 0 {
 		return

@@ -159,7 +159,7 @@ type Store interface {
 	// Causes groups the rows that have a cause, largest group first, at most
 	// limit groups.
 	Causes(ctx context.Context, id string, limit int) ([]Group, error)
-	// PruneRuns removes the runs without a label that are not to be kept and that
-	// nobody works on. It returns how many.
+	// PruneRuns removes the runs without a label that are not to be kept and not in
+	// progress. It returns how many.
 	PruneRuns(ctx context.Context, keep Keeping) (int, error)
 }

@@ -51,10 +51,9 @@ type action struct {
 	unseen bool
 }
 
-// next decides how a tenant goes on. It is a pure function of the approved row,
-// of where the tenant stands, and of what is linked now, so the same question
-// has the same answer in the process that began and in the one that finds the
-// tenant after a crash.
+// next decides the next action of a tenant. It is a pure function of the
+// approved row, the tenant's progress and the current link, so the process that
+// began and one that finds the tenant after a crash decide the same.
 func next(row guard.PlanRow, at guard.Progress, seen observation) action {
 	switch at.Stage {
 	case runs.StagePlanned:
@@ -94,7 +93,7 @@ func begin(row guard.PlanRow, seen observation) action {
 	}
 }
 
-// wrote judges a PUT or PATCH whose outcome is not known.
+// wrote decides after a PUT or PATCH with an unknown outcome.
 func wrote(row guard.PlanRow, at guard.Progress, seen observation) action {
 	switch {
 	case holds(seen.now, row.PartnerID) && at.Snapshot.OneWriteBefore(seen.now):
@@ -132,7 +131,7 @@ func removed(at guard.Progress, seen observation) action {
 	}
 }
 
-// registered judges a PUT of the second half whose outcome is not known.
+// registered decides after a PUT of the second half with an unknown outcome.
 func registered(row guard.PlanRow, at guard.Progress, seen observation) action {
 	switch {
 	case seen.now.State.Absent() && !othersWrote(at, seen.now):

@@ -45,7 +45,7 @@ func (l Limits) withDefaults() Limits {
 type task struct {
 	// n is the target's place in the run.
 	n int
-	// tries counts how often it was asked, first says when that began.
+	// tries counts the attempts, first is when they began.
 	tries int
 	first time.Time
 	group *group
@@ -54,7 +54,7 @@ type task struct {
 	roles *pec.Reading
 }
 
-// step says how to go on with a task after a try.
+// step says how to continue a task after an attempt.
 type step struct {
 	// again is how long to wait before the next try; 0 means that it is done.
 	again time.Duration
@@ -159,7 +159,7 @@ func (q *queue) groupAt(where budgetKey, most budget, byName map[string]*authori
 	return g
 }
 
-// offer puts the group in line at its authority if it could go on.
+// offer puts the group in line at its authority if it can run.
 func (g *group) offer() {
 	if !g.queued && len(g.tasks) > 0 && g.free() {
 		g.queued = true
@@ -202,7 +202,7 @@ func (q *queue) take() (task, bool) {
 	return task{}, false
 }
 
-// after takes a task back after a try.
+// after takes a task back after an attempt.
 func (q *queue) after(t task, s step) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// maxActions bounds what is done in one tenant in one go; a replacement with
-	// all its tries and its way back takes fewer.
+	// maxActions bounds the actions in one tenant at a time; a replacement with all
+	// its attempts and its restoration takes fewer.
 	maxActions = 40
 	// maxObservations bounds the inconclusive reads of a tenant that has begun.
 	maxObservations = 6
@@ -74,7 +74,7 @@ func (d *tenantRun) step(ctx context.Context) bool {
 		return d.write(ctx, m.step)
 	case again:
 		if d.run.mode == Complete && !d.wrote {
-			d.left(m.result) // a start waits for nobody; the next one looks again
+			d.left(m.result) // a start waits for no one; the next one looks again
 			return false
 		}
 		return d.wait(m.result)

@@ -89,7 +89,7 @@ func NewWriter(o WriterOptions) *Writer {
 }
 
 // Close keeps further tenants from beginning and waits until those that have
-// begun stand where another process can go on.
+// begun are in a state from which another process can continue.
 func (w *Writer) Close() {
 	w.close()
 	w.ended.Wait()
@@ -253,7 +253,7 @@ func anyBegun(progress map[int]guard.Progress) bool {
 	return false
 }
 
-// over reports whether no tenant of a run can begin or go on any more.
+// over reports whether no tenant of a run can begin or continue any more.
 func (w *Writer) over(run guard.OpenRun, progress map[int]guard.Progress) bool {
 	if anyBegun(progress) {
 		return false

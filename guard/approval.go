@@ -26,8 +26,8 @@ func (g *Guard) Authorize(ctx context.Context, by access.Principal, intent Inten
 	}
 }
 
-// admitWrite is Admit for a write that is about to be made: what hangs on a link
-// that nobody has read is denied.
+// admitWrite is Admit for a write about to be made: a rule that depends on an
+// unread link denies it.
 func (g *Guard) admitWrite(ctx context.Context, by access.Principal, intent Intent) (access.Verdict, error) {
 	verdict, err := g.Admit(ctx, intent.Subject(by))
 	if err == nil && verdict.Ruling == access.RulingDeny {

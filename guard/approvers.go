@@ -178,8 +178,8 @@ type Credentials struct {
 	Passphrase []byte
 }
 
-// AddApprover sets an approver up. The first one needs nobody's consent, every
-// further one that of an approver.
+// AddApprover adds an approver. The first one needs no consent, every further
+// one that of an approver.
 func (g *Guard) AddApprover(ctx context.Context, added, by Credentials) error {
 	if added.Name == "" || added.Name != untrusted.Sanitize(added.Name) {
 		return problems.New(problems.CodeInvalidArgument, "An approver needs a name, without control characters and at most 120 characters long.")
@@ -220,8 +220,8 @@ func (g *Guard) RemoveApprover(ctx context.Context, name string, by Credentials)
 	return nil
 }
 
-// revokeVouched ends the tokens that decide in an approver's place, and with them
-// what they approved and nobody has used.
+// revokeVouched revokes the tokens that decide in an approver's place, and with
+// them their unused approvals.
 func (g *Guard) revokeVouched(ctx context.Context, approver string) error {
 	tokens, err := g.Tokens(ctx)
 	if err != nil {
@@ -252,8 +252,8 @@ func (g *Guard) Attest(ctx context.Context, kind EventKind, by Credentials, deta
 	return g.change(kind, by.Name, detail), nil
 }
 
-// vouched checks an approver's passphrase. Where there is no approver yet,
-// firstFree says whether nobody is needed.
+// vouched checks an approver's passphrase. firstFree allows the first approver
+// without one.
 func (g *Guard) vouched(ctx context.Context, by Credentials, firstFree bool) error {
 	approvers, err := g.Approvers(ctx)
 	if err != nil || firstFree && len(approvers) == 0 {

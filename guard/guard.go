@@ -191,6 +191,6 @@ func (g *Guard) Unfreeze(ctx context.Context, by Credentials) error {
 	return storeProblem(g.opts.Store.SetFreeze(ctx, Freeze{}, g.change(KindUnfreeze, by.Name, "")))
 }
 
-// MayBegin refuses while writes are frozen, so that a run asks nobody about
-// tenants that could not begin. Permit asks again.
+// MayBegin refuses while writes are frozen, so that a run asks no questions
+// about tenants that could not begin. Permit checks again.
 func (g *Guard) MayBegin(ctx context.Context) error { return g.thawed(ctx, true) }

@@ -63,7 +63,7 @@ type Intent struct {
 	// Expected and Labels are what the directory says of the tenant.
 	Expected string
 	Labels   []string
-	// Reason is what the caller gave as the reason; it is recorded, not judged.
+	// Reason is the reason that the caller gave; it is recorded, not checked.
 	Reason string
 	// Endpoint is EndpointOf the tenant's entry.
 	Endpoint string
@@ -114,9 +114,9 @@ func (i Intent) ArgumentDigest() string {
 	return hex.EncodeToString(digest[:])
 }
 
-// binding is a digest of everything an approval is bound to but the state
-// seen, which is compared on its own so that a move can be told from a
-// mismatch. Reason is left out: it may be worded anew.
+// binding is a digest of everything an approval is bound to but the state seen,
+// which is compared on its own so that a moved link can be distinguished from a
+// mismatch. Reason is left out: it may be reworded.
 func (i Intent) binding() [sha256.Size]byte {
 	bound := i.arguments()
 	if i.Endpoint != "" {

@@ -279,7 +279,7 @@ func (p Plan) Undone() string {
 	}
 }
 
-// namesShown is how many tenants a form names; a list of more is read by nobody.
+// namesShown is how many tenants a form names; nobody reads a longer list.
 const namesShown = 100
 
 // names lists the tenants that are written in: the company, where the directory has

@@ -92,9 +92,8 @@ type StepContext struct {
 // Permit allows one step of one row of a run: only one that the approved plan
 // has, from the state that the plan saw, in the order of the plan, and once.
 // The intent is recorded before there is a permit. The first step of a tenant
-// needs all that a write needs; what has begun goes on whatever was frozen,
-// expired or denied since. A stranded tenant rests: to try it again is a
-// beginning.
+// needs all that a write needs; what has begun continues despite a later
+// freeze, expiry or denial. Retrying a stranded tenant counts as a beginning.
 func (g *Guard) Permit(ctx context.Context, run OpenRun, at Progress, step runs.Step, here StepContext) (Granted, Progress, error) {
 	if at.Row < 0 || at.Row >= len(run.Plan.Rows) || !run.Plan.Rows[at.Row].may(at, step) {
 		return Granted{}, at, refusePermit("the approved plan has no such step there")

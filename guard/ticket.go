@@ -21,7 +21,7 @@ const (
 	// ApproverLife is how long a question waits for an approver.
 	ApproverLife = 24 * time.Hour
 
-	// AskedWithin is how long a question in the client that nobody confirmed counts.
+	// AskedWithin is how long an unconfirmed question in the client counts.
 	AskedWithin = time.Hour
 
 	// MaxPending is how many live tickets for approvers a caller may have, MaxAsked
@@ -105,8 +105,8 @@ func (t Ticket) planDigest() []byte {
 	return t.Plan.Digest[:]
 }
 
-// Seal is the opaque state that travels with an in-band question and comes
-// back with its answer. Nobody but the guard can make or read one.
+// Seal is the opaque state that travels with an in-band question and comes back
+// with its answer. Only the guard can make or read one.
 type Seal string
 
 // KeySize is the size of a sealing key, in bytes.

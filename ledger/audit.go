@@ -204,7 +204,7 @@ func (r *Report) accept(seq int64, e entry) {
 	}
 }
 
-// findGaps makes a finding of every gap that nobody has accepted.
+// findGaps makes a finding of every gap that was not accepted.
 func (r *Report) findGaps() {
 	for _, g := range r.Gaps {
 		if g.AcceptedAt == 0 {

@@ -15,9 +15,9 @@ const OutboxApproval = "approval"
 // no text, which is made of what it names when it is sent.
 type Message struct {
 	Kind, Name string
-	// Tries counts the attempts, with the one that Claim returned it for.
+	// Tries counts the attempts, including the one that Claim returned it for.
 	Tries int
-	// Again is when it is due again if nobody calls Delivered.
+	// Again is when it is due again without a call of Delivered.
 	Again time.Time
 }
 

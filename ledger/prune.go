@@ -29,7 +29,7 @@ func (c Checkpoint) message() []byte {
 	return signed(tagPruned, c)
 }
 
-// link returns where the chains go on.
+// link returns where the chains continue.
 func (c Checkpoint) link() (link, error) {
 	at := link{seq: c.Seq}
 	hash, failure := hex.DecodeString(c.Hash)

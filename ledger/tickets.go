@@ -151,7 +151,7 @@ func (w *writing) joins(ctx context.Context, ticket guard.Ticket, limit int) (jo
 }
 
 // dropPlans removes the plans of questions in the client that were declined or
-// not answered: nobody can open a run with them.
+// not answered: they can open no run.
 func (w *writing) dropPlans(ctx context.Context) error {
 	_, err := w.ExecContext(ctx, `DELETE FROM states WHERE kind = 'plan' AND EXISTS (SELECT 1 FROM states t
 		WHERE t.kind = 'ticket' AND t.name = states.name AND t.in_band = 1 AND (t.body ->> 'declined' IS NOT NULL OR t.spent = 0 AND t.expires < $1))`,

@@ -276,7 +276,7 @@ func (v *verifier) state(name string, s state) {
 	}
 }
 
-// missing finds rows that the record tells of and that are not there.
+// missing finds rows that the record names and that are not there.
 func (v *verifier) missing(there map[string]bool) {
 	expected := map[string]bool{ref(stateFreeze, theFreeze): true}
 	for name, last := range v.latest {

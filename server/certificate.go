@@ -19,8 +19,8 @@ const (
 	maxPairFile = 1 << 20
 )
 
-// KeyPair is a TLS certificate with its key. The files are read anew when they
-// change; what cannot be used leaves the pair that is in use.
+// KeyPair is a TLS certificate with its key. The files are read again when they
+// change; an invalid pair leaves the one in use.
 type KeyPair struct {
 	certFile, keyFile string
 	log               *slog.Logger

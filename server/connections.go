@@ -35,7 +35,7 @@ type connections struct {
 	queue *semaphore.Weighted
 
 	mu sync.Mutex
-	// waiting are the connections at which nobody works, longest first.
+	// waiting are the idle connections, longest first.
 	waiting *list.List
 	open    map[net.Conn]*connection
 }
@@ -133,7 +133,7 @@ func (c *connections) enter(r *http.Request) *visit {
 	return &visit{all: c, on: on, working: true}
 }
 
-// rest counts the request as work no more: what is left to do is the client's.
+// rest no longer counts the request as work: the remainder is the client's.
 func (v *visit) rest() {
 	if v == nil {
 		return

@@ -13,8 +13,8 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// ErrClientGone means that the client went away before it answered a question.
-// Nobody has answered anything.
+// ErrClientGone means that the client disconnected before it answered a
+// question.
 var ErrClientGone = fmt.Errorf("the client went away before it answered: %w", context.Canceled)
 
 // asks are the questions to the client of one connection that wait for an

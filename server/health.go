@@ -174,8 +174,8 @@ func writeJSON(w http.ResponseWriter, r *http.Request, status int, text []byte) 
 	_, _ = w.Write(text) // a client that left needs no answer
 }
 
-// Handler is the handler of a listener of its own for health and metrics. It asks
-// nobody who he is: what it tells is fit for all who reach it.
+// Handler is the handler of a separate listener for health and metrics. It
+// authenticates no one: everything it serves is fit for all who reach it.
 func (m Monitor) Handler() http.Handler {
 	m.Health, m.Hosts = cmp.Or(m.Health, NewHealth(nil)), append([]string{"localhost"}, m.Hosts...)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -27,7 +27,7 @@ const (
 	// writeLimit is how long one write may hang on a client that does not read.
 	writeLimit     = 30 * time.Second
 	maxHeaderBytes = 64 << 10
-	// lingerLimit is how long a body may go on to arrive that nobody reads.
+	// lingerLimit is how long an unread body may continue to arrive.
 	lingerLimit = time.Second
 )
 
@@ -36,7 +36,7 @@ const (
 type HTTPOptions struct {
 	// Bearer tells who a token belongs to.
 	Bearer Authenticators
-	// OAuth, if there is one, judges the tokens that it takes before Bearer does.
+	// OAuth, if set, checks the tokens that it recognizes before Bearer does.
 	OAuth ResourceServer
 	// PublicURL is the server's address as clients know it, such as
 	// https://mcp.example, without a path; by default that of each request.
@@ -79,7 +79,7 @@ type HTTPOptions struct {
 	// nil means there are none here.
 	Metrics http.Handler
 	// Approvals is where callers with the approver's scope decide, below
-	// /approvals; nil means that nobody can here.
+	// /approvals; nil disables that.
 	Approvals ApprovalsAPI
 	// OnAnswer gets the status of each request to /mcp that was answered. It
 	// must not block.

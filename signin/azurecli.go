@@ -57,7 +57,7 @@ func (t target) azCommand() string {
 
 func (t target) azLogin() string { return "az login --tenant " + t.tenantID }
 
-// azProblem judges a failed run. Of az's text only the number of Entra ID's
+// azProblem classifies a failed run. Of az's text only the number of Entra ID's
 // error is used: its traces may hold anything.
 func (t target) azProblem(ctx context.Context, stderr []byte, err error) *problems.Problem {
 	if ctx.Err() != nil {

@@ -88,7 +88,7 @@ func mendableCodes() []entraCodes {
 	}
 }
 
-// blockedCodes are those that no sign-in and no secret mends.
+// blockedCodes are those that neither a sign-in nor a new secret fixes.
 func blockedCodes() []entraCodes {
 	return []entraCodes{
 		{findingBlocked, scopeTenant, "a Conditional Access policy of the tenant refuses it", []int{

@@ -117,7 +117,7 @@ func (t target) entraProblem(e entraError, status int, header http.Header) *prob
 	return t.findingProblem(entraCodes{finding: e.finding()})
 }
 
-// finding judges by the names of an error alone.
+// finding classifies an error by its names alone.
 func (e entraError) finding() finding {
 	switch {
 	case e.SubError == "consent_required":

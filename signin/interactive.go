@@ -83,7 +83,7 @@ func (t target) publicClient(x *exchange, kept cache.ExportReplace) (public.Clie
 		public.WithInstanceDiscovery(!t.skipsDiscovery()), public.WithClientCapabilities([]string{"CP1"}))
 }
 
-// silent is a person's credential that asks nobody.
+// silent is a person's credential that never prompts.
 type silent struct {
 	sealed.Unprintable
 	client   public.Client
@@ -162,7 +162,7 @@ func (s *Source) renew(ctx context.Context, t target, stored vault.Secret, kept 
 	if err == nil {
 		err = s.opts.Store.Replace(ctx, t.credential.SecretName, stored, secret)
 	}
-	// Somebody who signed in anew meanwhile has a newer one.
+	// A newer sign-in meanwhile has stored a newer one.
 	if err != nil && problems.As(err).Code != problems.CodeStateMoved {
 		s.opts.Logger.Warn("a renewed sign-in was not stored", "credential", t.credential.Name, "code", problems.As(err).Code)
 	}

@@ -129,8 +129,8 @@ func isRefusal(t target, problem *problems.Problem) bool {
 		problems.CodeSignInBlocked, problems.CodeForeignPrincipal, problems.CodeAzureCLIUnavailable:
 		return true
 	case problems.CodeInteractionRequired:
-		// Another sign-in is another secret, so a person who mends it is not
-		// kept waiting. A service principal's is the tenant's to mend.
+		// Another sign-in is another secret, so a person who fixes it is not kept
+		// waiting. A service principal's is fixed in the tenant.
 		return t.credential.Kind.Interactive()
 	}
 	return false

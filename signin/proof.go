@@ -121,8 +121,8 @@ func (t target) notFederated(what string) *problems.Problem {
 		fmt.Sprintf("The application of credential %s has no federated credential for the assertion: %s.", t.credential.Name, what), t.renewHint())
 }
 
-// clockProblem is about an assertion outside of its time: one made here, by a
-// clock that is wrong, or a file that nobody keeps fresh.
+// clockProblem is about an assertion outside its lifetime: one made here with a
+// wrong clock, or a file that is not refreshed.
 func (t target) clockProblem() *problems.Problem {
 	hint := "Check the clock of this machine."
 	if t.credential.Kind == tenants.KindWorkloadIdentity {

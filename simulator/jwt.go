@@ -70,7 +70,7 @@ type signer struct {
 	known map[[sha256.Size]byte]claims
 }
 
-// maxKnown bounds the memory of known; beyond it everything is verified anew.
+// maxKnown bounds the memory of known; beyond it everything is verified again.
 const maxKnown = 1 << 14
 
 func newSigner() (*signer, error) {

@@ -36,7 +36,7 @@ type Cloud struct {
 	// SkipInstanceDiscovery says that Microsoft is not asked whether it knows
 	// Authority. A private authority needs this.
 	SkipInstanceDiscovery bool `json:"skip_instance_discovery,omitempty"`
-	// Unverified is true where nobody is known to have seen the provider.
+	// Unverified is true for a cloud in which the provider has not been seen.
 	Unverified bool `json:"-"`
 }
 

@@ -18,7 +18,7 @@ type ExpiryState string
 const (
 	// ExpiryNone is of kinds that have no end of their own.
 	ExpiryNone ExpiryState = "none"
-	// ExpiryUnknown means that nobody said when the secret ends.
+	// ExpiryUnknown means that no expiry of the secret is known.
 	ExpiryUnknown ExpiryState = "unknown"
 	// ExpiryValid means that the end is more than ExpiryWarning away.
 	ExpiryValid ExpiryState = "valid"

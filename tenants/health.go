@@ -19,8 +19,7 @@ const (
 	healthVersion = 1
 	// healthPause gathers what happens to sign-ins before it is written.
 	healthPause = 10 * time.Second
-	// healthLimit bounds one writing, which nobody waits for but the end of the
-	// process.
+	// healthLimit bounds one write, for which only the end of the process waits.
 	healthLimit = 3 * time.Second
 	maxHealth   = 2048
 )

@@ -84,7 +84,7 @@ type CredentialConfig struct {
 	// ClientID is the application's ID; of a user-assigned managed identity, its
 	// client ID.
 	ClientID string `json:"client_id,omitempty"`
-	// SecretName is the name in the Store of what Kind.Stored tells of.
+	// SecretName is the name in the Store for kinds that store something.
 	SecretName string `json:"secret_name,omitempty"`
 	// Expires is when the secret or the certificate ends, in RFC 3339; empty
 	// where nobody said.

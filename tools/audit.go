@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// auditAnswerWithin is after what time an audit answers with what it has; the
-	// run goes on.
+	// auditAnswerWithin is when an audit answers with what it has; the run
+	// continues.
 	auditAnswerWithin = 35 * time.Second
 	// progressEvery is how often a waiting client gets progress.
 	progressEvery = time.Second

@@ -24,7 +24,7 @@ const (
 	// planManyWithin bounds the reading for a plan over many tenants; what was
 	// not read by then is unknown.
 	planBatchWithin = 25 * time.Second
-	// answerWithin is when a call answers although its run goes on.
+	// answerWithin is when a call answers although its run continues.
 	answerWithin = 38 * time.Second
 )
 
@@ -37,8 +37,8 @@ func (s *Service) newWriter() *fleet.Writer {
 	})
 }
 
-// Close keeps runs from going on to further tenants, and waits until those that
-// have begun stand where the next start can go on.
+// Close keeps runs from beginning further tenants, and waits until those that
+// have begun are in a state from which the next start can continue.
 func (s *Service) Close() { s.writer.Close() }
 
 // batchRequest is a call of a tool that writes to many tenants.
@@ -152,7 +152,7 @@ func (w batchRequest) from() int {
 // to is the ID afterwards, "" where each entry's own is registered.
 func (w batchRequest) to() string { return w.arguments.PartnerID + w.arguments.To }
 
-// reads reports whether the call writes nothing and asks nobody.
+// reads reports whether the call writes nothing and needs no confirmation.
 func (w batchRequest) reads(j *job) bool {
 	return j.call.PlanOnly || w.many.Plan || w.ref.RunID != "" && !w.ref.Resume
 }
@@ -197,7 +197,8 @@ func (s *Service) planOrRun(ctx context.Context, j *job, w batchRequest) Result 
 	return s.propose(ctx, j, w)
 }
 
-// admitted goes on as the guard says: with a run, a question, or a refusal.
+// admitted continues with the guard's decision: a run, a question, or a
+// refusal.
 func (s *Service) admitted(ctx context.Context, j *job, w batchRequest, admission guard.Admission) Result {
 	switch admission := admission.(type) {
 	case guard.OpenRun:

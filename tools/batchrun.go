@@ -130,7 +130,7 @@ func (s *Service) underWay(progress map[int]guard.Progress) bool {
 	return false
 }
 
-// judge says how a run ended, or that it has not.
+// judge sets how a run ended, or that it has not.
 func (s *Service) judge(envelope *answers.Envelope, rows []answers.ChangeRow, at work, ended bool) {
 	envelope.Status = answers.StatusDone
 	totals := fleet.Totals(rows)

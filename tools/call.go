@@ -106,7 +106,7 @@ func (j *job) progress(step, total int, message string) {
 	}
 }
 
-// done wraps an envelope that needs nobody.
+// done wraps an envelope that needs no further input.
 func done(envelope answers.Envelope) Result { return Result{Envelope: envelope} }
 
 // failure makes an envelope of an error alone.

@@ -59,8 +59,7 @@ type Notifier interface {
 type Request struct {
 	// ID is of this server's making; log lines and traces are found by it.
 	ID string
-	// Principal is who makes it; the zero value where nobody was established, which
-	// no call path accepts.
+	// Principal is the authenticated caller; no call path accepts the zero value.
 	Principal access.Principal
 	// Notifier notifies on the request's stream; nil where it has none.
 	Notifier Notifier

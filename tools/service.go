@@ -64,7 +64,7 @@ const (
 	Later
 )
 
-// Progress tells a waiting client what is going on.
+// Progress reports progress to a waiting client.
 type Progress func(step, total int, message string)
 
 // Call is one call of a tool.
@@ -80,8 +80,8 @@ type Call struct {
 	// PlanOnly answers with the requests that the call would make; it reads and
 	// never writes or asks.
 	PlanOnly bool
-	// Patient waits for a run until it rests, however long that takes; else the
-	// call answers before clients give up, and the run goes on.
+	// Patient waits until a run rests, without a limit; otherwise the call answers
+	// before clients time out, and the run continues.
 	Patient bool
 }
 

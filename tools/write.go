@@ -19,8 +19,8 @@ type writeRequest struct {
 	to        schemas.Target
 	confirm   schemas.Confirmation
 	partnerID partnerid.ID
-	// judge looks at what is linked now. It returns why nothing needs to be
-	// done, or an error that refuses, or neither.
+	// judge checks the current link. It returns why nothing needs to be done, or an
+	// error that refuses, or neither.
 	judge func(t target, now answers.Link) (unchanged string, err error)
 	// did says afterwards what was done, without the tenant.
 	did string

@@ -235,8 +235,8 @@ func (f *FileStore) remember(state *openVault) {
 	f.state = state
 }
 
-// highestGeneration returns the highest generation that was written here, 0
-// where nobody knows.
+// highestGeneration returns the highest generation that was written here, 0 if
+// unknown.
 func (f *FileStore) highestGeneration() (uint64, error) {
 	data, seen, err := f.disk.Read(markName)
 	if err != nil || seen.Missing() {

@@ -47,7 +47,7 @@ type KeySource struct {
 // Prompter asks a person for a passphrase without showing it.
 type Prompter interface {
 	// Passphrase shows the prompt and returns what was typed, without newline.
-	// Where nobody can be asked it returns a CodeVaultLocked problem.
+	// Without a terminal it returns a CodeVaultLocked problem.
 	Passphrase(ctx context.Context, prompt string) ([]byte, error)
 }
 

@@ -118,7 +118,7 @@ func (r *RemoteStore) remember(key string, found fetched) {
 	time.AfterFunc(freshFor, func() { r.drop(key, found.at) })
 }
 
-// drop lets go of a secret that would be fetched anew anyway.
+// drop removes a secret that would be fetched again anyway.
 func (r *RemoteStore) drop(key string, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

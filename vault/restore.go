@@ -144,8 +144,8 @@ func (v *Vault) takeKeys(next, from *payload, file *backupFile, done *Restored) 
 	return v.keys.disk.Write(counterName, encodeCounter(sealed.Bytes(counter.secret), file.Counter))
 }
 
-// restoreRemote puts each secret into the backend. What is there under another
-// name stays.
+// restoreRemote puts each secret into the backend. Secrets with other names
+// stay.
 func (v *Vault) restoreRemote(ctx context.Context, content *payload, file *backupFile, o RestoreOptions, done *Restored) error {
 	names := withoutInternal(content.names())
 	var missing []string

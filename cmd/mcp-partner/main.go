@@ -33,12 +33,10 @@ func main() {
 	os.Exit(cli.Main(ctx, os.Args[1:]))
 }
 
-// surviveBrokenPipes makes a write to an output that nobody reads an error
-// like any other. By default the Go runtime ends the process there, which may
-// be in the middle of a change at Azure that is then neither read back nor
-// recorded. The signal is taken, not ignored: programs that are started from
-// here would inherit that. Windows has no such signal and takes this for a
-// request that is never met.
+// surviveBrokenPipes makes a write to a closed output an error like any other.
+// By default the Go runtime ends the process there, possibly during a change at
+// Azure that is then neither read back nor recorded. The signal is caught, not
+// ignored: child processes would inherit that. Windows has no such signal.
 func surviveBrokenPipes() {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 }

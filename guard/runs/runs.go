@@ -21,7 +21,8 @@ type Run struct {
 	Digest [sha256.Size]byte
 	Caller access.Caller
 	Tool   string
-	// Approval is the ticket that was spent, "" where the policy asked nobody.
+	// Approval is the ticket that was spent, "" if the policy required no
+	// confirmation.
 	Approval string
 	Approver string
 	// Token is the invocation token that opened the run, if any. After it is
@@ -98,7 +99,8 @@ func (s Step) Stage() Stage {
 // Gate is what may hold the first write of a tenant back. The zero value holds
 // nothing back.
 type Gate struct {
-	// TenantID and ObjectID name the link that nobody else may be writing to.
+	// TenantID and ObjectID name the link, which no other run may write at the same
+	// time.
 	TenantID, ObjectID string
 	// Rule may have made at most Count intents since Since; Count 0 is no limit.
 	Rule  string

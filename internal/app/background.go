@@ -14,9 +14,9 @@ import (
 	"mcp-partner/tools"
 )
 
-// SettleRecord does what a start owes the record: it closes what a crash left open,
-// and says which policy is in force from now on. It is never in the way of a
-// call: what fails is logged, and the next start tries again.
+// SettleRecord does what a start owes the record: it closes what a crash left
+// open, and says which policy is in force from now on. It never blocks a call:
+// failures are logged, and the next start tries again.
 func (s *Settings) SettleRecord(ctx context.Context, a *App, decider *guard.Guard, service *tools.Service) {
 	if !a.KeepsRecord() {
 		return

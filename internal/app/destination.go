@@ -20,7 +20,7 @@ import (
 type Consent struct {
 	// otherAuthority lets a stored secret go where it has not gone so far.
 	OtherAuthority bool
-	// keepLink leaves a link behind that nobody could remove any more.
+	// KeepLink leaves a link behind that no credential could remove any more.
 	KeepLink bool
 }
 

@@ -85,7 +85,7 @@ func (a *App) nextExpiry() (time.Time, bool) {
 	return tenants.NextExpiry(list)
 }
 
-// credentialFigures are the credentials as /metrics tells of them.
+// credentialFigures are the credentials as /metrics shows them.
 func (a *App) credentialFigures() []telemetry.Credential {
 	list, err := a.Directory.Status(a.Health)
 	if err != nil {

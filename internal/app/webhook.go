@@ -111,8 +111,8 @@ func webhookKey(settings *config.Webhook) ([]byte, error) {
 	return key, nil
 }
 
-// announce tells of a question in the background: nobody waits for a webhook. What
-// fails stays in the outbox.
+// announce sends a question in the background: no call waits for a webhook. A
+// failed message stays in the outbox.
 func (w *webhook) announce(guard.Ticket) {
 	if w != nil {
 		w.sending.Go(func() { _ = w.drain(w.closed) })

@@ -153,9 +153,9 @@ func EntraNumber(messages []byte) int {
 	return number
 }
 
-// Failed makes the problem of an az that ended with an error. Of its messages
-// nothing is passed on: they may hold anything. Only az itself can say that
-// nobody is signed in; every other cause is in its messages, which command shows.
+// Failed makes the problem of an az that ended with an error. Its messages,
+// which may hold anything, are not passed on. Only az itself can report that
+// nobody is signed in; for any other cause command shows its messages.
 func Failed(messages []byte, command, login string) *problems.Problem {
 	if notSignedIn().Match(messages) {
 		return Unavailable("Nobody is signed in with az, or the sign-in has ended.", problems.WithCommand("Ask a person to sign in.", "%s", login))

@@ -32,7 +32,8 @@ type File struct {
 	// KeepRuns is how long runs without a label are kept; 0 in a file that does not
 	// say.
 	KeepRuns time.Duration
-	// Callers are those with access tokens. Without the section nobody has tenants.
+	// Callers are those with access tokens. Without the section no caller has
+	// tenants.
 	Callers auth.Mapping
 }
 

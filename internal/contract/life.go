@@ -40,9 +40,9 @@ func (w *Writer) steps() []step {
 	}
 }
 
-// life goes through the steps. It stops where the link is not what the step
-// before should have left: somebody else writes there, or the provider does
-// something that nobody expected. What was made is removed in the end.
+// life executes the steps. It stops if the link is not what the step before
+// should have left: somebody else writes there, or the provider behaves
+// unexpectedly. In the end it removes what it created.
 func (r *run) life(ctx context.Context) {
 	r.report.Wrote = true
 	steps := r.Writer.steps()
@@ -62,7 +62,7 @@ func (r *run) life(ctx context.Context) {
 	}
 }
 
-// step makes one request and judges answer, state and version.
+// step makes one request and checks answer, state and version.
 func (r *run) step(ctx context.Context, s step) (check Check, goOn bool) {
 	before := r.read.Link
 	outcome, all, err := r.write(ctx, s.method, s.id)

@@ -10,8 +10,8 @@ import (
 // Verdict is how a check came out.
 type Verdict string
 
-// The verdicts. Settled is an answer that nobody had seen and that the document
-// allows; Untold one that says nothing, such as a 429.
+// The verdicts. Settled is a new answer that the document allows; Untold an
+// inconclusive one, such as a 429.
 const (
 	Agrees  Verdict = "agrees"
 	Settled Verdict = "settled"

@@ -13,8 +13,8 @@ import (
 	"mcp-partner/schemas/answers"
 )
 
-// absentID has the form of a partner ID and is nobody's link; malformedID has
-// not even the form.
+// absentID has the form of a partner ID that is never linked; malformedID does
+// not have the form.
 const (
 	absentID    = "9999999999"
 	malformedID = "abc"

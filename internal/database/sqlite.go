@@ -60,8 +60,8 @@ func (f *File) statements() statements {
 		foreign:   `SELECT count(*) FROM sqlite_schema WHERE type IN ('trigger', 'view')`,
 		schema:    `SELECT type || ' ' || name || ' ' || tbl_name || ' ' || coalesce(sql, '') FROM sqlite_schema ORDER BY type, name`,
 		integrity: `PRAGMA integrity_check(5)`,
-		// The file is written anew, and the write-ahead log emptied, which else would
-		// keep what was removed for a while.
+		// The file is rewritten, and the write-ahead log emptied, which would otherwise
+		// keep removed data for a while.
 		compact: []string{`VACUUM`, `PRAGMA wal_checkpoint(TRUNCATE)`},
 		index:   ` INDEXED BY ?`,
 	}

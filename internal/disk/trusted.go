@@ -29,7 +29,7 @@ type Untrusted struct {
 	Path string
 	// What completes "PATH ...", such as "can be changed by other users".
 	What string
-	// Command mends it, where one command does.
+	// Command fixes it, where one command does.
 	Command string
 }
 

@@ -146,7 +146,7 @@ func groupOfOurs(info fs.FileInfo) bool {
 	return int(stat.Gid) == os.Getegid() || err == nil && slices.Contains(groups, int(stat.Gid))
 }
 
-// readOnly reports a mount on which nobody can write.
+// readOnly reports a read-only mount.
 func readOnly(path string) bool {
 	var stat unix.Statfs_t
 	return unix.Statfs(path, &stat) == nil && uint64(stat.Flags)&readOnlyFlag != 0

@@ -179,7 +179,7 @@ func proxyReason(err error) string {
 	return "cannot be reached, or gave no usable answer"
 }
 
-// connectAnswer judges what a proxy says to the request for a way through it.
+// connectAnswer checks the proxy's answer to CONNECT.
 func (p Proxy) connectAnswer(_ context.Context, through *url.URL, request *http.Request, response *http.Response) error {
 	if response.StatusCode == http.StatusOK {
 		return nil

@@ -1,6 +1,6 @@
 // Package issuertest is an OpenID Connect issuer for tests: discovery, keys,
-// rotation and a token endpoint over TLS, with tokens signed by hand, so that
-// what verifies them is judged by other code than its own.
+// rotation and a token endpoint over TLS, with tokens signed by its own code,
+// independent of the code that verifies them.
 package issuertest
 
 import (

@@ -30,8 +30,8 @@ func Match(pattern, name string) bool {
 // well, and the name of one holds the URL of its issuer.
 func unsplit(text string) string { return strings.ReplaceAll(text, "/", "\x1f") }
 
-// CheckPattern says what is wrong with a pattern, or "". A sign that folding
-// makes of another character is refused: nobody would see that it matches more.
+// CheckPattern says what is wrong with a pattern, or "". A glob sign that
+// results from folding is refused: a reader would not see that it matches more.
 func CheckPattern(pattern string) string {
 	_, err := path.Match(Fold(pattern), "")
 	switch {

@@ -68,7 +68,7 @@ func TrimNewline(raw []byte) []byte {
 	return raw
 }
 
-// Seal wraps bytes that nobody else keeps.
+// Seal wraps bytes of which the caller keeps no copy.
 func Seal(value []byte) Secret {
 	return Secret{mark: redacted, reveal: func() []byte { return value }}
 }
@@ -133,8 +133,8 @@ func (s Secret) forms() []string {
 	}
 }
 
-// Unprintable is embedded by values that hold secrets while a sign-in goes on:
-// whatever prints them prints no part of them.
+// Unprintable is embedded by values that hold secrets during a sign-in:
+// printing them shows no part of them.
 type Unprintable struct{}
 
 // Format implements fmt.Formatter for every verb.

@@ -54,7 +54,7 @@ func StartTracing(env func(string) (string, bool), version string, log *slog.Log
 	return &Tracing{provider: provider, tracer: provider.Tracer("mcp-partner")}, nil
 }
 
-// Close sends what is left.
+// Close sends the remaining spans.
 func (t *Tracing) Close() {
 	if t == nil {
 		return

@@ -22,7 +22,8 @@ type TenantRow struct {
 	// Category is ARM's tenantCategory for a discovered tenant: Home,
 	// ProjectedBy or ManagedBy (the latter two mean Azure Lighthouse).
 	Category string `json:"category,omitempty"`
-	// InDirectory is false for a tenant that discovery found and nobody added.
+	// InDirectory is false for a tenant that discovery found and that was not
+	// added.
 	InDirectory bool `json:"in_directory"`
 }
 

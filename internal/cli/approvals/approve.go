@@ -68,7 +68,7 @@ func runApprove(ctx context.Context, deps *cmdutil.Deps, o *approveOptions) erro
 	if state != guard.StatePending && !(o.execute && state == guard.StateApproved) {
 		return decided(ticket, state)
 	}
-	asks := !o.execute || state != guard.StateApproved // what was approved before needs nobody again: the agent could go on as well
+	asks := !o.execute || state != guard.StateApproved // an approved ticket needs no second decision: the agent could use it as well
 	if asks {
 		if err := knownApprover(ctx, session.Guard, o.approver); err != nil {
 			return err

@@ -41,7 +41,7 @@ func exact(ctx context.Context, session *app.Session, id string) (guard.Ticket, 
 	return ticket, err
 }
 
-// decided refuses to approve what nobody can approve any more.
+// decided refuses to approve a ticket that can no longer be approved.
 func decided(ticket guard.Ticket, state string) error {
 	by := ""
 	if ticket.Decision != nil && ticket.Decision.Approver != "" {

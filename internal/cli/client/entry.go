@@ -52,7 +52,7 @@ func isThis(command string) bool {
 // fileName is the last part of a path of any system.
 func fileName(path string) string { return path[strings.LastIndexAny(path, `/\`)+1:] }
 
-// programName is what the program is called where nobody renamed it.
+// programName is the default name of the program.
 const programName = "mcp-partner"
 
 // keptFields lists the fields of the entry that a person or the author of a

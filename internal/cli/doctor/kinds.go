@@ -125,7 +125,7 @@ func ignoredVariables() []string {
 }
 
 // signInFix is the command for a sign-in that failed, where the problem names
-// none itself. A new secret mends no network.
+// none itself. A new secret does not fix a network.
 func signInFix(err error, entry tenants.Entry, config tenants.CredentialConfig) string {
 	if fix := networkFix(err, entry.Cloud.Authority); fix != "" {
 		return fix

@@ -28,7 +28,7 @@ const (
 	// endpointLimit bounds one look at an endpoint.
 	endpointLimit = 15 * time.Second
 	// skewWarn and skewFail are how far this machine's clock may be off. Entra ID
-	// allows five minutes when it judges the lifetime of what it is sent.
+	// allows five minutes for the lifetime of an assertion.
 	skewWarn = time.Minute
 	skewFail = 5 * time.Minute
 	// diskWarn and diskFail are free bytes: a ledger that cannot grow stops writes.

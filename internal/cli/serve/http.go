@@ -22,7 +22,7 @@ import (
 // mcpPath is where MCP is served.
 const mcpPath = "/mcp"
 
-// Anybody is the caller where nobody is asked who he is.
+// Anybody is the caller of a server without authentication.
 const Anybody = "insecure-no-auth"
 
 // serveHTTP serves on an address until the context ends.

@@ -13,8 +13,8 @@ import (
 	"mcp-partner/internal/exit"
 )
 
-// setupOptions are the answers of a first run. What is missing is asked for,
-// unless --yes says that nobody is there to answer.
+// setupOptions are the answers of a first run. Missing ones are asked for,
+// unless --yes is set.
 type setupOptions struct {
 	yes        bool
 	key        cmdutil.Choice[keyPlace]

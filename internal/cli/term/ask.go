@@ -7,7 +7,7 @@ import (
 	"mcp-partner/internal/exit"
 )
 
-// ErrNoTerminal means that nobody seems to sit at a terminal.
+// ErrNoTerminal means that no person seems to sit at a terminal.
 var ErrNoTerminal = errors.New("there is no terminal")
 
 // Prompt puts one question on the terminal device.

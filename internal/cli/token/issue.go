@@ -163,7 +163,7 @@ func expand(s *app.Session, patterns []string) ([]string, error) {
 	return names, nil
 }
 
-// unseen revokes a token that nobody saw.
+// unseen revokes a token that could not be printed.
 func unseen(ctx context.Context, session *app.Session, token guard.Token) error {
 	if _, err := session.Guard.RevokeTokens(context.WithoutCancel(ctx), guard.TokenSelection{ID: token.ID}); err != nil {
 		return exit.Failed("mcp-partner token revoke "+token.ID, "the token %s could not be printed or revoked", token.ID)
