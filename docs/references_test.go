@@ -2,9 +2,11 @@ package docs_test
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -124,6 +126,25 @@ func checkTests(t *testing.T, page, text string, known map[string]map[string]boo
 	}
 	for _, match := range testName.FindAllStringSubmatch(text, -1) {
 		t.Errorf("%s names the test %s without its folder; write folder.%s", page, match[1], match[1])
+	}
+}
+
+// TestLanesRunTestsThatExist holds the names in .ci/run to the code: a pattern that
+// matches no test would pass.
+func TestLanesRunTestsThatExist(t *testing.T) {
+	t.Parallel()
+	lanes, err := os.ReadFile(filepath.Join(root, ".ci", "run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests []string
+	for _, names := range functions(t) {
+		tests = slices.AppendSeq(tests, maps.Keys(names))
+	}
+	for _, name := range regexp.MustCompile(`\bTest[A-Z]\w+`).FindAllString(string(lanes), -1) {
+		if !slices.ContainsFunc(tests, func(have string) bool { return strings.HasPrefix(have, name) }) {
+			t.Errorf(".ci/run runs %s, which does not exist", name)
+		}
 	}
 }
 
