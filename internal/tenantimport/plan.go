@@ -34,9 +34,9 @@ type Plan struct {
 	Assumed string
 }
 
-// Judge looks at what the import would mean for stored secrets and for what is
+// judge looks at what the import would mean for stored secrets and for what is
 // linked.
-func (p *Plan) Judge(ctx context.Context, a *app.App, o *Request) error {
+func (p *Plan) judge(ctx context.Context, a *app.App, o *Request) error {
 	entries := slices.Clone(p.Diff.Added)
 	for _, change := range p.Diff.Changed {
 		entries = append(entries, change.After)
@@ -362,11 +362,20 @@ func PlanTable(ctx context.Context, a *app.App, o *Request, file *table) (*Plan,
 	return p, nil
 }
 
-// Try signs in once with the credential that was assumed, in the first new
+// Check refuses an import that would lose a secret or hide a link, and one whose
+// assumed credential fails in another tenant.
+func (p *Plan) Check(ctx context.Context, a *app.App, o *Request) error {
+	if err := p.judge(ctx, a, o); err != nil {
+		return err
+	}
+	return p.try(ctx, a, o)
+}
+
+// try signs in once with the credential that was assumed, in the first new
 // tenant: an application of a single tenant fails in every other one. A failure
 // stops the import, for hundreds of tenants would be added with a credential that
 // nobody named. Naming it imports without a trial.
-func (p *Plan) Try(ctx context.Context, a *app.App, o *Request) error {
+func (p *Plan) try(ctx context.Context, a *app.App, o *Request) error {
 	if p.Assumed == "" || len(p.Diff.Added) == 0 {
 		return nil
 	}

@@ -126,7 +126,7 @@ func (o *importOptions) add(deps *cmdutil.Deps, flags *pflag.FlagSet) {
 	deps.AddKeyFlags(flags)
 }
 
-func runImport(ctx context.Context, deps *cmdutil.Deps, o *importOptions) error {
+func (o *importOptions) check() error {
 	if o.ExpectedPartner != "" {
 		if err := partnerid.Check("--expect-partner", o.ExpectedPartner); err != nil {
 			return exit.AsUsage(err)
@@ -134,6 +134,13 @@ func runImport(ctx context.Context, deps *cmdutil.Deps, o *importOptions) error 
 	}
 	if o.File == "-" && (o.Credential.Secret.Stdin || o.Credential.Kind.CertificateStdin) {
 		return exit.Usage("give the secret as --secret-file FILE, or a certificate as --certificate-file FILE", "standard input holds the tenants, so it cannot hold a secret too")
+	}
+	return nil
+}
+
+func runImport(ctx context.Context, deps *cmdutil.Deps, o *importOptions) error {
+	if err := o.check(); err != nil {
+		return err
 	}
 	file, err := o.ReadTable()
 	if err != nil {
@@ -156,10 +163,7 @@ func runImport(ctx context.Context, deps *cmdutil.Deps, o *importOptions) error 
 	if err != nil {
 		return err
 	}
-	if err := p.Judge(ctx, a, &o.Request); err != nil {
-		return err
-	}
-	if err := p.Try(ctx, a, &o.Request); err != nil {
+	if err := p.Check(ctx, a, &o.Request); err != nil {
 		return err
 	}
 	difference(u, p)
