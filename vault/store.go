@@ -135,7 +135,7 @@ func checkPut(name string, secret Secret) error {
 func noSecret(name string) *problems.Problem {
 	return problems.New(problems.CodeVaultMissing,
 		"The vault holds no secret with the name \""+untrusted.Sanitize(name)+"\".",
-		problems.WithCommand("Ask a person to store it.", "mcp-partner tenants set NAME --secret-stdin"))
+		problems.WithCommand("Compare the name with those of the vault.", "mcp-partner vault list"))
 }
 
 // MaxSecretBytes bounds a secret.
