@@ -97,7 +97,7 @@ func (w *lenientWriter) Write(p []byte) (int, error) {
 	if _, err := w.out.Write(p); err != nil {
 		w.failed = true
 		if !errors.Is(err, syscall.EPIPE) && !errors.Is(err, io.ErrClosedPipe) {
-			fmt.Fprintln(w.err, "mcp-partner: note: the change was made, but standard output could not be written")
+			fmt.Fprintln(w.err, "mcp-partner: note: the command was completed, but standard output could not be written")
 		}
 	}
 	return len(p), nil

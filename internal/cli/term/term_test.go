@@ -92,7 +92,7 @@ func TestFailedOutputAfterChangeIsReportedOnce(t *testing.T) {
 				t.Errorf("%s: wrote %d, %v", c.name, n, err)
 			}
 		}
-		if got := strings.Count(stderr.String(), "the change was made"); got != c.want {
+		if got := strings.Count(stderr.String(), "the command was completed"); got != c.want {
 			t.Errorf("%s: %q", c.name, stderr.String())
 		}
 	}
