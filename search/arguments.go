@@ -46,9 +46,7 @@ func (r *reading) allTenants() []string {
 		if len(group) != 1 {
 			return nil
 		}
-		if !slices.Contains(out, group[0]) {
-			out = append(out, group[0])
-		}
+		out = append(out, group[0])
 	}
 	return out
 }
@@ -65,8 +63,8 @@ func (r *reading) others(now string) []string {
 }
 
 // fromTo tells the old partner ID from the new one. Of two IDs the first is the
-// old one unless the words say otherwise; a single one is new unless the words
-// of a change call it old.
+// old one unless the words say otherwise, but none to register; a single one is
+// new unless the words of a change call it old.
 func (r *reading) fromTo(tool string) (old, now string) {
 	ids := r.entities.ids
 	changes := tool == schemas.ToolUpdatePartner || tool == schemas.ToolTransitionPartner
@@ -77,12 +75,12 @@ func (r *reading) fromTo(tool string) (old, now string) {
 		return ids[0].id, ""
 	case len(ids) == 1:
 		return "", ids[0].id
+	case r.age(ids[0]) > r.age(ids[1]):
+		return ids[1].id, ids[0].id
+	case tool == schemas.ToolRegisterPartner && r.age(ids[0]) == r.age(ids[1]):
+		return "", ""
 	}
-	a, b := ids[0], ids[1]
-	if r.age(a) > r.age(b) {
-		a, b = b, a
-	}
-	return a.id, b.id
+	return ids[0].id, ids[1].id
 }
 
 // ages weigh the words beside an ID: below 0 what calls it old, above 0 new.
@@ -90,24 +88,28 @@ func (r *reading) fromTo(tool string) (old, now string) {
 var ages = map[string]struct{ near, before, after, glyphAfter int }{
 	oldID:     {near: -4},
 	nolonger:  {near: -4},
+	negates:   {near: -3},
 	newID:     {near: 4},
 	insteadOf: {near: -4, after: 2, glyphAfter: -4},
 	from:      {before: -2, glyphAfter: -2},
 	to:        {before: 2, after: -1, glyphAfter: 1},
 }
 
-// age is below 0 for an ID that is called old, above 0 for a new one.
+// age is below 0 for an ID that is called old, above 0 for a new one. "Not" makes
+// one old after "should be" alone: "it is 1, not 2" leaves open which is right.
 func (r *reading) age(m partnerMention) int {
 	sum := 0
 	for _, h := range slices.Concat(r.hits, r.inner) {
 		age, gap, reach := ages[h.concept], m.at-h.last, nearWords
-		if h.glyphs {
+		particle := h.glyphs && (h.concept != insteadOf || r.language != "zh")
+		if particle {
 			age.after, reach = age.glyphAfter, nearGlyphs
 		}
 		switch {
+		case h.concept == negates && !r.some(shall, func(s hit) bool { return s.first < h.first }):
 		case h.first == m.at+1:
 			sum += age.after
-		case gap == 1 && !(h.glyphs && h.concept == from):
+		case gap == 1 && !(particle && (h.concept == from || h.concept == insteadOf)):
 			sum += age.near + age.before
 		case gap > 1 && gap <= reach:
 			sum += age.near

@@ -151,11 +151,11 @@ const mostDays = 9999
 const longPiece = 5
 
 // pieces are patterns of what stands around a number that is a piece of something
-// else: a joint to a few digits, a currency, letters that do not say that it is an
-// ID. They are compiled when a number is first looked at.
+// else: a joint to a few digits, a phone's prefix, a currency, letters that do not say
+// that it is an ID. They are compiled when a number is first looked at.
 var pieces = sync.OnceValue(func() (p struct{ joined, named *regexp.Regexp }) {
-	p.joined = regexp.MustCompile(`(?:(?:^|[^0-9])[0-9]{1,4}[-/.:,']|[$€£+]|[a-z]_*)\x00|\x00(?:[-/.:,'][0-9]{1,4}(?:[^0-9]|$)|[%a-z€])`)
-	p.named = regexp.MustCompile(`(?:^|[^a-z])(?:mpn|id|pid|partnerid|mpnid|pal|nr|no|n|num)_*\x00(?:[^%a-z€]|$)`)
+	p.joined = regexp.MustCompile(`(?:(?:^|[^0-9])[0-9]{1,4}[-/.:,']|(?:\+|(?:^|[^-/.:,'0-9])0)[0-9 ()]{1,12} |[$€£+]|[a-z][-_]*)\x00|\x00(?:[-/.:,'][0-9]{1,4}(?:[^0-9]|$)|[%a-z€])`)
+	p.named = regexp.MustCompile(`(?:^|[^a-z])(?:mpn|id|pid|partner|partnerid|mpnid|pal|nr|no|n|num)[-_]*\x00(?:[^%a-z€]|$)`)
 	return p
 })
 

@@ -129,8 +129,7 @@ func (ix *Index) rank(r *reading, probabilities []float64, elsewhere bool) []can
 	}
 	slices.SortStableFunc(out, func(a, b candidate) int { return cmp.Compare(b.probability, a.probability) })
 	if first := slices.IndexFunc(out, func(c candidate) bool { return c.allowed }); first > 0 {
-		best := out[first]
-		out = slices.Insert(slices.Delete(out, first, first+1), 0, best)
+		out = slices.Concat(out[first:first+1], out[:first], out[first+1:])
 	}
 	return out
 }
@@ -179,7 +178,7 @@ func (ix *Index) match(r *reading, c candidate, elsewhere bool) answers.Match {
 func (ix *Index) why(r *reading, c candidate) string {
 	text := purposes[ix.operations[c.operation].Effect]
 	if !c.allowed {
-		text = "Only if a change is wanted after all; the words do not ask for it"
+		text = "Only if this change is meant; the words ask for something else"
 	}
 	if words := ix.decisive(r, ix.classes[c.operation]); len(words) > 0 {
 		text += ": “" + strings.Join(words, "”, “") + "”"

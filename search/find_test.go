@@ -87,6 +87,15 @@ func TestArguments(t *testing.T) {
 		"contosoのパートナーIDを７６５４３２１から１２３４５６７に変更":                              {"tenant": "contoso", "partner_id": "1234567", "expected_current_partner_id": "7654321"},
 		"change the partner ID at contoso to 1234567 from 7654321":         {"tenant": "contoso", "partner_id": "1234567", "expected_current_partner_id": "7654321"},
 		"ändere bei contoso die alte 1111111 auf die neue 2222222":         {"tenant": "contoso", "partner_id": "2222222", "expected_current_partner_id": "1111111"},
+		"update contoso, it should have been 1234567 and not 7654321":      {"tenant": "contoso", "partner_id": "1234567", "expected_current_partner_id": "7654321"},
+		"popraw Contoso: ma być 1234567, a nie 7654321":                    {"tenant": "contoso", "partner_id": "1234567", "expected_current_partner_id": "7654321"},
+		"Contoso的合作伙伴ID应该是1234567而不是7654321,请更正":                           {"tenant": "contoso", "partner_id": "1234567", "expected_current_partner_id": "7654321"},
+		"请在Contoso用1234567代替7654321":                                       {"tenant": "contoso", "partner_id": "1234567", "expected_current_partner_id": "7654321"},
+		"ContosoのパートナーIDを7654321ではなく1234567に修正してください":                      {"tenant": "contoso", "partner_id": "1234567", "expected_current_partner_id": "7654321"},
+		"OPS-4711: register 1234567 at contoso":                            {"tenant": "contoso", "partner_id": "1234567"},
+		"register MPN-1234567 at contoso, approved in CAB-2231":            {"tenant": "contoso", "partner_id": "1234567"},
+		"register 1234567 at contoso. Regards, Tom, +44 20 7946 0958":      {"tenant": "contoso", "partner_id": "1234567"},
+		"register 1234567 at contoso 77012":                                {"tenant": "contoso"},
 		"remove the old link 7654321 at contoso":                           {"tenant": "contoso", "partner_id": "7654321"},
 	} {
 		found := ix.Find(says, names, 1)

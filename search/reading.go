@@ -10,9 +10,9 @@ import (
 // hit is one concept found in a text.
 type hit struct {
 	concept string
-	// first and last are the tokens where the term begins and ends.
-	first, last int
-	glyphs      bool
+	// first and last are its first and last token, object the first that is no part of it.
+	first, last, object int
+	glyphs              bool
 }
 
 // reading is a text as tokens and the concepts found in them.
@@ -162,13 +162,16 @@ func languages(spans []span, tokens int) []string {
 func hitsOf(s span, tokens []token, spoken []string) []hit {
 	var out []hit
 	first := func(m meaning) bool { return m.language == anyLanguage || m.language == spoken[0] }
-	own := slices.ContainsFunc(s.means, first)
+	own, object := slices.ContainsFunc(s.means, first), s.at[0]
+	for slices.Contains(s.at, object) {
+		object++
+	}
 	for _, m := range s.means {
 		foreign := m.language != anyLanguage && !slices.Contains(spoken, m.language)
 		if own && writes(m.concept) && !first(m) || foreign && (m.language != "en" || listed("manner", m.concept)) {
 			continue
 		}
-		out = append(out, hit{concept: m.concept, first: s.at[0], last: s.at[len(s.at)-1], glyphs: tokens[s.at[0]].kind == glyph})
+		out = append(out, hit{concept: m.concept, first: s.at[0], last: s.at[len(s.at)-1], object: object, glyphs: tokens[s.at[0]].kind == glyph})
 	}
 	return out
 }

@@ -76,10 +76,10 @@ func (r *reading) aboutOthers() bool {
 // actsOnOthers reports whether the object of a verb is no thing of ours: an
 // unknown noun, or one of another topic.
 func (r *reading) actsOnOthers(v hit) bool {
-	for i := v.last + 1; i < len(r.tokens) && !r.tokens[i-1].breaks; i++ {
-		small := r.hasAt(i, stop, every) || listed("polite", r.tokens[i].text) || v.glyphs && r.tokens[i].text == slotTenant // tenants stand before what they own
+	for i := v.object; i < len(r.tokens) && !r.tokens[i-1].breaks; i++ {
+		small := i == v.last || r.hasAt(i, stop, every, newID, oldID) || listed("polite", r.tokens[i].text) || v.glyphs && r.tokens[i].text == slotTenant // tenants stand before what they own
 		if !small || listed("us", r.tokens[i].text) {
-			return r.isForeign(i)
+			return r.isForeign(i, v)
 		}
 	}
 	return false
@@ -87,8 +87,8 @@ func (r *reading) actsOnOthers(v hit) bool {
 
 // isForeign reports whether a token is a noun of another topic, or an unknown word
 // of a script that sets spaces.
-func (r *reading) isForeign(i int) bool {
-	about := slices.DeleteFunc(slices.Clone(r.hits), func(h hit) bool { return h.first > i || h.last < i })
+func (r *reading) isForeign(i int, v hit) bool {
+	about := slices.DeleteFunc(slices.Clone(r.hits), func(h hit) bool { return h.first > i || h.last < i || h.first == v.first })
 	if len(about) == 0 {
 		return r.tokens[i].kind == word && !listed("us", r.tokens[i].text)
 	}

@@ -33,6 +33,7 @@ func TestOrdersAboutOtherThingsAreNotWrites(t *testing.T) {
 		"link our kettle at contoso", "remove our frobnicator from fabrikam", "delete my bicycle", "update the link in the wiki", "cancel", "revert",
 		"show the tenants that we ought to remove our ID from", "we were told to move contoso to another ID", "删除contoso的来宾账号",
 		"Verwijder het tuinhuis bij Fabrikam", "contoso powinno mieć 1234567, sprawdź",
+		"Voeg de nieuwe stagiair toe aan de groep Partnerbeheer", "Trag den Geschäftspartner bitte im SAP ein", "elimina al socio Ruiz del registro mercantil",
 	} {
 		found := ix.Find(says, evalNames(), 1)
 		if found.Matches[0].Effect.Writes() {

@@ -38,8 +38,7 @@ func (ix *Index) outOfScope(r *reading, probabilities []float64) *answers.OutOfS
 	for _, h := range slices.Concat(r.hits, r.inner) {
 		counts[h.concept]++
 	}
-	best := topic{Reason: "Nothing in these words is about partner links (Partner Admin Link), which is all that the tools here do.", Use: []answers.UseInstead{}}
-	most := 0
+	best, most := topic{Reason: "Nothing in these words is about partner links (Partner Admin Link), which is all that the tools here do.", Use: []answers.UseInstead{}}, 0
 	for _, t := range ix.topics {
 		if n := counts["!"+t.Name] + nearMiss*counts["!!"+t.Name]; n > most {
 			best, most = t, n
