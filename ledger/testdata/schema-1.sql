@@ -74,7 +74,7 @@ CREATE TABLE states (
     created TEXT AS (body ->> '$.created'),
     expires TEXT AS (body ->> '$.expires'),
     PRIMARY KEY (kind, name)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX events_closes ON events (closes) WHERE closes IS NOT NULL;
 CREATE INDEX events_intents ON events (rule, time) WHERE kind = 'intent';
 CREATE INDEX events_states ON events (state, seq) WHERE state IS NOT NULL;

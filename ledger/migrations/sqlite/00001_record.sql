@@ -35,6 +35,7 @@ CREATE INDEX events_tenants ON events (tenant_id, seq) WHERE kind = 'intent';
 
 -- What holds now: tickets, approvers, tokens, the freeze. seq is the entry of the record
 -- with which the row changed last.
+-- It has row IDs, so that looking for one row does not read the plans beside it.
 CREATE TABLE states (
     kind    TEXT NOT NULL,
     name    TEXT NOT NULL,
@@ -47,7 +48,7 @@ CREATE TABLE states (
     created TEXT AS (body ->> '$.created'),
     expires TEXT AS (body ->> '$.expires'),
     PRIMARY KEY (kind, name)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE INDEX states_open ON states (caller, in_band, expires) WHERE kind = 'ticket' AND spent = 0;
 CREATE INDEX states_waiting ON states (created) WHERE kind = 'ticket' AND in_band = 0;
