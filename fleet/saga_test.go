@@ -229,7 +229,7 @@ func TestRowReportsPossibleConcurrentChange(t *testing.T) {
 	}
 }
 
-// A link that is gone is in the first line, whoever removed it.
+// A link that is gone is in the first line, no matter who removed it.
 func TestLostLinkIsSummarizedFirst(t *testing.T) {
 	t.Parallel()
 	linked, absent := &answers.Link{State: answers.LinkLinked, PartnerID: fromID}, &answers.Link{State: answers.LinkNotLinked}

@@ -98,9 +98,9 @@ func TestUnauthorizedCallerCannotDecide(t *testing.T) {
 		"without the scope": {who: change(func(p *access.Principal) {
 			p.Grant.Scopes = []access.Scope{access.ScopeRead, access.ScopeWrite, access.ScopeChange}
 		}), said: yes, code: problems.CodeInsufficientScope},
-		"whoever runs it": {who: access.Principal{Caller: "stdio", Grant: access.FullGrant()}, said: yes, code: problems.CodeInsufficientScope},
-		"nobody":          {who: change(func(p *access.Principal) { p.Caller = "" }), said: yes, code: problems.CodeInsufficientScope},
-		"the requester":   {who: change(func(p *access.Principal) { p.Caller = "token:bot" }), said: yes, code: problems.CodeNotAllowed},
+		"the operator":  {who: access.Principal{Caller: "stdio", Grant: access.FullGrant()}, said: yes, code: problems.CodeInsufficientScope},
+		"nobody":        {who: change(func(p *access.Principal) { p.Caller = "" }), said: yes, code: problems.CodeInsufficientScope},
+		"the requester": {who: change(func(p *access.Principal) { p.Caller = "token:bot" }), said: yes, code: problems.CodeNotAllowed},
 		"another tenant's": {
 			who: change(func(p *access.Principal) { p.Grant.Tenants = []string{"fabrikam"} }), said: yes, code: problems.CodeApprovalUnknown,
 		},

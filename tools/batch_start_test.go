@@ -125,7 +125,7 @@ func TestLinkRemovedBeforeNextStart(t *testing.T) {
 			tool: schemas.ToolTransitionPartner, arguments: replacing, state: answers.ChangeDone,
 			says: "written 4 times, but this run wrote 2 times", puts: 3,
 		},
-		"registered, it is told": {
+		"registered, and the answer says so": {
 			tool: schemas.ToolEnsurePartnerLinks, arguments: ensuring, tombstone: true, state: answers.ChangeFailed, says: "Now: ", puts: 1,
 		},
 	} {

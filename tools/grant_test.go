@@ -235,7 +235,7 @@ func TestRunsAreVisibleOnlyToCaller(t *testing.T) {
 			t.Errorf("its own: %+v", got)
 		}
 		for name, other := range map[string]*wire{
-			"another caller": w.as("other", two), "whoever runs it": w.as("stdio", access.FullGrant()), "less was given since": w.as("mine", oneTenant(access.ScopeRead)),
+			"another caller": w.as("other", two), "the operator": w.as("stdio", access.FullGrant()), "less was given since": w.as("mine", oneTenant(access.ScopeRead)),
 		} {
 			got := other.tool(schemas.ToolAuditPartnerLinks, arguments)
 			raw, err := json.Marshal(got)
