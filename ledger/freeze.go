@@ -44,7 +44,7 @@ func (l *Ledger) tampered(what string) guard.Freeze {
 // be read. On a server nothing but the record tells of it, so a record that cannot
 // be read stops reads too.
 func (l *Ledger) Freeze(ctx context.Context) (guard.Freeze, error) {
-	seen, err := l.looks.get(ctx)
+	seen, err := l.looks.Get(ctx)
 	var freeze guard.Freeze
 	if err == nil {
 		freeze, err = l.recorded(ctx, seen)

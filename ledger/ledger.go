@@ -12,6 +12,7 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/database"
 	"mcp-partner/internal/disk"
+	"mcp-partner/internal/flight"
 )
 
 // Options says where a ledger is and what it needs.
@@ -55,7 +56,7 @@ type Ledger struct {
 	closed bool
 
 	counter counter
-	looks   *latest[observation]
+	looks   *flight.Latest[observation]
 	recent  recent
 	prefix  verifiedPrefix
 }
@@ -75,7 +76,7 @@ func Open(o Options) *Ledger {
 	}
 	l := &Ledger{o: o, source: source, name: source.Name(), givenClock: givenClock}
 	l.counter.keys = o.Keys
-	l.looks = newLatest(l.look)
+	l.looks = flight.NewLatest(l.look)
 	l.tokens.init(l)
 	l.refusals.init(l)
 	return l

@@ -103,7 +103,7 @@ const tokenQuery = `SELECT ` + lastEntry + `, ` + stateColumns + ` FROM states W
 // is not there, and none is where entries are missing at the end: what was
 // revoked since would be live again.
 func (l *Ledger) Token(ctx context.Context, id string) (guard.Token, bool, error) {
-	seen, err := l.looks.get(ctx)
+	seen, err := l.looks.Get(ctx)
 	if err != nil {
 		return guard.Token{}, false, l.problem(err)
 	}

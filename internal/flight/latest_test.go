@@ -1,4 +1,4 @@
-package ledger
+package flight
 
 import (
 	"context"
@@ -17,7 +17,7 @@ func TestLatestSharesNextResultAmongWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
 		var asked atomic.Int64
-		l := newLatest(func(context.Context) (time.Duration, error) {
+		l := NewLatest(func(context.Context) (time.Duration, error) {
 			asked.Add(1)
 			at := time.Since(begun) // what is seen is as old as the beginning
 			time.Sleep(time.Second)
@@ -28,7 +28,7 @@ func TestLatestSharesNextResultAmongWaiters(t *testing.T) {
 			callers.Go(func() {
 				time.Sleep(time.Duration(i) * 25 * time.Millisecond) // all within 2.5 s
 				called := time.Since(begun)
-				if at, err := l.get(t.Context()); err != nil || at < called {
+				if at, err := l.Get(t.Context()); err != nil || at < called {
 					t.Errorf("called after %s, answered with what was so after %s, %v", called, at, err)
 				}
 			})
@@ -50,21 +50,21 @@ func TestLatestSharesNextResultAmongWaiters(t *testing.T) {
 func TestLatestSurvivesCancelledCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := newLatest(func(ctx context.Context) (int, error) {
+		l := NewLatest(func(ctx context.Context) (int, error) {
 			time.Sleep(time.Second)
 			return 1, ctx.Err()
 		})
-		go func() { _, _ = l.get(t.Context()) }()
+		go func() { _, _ = l.Get(t.Context()) }()
 		synctest.Wait()
 		leaving, leave := context.WithCancel(t.Context())
 		var callers sync.WaitGroup
 		callers.Go(func() {
-			if _, err := l.get(leaving); !errors.Is(err, context.Canceled) {
+			if _, err := l.Get(leaving); !errors.Is(err, context.Canceled) {
 				t.Errorf("the one that left: %v", err)
 			}
 		})
 		callers.Go(func() {
-			if n, err := l.get(t.Context()); n != 1 || err != nil {
+			if n, err := l.Get(t.Context()); n != 1 || err != nil {
 				t.Errorf("the other: %d, %v", n, err)
 			}
 		})
@@ -78,12 +78,12 @@ func TestLatestSurvivesCancelledCaller(t *testing.T) {
 func TestLatestForgetsFailure(t *testing.T) {
 	t.Parallel()
 	failure := errors.New("no")
-	l := newLatest(func(context.Context) (int, error) { return 0, failure })
-	if _, err := l.get(t.Context()); !errors.Is(err, failure) {
+	l := NewLatest(func(context.Context) (int, error) { return 0, failure })
+	if _, err := l.Get(t.Context()); !errors.Is(err, failure) {
 		t.Error(err)
 	}
 	l.ask = func(context.Context) (int, error) { return 1, nil }
-	if n, err := l.get(t.Context()); n != 1 || err != nil {
+	if n, err := l.Get(t.Context()); n != 1 || err != nil {
 		t.Error(n, err)
 	}
 }
