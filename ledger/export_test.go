@@ -36,7 +36,7 @@ func (h *house) audit(export string, head Head) (Report, error) {
 	h.must(err)
 	head, err = ParseHead(file)
 	h.must(err)
-	return VerifyExport(strings.NewReader(export), head, public)
+	return VerifyExport(strings.NewReader(export), []Head{head}, public)
 }
 
 func (h *house) head() Head {

@@ -90,7 +90,7 @@ func TestExportReportsAcceptedGap(t *testing.T) {
 			h.must(err)
 			var text bytes.Buffer
 			h.must(h.Export(ctx(), &text, FormatJSONL, Filter{Limit: 1}))
-			report, err := VerifyExport(&text, head, key)
+			report, err := VerifyExport(&text, []Head{head}, key)
 			h.must(err)
 			return report
 		}

@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"mcp-partner/internal/untrusted"
-	"mcp-partner/schemas/problems"
 )
 
 // maxFindings bounds a report; the first finding is the one that counts.
@@ -64,14 +63,14 @@ func (r *Report) missing(from, to int64, because string) {
 	r.find(from, "entries %d to %d are missing%s", from, to, because)
 }
 
-// attest notes how far a head vouches, if nothing was found up to there.
+// attest notes how far heads vouch, if nothing was found up to there.
 func (r *Report) attest(seq int64) {
 	for _, f := range r.Findings {
 		if f.Row == "" && f.Seq <= seq {
 			return
 		}
 	}
-	r.Attested = seq
+	r.Attested = max(r.Attested, seq)
 }
 
 func (r *Report) findRow(name, what string) {
@@ -81,10 +80,10 @@ func (r *Report) findRow(name, what string) {
 }
 
 // Verify reads the whole file and compares it with the chain under the vault's
-// key, with the vault's counter, and with a head that was kept elsewhere, if
-// one is given. Findings are in the report, in order; an error means that the
+// key, with the vault's counter, and with heads that were kept elsewhere, if
+// some are given. Findings are in the report, in order; an error means that the
 // file could not be looked at.
-func (l *Ledger) Verify(ctx context.Context, head *Head) (Report, error) {
+func (l *Ledger) Verify(ctx context.Context, heads []Head) (Report, error) {
 	db, err := l.use(ctx)
 	if err != nil {
 		return Report{}, err
@@ -95,7 +94,7 @@ func (l *Ledger) Verify(ctx context.Context, head *Head) (Report, error) {
 		return Report{}, l.problem(err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	v := &verifier{l: l, db: db, q: tx, head: head, report: Report{Ledger: db.id}, latest: map[string]mention{}}
+	v := &verifier{l: l, db: db, q: tx, witness: newWitness(heads), report: Report{Ledger: db.id}, latest: map[string]mention{}}
 	if err := v.run(ctx, seen); err != nil {
 		return Report{}, l.problem(err)
 	}
@@ -113,19 +112,16 @@ type verifier struct {
 	l      *Ledger
 	db     *opened
 	q      querier
-	head   *Head
 	report Report
+	witness
 
 	before link
 	latest map[string]mention
-	// attested is the hash of the entry that the head names, if it is there.
-	attested digest
-	found    bool
-	began    int64
+	began  int64
 }
 
 func (v *verifier) run(ctx context.Context, seen int64) error {
-	steps := []func(context.Context) error{v.file, v.schema, v.identity, v.begin, v.walk, v.states, v.againstHead}
+	steps := []func(context.Context) error{v.file, v.schema, v.identity, v.begin, v.walk, v.states, v.againstHeads}
 	for _, step := range steps {
 		if err := step(ctx); v.l.damaged(err) {
 			v.report.find(v.before.seq+1, "the rest of the file cannot be read as a database")
@@ -207,9 +203,7 @@ func (v *verifier) entry(r row) error {
 	copy(stored.mac[:], r.mac)
 	expected := v.db.key.next(v.before, r.seq, r.body)
 	v.judge(r, stored, expected)
-	if v.head != nil && v.head.Seq == r.seq {
-		v.attested, v.found = expected.hash, true
-	}
+	v.see(r.seq, expected.hash)
 	v.before, v.report.Last = stored, r.seq
 	return nil
 }
@@ -289,29 +283,26 @@ func (v *verifier) missing(there map[string]bool) {
 	}
 }
 
-// againstHead compares the record with a head that was kept elsewhere.
-func (v *verifier) againstHead(ctx context.Context) error {
-	if v.head == nil {
+// againstHeads compares the record with heads that were kept elsewhere.
+func (v *verifier) againstHeads(ctx context.Context) error {
+	if len(v.heads) == 0 {
 		return nil
 	}
 	public, err := v.l.PublicKey(ctx)
 	if err != nil {
 		return err
 	}
-	if err := VerifyHead(public, *v.head); err != nil {
-		v.report.find(0, "the head is not valid: %s", problems.As(err).Message)
-		return nil
-	}
-	v.report.compareHead(*v.head, v.db.id, v.began, v.attested, v.found)
+	v.testify(&v.report, public, v.began)
 	return nil
 }
 
 // compareHead says what a genuine head tells of a record that begins after
-// entry began. attested is the hash of the entry that the head names.
-func (r *Report) compareHead(head Head, ledgerID string, began int64, attested digest, found bool) {
-	genesis := genesisHash(ledgerID)
+// entry began. hash is that of the entry that the head names, zero if it is missing.
+func (r *Report) compareHead(head Head, began int64, hash digest) {
+	genesis, missing := genesisHash(r.Ledger), hash == digest{}
+	lost, accepted := r.ofGap(head.Seq)
 	switch c := r.Checkpoint; {
-	case head.Ledger != ledgerID:
+	case head.Ledger != r.Ledger:
 		r.find(0, "the head is of another ledger, %s", untrusted.Sanitize(head.Ledger))
 	case head.Seq == began && c != nil && head.Hash != c.Hash,
 		head.Seq == 0 && head.Hash != hex.EncodeToString(genesis[:]):
@@ -320,11 +311,13 @@ func (r *Report) compareHead(head Head, ledgerID string, began int64, attested d
 		r.attest(head.Seq)
 	case head.Seq < began:
 		r.Notes = append(r.Notes, fmt.Sprintf("The head names entry %d, which was pruned, so it cannot be compared.", head.Seq))
-	case !found && head.Seq > r.Last:
+	case missing && accepted:
+		r.Notes = append(r.Notes, lost)
+	case missing && head.Seq > r.Last:
 		r.missing(max(r.Last, began)+1, head.Seq, fmt.Sprintf(": the head names entry %d", head.Seq))
-	case !found:
+	case missing:
 		r.find(head.Seq, "entry %d is missing: the head names it", head.Seq)
-	case hex.EncodeToString(attested[:]) != head.Hash:
+	case hex.EncodeToString(hash[:]) != head.Hash:
 		r.find(head.Seq, "entry %d or an earlier one differs from the head: the ledger was rewritten", head.Seq)
 	default:
 		r.attest(head.Seq)

@@ -3,9 +3,6 @@ package app
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -99,14 +96,19 @@ func webhookKey(settings *config.Webhook) ([]byte, error) {
 	if settings.KeyFile == "" {
 		return nil, nil
 	}
-	const next = "correct approvals.webhook.key_file in the config file; a key is made with: openssl rand -hex 32 > FILE"
-	raw, err := disk.ReadTrusted(settings.KeyFile, disk.Secret, maxWebhookKey)
+	return readKey(settings.KeyFile, "the webhook's key file", "correct approvals.webhook.key_file in the config file")
+}
+
+// readKey reads a key that signs messages.
+func readKey(path, what, next string) ([]byte, error) {
+	next += "; a key is made with: openssl rand -hex 32 > FILE"
+	raw, err := disk.ReadTrusted(path, disk.Secret, maxWebhookKey)
 	if err != nil {
-		return nil, exit.FileError("the webhook's key file", settings.KeyFile, next, err)
+		return nil, exit.FileError(what, path, next, err)
 	}
 	key := bytes.TrimRight(raw, "\r\n")
 	if len(key) < minWebhookKey {
-		return nil, exit.Usage(next, "the webhook's key file %s does not hold a key of at least %d bytes", settings.KeyFile, minWebhookKey)
+		return nil, exit.Usage(next, "%s %s does not hold a key of at least %d bytes", what, path, minWebhookKey)
 	}
 	return key, nil
 }
@@ -215,9 +217,7 @@ func (w *webhook) post(m ledger.Message, body []byte) (int, error) {
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set(webhookID, m.Kind+"/"+m.Name)
 	if w.key != nil {
-		mac := hmac.New(sha256.New, w.key)
-		mac.Write(body)
-		request.Header.Set(webhookSignature, "sha256="+hex.EncodeToString(mac.Sum(nil)))
+		request.Header.Set(webhookSignature, signature(w.key, body))
 	}
 	response, err := w.client.Do(request)
 	if err != nil {

@@ -25,11 +25,15 @@ type Webhook struct {
 	// URL is the receiver's; where it is a secret, URLFile holds it.
 	URL, URLFile string
 	// KeyFile holds the key of the signature. Relative paths of files are relative
-	// to the config file, because a client starts a server in any folder.
+	// to the config file.
 	KeyFile string
 	// Format is one of WebhookFormats.
 	Format string
 }
+
+// Heads is where signed heads of the ledger are pushed to: a file or a URL. KeyFile
+// holds the key that signs what is posted, or is "".
+type Heads struct{ File, URL, KeyFile string }
 
 // WebhookFormats are the forms of an announcement.
 func WebhookFormats() []string { return []string{"json", "slack", "teams"} }
@@ -42,7 +46,7 @@ func (f File) Value(flag string) string { return f.values[flag] }
 
 // sections are the keys of a config file beside flags, with a structured value.
 func sections() map[string]func(*File, *yaml.Node) error {
-	return map[string]func(*File, *yaml.Node) error{"policy": (*File).readPolicy, "approvals": (*File).readApprovals, "runs": (*File).readRuns, "callers": (*File).readCallers}
+	return map[string]func(*File, *yaml.Node) error{"policy": (*File).readPolicy, "approvals": (*File).readApprovals, "heads": (*File).readHeads, "runs": (*File).readRuns, "callers": (*File).readCallers}
 }
 
 func (f *File) readPolicy(node *yaml.Node) error {
@@ -117,12 +121,38 @@ func (f *File) readApprovals(node *yaml.Node) error {
 	if err := hook.check(); err != nil {
 		return fmt.Errorf("approvals, webhook: %w", err)
 	}
-	for _, file := range []*string{&hook.URLFile, &hook.KeyFile} {
+	f.locate(&hook.URLFile, &hook.KeyFile)
+	f.Webhook = &hook
+	return nil
+}
+
+// locate makes relative paths absolute, because a client starts a server in any
+// folder.
+func (f *File) locate(files ...*string) {
+	for _, file := range files {
 		if *file != "" && !filepath.IsAbs(*file) {
 			*file = filepath.Join(filepath.Dir(f.path), *file)
 		}
 	}
-	f.Webhook = &hook
+}
+
+func (f *File) readHeads(node *yaml.Node) error {
+	var heads Heads
+	err := readKeys(node, map[string]reader{"file": word(&heads.File), "url": word(&heads.URL), "key_file": word(&heads.KeyFile)})
+	switch {
+	case err != nil:
+	case (heads.File == "") == (heads.URL == ""):
+		err = errors.New("give one of file and url")
+	case heads.File != "" && heads.KeyFile != "":
+		err = errors.New("key_file is for a url: a head in a file is signed already")
+	case heads.URL != "":
+		err = CheckWebhookURL(heads.URL)
+	}
+	if err != nil {
+		return fmt.Errorf("heads: %w", err)
+	}
+	f.locate(&heads.File, &heads.KeyFile)
+	f.Heads = &heads
 	return nil
 }
 

@@ -74,6 +74,11 @@ func TestInvalidSectionsAreRefused(t *testing.T) {
 		"policy:\n- {name: mine, answer: deny}\n- {name: yours, answer: allow}": "line 3: Policy, yours: allow for a write must name operations",
 		"policy: []\npolicy: []":                                                "key policy appears twice",
 		"approvals: [a]":                                                        "approvals: line 1: it is not a mapping",
+		"heads: {}":                                                             "heads: give one of file and url",
+		"heads: {file: a, url: 'https://b'}":                                    "heads: give one of file and url",
+		"heads: {file: a, key_file: k}":                                         "key_file is for a url",
+		"heads: {url: 'http://10.0.0.1/a'}":                                     "must begin with https://",
+		"heads: {path: a}":                                                      "key path is not known",
 		"approvals: {webhok: {}}":                                               "did you mean webhook?",
 		"approvals: {webhook: {}}":                                              "key_file is missing",
 		"approvals: {webhook: {url: ftp://a, key_file: k}}":                     "must begin with https://",
@@ -88,6 +93,18 @@ func TestInvalidSectionsAreRefused(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
+	}
+}
+
+func TestHeadsSection(t *testing.T) {
+	t.Parallel()
+	file, err := load(t, "heads: {file: heads.jsonl}")
+	if err != nil || !filepath.IsAbs(file.Heads.File) || filepath.Base(file.Heads.File) != "heads.jsonl" {
+		t.Errorf("%+v, %v", file.Heads, err)
+	}
+	file, err = load(t, "heads: {url: 'https://audit.example/heads', key_file: /k}")
+	if err != nil || *file.Heads != (Heads{URL: "https://audit.example/heads", KeyFile: "/k"}) {
+		t.Errorf("%+v, %v", file.Heads, err)
 	}
 }
 

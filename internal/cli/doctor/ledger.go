@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
@@ -30,7 +31,27 @@ func checkRecord(ctx context.Context, deps *cmdutil.Deps, a *app.App) []check {
 			check{"ledger", checkOK, "There is no ledger yet; the first call or change creates it, and needs a vault.", ""},
 			check{"approvers", CheckWarn, "There are no approvers yet, so writes can be approved only in a client.", "mcp-partner approvers add NAME"})
 	}
+	if deps.Config.Heads != nil {
+		checks = append(checks, checkHeads(ctx, a))
+	}
 	return append(checks, checkLedger(ctx, a), checkFreeze(ctx, a), checkApprovers(ctx, a), checkRuns(ctx, a))
+}
+
+// headsWithin is how long an entry may wait for a head that is pushed. A server
+// pushes one each minute and when it ends.
+const headsWithin = time.Hour
+
+func checkHeads(ctx context.Context, a *app.App) check {
+	const push = "mcp-partner ledger head --push"
+	seq, since, err := a.Ledger.Unpushed(ctx)
+	waits := time.Since(since)
+	switch {
+	case err != nil:
+		return failedCheck("heads", err, push)
+	case seq > 0 && waits > headsWithin:
+		return check{"heads", CheckWarn, fmt.Sprintf("No head was pushed since entry %d, %d hours ago: nothing elsewhere vouches for later entries.", seq, int(waits.Hours())), push}
+	}
+	return check{"heads", checkOK, "Heads of the ledger are pushed to where the config file says.", ""}
 }
 
 func checkPolicy(deps *cmdutil.Deps) check {

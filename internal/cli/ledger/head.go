@@ -9,6 +9,7 @@ import (
 
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/exit"
 	"mcp-partner/ledger"
 )
 
@@ -16,6 +17,7 @@ type headOptions struct {
 	output    string
 	publicKey string
 	force     bool
+	push      bool
 }
 
 // newCmdHead builds `ledger head`.
@@ -36,6 +38,7 @@ heads and exports.`,
 	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE`, which only you can read")
 	flags.StringVar(&options.publicKey, "public-key-file", "", "write the public key to this `FILE` (PEM)")
 	flags.BoolVar(&options.force, "force", false, "replace existing files")
+	flags.BoolVar(&options.push, "push", false, "send the head where the config file says, and print nothing")
 	deps.AddKeyFlags(flags)
 	return command
 }
@@ -46,6 +49,12 @@ func runHead(ctx context.Context, deps *cmdutil.Deps, o *headOptions) error {
 		return err
 	}
 	defer a.Close()
+	if o.push {
+		if deps.Config.Heads == nil {
+			return exit.Usage("add heads: {file: PATH} or {url: URL} to the config file", "--push needs a destination of heads")
+		}
+		return a.PushHeads(ctx)
+	}
 	head, err := a.Ledger.Head(ctx)
 	if err != nil {
 		return err

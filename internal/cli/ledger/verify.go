@@ -15,10 +15,10 @@ import (
 )
 
 type verifyOptions struct {
-	head, export, publicKey string
-	acceptGap               string
-	reason, approver        string
-	json                    bool
+	head, heads, export, publicKey string
+	acceptGap                      string
+	reason, approver               string
+	json                           bool
 }
 
 // newCmdVerify builds `ledger verify`.
@@ -29,7 +29,9 @@ func newCmdVerify(deps *cmdutil.Deps) *cobra.Command {
 		Short: "Find entries that were changed, removed or inserted",
 		Long: `Find entries that were changed, removed or inserted, with the key and the counter in
 the vault. --head also compares with a head that was kept elsewhere, which finds
-entries that were cut off together with the vault.
+entries that were cut off together with the vault. --heads does so with a file of many
+heads, such as the one that heads in the config file names, and names the first that
+differs.
 
 An auditor without the vault verifies an export, with a head and the public key from
 mcp-partner ledger head --public-key-file.
@@ -39,12 +41,14 @@ which records the reason.
 
 Exit codes: 0 no finding, 1 a finding or unknown.`,
 		Example: `  mcp-partner ledger verify --head head.json
+  mcp-partner ledger verify --heads heads.jsonl
   mcp-partner ledger verify --accept-gap 28-32 --reason "restored the backup of Monday" --approver alice
   mcp-partner ledger verify --export ledger.jsonl --head head.json --public-key-file ledger.pem`,
 		RunE: func(command *cobra.Command, _ []string) error { return runVerify(command.Context(), deps, options) },
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.head, "head", "", "head `FILE` that was kept elsewhere")
+	flags.StringVar(&options.heads, "heads", "", "`FILE` that was kept elsewhere, with a head on each line")
 	flags.StringVar(&options.export, "export", "", "verify this exported `FILE` (jsonl) instead of the ledger")
 	flags.StringVar(&options.publicKey, "public-key-file", "", "`FILE` with the public key, for --export")
 	flags.StringVar(&options.acceptGap, "accept-gap", "", "accept the missing entries `FROM-TO` as an approver")
@@ -77,20 +81,42 @@ func runVerify(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) error 
 }
 
 func verifyLedger(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) (ledger.Report, error) {
-	var head *ledger.Head
-	if o.head != "" {
-		text, err := readInput(o.head, "head")
-		if err != nil {
-			return ledger.Report{}, err
-		}
-		parsed, err := ledger.ParseHead(text)
-		if err != nil {
-			return ledger.Report{}, err
-		}
-		head = &parsed
+	heads, torn, err := o.readHeads()
+	if err != nil {
+		return ledger.Report{}, err
 	}
+	report, err := o.compareWith(ctx, deps, heads)
+	if torn > 0 {
+		report.Notes = append(report.Notes, fmt.Sprintf("Lines of --heads that cannot be read were not compared: %d.", torn))
+	}
+	return report, err
+}
+
+// readHeads reads what was kept elsewhere. torn counts lines that cannot be read.
+func (o *verifyOptions) readHeads() (heads []ledger.Head, torn int, err error) {
+	if o.heads != "" {
+		text, err := readInput(o.heads, "heads", maxHeads)
+		if err != nil {
+			return nil, 0, err
+		}
+		if heads, torn = ledger.ParseHeads(text); len(heads) == 0 {
+			return nil, 0, exit.Usage("give the file that heads in the config file names", "--heads %s holds no head", o.heads)
+		}
+	}
+	if o.head == "" {
+		return heads, torn, nil
+	}
+	text, err := readInput(o.head, "head", maxInput)
+	if err != nil {
+		return nil, 0, err
+	}
+	head, err := ledger.ParseHead(text)
+	return append(heads, head), torn, err
+}
+
+func (o *verifyOptions) compareWith(ctx context.Context, deps *cmdutil.Deps, heads []ledger.Head) (ledger.Report, error) {
 	if o.export != "" {
-		return verifyExport(o, head)
+		return o.verifyExport(heads)
 	}
 	if o.publicKey != "" {
 		return ledger.Report{}, exit.Usage("add --export, or leave it out", "--public-key-file is for an export; a ledger is verified with the vault's key")
@@ -100,14 +126,14 @@ func verifyLedger(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) (le
 		return ledger.Report{}, err
 	}
 	defer a.Close()
-	return a.Ledger.Verify(ctx, head)
+	return a.Ledger.Verify(ctx, heads)
 }
 
-func verifyExport(o *verifyOptions, head *ledger.Head) (ledger.Report, error) {
-	if head == nil || o.publicKey == "" {
+func (o *verifyOptions) verifyExport(heads []ledger.Head) (ledger.Report, error) {
+	if len(heads) == 0 || o.publicKey == "" {
 		return ledger.Report{}, exit.Usage("give both", "--export needs --head and --public-key-file")
 	}
-	text, err := readInput(o.publicKey, "public-key-file")
+	text, err := readInput(o.publicKey, "public-key-file", maxInput)
 	if err != nil {
 		return ledger.Report{}, err
 	}
@@ -120,15 +146,19 @@ func verifyExport(o *verifyOptions, head *ledger.Head) (ledger.Report, error) {
 		return ledger.Report{}, exit.Usage("give the path of a file that you can read", "--export %s cannot be read", o.export)
 	}
 	defer file.Close()
-	return ledger.VerifyExport(file, *head, key)
+	return ledger.VerifyExport(file, heads, key)
 }
 
-// maxInput bounds a head or a public key, in bytes.
-const maxInput = 1 << 20
+// maxInput bounds a head or a public key, maxHeads a file of heads, in bytes. A head
+// a minute for a year is 220 MB.
+const (
+	maxInput = 1 << 20
+	maxHeads = 256 << 20
+)
 
-func readInput(path, flag string) ([]byte, error) {
+func readInput(path, flag string, most int64) ([]byte, error) {
 	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > maxInput {
+	if err != nil || !info.Mode().IsRegular() || info.Size() > most {
 		return nil, exit.Usage("give the path of a file that you can read", "--%s %s cannot be read", flag, path)
 	}
 	text, err := os.ReadFile(path)

@@ -105,6 +105,7 @@ func runServe(ctx context.Context, deps *cmdutil.Deps, o *serveOptions) error {
 		deps.StartMetrics(a, decider, pair)
 	}
 	service := a.Service(decider)
+	defer a.PushLastHead()
 	defer deps.SettleInBackground(ctx, a, decider, service)()
 	if deps.Config.Policy != nil && o.guard.AllowWrites {
 		deps.Log.Warn("the policy in the config file decides; --allow-writes and --approval have no effect")
