@@ -10,7 +10,6 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
-	"mcp-partner/internal/wiretest"
 	"mcp-partner/schemas/problems"
 	"mcp-partner/server"
 	"mcp-partner/tools"
@@ -71,10 +70,10 @@ func (approving) Authenticate(ctx context.Context, token string) (access.Princip
 
 func TestApprovalsOverHTTPPassEveryGate(t *testing.T) {
 	t.Parallel()
-	wiretest.OverEachHTTP(t, approvalsBehindTheGates)
+	overEachHTTP(t, approvalsBehindTheGates)
 }
 
-func approvalsBehindTheGates(t *testing.T, start wiretest.Starter) {
+func approvalsBehindTheGates(t *testing.T, start starter) {
 	const approve = `{"decision":"approve","digest":"00"}`
 	for name, test := range map[string]struct {
 		method, path, body string
@@ -189,7 +188,7 @@ func approvalsBehindTheGates(t *testing.T, start wiretest.Starter) {
 
 func TestApprovalsPathIsMissingWithoutApprovalsAPI(t *testing.T) {
 	t.Parallel()
-	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), server.HTTPOptions{Bearer: server.Authenticators{approving{}}}, goodToken+"-approver")
+	c := serveHTTP(t, newServer(newFixtures(), nil), server.HTTPOptions{Bearer: server.Authenticators{approving{}}}, goodToken+"-approver")
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+c.Addr+"/approvals", nil)
 	if err != nil {
 		t.Fatal(err)

@@ -58,11 +58,11 @@ func TestToolsListShowsWhatTheCallerMayUse(t *testing.T) {
 	o := server.Options{Name: "fixture", Version: "1", Registrar: newFixtures(), Authorize: only}
 	for _, era := range wiretest.Eras() {
 		list := func(name string) []string {
-			stdio := wiretest.StartStdio(t, server.New(o), server.StdioOptions{Principal: tester(name)})
+			stdio := serveStdio(t, server.New(o), server.StdioOptions{Principal: tester(name)})
 			if era == wiretest.Legacy {
 				stdio.Handshake(nil)
 			}
-			http := wiretest.StartHTTP(t, server.New(o), httpOptions(), goodToken+name)
+			http := serveHTTP(t, server.New(o), httpOptions(), goodToken+name)
 			over := toolNames(t, stdio.Ask(era.Request(1, "tools/list", nil, nil)))
 			if got := toolNames(t, http.Post(era.Request(1, "tools/list", nil, nil)).Last(t)); !slices.Equal(got, over) {
 				t.Errorf("%s: over stdio %v, over HTTP %v", era, over, got)

@@ -19,7 +19,7 @@ import (
 // and ahead of its answer; an onlooker with an open subscription gets nothing.
 func TestHTTPConcurrentCallersAreIsolated(t *testing.T) {
 	t.Parallel()
-	wiretest.OverEachHTTP(t, func(t *testing.T, start wiretest.Starter) {
+	overEachHTTP(t, func(t *testing.T, start starter) {
 		for _, era := range wiretest.Eras() {
 			f := newFixtures()
 			c := start(t, newServer(f, nil), httpOptions(), goodToken)
@@ -41,7 +41,7 @@ func TestHTTPConcurrentCallersAreIsolated(t *testing.T) {
 
 // callAlone makes eight calls as one caller and looks at every message that
 // comes back.
-func callAlone(t *testing.T, c *wiretest.HTTP, era wiretest.Era, name string) {
+func callAlone(t *testing.T, c *httpServer, era wiretest.Era, name string) {
 	as := func(body string) wiretest.Answer {
 		r := c.NewRequest(body)
 		r.Header.Set("Authorization", "Bearer "+goodToken+"-"+name)
@@ -126,7 +126,7 @@ func TestHTTPCallsCannotBeResumed(t *testing.T) {
 
 // comeAndGo has clients that connect, call and leave: well, in the middle of
 // their call, before its end is read, and without a word.
-func comeAndGo(t *testing.T, c *wiretest.HTTP, clients int) {
+func comeAndGo(t *testing.T, c *httpServer, clients int) {
 	t.Helper()
 	var all sync.WaitGroup
 	places := make(chan struct{}, 32)

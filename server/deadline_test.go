@@ -142,7 +142,7 @@ func listenTimed(t *testing.T) *timed {
 }
 
 // serve serves on the listener until the test ends.
-func (l *timed) serve(t *testing.T, o server.HTTPOptions) *wiretest.HTTP {
+func (l *timed) serve(t *testing.T, o server.HTTPOptions) *httpServer {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -153,7 +153,6 @@ func (l *timed) serve(t *testing.T, o server.HTTPOptions) *wiretest.HTTP {
 			t.Error(err)
 		}
 	})
-	c := wiretest.HTTPAt(t, "http://"+l.Addr().String()+"/mcp", goodToken, &http.Transport{})
-	c.Addr = l.Addr().String()
-	return c
+	addr := l.Addr().String()
+	return &httpServer{HTTP: wiretest.HTTPAt(t, "http://"+addr+"/mcp", goodToken, &http.Transport{}), tb: t, Addr: addr}
 }

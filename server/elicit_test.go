@@ -55,7 +55,7 @@ func TestElicitationNeedsClientCapability(t *testing.T) {
 
 func TestUnansweredQuestionsDoNotBlock(t *testing.T) {
 	t.Parallel()
-	c := wiretest.StartStdio(t, newServer(newFixtures(), nil), server.StdioOptions{MaxConcurrent: 2})
+	c := serveStdio(t, newServer(newFixtures(), nil), server.StdioOptions{MaxConcurrent: 2})
 	c.Handshake(canElicit)
 	ids := map[string]bool{}
 	for i := range 5 {
@@ -80,7 +80,7 @@ func TestUnansweredQuestionsDoNotBlock(t *testing.T) {
 func TestElicitationTimesOutAndIsWithdrawn(t *testing.T) {
 	t.Parallel()
 	o := server.StdioOptions{ElicitLimit: 10 * time.Millisecond}
-	c := wiretest.StartStdio(t, newServer(newFixtures(), nil), o)
+	c := serveStdio(t, newServer(newFixtures(), nil), o)
 	c.Handshake(canElicit)
 	question := c.Ask(wiretest.Legacy.Call(1, "ask", nil))
 	withdrawn := c.Next()

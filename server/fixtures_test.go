@@ -200,8 +200,8 @@ func newServer(f *fixtures, log *logBook) *server.Server {
 	return server.New(o)
 }
 
-func startStdio(t testing.TB, f *fixtures) *wiretest.Stdio {
-	return wiretest.StartStdio(t, newServer(f, nil), server.StdioOptions{Principal: tester("")})
+func startStdio(t testing.TB, f *fixtures) *stdioClient {
+	return serveStdio(t, newServer(f, nil), server.StdioOptions{Principal: tester("")})
 }
 
 const goodToken = "right-token"
@@ -232,8 +232,8 @@ func httpOptions() server.HTTPOptions {
 	}
 }
 
-func startHTTP(t testing.TB, f *fixtures) *wiretest.HTTP {
-	return wiretest.StartHTTP(t, newServer(f, nil), httpOptions(), goodToken)
+func startHTTP(t testing.TB, f *fixtures) *httpServer {
+	return serveHTTP(t, newServer(f, nil), httpOptions(), goodToken)
 }
 
 // wire is either transport, for tests of what both must do.

@@ -21,7 +21,7 @@ import (
 )
 
 // get asks for a path beside /mcp.
-func get(t *testing.T, c *wiretest.HTTP, path string) wiretest.Answer {
+func get(t *testing.T, c *httpServer, path string) wiretest.Answer {
 	t.Helper()
 	r, err := http.NewRequest(http.MethodGet, "http://"+c.Addr+path, nil)
 	if err != nil {
@@ -53,7 +53,7 @@ func TestReadyzNamesWhatIsWrong(t *testing.T) {
 			}
 			return nil
 		}})
-	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), o, "")
+	c := serveHTTP(t, newServer(newFixtures(), nil), o, "")
 	want := func(status int, body string) {
 		t.Helper()
 		if got := get(t, c, "/readyz"); got.Status != status || strings.TrimSpace(string(got.Body)) != body {
@@ -82,7 +82,7 @@ func TestMetricsOnMainListenerNeedScope(t *testing.T) {
 	t.Parallel()
 	o := httpOptions()
 	o.Metrics, o.Bearer, o.OAuth = someMetrics, server.Authenticators{scopeTokens{}}, newResourceServer()
-	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), o, "")
+	c := serveHTTP(t, newServer(newFixtures(), nil), o, "")
 	for _, test := range []struct {
 		bearer, challenge string
 		status            int
@@ -120,8 +120,8 @@ func TestMonitorListener(t *testing.T) {
 	go func() {
 		ended <- newServer(newFixtures(), nil).ServeMonitor(ctx, l, server.Monitor{Health: health, Metrics: someMetrics, Hosts: []string{"watch.example"}})
 	}()
-	c := wiretest.HTTPAt(t, "http://"+l.Addr().String()+"/mcp", "", &http.Transport{})
-	c.Addr = l.Addr().String()
+	addr := l.Addr().String()
+	c := &httpServer{HTTP: wiretest.HTTPAt(t, "http://"+addr+"/mcp", "", &http.Transport{}), tb: t, Addr: addr}
 	for path, want := range map[string]int{"/livez": 200, "/readyz": 200, "/metrics": 200, "/mcp": 404, "/": 404, "/metrics/": 404} {
 		if got := get(t, c, path); got.Status != want {
 			t.Errorf("%s: %d", path, got.Status)
@@ -198,7 +198,7 @@ func TestReadyzSaysThatTheServerIsStopping(t *testing.T) {
 	t.Parallel()
 	f, o := newFixtures(), httpOptions()
 	o.Health = server.NewHealth(nil)
-	c := wiretest.StartHTTP(t, newServer(f, nil), o, goodToken)
+	c := serveHTTP(t, newServer(f, nil), o, goodToken)
 	request := c.NewRequest(wiretest.Modern.Call(1, "block", nil))
 	answered := make(chan error, 1)
 	go func() {

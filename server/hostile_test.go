@@ -32,7 +32,7 @@ func dial(t *testing.T, addr string) net.Conn {
 const postHead = "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: Bearer " + goodToken + "\r\n"
 
 // stillServes wants a good client to be answered after whatever happened.
-func stillServes(t *testing.T, c *wiretest.HTTP) {
+func stillServes(t *testing.T, c *httpServer) {
 	t.Helper()
 	for _, era := range wiretest.Eras() {
 		wantText(t, c.Post(era.Call(1, "echo", wiretest.Object{"text": "alive"})).Last(t), "alive")
@@ -115,7 +115,7 @@ func TestHTTPDripFeeding(t *testing.T) {
 			t.Parallel()
 			o := httpOptions()
 			o.HeaderLimit, o.BodyLimit = 400*time.Millisecond, 400*time.Millisecond
-			c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), o, goodToken)
+			c := serveHTTP(t, newServer(newFixtures(), nil), o, goodToken)
 			conn := dial(t, c.Addr)
 			_, _ = io.WriteString(conn, head)
 			drops := make(chan int, 1)
@@ -208,7 +208,7 @@ func TestHTTPTenThousandIdleConnections(t *testing.T) {
 	testkit.SkipShort(t, testkit.Load)
 	o := httpOptions()
 	o.HeaderLimit = 4 * time.Second
-	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), o, goodToken)
+	c := serveHTTP(t, newServer(newFixtures(), nil), o, goodToken)
 	most := idleConnections(t)
 	var before, during runtime.MemStats
 	runtime.GC()
@@ -269,7 +269,7 @@ func countOpen(conns []net.Conn) int {
 func TestHTTPLargeMessagesOfOneCallerAreBounded(t *testing.T) {
 	t.Parallel()
 	testkit.SkipShort(t, testkit.Load)
-	wiretest.OverEachHTTP(t, func(t *testing.T, start wiretest.Starter) {
+	overEachHTTP(t, func(t *testing.T, start starter) {
 		f := newFixtures()
 		o := httpOptions()
 		o.MaxBody = 4 << 20 // all that one caller may have

@@ -16,12 +16,12 @@ import (
 )
 
 // startImpatient serves HTTP/2 with limits that a test can wait for.
-func startImpatient(t *testing.T, connections int) (*wiretest.HTTP, server.HTTPOptions) {
+func startImpatient(t *testing.T, connections int) (*httpServer, server.HTTPOptions) {
 	t.Helper()
 	o := httpOptions()
 	o.HeaderLimit, o.BodyLimit, o.IdleLimit = 400*time.Millisecond, 400*time.Millisecond, 400*time.Millisecond
 	o.MaxConnections = connections
-	return wiretest.StartHTTP2(t, newServer(newFixtures(), nil), o, goodToken), o
+	return serveHTTP2(t, newServer(newFixtures(), nil), o, goodToken), o
 }
 
 // Drops that come often enough to look alive are too slow as a whole, before the

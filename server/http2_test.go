@@ -114,8 +114,8 @@ func (c *framed) status(stream uint32) string {
 	return "hung up"
 }
 
-func startHTTP2(t *testing.T, f *fixtures) *wiretest.HTTP {
-	return wiretest.StartHTTP2(t, newServer(f, nil), httpOptions(), goodToken)
+func startHTTP2(t *testing.T, f *fixtures) *httpServer {
+	return serveHTTP2(t, newServer(f, nil), httpOptions(), goodToken)
 }
 
 // Clients without a token that take no answer must not keep others out: neither
@@ -129,7 +129,7 @@ func TestHTTP2ClosedWindowsKeepNobodyOut(t *testing.T) {
 			t.Parallel()
 			o := httpOptions()
 			o.MaxConnections = 64
-			c := wiretest.StartHTTP2(t, newServer(newFixtures(), nil), o, goodToken)
+			c := serveHTTP2(t, newServer(newFixtures(), nil), o, goodToken)
 			for i := range 2 * o.MaxConnections {
 				client := dialFrames(t, c.Addr, noWindow)
 				client.request(1, map[bool]string{true: "POST", false: "GET"}[path == "/mcp"], path, true)
@@ -148,7 +148,7 @@ func TestHTTP2CallKeepsItsConnection(t *testing.T) {
 	f := newFixtures()
 	o := httpOptions()
 	o.MaxConnections = 4
-	c := wiretest.StartHTTP2(t, newServer(f, nil), o, goodToken)
+	c := serveHTTP2(t, newServer(f, nil), o, goodToken)
 	answered := make(chan wiretest.Answer, 1)
 	r := c.NewRequest(wiretest.Modern.Call(1, "block", wiretest.Object{"text": "long"}))
 	go func() {
@@ -223,7 +223,7 @@ func TestHTTP2LargeAndSlowBodiesEnd(t *testing.T) {
 	t.Parallel()
 	o := httpOptions()
 	o.BodyLimit = 300 * time.Millisecond
-	c := wiretest.StartHTTP2(t, newServer(newFixtures(), nil), o, goodToken)
+	c := serveHTTP2(t, newServer(newFixtures(), nil), o, goodToken)
 	for name, test := range map[string]struct {
 		fields []string
 		send   func(*framed)
@@ -384,7 +384,7 @@ func TestHTTP2IdleConnections(t *testing.T) {
 	testkit.SkipShort(t, testkit.Load)
 	o := httpOptions()
 	o.MaxConnections = 128
-	c := wiretest.StartHTTP2(t, newServer(newFixtures(), nil), o, goodToken)
+	c := serveHTTP2(t, newServer(newFixtures(), nil), o, goodToken)
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)

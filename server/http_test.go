@@ -19,7 +19,7 @@ import (
 func TestHTTPManyCallsAtOnce(t *testing.T) {
 	t.Parallel()
 	testkit.SkipShort(t, testkit.Load)
-	wiretest.OverEachHTTP(t, func(t *testing.T, start wiretest.Starter) {
+	overEachHTTP(t, func(t *testing.T, start starter) {
 		for _, era := range wiretest.Eras() {
 			for _, tool := range []string{"notify", "classic"} {
 				t.Run(string(era)+"/"+tool, func(t *testing.T) {
@@ -33,7 +33,7 @@ func TestHTTPManyCallsAtOnce(t *testing.T) {
 
 // manyCalls has 300 clients that all use the same request ID, told apart by
 // their progress tokens.
-func manyCalls(t *testing.T, c *wiretest.HTTP, era wiretest.Era, tool string) {
+func manyCalls(t *testing.T, c *httpServer, era wiretest.Era, tool string) {
 	t.Helper()
 	const calls = 300
 	failures := make(chan error, calls)
@@ -75,10 +75,10 @@ func ownStream(t *testing.T, answer wiretest.Answer, token string) error {
 
 func TestHTTPHostileRequests(t *testing.T) {
 	t.Parallel()
-	wiretest.OverEachHTTP(t, hostileRequests)
+	overEachHTTP(t, hostileRequests)
 }
 
-func hostileRequests(t *testing.T, start wiretest.Starter) {
+func hostileRequests(t *testing.T, start starter) {
 	o := httpOptions()
 	o.Origins = []string{"https://app.example"}
 	log := &logBook{}
@@ -236,11 +236,11 @@ func hostileRequests(t *testing.T, start wiretest.Starter) {
 
 func TestHTTPWithoutVerifierRefusesEveryCaller(t *testing.T) {
 	t.Parallel()
-	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), server.HTTPOptions{}, "")
+	c := serveHTTP(t, newServer(newFixtures(), nil), server.HTTPOptions{}, "")
 	if got := c.Post(wiretest.Legacy.Call(1, "echo", nil)).Status; got != 401 {
 		t.Errorf("got %d", got)
 	}
-	open := wiretest.StartHTTP(t, newServer(newFixtures(), nil), server.HTTPOptions{Anonymous: access.Principal{Caller: "anybody"}}, "")
+	open := serveHTTP(t, newServer(newFixtures(), nil), server.HTTPOptions{Anonymous: access.Principal{Caller: "anybody"}}, "")
 	if got := resultText(open.Post(wiretest.Legacy.Call(1, "whoami", nil)).Last(t)); !strings.HasPrefix(got, "anybody ") {
 		t.Errorf("got %q", got)
 	}
@@ -269,7 +269,7 @@ func TestHTTPHandlersSeeTheCallerAndNoCredential(t *testing.T) {
 
 func TestHTTPCancelOfAnotherCallerIsDropped(t *testing.T) {
 	t.Parallel()
-	wiretest.OverEachHTTP(t, func(t *testing.T, start wiretest.Starter) {
+	overEachHTTP(t, func(t *testing.T, start starter) {
 		for _, era := range wiretest.Eras() {
 			f := newFixtures()
 			c := start(t, newServer(f, nil), httpOptions(), goodToken)
@@ -348,7 +348,7 @@ func TestHTTPConcurrencyLimit(t *testing.T) {
 	f := newFixtures()
 	o := httpOptions()
 	o.MaxConcurrent = 1
-	c := wiretest.StartHTTP(t, newServer(f, nil), o, goodToken)
+	c := serveHTTP(t, newServer(f, nil), o, goodToken)
 	first := c.NewRequest(wiretest.Modern.Call(1, "block", nil))
 	done := make(chan error, 1)
 	go func() {
@@ -378,7 +378,7 @@ func TestHTTPOneCallerLeavesRoomForOthers(t *testing.T) {
 	f := newFixtures()
 	o := httpOptions()
 	o.MaxConcurrent = 4
-	c := wiretest.StartHTTP(t, newServer(f, nil), o, goodToken)
+	c := serveHTTP(t, newServer(f, nil), o, goodToken)
 	done := make(chan error, 3)
 	for id := range 3 {
 		request := c.NewRequest(wiretest.Modern.Call(id+1, "block", nil))
@@ -447,7 +447,7 @@ func TestHTTPStopLetsCallsEnd(t *testing.T) {
 }
 
 // openStream opens a subscription and waits for its acknowledgement.
-func openStream(t *testing.T, c *wiretest.HTTP) io.Reader {
+func openStream(t *testing.T, c *httpServer) io.Reader {
 	t.Helper()
 	response, err := c.Open(c.NewRequest(wiretest.Modern.Request("sub", "subscriptions/listen",
 		wiretest.Object{"notifications": wiretest.Object{"toolsListChanged": true}}, nil)))
@@ -472,7 +472,7 @@ func TestHTTPStopCutsOffAtItsLimit(t *testing.T) {
 	f := newFixtures()
 	o := httpOptions()
 	o.DrainLimit = 20 * time.Millisecond
-	c := wiretest.StartHTTP(t, newServer(f, nil), o, goodToken)
+	c := serveHTTP(t, newServer(f, nil), o, goodToken)
 	request := c.NewRequest(wiretest.Modern.Call(1, "block", nil))
 	go func() { _, _ = c.Try(request) }()
 	<-f.started

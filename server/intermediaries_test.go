@@ -22,7 +22,7 @@ func TestProbesNeedNoHost(t *testing.T) {
 	t.Parallel()
 	o := httpOptions()
 	o.Metrics = someMetrics
-	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), o, goodToken)
+	c := serveHTTP(t, newServer(newFixtures(), nil), o, goodToken)
 	for request, want := range map[string]string{
 		"GET /livez HTTP/1.0\r\n\r\n":                         "HTTP/1.0 200",
 		"GET /readyz HTTP/1.0\r\n\r\n":                        "HTTP/1.0 200",
@@ -198,7 +198,7 @@ func TestJSONOnlyClientsGetOneAnswer(t *testing.T) {
 // Some runtimes write a byte order mark before the first message.
 func TestStdioSkipsAByteOrderMark(t *testing.T) {
 	t.Parallel()
-	c := wiretest.StartStdio(t, newServer(newFixtures(), nil), server.StdioOptions{Principal: tester("")})
+	c := serveStdio(t, newServer(newFixtures(), nil), server.StdioOptions{Principal: tester("")})
 	if got := c.Ask("\ufeff" + wiretest.Initialize("2025-06-18", nil)); got.Path("protocolVersion") != "2025-06-18" {
 		t.Errorf("got %s", got.Raw)
 	}

@@ -68,7 +68,7 @@ func (r *rooms) stay(ctx context.Context, request mcp.CallToolRequest) (*mcp.Cal
 func TestCallersReachOnlyTheirOwnCalls(t *testing.T) {
 	t.Parallel()
 	r := &rooms{release: make(chan struct{})}
-	c := wiretest.StartHTTP(t, server.New(server.Options{Name: "rooms", Version: "1", Registrar: r}), httpOptions(), goodToken)
+	c := serveHTTP(t, server.New(server.Options{Name: "rooms", Version: "1", Registrar: r}), httpOptions(), goodToken)
 	as := func(n int, message string, change func(*http.Request)) wiretest.Answer {
 		request := c.NewRequest(message)
 		request.Header.Set("Authorization", fmt.Sprintf("Bearer %s-%d", goodToken, n))

@@ -63,14 +63,14 @@ func newResourceServer() resourceServer {
 	return resourceServer{map[access.Scope]string{access.ScopeRead: "api://x/partner.read", access.ScopeWrite: "api://x/partner.write", access.ScopeChange: "api://x/partner.change"}}
 }
 
-func startOAuth(t *testing.T, change func(*server.HTTPOptions)) *wiretest.HTTP {
+func startOAuth(t *testing.T, change func(*server.HTTPOptions)) *httpServer {
 	t.Helper()
 	o := httpOptions()
 	o.OAuth = newResourceServer()
 	if change != nil {
 		change(&o)
 	}
-	return wiretest.StartHTTP(t, newServer(newFixtures(), nil), o, "")
+	return serveHTTP(t, newServer(newFixtures(), nil), o, "")
 }
 
 func TestOAuthChallenges(t *testing.T) {

@@ -16,7 +16,7 @@ func TestPagesOfAllowedOriginsCanCall(t *testing.T) {
 	const page = "https://app.example"
 	o := httpOptions()
 	o.Origins, o.OAuth = []string{page}, newResourceServer()
-	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), o, goodToken)
+	c := serveHTTP(t, newServer(newFixtures(), nil), o, goodToken)
 	ask := func(origin, method, path string, change func(*http.Request)) wiretest.Answer {
 		t.Helper()
 		r := c.NewRequest(wiretest.Legacy.Call(1, "echo", wiretest.Object{"text": "fine"}))

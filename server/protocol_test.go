@@ -173,7 +173,7 @@ func TestMissingResourceHasTheCodeOfItsEra(t *testing.T) {
 func TestHandlerErrorsAreLoggedWithoutValues(t *testing.T) {
 	t.Parallel()
 	log := &logBook{}
-	c := wiretest.StartStdio(t, newServer(newFixtures(), log), stdioOptions())
+	c := serveStdio(t, newServer(newFixtures(), log), stdioOptions())
 	for _, tool := range []string{"panic", "fail"} {
 		c.Ask(wiretest.Modern.Call(tool, tool, wiretest.Object{"text": hidden}))
 	}
@@ -225,7 +225,7 @@ func TestLogMessagesOnlyWhereAsked(t *testing.T) {
 }
 
 // untilAnswer sends a request and returns all messages up to its response.
-func untilAnswer(c *wiretest.Stdio, message string) []wiretest.Reply {
+func untilAnswer(c *stdioClient, message string) []wiretest.Reply {
 	replies := []wiretest.Reply{c.Ask(message)}
 	for replies[len(replies)-1].Method != "" {
 		replies = append(replies, c.Next())
@@ -236,8 +236,8 @@ func untilAnswer(c *wiretest.Stdio, message string) []wiretest.Reply {
 func TestNotificationsAfterAnswerAreDropped(t *testing.T) {
 	t.Parallel()
 	f := newFixtures()
-	stdio := wiretest.StartStdio(t, newServer(f, nil), stdioOptions())
-	http := wiretest.StartHTTP(t, newServer(f, nil), httpOptions(), goodToken)
+	stdio := serveStdio(t, newServer(f, nil), stdioOptions())
+	http := serveHTTP(t, newServer(f, nil), httpOptions(), goodToken)
 	wantText(t, stdio.Ask(wiretest.Modern.Call(1, "leak", wiretest.Object{"text": "a"})), "a")
 	wantText(t, http.Post(wiretest.Modern.Call(1, "leak", wiretest.Object{"text": "b"})).Last(t), "b")
 	close(f.release)

@@ -32,7 +32,7 @@ func TestHTTPSlowClients(t *testing.T) {
 	t.Parallel()
 	o := httpOptions()
 	o.HeaderLimit, o.BodyLimit = 300*time.Millisecond, 300*time.Millisecond
-	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), o, goodToken)
+	c := serveHTTP(t, newServer(newFixtures(), nil), o, goodToken)
 	slow(t, c.Addr, "POST /mcp HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
 	got := slow(t, c.Addr, "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
 		"Authorization: Bearer "+goodToken+"\r\nContent-Length: 100\r\n\r\n{")
@@ -45,7 +45,7 @@ func TestHTTPSlowClients(t *testing.T) {
 // the body comes. The answer waits a little, for a body that is on its way.
 func TestHTTPUnreadBodiesAreNotAwaited(t *testing.T) {
 	t.Parallel()
-	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), httpOptions(), goodToken)
+	c := serveHTTP(t, newServer(newFixtures(), nil), httpOptions(), goodToken)
 	for head, status := range map[string]string{
 		"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n":            "401",
 		"POST /mcp HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{":                                  "415",
@@ -68,7 +68,7 @@ func TestHTTPAnsweredConnectionsMakeRoom(t *testing.T) {
 	t.Parallel()
 	o := httpOptions()
 	o.MaxConnections = 4
-	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), o, goodToken)
+	c := serveHTTP(t, newServer(newFixtures(), nil), o, goodToken)
 	for range 20 {
 		for range o.MaxConnections {
 			conn := dial(t, c.Addr)
@@ -87,7 +87,7 @@ func TestHTTPCallOutlastsTheBodyLimit(t *testing.T) {
 	f := newFixtures()
 	o := httpOptions()
 	o.HeaderLimit, o.BodyLimit = 300*time.Millisecond, 300*time.Millisecond
-	c := wiretest.StartHTTP(t, newServer(f, nil), o, goodToken)
+	c := serveHTTP(t, newServer(f, nil), o, goodToken)
 	time.AfterFunc(900*time.Millisecond, func() { close(f.release) })
 	wantText(t, c.Post(wiretest.Modern.Call(1, "block", wiretest.Object{"text": "long"})).Last(t), "long")
 }

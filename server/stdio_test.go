@@ -143,7 +143,7 @@ func TestStdioSurvivesBadInput(t *testing.T) {
 func TestStdioIgnoresEmptyLinesAndStrayResponses(t *testing.T) {
 	t.Parallel()
 	log := &logBook{}
-	c := wiretest.StartStdio(t, newServer(newFixtures(), log), stdioOptions())
+	c := serveStdio(t, newServer(newFixtures(), log), stdioOptions())
 	c.SendRaw([]byte("\n\r\n   \n\t\r\n"))
 	c.Send(`{"jsonrpc":"2.0","id":"mcp-partner-1","result":{"action":"accept"}}`)
 	c.Send(`{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"x"}}`)
@@ -158,7 +158,7 @@ func TestStdioIgnoresEmptyLinesAndStrayResponses(t *testing.T) {
 func TestStdioFrameLimit(t *testing.T) {
 	t.Parallel()
 	const limit = 4096
-	c := wiretest.StartStdio(t, newServer(newFixtures(), nil), server.StdioOptions{MaxFrame: limit})
+	c := serveStdio(t, newServer(newFixtures(), nil), server.StdioOptions{MaxFrame: limit})
 	frame := func(size int) string {
 		empty := len(wiretest.Modern.Call(1, "echo", wiretest.Object{"text": ""}))
 		return wiretest.Modern.Call(1, "echo", wiretest.Object{"text": strings.Repeat("a", size-empty)})
@@ -225,7 +225,7 @@ func TestStdioCancel(t *testing.T) {
 func TestStdioBlockedCallsDoNotBlockTheLoop(t *testing.T) {
 	t.Parallel()
 	f := newFixtures()
-	c := wiretest.StartStdio(t, newServer(f, nil), server.StdioOptions{MaxConcurrent: 2})
+	c := serveStdio(t, newServer(f, nil), server.StdioOptions{MaxConcurrent: 2})
 	for i := range 5 {
 		c.Send(wiretest.Modern.Call(i, "block", wiretest.Object{"text": fmt.Sprint(i)}))
 	}
@@ -254,7 +254,7 @@ func TestStdioCancelledContextDrains(t *testing.T) {
 }
 
 // refusedWhileStopping sends requests until the server has noticed the stop.
-func refusedWhileStopping(t *testing.T, c *wiretest.Stdio) {
+func refusedWhileStopping(t *testing.T, c *stdioClient) {
 	t.Helper()
 	for i := range 10000 {
 		if reply := c.Ask(wiretest.Modern.Call(fmt.Sprint("s", i), "echo", nil)); reply.Error != nil {
@@ -269,7 +269,7 @@ func TestStdioDrainLimitCutsOffWithAnAnswer(t *testing.T) {
 	t.Parallel()
 	f := newFixtures()
 	o := server.StdioOptions{DrainLimit: 20 * time.Millisecond, MaxConcurrent: 1}
-	c := wiretest.StartStdio(t, newServer(f, nil), o)
+	c := serveStdio(t, newServer(f, nil), o)
 	c.Send(wiretest.Modern.Call("runs", "block", nil))
 	<-f.started
 	c.Send(wiretest.Modern.Call("waits", "block", nil))

@@ -1,9 +1,14 @@
 package tools_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"testing"
 	"time"
 
@@ -52,25 +57,58 @@ func onEachWire(t *testing.T, ask access.Approval, eras []wiretest.Era, test fun
 		t.Run("stdio/"+string(era), func(t *testing.T) {
 			t.Parallel()
 			l := newLate(t, ask)
-			c := wiretest.StartStdio(t, l.serving(), server.StdioOptions{Principal: trusted("wire")})
+			say := l.overStdio(t)
 			if era == wiretest.Legacy {
-				c.Handshake(nil)
+				say(wiretest.Initialize(string(era), nil))
 			}
-			test(t, l, era, func(message string) wiretest.Reply {
-				reply := c.Ask(message)
-				for reply.Method != "" {
-					reply = c.Next() // progress comes first
-				}
-				return reply
-			})
+			test(t, l, era, say)
 		})
 		t.Run("http/"+string(era), func(t *testing.T) {
 			t.Parallel()
 			l := newLate(t, ask)
-			c := wiretest.StartHTTP(t, l.serving(), server.HTTPOptions{Bearer: server.Authenticators{anyone{}}}, "x")
-			test(t, l, era, func(message string) wiretest.Reply { return c.Post(message).Last(t) })
+			test(t, l, era, l.overHTTP(t))
 		})
 	}
+}
+
+// overStdio serves on pipes. What it returns sends a request and returns the
+// response, which progress may come before.
+func (l *late) overStdio(t *testing.T) func(string) wiretest.Reply {
+	t.Helper()
+	fromClient, toServer := io.Pipe()
+	fromServer, toClient := io.Pipe()
+	go func() {
+		_ = toClient.CloseWithError(l.serving().ServeStdio(t.Context(), fromClient, toClient, server.StdioOptions{Principal: trusted("wire")}))
+	}()
+	t.Cleanup(func() { _ = errors.Join(toServer.Close(), fromServer.Close()) })
+	lines := bufio.NewReader(fromServer)
+	return func(message string) wiretest.Reply {
+		if _, err := io.WriteString(toServer, message+"\n"); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			line, err := lines.ReadBytes('\n')
+			if err != nil {
+				t.Fatal(err)
+			}
+			if reply := wiretest.Parse(t, line); reply.Method == "" {
+				return reply
+			}
+		}
+	}
+}
+
+func (l *late) overHTTP(t *testing.T) func(string) wiretest.Reply {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = l.serving().ServeListener(t.Context(), listener, server.HTTPOptions{Bearer: server.Authenticators{anyone{}}})
+	}()
+	c := wiretest.HTTPAt(t, "http://"+listener.Addr().String()+"/mcp", "x", &http.Transport{})
+	return func(message string) wiretest.Reply { return c.Post(message).Last(t) }
 }
 
 func (l *late) serving() *server.Server {

@@ -17,7 +17,6 @@ import (
 	"mcp-partner/internal/cli/approvals"
 	ledgercmd "mcp-partner/internal/cli/ledger"
 	"mcp-partner/internal/exit"
-	"mcp-partner/internal/simtest"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
@@ -33,7 +32,7 @@ const (
 // Azure, and the program to run on it.
 type installation struct {
 	t     *testing.T
-	world *simtest.World
+	world *azure
 	env   []string
 	state string
 }
@@ -44,7 +43,7 @@ func newInstallation(t *testing.T) *installation {
 	return newInstallationIn(t, startWorld(t))
 }
 
-func newInstallationIn(t *testing.T, world *simtest.World) *installation {
+func newInstallationIn(t *testing.T, world *azure) *installation {
 	t.Helper()
 	testkit.SkipShort(t, testkit.Processes)
 	if err := world.Sim.ClearLink("contoso"); err != nil {

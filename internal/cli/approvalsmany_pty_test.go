@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"mcp-partner/internal/exit"
-	"mcp-partner/internal/simtest"
 	"mcp-partner/schemas/problems"
 )
 
@@ -54,7 +53,7 @@ func (o *installation) linkedTo(partnerID string) (n int) {
 // executes it as a whole.
 func TestPlanIsApprovedAsAWhole(t *testing.T) {
 	t.Parallel()
-	o := newInstallationIn(t, simtest.Start(t, rowsOnAPage+3))
+	o := newInstallationIn(t, startWorldOf(t, rowsOnAPage+3))
 	o.addAlice()
 	o.crowd()
 	code, out, stderr := o.run("ensure", "--partner-id", "1234567", "--allow-writes", "--approval", "approver", "--reason", "roll-out", "--json")

@@ -19,7 +19,6 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/youmark/pkcs8"
 
-	"mcp-partner/internal/simtest"
 	"mcp-partner/simulator"
 )
 
@@ -32,7 +31,7 @@ import (
 //	kind end NAME                             ends a person's sign-ins
 //	kind machine TENANT                       an App Service of that tenant
 func kindCommand(ts *testscript.TestScript, neg bool, args []string) {
-	world, _ := ts.Value(worldKey).(*simtest.World)
+	world, _ := ts.Value(worldKey).(*azure)
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: kind certificate|curve|token|person|end|machine ARGUMENTS")
 	}

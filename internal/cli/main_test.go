@@ -17,7 +17,6 @@ import (
 
 	"mcp-partner/internal/cli/contractverify"
 	"mcp-partner/internal/cli/term"
-	"mcp-partner/internal/simtest"
 	"mcp-partner/simulator"
 )
 
@@ -56,7 +55,7 @@ func TestScripts(t *testing.T) {
 // setupScript gives each script an empty state directory, and a simulated Azure of
 // its own, which it reaches over TLS as it would reach the real one.
 func setupScript(env *testscript.Env) error {
-	world, err := simtest.Open(context.Background(), 4)
+	world, err := openWorld(context.Background(), 4)
 	if err != nil {
 		return err
 	}
@@ -96,7 +95,7 @@ func setupScript(env *testscript.Env) error {
 //	sim lighthouse MANAGING CUSTOMER CATEGORY
 //	sim role TENANT ROLE-GUID | sim usage FILE TENANT=COST=PERCENT...
 func simCommand(ts *testscript.TestScript, neg bool, args []string) {
-	world, _ := ts.Value(worldKey).(*simtest.World)
+	world, _ := ts.Value(worldKey).(*azure)
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: sim link TENANT ID | unlink TENANT | fault TENANT KIND | renew")
 	}
@@ -132,7 +131,7 @@ func subscriptionOf(tenant string) string {
 }
 
 // usageFile is a daily rated usage with a line for each TENANT=COST=PERCENT.
-func usageFile(world *simtest.World, lines []string) []byte {
+func usageFile(world *azure, lines []string) []byte {
 	var b strings.Builder
 	b.WriteString("CustomerId,CustomerName,EntitlementId,EntitlementDescription,BillingPreTaxTotal,BillingCurrency,PartnerEarnedCreditPercentage\n")
 	for _, line := range lines {

@@ -18,7 +18,6 @@ import (
 
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
-	"mcp-partner/internal/simtest"
 	"mcp-partner/internal/testkit"
 )
 
@@ -69,7 +68,7 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 // stage is a state directory with the tenant contoso, before one change.
 type stage struct {
 	t     *testing.T
-	world *simtest.World
+	world *azure
 	dir   string
 	home  string
 }
@@ -383,7 +382,7 @@ func TestEveryChangeHasFailedOutputCase(t *testing.T) {
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	s := &stage{t: t, world: simtest.Start(t, 3), dir: stateWithVault(t), home: t.TempDir()}
+	s := &stage{t: t, world: startWorldOf(t, 3), dir: stateWithVault(t), home: t.TempDir()}
 	inhabit(t, s.dir, s.world)
 	if err := s.world.Sim.ClearLink("contoso"); err != nil {
 		t.Fatal(err)

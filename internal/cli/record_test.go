@@ -16,7 +16,6 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/exit"
-	"mcp-partner/internal/simtest"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
@@ -143,7 +142,7 @@ func TestWritesAreRefusedWithoutLedger(t *testing.T) {
 }
 
 // inhabit puts the tenant contoso of a simulated Azure into a state directory.
-func inhabit(t *testing.T, dir string, world *simtest.World) {
+func inhabit(t *testing.T, dir string, world *azure) {
 	t.Helper()
 	directory, err := tenants.OpenDirectory(disk.New(dir))
 	if err != nil {

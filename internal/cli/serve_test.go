@@ -16,13 +16,12 @@ import (
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/exit"
-	"mcp-partner/internal/simtest"
 )
 
 // startWorld starts a simulated Azure for one test.
-func startWorld(t *testing.T) *simtest.World {
+func startWorld(t *testing.T) *azure {
 	t.Helper()
-	return simtest.Start(t, 3)
+	return startWorldOf(t, 3)
 }
 
 // running is a command that runs until it is stopped.

@@ -14,22 +14,40 @@ import (
 	"time"
 
 	"mcp-partner/internal/httpclient"
-	"mcp-partner/internal/simtest"
 	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 	"mcp-partner/tenants"
 )
 
+// startSimulator starts a simulated Azure that ends with the test, and says where
+// it is.
+func startSimulator(t *testing.T, count int) (*simulator.Simulator, tenants.Cloud) {
+	t.Helper()
+	sim, err := simulator.New(simulator.Config{Tenants: count})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := sim.Start(context.WithoutCancel(t.Context()), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	return sim, tenants.Cloud{
+		Name: tenants.CloudCustom, Authority: server.Authority(), ARMEndpoint: server.URL(),
+		ARMAudience: sim.Audience(), CAPEM: string(server.CAPEM()), SkipInstanceDiscovery: true,
+	}
+}
+
 // Five hundred domains become five hundred tenants, and two faults stay with
 // their own domains.
 func TestResolvesFiveHundredDomains(t *testing.T) {
 	t.Parallel()
-	world := simtest.Start(t, 500)
-	tenants := world.Sim.Tenants()
-	world.Sim.Inject(simulator.Rule{TenantID: tenants[41].TenantID, Kind: simulator.FaultTokenHTML, Path: simulator.OpDiscovery})
-	questions := []question{{world.Cloud(), "nobody.example"}}
+	sim, cloud := startSimulator(t, 500)
+	tenants := sim.Tenants()
+	sim.Inject(simulator.Rule{TenantID: tenants[41].TenantID, Kind: simulator.FaultTokenHTML, Path: simulator.OpDiscovery})
+	questions := []question{{cloud, "nobody.example"}}
 	for _, tenant := range tenants {
-		questions = append(questions, question{world.Cloud(), tenant.Domain})
+		questions = append(questions, question{cloud, tenant.Domain})
 	}
 	pool := httpclient.NewPool(httpclient.Options{})
 	t.Cleanup(pool.CloseIdle)
@@ -52,13 +70,13 @@ func TestResolvesFiveHundredDomains(t *testing.T) {
 // Interrupting a look-up of many domains does not wait for all of them.
 func TestResolvingStopsWithContext(t *testing.T) {
 	t.Parallel()
-	world := simtest.Start(t, 1)
-	domain := world.Sim.Tenants()[0].Domain
-	world.Sim.Inject(simulator.Rule{Kind: simulator.FaultTokenError, Path: simulator.OpDiscovery})
+	sim, cloud := startSimulator(t, 1)
+	domain := sim.Tenants()[0].Domain
+	sim.Inject(simulator.Rule{Kind: simulator.FaultTokenError, Path: simulator.OpDiscovery})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	cancel()
 	pool := httpclient.NewPool(httpclient.Options{})
-	q := question{world.Cloud(), domain}
+	q := question{cloud, domain}
 	if err := tenantsOf(ctx, pool, []question{q})[q].err; problems.As(err).Code != problems.CodeCancelled {
 		t.Error(err)
 	}

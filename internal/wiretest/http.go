@@ -2,103 +2,30 @@ package wiretest
 
 import (
 	"bytes"
-	"context"
-	"crypto/tls"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
-
-	"mcp-partner/server"
 )
 
-// HTTP is a client of a server that listens on the loopback interface.
+// Patience is how long a test waits for something that must happen.
+const Patience = 30 * time.Second
+
+// HTTP is a client of a server.
 type HTTP struct {
-	tb     testing.TB
-	Addr   string
+	// Bearer goes with every request; "" sends none.
 	Bearer string
-	// Base is the scheme and address of the server.
-	Base   string
+
+	tb     testing.TB
 	url    string
 	client *http.Client
-	ended  chan error
-	stop   context.CancelFunc
 }
 
-// HTTPAt is a client of a server that somebody else runs.
+// HTTPAt is a client of the server at a URL.
 func HTTPAt(tb testing.TB, url, bearer string, transport http.RoundTripper) *HTTP {
 	return &HTTP{tb: tb, url: url, Bearer: bearer, client: &http.Client{Transport: transport, Timeout: 2 * Patience}}
-}
-
-// StartHTTP serves s on a free port until the test ends. bearer goes with
-// every request; "" sends none.
-func StartHTTP(tb testing.TB, s *server.Server, o server.HTTPOptions, bearer string) *HTTP {
-	tb.Helper()
-	return start(tb, s, o, bearer, &http.Transport{MaxIdleConnsPerHost: 512})
-}
-
-// StartHTTP2 is StartHTTP with TLS and a client that speaks HTTP/2.
-func StartHTTP2(tb testing.TB, s *server.Server, o server.HTTPOptions, bearer string) *HTTP {
-	tb.Helper()
-	files := NewPair(tb)
-	pair, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	o.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
-	return start(tb, s, o, bearer, &http.Transport{TLSClientConfig: files.Trust(), ForceAttemptHTTP2: true})
-}
-
-// Starter is StartHTTP or StartHTTP2.
-type Starter func(tb testing.TB, s *server.Server, o server.HTTPOptions, bearer string) *HTTP
-
-// OverEachHTTP runs a test over HTTP/1.1 and over HTTP/2.
-func OverEachHTTP(t *testing.T, test func(t *testing.T, start Starter)) {
-	for name, start := range map[string]Starter{"HTTP/1.1": StartHTTP, "HTTP/2": StartHTTP2} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, start)
-		})
-	}
-}
-
-func start(tb testing.TB, s *server.Server, o server.HTTPOptions, bearer string, transport *http.Transport) *HTTP {
-	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	base := "http://" + l.Addr().String()
-	if o.TLS != nil {
-		base = "https://" + l.Addr().String()
-	}
-	c := HTTPAt(tb, base+"/mcp", bearer, transport)
-	c.Addr, c.Base, c.ended, c.stop = l.Addr().String(), base, make(chan error, 1), stop
-	go func() { c.ended <- s.ServeListener(ctx, l, o) }()
-	tb.Cleanup(func() {
-		stop()
-		transport.CloseIdleConnections()
-	})
-	return c
-}
-
-// Stop cancels the server's context, as a signal would.
-func (c *HTTP) Stop() { c.stop() }
-
-// Ended waits for the server to end and returns how.
-func (c *HTTP) Ended() error {
-	c.tb.Helper()
-	select {
-	case err := <-c.ended:
-		return err
-	case <-time.After(Patience):
-		c.tb.Fatal("the server did not end")
-	}
-	return nil
 }
 
 // Answer is what came back for an HTTP request.
