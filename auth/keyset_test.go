@@ -210,7 +210,7 @@ func TestUnsuitableKeysAreIgnored(t *testing.T) {
 	}
 	h.refuses(issuertest.Sign(t, short, nil, h.claims()), errKey)
 	h.refuses(issuertest.Sign(t, good, change{"kid": "enc"}, h.claims()), errKey)
-	h.refuses(issuertest.Shared([]byte("0123456789abcdef0123456789abcdef"), issuertest.Unsigned(t, change{"alg": "HS256", "kid": "oct"}, h.claims())), errHeader)
+	h.refuses(shared([]byte("0123456789abcdef0123456789abcdef"), issuertest.Unsigned(t, change{"alg": "HS256", "kid": "oct"}, h.claims())), errHeader)
 }
 
 func TestTokenIsRefusedAfterIssuerWithdrawsKeys(t *testing.T) {

@@ -148,7 +148,7 @@ func TestForwardedHeadersAreIgnored(t *testing.T) {
 // A renewed certificate is used without a restart, and a broken one is not.
 func TestRunningServerTakesANewCertificate(t *testing.T) {
 	t.Parallel()
-	pair := wiretest.NewPair(t)
+	pair := testkit.NewPair(t)
 	i := invocation{args: []string{"serve", "--simulate=3", "--http", "127.0.0.1:0", "--tls-cert", pair.CertFile, "--tls-key", pair.KeyFile}}
 	s := i.start(t)
 	connection := s.connection()

@@ -47,12 +47,10 @@ func (h *oauthServer) serve(t *testing.T, names []string, mapping string, env []
 	if names == nil {
 		names = []string{h.issuer.URL()}
 	}
-	ca := filepath.Join(h.dir, "issuer.pem")
 	h.config = filepath.Join(h.dir, "oauth.yaml")
 	h.remap(mapping)
-	h.write(ca, string(h.issuer.CAPEM()))
 	i := h.cli(append([]string{"serve", "--http", "127.0.0.1:0", "--allow-writes", "--log-level", "debug", "--config", h.config,
-		"--oidc-issuer", strings.Join(names, ","), "--oidc-audience", oauthName, "--oidc-ca-file", ca}, more...)...)
+		"--oidc-issuer", strings.Join(names, ","), "--oidc-audience", oauthName, "--oidc-ca-file", h.issuer.CAFile()}, more...)...)
 	i.env = env
 	h.server = i.start(t)
 	var shown map[string]string

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/server"
 )
@@ -29,7 +30,7 @@ func shown(t *testing.T, addr string, config *tls.Config) string {
 
 func TestTLSPairIsReloaded(t *testing.T) {
 	t.Parallel()
-	files, book, clock := wiretest.NewPair(t), &logBook{}, time.Now()
+	files, book, clock := testkit.NewPair(t), &logBook{}, time.Now()
 	pair, err := server.LoadKeyPair(files.CertFile, files.KeyFile, slog.New(slog.NewTextHandler(book, nil)), func() time.Time { return clock })
 	if err != nil {
 		t.Fatal(err)
@@ -80,12 +81,12 @@ func TestTLSPairIsReloaded(t *testing.T) {
 
 func TestTLSPairMustBeValidAtStart(t *testing.T) {
 	t.Parallel()
-	for name, spoil := range map[string]func(*wiretest.Pair){
-		"no file": func(p *wiretest.Pair) { _ = os.Remove(p.KeyFile) },
-		"no PEM":  func(p *wiretest.Pair) { p.Write(p.CertFile, []byte("x")) },
-		"expired": func(p *wiretest.Pair) { p.Renew("old", time.Now().Add(-time.Minute)) },
+	for name, spoil := range map[string]func(*testkit.Pair){
+		"no file": func(p *testkit.Pair) { _ = os.Remove(p.KeyFile) },
+		"no PEM":  func(p *testkit.Pair) { p.Write(p.CertFile, []byte("x")) },
+		"expired": func(p *testkit.Pair) { p.Renew("old", time.Now().Add(-time.Minute)) },
 	} {
-		files := wiretest.NewPair(t)
+		files := testkit.NewPair(t)
 		spoil(files)
 		if _, err := server.LoadKeyPair(files.CertFile, files.KeyFile, slog.New(slog.DiscardHandler), nil); err == nil {
 			t.Errorf("%s: it was taken", name)
@@ -96,7 +97,7 @@ func TestTLSPairMustBeValidAtStart(t *testing.T) {
 // startTLS serves the fixtures with TLS.
 func startTLS(t *testing.T, f *fixtures) (url string, config *tls.Config) {
 	t.Helper()
-	files := wiretest.NewPair(t)
+	files := testkit.NewPair(t)
 	pair, err := server.LoadKeyPair(files.CertFile, files.KeyFile, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)

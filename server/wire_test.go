@@ -3,13 +3,13 @@ package server_test
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
 	"testing"
 	"time"
 
+	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/server"
 )
@@ -142,12 +142,8 @@ func serveHTTP(tb testing.TB, s *server.Server, o server.HTTPOptions, bearer str
 // serveHTTP2 is serveHTTP with TLS and a client that speaks HTTP/2.
 func serveHTTP2(tb testing.TB, s *server.Server, o server.HTTPOptions, bearer string) *httpServer {
 	tb.Helper()
-	files := wiretest.NewPair(tb)
-	pair, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	o.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	files := testkit.NewPair(tb)
+	o.TLS = files.Serve()
 	return listenHTTP(tb, s, o, bearer, &http.Transport{TLSClientConfig: files.Trust(), ForceAttemptHTTP2: true})
 }
 

@@ -12,12 +12,13 @@ import (
 
 	"mcp-partner/internal/cli/serve"
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/wiretest"
 )
 
 func TestServeHTTPS(t *testing.T) {
 	t.Parallel()
-	pair := wiretest.NewPair(t)
+	pair := testkit.NewPair(t)
 	r := start(t, nil, "serve", "--simulate", "--http", "127.0.0.1:0", "--tls-cert", pair.CertFile, "--tls-key", pair.KeyFile, "--allowed-hosts", "localhost")
 	var at ready
 	r.line(&at)

@@ -54,7 +54,7 @@ var rooms = map[string]struct {
 	"tools":               {[]string{"access", "internal/naming", "internal/pec", "schemas", "schemas/problems", "schemas/answers", "schemas/partnerid", "internal/untrusted", "internal/phrase", "search", "guard", "armclient", "fleet", "docs", "internal/xslices"}, "directory and vault reach it through its own interfaces"},
 	"server":              {[]string{"access", "schemas", "schemas/problems", "internal/untrusted", "guard", "tools", "internal/disk", "internal/strictjson", "internal/xslices"}, "transports know the call path, not what is behind it"},
 	"auth":                {[]string{"access", "internal/naming", "schemas", "schemas/problems", "schemas/partnerid", "internal/untrusted", "internal/strictjson", "internal/httpclient", "internal/xslices"}, "what a token says becomes a principal of the guard, and nothing else of it goes further"},
-	"internal/issuertest": {nil, "an issuer for tests that shared code with the verifier would confirm its mistakes"},
+	"internal/issuertest": {[]string{"internal/testkit"}, "an issuer for tests that shared code with the verifier would confirm its mistakes"},
 	"internal/ledgertest": {[]string{"guard", "internal/disk", "ledger"}, "opens the real ledger for the tests of other rooms"},
 	"internal/testkit":    {nil, "what tests of every package share"},
 	"internal/wiretest":   {nil, "drives the production handler without an SDK type"},

@@ -1,6 +1,6 @@
 // Package issuertest is an OpenID Connect issuer for tests: discovery, keys,
-// rotation and a token endpoint over TLS, with tokens signed by its own code,
-// independent of the code that verifies them.
+// rotation and a token endpoint over TLS, with tokens signed by another library
+// than the one that verifies them.
 package issuertest
 
 import (
@@ -9,12 +9,8 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
+	"mcp-partner/internal/testkit"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -39,7 +35,7 @@ type Key struct {
 type Issuer struct {
 	tb     testing.TB
 	server *httptest.Server
-	ca     []byte
+	pair   *testkit.Pair
 
 	mu       sync.Mutex
 	keys     []Key // the first one signs
@@ -53,10 +49,9 @@ type Issuer struct {
 func Start(tb testing.TB) *Issuer {
 	tb.Helper()
 	i := &Issuer{tb: tb, requests: map[string]int{}, clients: map[string]Claims{}}
+	i.pair = testkit.NewPair(tb, "login.microsoftonline.com", "sts.windows.net", "login.example")
 	i.server = httptest.NewUnstartedServer(http.HandlerFunc(i.serve))
-	certificate := i.certify()
-	i.server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
-	i.server.Config.ErrorLog = nil
+	i.server.TLS = i.pair.Serve()
 	i.server.StartTLS()
 	tb.Cleanup(i.server.Close)
 	i.Rotate()
@@ -69,15 +64,13 @@ func (i *Issuer) URL() string { return i.server.URL }
 // Addr is where it listens.
 func (i *Issuer) Addr() string { return i.server.Listener.Addr().String() }
 
-// CAPEM is the authority that certified it.
-func (i *Issuer) CAPEM() []byte { return i.ca }
+// CAFile holds the authority that certified it.
+func (i *Issuer) CAFile() string { return i.pair.CertFile }
 
 // Client reaches the issuer under every name.
 func (i *Issuer) Client() *http.Client {
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(i.ca)
 	transport := &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		TLSClientConfig: i.pair.Trust(),
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, i.Addr())
 		},
@@ -87,38 +80,6 @@ func (i *Issuer) Client() *http.Client {
 		Transport: transport, Timeout: 10 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-}
-
-// certify makes an authority, and a certificate for loopback and for the names
-// of Entra ID.
-func (i *Issuer) certify() tls.Certificate {
-	i.tb.Helper()
-	ca, caKey := i.sign(&x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign, Subject: pkix.Name{CommonName: "test issuer CA"}}, nil, nil)
-	leaf, key := i.sign(&x509.Certificate{
-		DNSNames:    []string{"localhost", "login.microsoftonline.com", "sts.windows.net", "login.example"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}, ca, caKey)
-	i.ca = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Raw})
-	return tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key}
-}
-
-func (i *Issuer) sign(template, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
-	i.tb.Helper()
-	key := i.newEC()
-	if parent == nil {
-		parent, parentKey = template, key
-	}
-	template.SerialNumber = big.NewInt(time.Now().UnixNano())
-	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour)
-	raw, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), parentKey)
-	if err != nil {
-		i.tb.Fatal(err)
-	}
-	certificate, err := x509.ParseCertificate(raw)
-	if err != nil {
-		i.tb.Fatal(err)
-	}
-	return certificate, key
 }
 
 func (i *Issuer) newEC() *ecdsa.PrivateKey {

@@ -4,11 +4,10 @@
 package keyvaulttest
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -114,11 +113,7 @@ func (v *Vault) put(w http.ResponseWriter, r *http.Request, name string) {
 		fail(w, http.StatusConflict, "Conflict")
 		return
 	}
-	id := make([]byte, 16)
-	_, _ = rand.Read(id)
-	made := version{id: hex.EncodeToString(id), value: body.Value}
-	v.secrets[name] = append(v.secrets[name], made)
-	_ = json.NewEncoder(w).Encode(v.bundle(name, made))
+	_ = json.NewEncoder(w).Encode(v.bundle(name, v.add(name, body.Value, "")))
 }
 
 func (v *Vault) remove(w http.ResponseWriter, name string) {
@@ -133,11 +128,7 @@ func (v *Vault) remove(w http.ResponseWriter, name string) {
 
 // list gives one name a page.
 func (v *Vault) list(w http.ResponseWriter, r *http.Request) {
-	names := []string{}
-	for name := range v.secrets {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(v.secrets))
 	at := 0
 	_, _ = fmt.Sscan(r.URL.Query().Get("at"), &at)
 	page := map[string]any{"value": []any{}}
@@ -156,17 +147,22 @@ func (v *Vault) Answers(handler http.HandlerFunc) {
 }
 
 // Set stores a secret as another program would.
-func (v *Vault) Set(name, value string) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.secrets[name] = append(v.secrets[name], version{id: fmt.Sprintf("%032d", len(v.secrets[name])), value: value})
-}
+func (v *Vault) Set(name, value string) { v.store(name, value, "") }
 
 // Issue stores what the service keeps of a certificate under its name.
-func (v *Vault) Issue(name, value string) {
+func (v *Vault) Issue(name, value string) { v.store(name, value, "application/x-pkcs12") }
+
+func (v *Vault) store(name, value, content string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.secrets[name] = append(v.secrets[name], version{fmt.Sprintf("%032d", len(v.secrets[name])), value, "application/x-pkcs12"})
+	v.add(name, value, content)
+}
+
+// add keeps a version; the lock is held.
+func (v *Vault) add(name, value, content string) version {
+	made := version{fmt.Sprintf("%032d", len(v.secrets[name])), value, content}
+	v.secrets[name] = append(v.secrets[name], made)
+	return made
 }
 
 // Sent tells whether a text was in any request's line or token.
@@ -180,10 +176,5 @@ func (v *Vault) Sent(text string) bool {
 func (v *Vault) Names() []string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	var names []string
-	for name := range v.secrets {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(maps.Keys(v.secrets))
 }

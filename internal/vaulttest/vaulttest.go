@@ -10,11 +10,10 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -32,7 +31,8 @@ type Server struct {
 	RootToken string `json:"root_token"`
 	UnsealKey string `json:"unseal_key"`
 
-	client *http.Client
+	// Client trusts the server.
+	Client *http.Client `json:"-"`
 }
 
 // Start starts a server for a test, with the key/value engine at secret.
@@ -49,11 +49,11 @@ func Start(t *testing.T) *Server {
 	if !pool.AppendCertsFromPEM([]byte(s.CAPEM)) {
 		t.Fatal("the server announced no certificate")
 	}
-	s.client = &http.Client{
+	s.Client = &http.Client{
 		Timeout:   20 * time.Second,
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}},
 	}
-	t.Cleanup(s.client.CloseIdleConnections)
+	t.Cleanup(s.Client.CloseIdleConnections)
 	s.Must(t, http.MethodPost, "sys/mounts/secret", s.RootToken, map[string]any{"type": "kv", "options": map[string]string{"version": "2"}})
 	s.awaitUpgrade(t)
 	return s
@@ -112,7 +112,7 @@ func (s *Server) Do(t *testing.T, method, path, token string, body any) (int, ma
 		t.Fatal(err)
 	}
 	request.Header.Set("X-Vault-Token", token)
-	response, err := s.client.Do(request)
+	response, err := s.Client.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,18 +149,16 @@ func (s *Server) UsePolicy(t *testing.T) {
 	s.Must(t, http.MethodPut, "sys/policies/acl/mcp-partner", s.RootToken, map[string]any{"policy": Policy})
 }
 
-// Token makes a token of that policy with a lifetime such as 1h, in a file.
-func (s *Server) Token(t *testing.T, settings map[string]any) (token, file string) {
+// Token makes a token of that policy that lives for an hour, unless settings say
+// otherwise.
+func (s *Server) Token(t *testing.T, settings map[string]any) string {
 	t.Helper()
 	s.UsePolicy(t)
 	body := map[string]any{"policies": []string{"mcp-partner"}, "ttl": "1h"}
-	for name, value := range settings {
-		body[name] = value
-	}
-	answer := s.Must(t, http.MethodPost, "auth/token/create", s.RootToken, body)
-	auth, _ := answer["auth"].(map[string]any)
-	token, _ = auth["client_token"].(string)
-	return token, File(t, token)
+	maps.Copy(body, settings)
+	auth, _ := s.Must(t, http.MethodPost, "auth/token/create", s.RootToken, body)["auth"].(map[string]any)
+	token, _ := auth["client_token"].(string)
+	return token
 }
 
 // Value is the value of a secret as the server has it, empty if there is none.
@@ -171,12 +169,6 @@ func (s *Server) Value(t *testing.T, name string) string {
 	inner, _ := outer["data"].(map[string]any)
 	text, _ := inner["value"].(string)
 	return text
-}
-
-// Set stores a value as somebody else would.
-func (s *Server) Set(t *testing.T, name, value string) {
-	t.Helper()
-	s.Must(t, http.MethodPost, "secret/data/mcp-partner/"+name, s.RootToken, map[string]any{"data": map[string]string{"value": value}})
 }
 
 // Seal and Unseal take the server away and bring it back.
@@ -190,34 +182,4 @@ func (s *Server) Unseal(t *testing.T) {
 	t.Helper()
 	s.Must(t, http.MethodPut, "sys/unseal", "", map[string]any{"key": s.UnsealKey})
 	s.awaitUpgrade(t)
-}
-
-// File writes a text into a file that only this user can read.
-func File(t *testing.T, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(path, []byte(strings.TrimSpace(text)+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// Wrapped sends a request that asks for a wrapped answer, and returns the
-// wrapping token.
-func (s *Server) Wrapped(t *testing.T, request *http.Request) string {
-	t.Helper()
-	response, err := s.client.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	var answer struct {
-		WrapInfo struct {
-			Token string `json:"token"`
-		} `json:"wrap_info"`
-	}
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || answer.WrapInfo.Token == "" {
-		t.Fatalf("nothing was wrapped: %d %v", response.StatusCode, err)
-	}
-	return answer.WrapInfo.Token
 }

@@ -15,7 +15,6 @@ import (
 
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/internal/vaulttest"
 	"mcp-partner/schemas/problems"
 )
 
@@ -27,7 +26,7 @@ func openAt(t *testing.T, handler http.HandlerFunc) (*Backend, *httptest.Server)
 	server := httptest.NewTLSServer(handler)
 	t.Cleanup(server.Close)
 	ca := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
-	settings, err := Settings{Address: server.URL, CAPEM: ca, Auth: Auth{Method: MethodToken, File: vaulttest.File(t, canary)}}.Normal()
+	settings, err := Settings{Address: server.URL, CAPEM: ca, Auth: Auth{Method: MethodToken, File: newFile(t, canary)}}.Normal()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +166,7 @@ func TestIntermediaryBeforeServerIsNamed(t *testing.T) {
 			atSignIn, _ := openAt(t, answer)
 			later, _ := openAt(t, signedIn(answer))
 			wrapped, _ := openAt(t, answer)
-			wrapped.settings.Auth = Auth{Method: MethodAppRole, Mount: "approle", Role: "r", File: vaulttest.File(t, canary), Wrapped: true}
+			wrapped.settings.Auth = Auth{Method: MethodAppRole, Mount: "approle", Role: "r", File: newFile(t, canary), Wrapped: true}
 			for when, b := range map[string]*Backend{"at the sign-in": atSignIn, "later": later, "unwrapping": wrapped} {
 				_, err := b.Get(t.Context(), "one")
 				roomtest.WantCode(t, err, problems.CodeVaultUnavailable, test.says)

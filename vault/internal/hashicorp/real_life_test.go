@@ -17,9 +17,9 @@ import (
 func TestRealTokenIsRenewed(t *testing.T) {
 	t.Parallel()
 	s := vaulttest.Start(t)
-	token, file := s.Token(t, map[string]any{"ttl": "3s", "renewable": true})
+	token, file := newToken(t, s, map[string]any{"ttl": "3s", "renewable": true})
 	b := openReal(t, s, Auth{Method: MethodToken, File: file})
-	s.Set(t, "one", "1")
+	setValue(t, s, "one", "1")
 	wantValue(t, b, "one", "1")
 	began := time.Now()
 	// Vault's own lifetimes have no clock to turn.
@@ -34,8 +34,8 @@ func TestRealExpiredTokenSignsInAgain(t *testing.T) {
 	t.Parallel()
 	s := vaulttest.Start(t)
 	role := appRole(t, s, map[string]any{"token_ttl": "2s", "token_max_ttl": "2s"})
-	b := openReal(t, s, Auth{Method: MethodAppRole, Role: role, File: vaulttest.File(t, secretID(t, s))})
-	s.Set(t, "one", "1")
+	b := openReal(t, s, Auth{Method: MethodAppRole, Role: role, File: newFile(t, secretID(t, s))})
+	setValue(t, s, "one", "1")
 	wantValue(t, b, "one", "1")
 	first := b.session.reader.Token()
 	testkit.WaitFor(t, "the first token has ended", func() bool {
@@ -51,9 +51,9 @@ func TestRealExpiredTokenSignsInAgain(t *testing.T) {
 func TestRealSealedServer(t *testing.T) {
 	t.Parallel()
 	s := vaulttest.Start(t)
-	_, file := s.Token(t, nil)
+	_, file := newToken(t, s, nil)
 	b := openReal(t, s, Auth{Method: MethodToken, File: file})
-	s.Set(t, "one", "1")
+	setValue(t, s, "one", "1")
 	wantValue(t, b, "one", "1")
 	s.Seal(t)
 	_, err := b.Get(t.Context(), "one")
@@ -71,9 +71,9 @@ func TestRealSealedServer(t *testing.T) {
 func TestRealPolicyRefusal(t *testing.T) {
 	t.Parallel()
 	s := vaulttest.Start(t)
-	_, file := s.Token(t, map[string]any{"policies": []string{"default"}})
+	_, file := newToken(t, s, map[string]any{"policies": []string{"default"}})
 	b := openReal(t, s, Auth{Method: MethodToken, File: file})
-	s.Set(t, "one", "secret-of-somebody")
+	setValue(t, s, "one", "secret-of-somebody")
 	_, err := b.Get(t.Context(), "one")
 	roomtest.WantCode(t, err, problems.CodeVaultUnavailable, "does not allow reading the secret one", "docs/vault.md")
 	if problems.As(err).Retryable {
@@ -106,7 +106,7 @@ func TestRealKubernetes(t *testing.T) {
 	s.Must(t, http.MethodPost, "auth/kubernetes/role/server", s.RootToken, map[string]any{
 		"bound_service_account_names": "server", "bound_service_account_namespaces": "partner", "token_policies": "mcp-partner",
 	})
-	s.Set(t, "one", "1")
-	b := openReal(t, s, Auth{Method: MethodKubernetes, Role: "server", File: vaulttest.File(t, serviceAccount(t, key))})
+	setValue(t, s, "one", "1")
+	b := openReal(t, s, Auth{Method: MethodKubernetes, Role: "server", File: newFile(t, serviceAccount(t, key))})
 	wantValue(t, b, "one", "1")
 }

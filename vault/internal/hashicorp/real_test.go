@@ -6,9 +6,11 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -42,6 +44,29 @@ func openReal(t *testing.T, s *vaulttest.Server, auth Auth) *Backend {
 	return b
 }
 
+// newToken makes a token of the documented policy, in a file as well.
+func newToken(t *testing.T, s *vaulttest.Server, settings map[string]any) (token, file string) {
+	t.Helper()
+	token = s.Token(t, settings)
+	return token, newFile(t, token)
+}
+
+// newFile writes a text into a file that only this user can read.
+func newFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte(strings.TrimSpace(text)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// setValue stores a value as somebody else would.
+func setValue(t *testing.T, s *vaulttest.Server, name, value string) {
+	t.Helper()
+	s.Must(t, http.MethodPost, "secret/data/mcp-partner/"+name, s.RootToken, map[string]any{"data": map[string]string{"value": value}})
+}
+
 // wantValue checks what the backend gives under a name; empty means nothing.
 func wantValue(t *testing.T, b *Backend, name, value string) string {
 	t.Helper()
@@ -58,7 +83,7 @@ func wantValue(t *testing.T, b *Backend, name, value string) string {
 func TestRealKeyValue(t *testing.T) {
 	t.Parallel()
 	s := vaulttest.Start(t)
-	_, file := s.Token(t, nil)
+	_, file := newToken(t, s, nil)
 	b := openReal(t, s, Auth{Method: MethodToken, File: file})
 	none := wantValue(t, b, "contoso", "")
 	if err := b.Put(t.Context(), "contoso", []byte("first-value"), none); err != nil {
@@ -68,7 +93,7 @@ func TestRealKeyValue(t *testing.T) {
 		t.Fatalf("the server has %q", got)
 	}
 	first := wantValue(t, b, "contoso", "first-value")
-	s.Set(t, "contoso", "somebody-elses")
+	setValue(t, s, "contoso", "somebody-elses")
 	roomtest.WantCode(t, b.Put(t.Context(), "contoso", []byte("late"), first), problems.CodeStateMoved)
 	roomtest.WantCode(t, b.Put(t.Context(), "contoso", []byte("late"), ""), problems.CodeStateMoved)
 	second := wantValue(t, b, "contoso", "somebody-elses")
@@ -96,9 +121,9 @@ func TestRealKeyValue(t *testing.T) {
 func TestRealDeletedVersionIsReplaced(t *testing.T) {
 	t.Parallel()
 	s := vaulttest.Start(t)
-	_, file := s.Token(t, nil)
+	_, file := newToken(t, s, nil)
 	b := openReal(t, s, Auth{Method: MethodToken, File: file})
-	s.Set(t, "gone", "x")
+	setValue(t, s, "gone", "x")
 	s.Must(t, http.MethodDelete, "secret/data/mcp-partner/gone", s.RootToken, nil)
 	version := wantValue(t, b, "gone", "")
 	if err := b.Put(t.Context(), "gone", []byte("back"), version); err != nil {
@@ -110,11 +135,11 @@ func TestRealDeletedVersionIsReplaced(t *testing.T) {
 func TestRealTokenFileIsFollowed(t *testing.T) {
 	t.Parallel()
 	s := vaulttest.Start(t)
-	token, file := s.Token(t, nil)
+	token, file := newToken(t, s, nil)
 	b := openReal(t, s, Auth{Method: MethodToken, File: file})
-	s.Set(t, "one", "1")
+	setValue(t, s, "one", "1")
 	wantValue(t, b, "one", "1")
-	other, _ := s.Token(t, nil)
+	other, _ := newToken(t, s, nil)
 	s.Must(t, http.MethodPost, "auth/token/revoke", s.RootToken, map[string]any{"token": token})
 	roomtest.WantCode(t, func() error { _, err := b.Get(t.Context(), "one"); return err }(), problems.CodeVaultUnavailable, "refuses the sign-in", file)
 	if err := os.WriteFile(file, []byte(other+"\n"), 0o600); err != nil {
@@ -149,15 +174,15 @@ func TestRealAppRole(t *testing.T) {
 	t.Parallel()
 	s := vaulttest.Start(t)
 	role := appRole(t, s, nil)
-	b := openReal(t, s, Auth{Method: MethodAppRole, Role: role, File: vaulttest.File(t, secretID(t, s))})
-	s.Set(t, "one", "1")
+	b := openReal(t, s, Auth{Method: MethodAppRole, Role: role, File: newFile(t, secretID(t, s))})
+	setValue(t, s, "one", "1")
 	wantValue(t, b, "one", "1")
 	token := b.session.reader.Token()
 	b.Close(t.Context())
 	if status, _ := s.Do(t, http.MethodGet, "auth/token/lookup-self", token, nil); status != http.StatusForbidden {
 		t.Errorf("the token that was made for the program lives on: %d", status)
 	}
-	wrong := openReal(t, s, Auth{Method: MethodAppRole, Role: role, File: vaulttest.File(t, "00000000-dead-beef-0000-000000000000")})
+	wrong := openReal(t, s, Auth{Method: MethodAppRole, Role: role, File: newFile(t, "00000000-dead-beef-0000-000000000000")})
 	_, err := wrong.Get(t.Context(), "one")
 	roomtest.WantCode(t, err, problems.CodeVaultUnavailable, "does not accept the sign-in with approle")
 	if problems.As(err).Retryable || strings.Contains(err.Error(), "beef") {
@@ -174,15 +199,26 @@ func wrapping(t *testing.T, s *vaulttest.Server, path string) string {
 	}
 	request.Header.Set("X-Vault-Token", s.RootToken)
 	request.Header.Set("X-Vault-Wrap-TTL", "5m")
-	return s.Wrapped(t, request)
+	response, err := s.Client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var answer struct {
+		WrapInfo struct{ Token string } `json:"wrap_info"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || answer.WrapInfo.Token == "" {
+		t.Fatalf("nothing was wrapped: %d %v", response.StatusCode, err)
+	}
+	return answer.WrapInfo.Token
 }
 
 func TestRealWrappedSecretID(t *testing.T) {
 	t.Parallel()
 	s := vaulttest.Start(t)
 	role := appRole(t, s, map[string]any{"secret_id_num_uses": 0})
-	s.Set(t, "one", "1")
-	file := vaulttest.File(t, wrapping(t, s, "auth/approle/role/partner/secret-id"))
+	setValue(t, s, "one", "1")
+	file := newFile(t, wrapping(t, s, "auth/approle/role/partner/secret-id"))
 	b := openReal(t, s, Auth{Method: MethodAppRole, Role: role, File: file, Wrapped: true})
 	wantValue(t, b, "one", "1")
 	// The session ends; the secret ID that was unwrapped signs in again.
@@ -194,7 +230,7 @@ func TestRealWrappedSecretID(t *testing.T) {
 	roomtest.WantCode(t, err, problems.CodeVaultUnavailable, "already unwrapped it", "stolen")
 	// One of another origin is not even unwrapped.
 	foreign := wrapping(t, s, "sys/wrapping/wrap")
-	misled := openReal(t, s, Auth{Method: MethodAppRole, Role: role, File: vaulttest.File(t, foreign), Wrapped: true})
+	misled := openReal(t, s, Auth{Method: MethodAppRole, Role: role, File: newFile(t, foreign), Wrapped: true})
 	_, err = misled.Get(t.Context(), "one")
 	roomtest.WantCode(t, err, problems.CodeVaultUnavailable, "was not made for a secret ID", "was not used")
 	if status, _ := s.Do(t, http.MethodPost, "sys/wrapping/lookup", s.RootToken, map[string]any{"token": foreign}); status != http.StatusOK {
@@ -239,10 +275,10 @@ func TestRealJWT(t *testing.T) {
 	t.Parallel()
 	s := vaulttest.Start(t)
 	key := jwtIssuer(t, s)
-	s.Set(t, "one", "1")
-	b := openReal(t, s, Auth{Method: MethodJWT, Mount: "ci", Role: "job", File: vaulttest.File(t, signed(t, key, "vault"))})
+	setValue(t, s, "one", "1")
+	b := openReal(t, s, Auth{Method: MethodJWT, Mount: "ci", Role: "job", File: newFile(t, signed(t, key, "vault"))})
 	wantValue(t, b, "one", "1")
-	other := openReal(t, s, Auth{Method: MethodJWT, Mount: "ci", Role: "job", File: vaulttest.File(t, signed(t, key, "elsewhere"))})
+	other := openReal(t, s, Auth{Method: MethodJWT, Mount: "ci", Role: "job", File: newFile(t, signed(t, key, "elsewhere"))})
 	_, err := other.Get(t.Context(), "one")
 	roomtest.WantCode(t, err, problems.CodeVaultUnavailable, "does not accept the sign-in with jwt")
 }

@@ -1,4 +1,4 @@
-package wiretest
+package testkit
 
 import (
 	"crypto/ecdsa"
@@ -19,14 +19,15 @@ import (
 // Pair is a certificate for this machine that vouches for itself, in files.
 type Pair struct {
 	CertFile, KeyFile string
+	names             []string
 	tb                testing.TB
 }
 
-// NewPair writes a pair into a folder of the test.
-func NewPair(tb testing.TB) *Pair {
+// NewPair writes a pair for loopback and other names into a folder of the test.
+func NewPair(tb testing.TB, names ...string) *Pair {
 	tb.Helper()
 	dir := tb.TempDir()
-	p := &Pair{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem"), tb: tb}
+	p := &Pair{filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), append(names, "localhost"), tb}
 	p.Renew("first", time.Now().Add(time.Hour))
 	return p
 }
@@ -40,7 +41,7 @@ func (p *Pair) Renew(name string, until time.Time) {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: until, DNSNames: []string{"localhost"},
+		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: until, DNSNames: p.names,
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
@@ -61,6 +62,16 @@ func (p *Pair) Write(path string, content []byte) {
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		p.tb.Fatal(err)
 	}
+}
+
+// Serve is a server's configuration with the pair as it is now.
+func (p *Pair) Serve() *tls.Config {
+	p.tb.Helper()
+	pair, err := tls.LoadX509KeyPair(p.CertFile, p.KeyFile)
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}}
 }
 
 // Trust is a client's configuration that trusts the pair as it is now.
