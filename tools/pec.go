@@ -70,7 +70,7 @@ func checkRolesInput(j *job, in *schemas.CheckPECRolesInput) (after string, err 
 
 // rolesOf reads roles as far as the context allows.
 func (s *Service) rolesOf(ctx context.Context, t target, o pec.Options) *pec.Reading {
-	o.List, o.Cache, o.Now, o.Parallel = s.deps.PECRoles, &s.roles, s.deps.Now, subscriptionsAtOnce
+	o.List, o.Cache, o.Now, o.Parallel = s.deps.PECRoles, s.roles, s.deps.Now, subscriptionsAtOnce
 	reading := pec.NewReading(t.azure.Roles(), o)
 	reading.Continue(ctx) // what is worth another try was tried again below
 	return reading

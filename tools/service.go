@@ -130,7 +130,7 @@ type Service struct {
 	deps     Deps
 	handlers map[string]handler
 	names    nameCache
-	roles    pec.NameCache
+	roles    *pec.NameCache
 	writer   *fleet.Writer
 }
 
@@ -149,7 +149,7 @@ func NewService(d Deps) *Service {
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{deps: d}
+	s := &Service{deps: d, roles: pec.NewNameCache()}
 	s.writer = s.newWriter()
 	s.handlers = s.handlersByTool()
 	return s

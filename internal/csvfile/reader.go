@@ -71,7 +71,7 @@ func (r *Reader) Read() (cells []string, line int, err error) {
 		if err != nil {
 			return nil, line, err
 		}
-		if !empty(cells) {
+		if filled(cells) > 0 {
 			break
 		}
 	}
@@ -129,7 +129,7 @@ func (r *Reader) mistake(err error) error {
 	case errors.As(err, &parse):
 		return fmt.Errorf("line %d cannot be read", parse.Line+r.skipped)
 	}
-	return err
+	return readError(err)
 }
 
 // skipPreamble passes over what programs write before a header: "sep=;",
@@ -175,7 +175,7 @@ func sepLine(line string) (rune, bool) {
 func peekLine(text *bufio.Reader) string {
 	start, _ := text.Peek(sniffed / 2) // an error shows when the rows are read
 	line, _, _ := strings.Cut(string(start), "\n")
-	return line
+	return strings.TrimSuffix(line, "\r")
 }
 
 func atEnd(text *bufio.Reader) bool {
@@ -235,8 +235,6 @@ func filled(cells []string) (n int) {
 	}
 	return n
 }
-
-func empty(cells []string) bool { return filled(cells) == 0 }
 
 // clean drops spaces and invisible characters around a cell and composes its
 // letters, so that one text has one spelling.

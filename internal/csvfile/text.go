@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/unicode"
@@ -32,7 +33,7 @@ func signatures() []struct{ prefix, is string } {
 	}
 }
 
-// Text returns the text of a file as UTF-8 with LF line ends.
+// Text returns the text of a file as UTF-8 with LF or CRLF line ends.
 func Text(r io.Reader) (*bufio.Reader, error) {
 	in := bufio.NewReaderSize(r, sniffed)
 	start, err := in.Peek(sniffed)
@@ -49,17 +50,16 @@ func Text(r io.Reader) (*bufio.Reader, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, readError(err)
 	}
-	lines := &lineEnds{in: text}
-	if !bytes.ContainsAny(decoded, "\r\n") {
-		lines.in = transform.NewReader(text, runes.Map(unicodeLineEnd))
+	if bytes.IndexByte(decoded, '\n') >= 0 {
+		return text, nil
 	}
-	return bufio.NewReaderSize(lines, sniffed), nil
+	return bufio.NewReaderSize(transform.NewReader(text, runes.Map(lineEnd)), sniffed), nil
 }
 
-// unicodeLineEnd replaces the line ends of Unicode (U+0085, U+2028, U+2029). They
-// are taken where a file has neither CR nor LF; elsewhere they are part of a cell.
-func unicodeLineEnd(r rune) rune {
-	if r == 0x85 || r == 0x2028 || r == 0x2029 {
+// lineEnd replaces the line ends of old Macs (CR) and of Unicode (U+0085, U+2028,
+// U+2029). They are taken where a file has no LF; elsewhere they are part of a cell.
+func lineEnd(r rune) rune {
+	if strings.ContainsRune("\r\u0085\u2028\u2029", r) {
 		return '\n'
 	}
 	return r
@@ -99,36 +99,4 @@ func readError(err error) error {
 		return ErrEncoding
 	}
 	return fmt.Errorf("the file cannot be read: %w", err)
-}
-
-// lineEnds turns CRLF and CR into LF.
-type lineEnds struct {
-	in    io.Reader
-	wasCR bool
-}
-
-// Read implements io.Reader.
-func (l *lineEnds) Read(p []byte) (int, error) {
-	n, err := l.in.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = readError(err)
-	}
-	text := p[:n]
-	if !l.wasCR && bytes.IndexByte(text, '\r') < 0 {
-		return n, err
-	}
-	kept := 0
-	for _, c := range text {
-		switch {
-		case c == '\r':
-			p[kept] = '\n'
-			kept++
-		case c == '\n' && l.wasCR: // the second half of CRLF
-		default:
-			p[kept] = c
-			kept++
-		}
-		l.wasCR = c == '\r'
-	}
-	return kept, err
 }

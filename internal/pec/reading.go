@@ -5,8 +5,10 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"sync"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/errgroup"
 
 	"mcp-partner/internal/naming"
 	"mcp-partner/schemas/answers"
@@ -19,6 +21,18 @@ const MostSubscriptions = 1000
 
 // mostNames bounds how many names of unlisted roles one reading asks for.
 const mostNames = 10
+
+// mostCached bounds the names that are kept.
+const mostCached = 10_000
+
+// NameCache keeps definitions of roles by tenant and GUID.
+type NameCache = lru.Cache[string, Role]
+
+// NewNameCache makes an empty one.
+func NewNameCache() *NameCache {
+	cache, _ := lru.New[string, Role](mostCached) // it fails for a size of zero alone
+	return cache
+}
 
 // Options says what a reading asks for.
 type Options struct {
@@ -76,6 +90,9 @@ func NewReading(reader Reader, o Options) *Reading {
 	}
 	if o.Slot == nil {
 		o.Slot = func(context.Context) (func(), error) { return func() {}, nil }
+	}
+	if o.Cache == nil {
+		o.Cache = NewNameCache()
 	}
 	o.Parallel = max(o.Parallel, 1)
 	return &Reading{reader: reader, o: o, scheduled: schedulesNotRead}
@@ -202,22 +219,17 @@ func (r *Reading) readSchedules(ctx context.Context) {
 // at once.
 func (r *Reading) readAssignments(ctx context.Context) *problems.Problem {
 	asked := min(len(r.subscriptions), MostSubscriptions)
-	todo := make(chan int, asked)
+	var group errgroup.Group
+	group.SetLimit(r.o.Parallel)
 	for i := range asked {
 		if !r.settled[i] {
-			todo <- i
+			group.Go(func() error {
+				r.readOne(ctx, i)
+				return nil
+			})
 		}
 	}
-	close(todo)
-	var workers sync.WaitGroup
-	for range min(r.o.Parallel, len(todo)) {
-		workers.Go(func() {
-			for i := range todo {
-				r.readOne(ctx, i)
-			}
-		})
-	}
-	workers.Wait()
+	_ = group.Wait() // each subscription has its own failure
 	return r.worthAnotherTry(asked)
 }
 
@@ -262,7 +274,7 @@ func (r *Reading) name(ctx context.Context, names map[string]Role, subscriptionI
 		return
 	}
 	key := r.identity.TenantID + "/" + roleID
-	if role, known := r.o.Cache.get(key); known {
+	if role, known := r.o.Cache.Get(key); known {
 		names[roleID] = role
 		return
 	}
@@ -275,7 +287,7 @@ func (r *Reading) name(ctx context.Context, names map[string]Role, subscriptionI
 		role, err := r.reader.Role(ctx, subscriptionID, roleID)
 		if err == nil {
 			names[roleID] = role
-			r.o.Cache.put(key, role)
+			r.o.Cache.Add(key, role)
 		}
 		return err
 	})

@@ -14,6 +14,7 @@ type Amount int64
 const (
 	unit   = 100_000_000
 	digits = 8
+	zeros  = "00000000"
 )
 
 var errAmount = errors.New("not an amount such as 12.34")
@@ -40,54 +41,27 @@ func parseAmount(text string, comma bool) (Amount, error) {
 	return Amount(math.Round(f * unit)), nil
 }
 
-// plainAmount reads digits with at most one point and a sign, without exponent.
+// plainAmount reads digits with at most one point and a sign, without exponent:
+// exactly, where a float would not.
 func plainAmount(text string) (Amount, bool) {
-	negative := strings.HasPrefix(text, "-")
-	text = strings.TrimPrefix(text, "-")
-	if text == "" || text == "." {
+	whole, fraction, _ := strings.Cut(text, ".")
+	if strings.TrimPrefix(whole, "-")+fraction == "" {
 		return 0, false
 	}
-	var value int64
-	behind := -1 // digits behind the point; -1 before it
-	for i := range len(text) {
-		c := text[i]
-		switch {
-		case c == '.' && behind < 0:
-			behind = 0
-			continue
-		case c < '0' || c > '9':
-			return 0, false
-		case behind == digits:
-			if c >= '5' {
-				value++
-			}
-			if strings.Trim(text[i+1:], "0123456789") != "" {
-				return 0, false
-			}
-			return signed(value, negative), true
-		}
-		if value > 9e17 {
+	up := int64(0)
+	if len(fraction) > digits {
+		if strings.Trim(fraction[digits:], "0123456789") != "" {
 			return 0, false
 		}
-		value = value*10 + int64(c-'0')
-		if behind >= 0 {
-			behind++
+		if fraction[digits] >= '5' {
+			up = 1
 		}
 	}
-	for range digits - max(behind, 0) {
-		if value > 9e17 {
-			return 0, false
-		}
-		value *= 10
+	value, err := strconv.ParseInt(whole+(fraction + zeros)[:digits], 10, 64)
+	if strings.HasPrefix(whole, "-") {
+		up = -up
 	}
-	return signed(value, negative), true
-}
-
-func signed(value int64, negative bool) Amount {
-	if negative {
-		return Amount(-value)
-	}
-	return Amount(value)
+	return Amount(value + up), err == nil
 }
 
 // add adds two amounts, and stays at the largest where their sum is larger.
