@@ -25,8 +25,8 @@ type whims struct {
 func (w whims) Reachable() bool { return w.reachable }
 
 // Ask implements tools.Person.
-func (w whims) Ask(_ context.Context, question guard.Question, _ guard.Seal) (tools.Reply, guard.Answer, error) {
-	return tools.Answered, w.answer(question), nil
+func (w whims) Ask(_ context.Context, question guard.Question, _ guard.Seal) (guard.Answer, error) {
+	return w.answer(question), nil
 }
 
 func drawPerson(rt *rapid.T) whims {

@@ -216,8 +216,9 @@ func (s *Service) auditPage(ctx context.Context, j *job, in *schemas.AuditPartne
 		return failure(err)
 	}
 	common, rows := forAgents(rows)
+	words := AuditNext{Resume: "call again with run_id RUN", OwnIDs: "pass own_partner_ids"}
 	return done(answers.Envelope{
-		Status: answers.StatusDone, Summary: AuditSentence(report, forAgent()), RunID: id, Run: report.Info(), Totals: report.Totals,
+		Status: answers.StatusDone, Summary: AuditSentence(report, words), RunID: id, Run: report.Info(), Totals: report.Totals,
 		Causes: report.Causes, Common: common, Rows: rows, NextCursor: next,
 	})
 }
@@ -228,10 +229,6 @@ type AuditNext struct {
 	// Resume resumes a run; RUN is a placeholder for its ID. OwnIDs says which
 	// partner IDs are the reader's.
 	Resume, OwnIDs string
-}
-
-func forAgent() AuditNext {
-	return AuditNext{Resume: "call again with run_id RUN", OwnIDs: "pass own_partner_ids"}
 }
 
 // AuditSentence says for a person what an audit found, in the program's words

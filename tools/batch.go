@@ -235,7 +235,9 @@ func (s *Service) propose(ctx context.Context, j *job, w batchRequest) Result {
 	}
 	admission := s.deps.Guard.AuthorizePlan(ctx, j.call.Principal, plan, j.call.Confirmer.Reachable())
 	if asked, ok := admission.(guard.Asked); ok {
-		admission = s.askBatch(ctx, j, w, asked)
+		if answer, later := j.ask(ctx, asked); !later {
+			admission = s.deps.Guard.AnswerPlan(context.WithoutCancel(ctx), w.request(j), asked.Seal, answer)
+		}
 	}
 	return s.admitted(ctx, j, w, admission)
 }
@@ -281,18 +283,6 @@ func (w batchRequest) narrow(targets []fleet.Target) []fleet.Target {
 	})
 }
 
-func (s *Service) askBatch(ctx context.Context, j *job, w batchRequest, asked guard.Asked) guard.Admission {
-	reply, answer, err := j.call.Confirmer.Ask(ctx, asked.Question, asked.Seal)
-	j.since = time.Now()
-	switch {
-	case err != nil:
-		answer = guard.Answer{Action: guard.ActionCancel}
-	case reply == Later:
-		return asked
-	}
-	return s.deps.Guard.AnswerPlan(context.WithoutCancel(ctx), w.request(j), asked.Seal, answer)
-}
-
 // onlyPlan answers with a plan that is not carried out. Held is what would keep
 // all of it from being carried out now.
 func (s *Service) onlyPlan(w batchRequest, plan guard.Plan, rows int, held error) Result {
@@ -300,7 +290,10 @@ func (s *Service) onlyPlan(w batchRequest, plan guard.Plan, rows int, held error
 	envelope.Status = answers.StatusDone
 	envelope.Summary = fmt.Sprintf("Planned: %s; nothing was written. %s%s", phrase.Count(rows, "write"), envelope.Summary, notUndone(plan, rows))
 	if held != nil {
-		envelope.Summary += " " + heldBy(problems.As(held).Code)
+		code := problems.As(held).Code
+		envelope.Summary += " " + cmp.Or(map[problems.Code]string{
+			problems.CodeWritesDisabled: "Writes are off here.", problems.CodeFrozen: "Writes are frozen now.",
+		}[code], "It cannot be executed now: "+string(code)+".")
 	}
 	switch code := nothingTold(plan); {
 	case w.many.Plan || rows > 0:
@@ -321,17 +314,6 @@ func nothingTold(plan guard.Plan) problems.Code {
 		return ""
 	}
 	return plan.Rows[0].Problem
-}
-
-func heldBy(code problems.Code) string {
-	switch code {
-	case problems.CodeWritesDisabled:
-		return "Writes are off here."
-	case problems.CodeFrozen:
-		return "Writes are frozen now."
-	default:
-		return "It cannot be executed now: " + string(code) + "."
-	}
 }
 
 // notUndone says of a plan that writes what cannot be taken back.

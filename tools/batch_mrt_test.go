@@ -37,8 +37,8 @@ func TestPlanIsConfirmedInASecondCall(t *testing.T) {
 
 type laterPerson struct{ afterThePlan }
 
-func (laterPerson) Ask(context.Context, guard.Question, guard.Seal) (tools.Reply, guard.Answer, error) {
-	return tools.Later, guard.Answer{}, nil
+func (laterPerson) Ask(context.Context, guard.Question, guard.Seal) (guard.Answer, error) {
+	return guard.Answer{}, tools.ErrLater
 }
 
 type resumed struct {

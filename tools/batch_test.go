@@ -218,7 +218,7 @@ type afterThePlan struct {
 
 func (afterThePlan) Reachable() bool { return true }
 
-func (p afterThePlan) Ask(_ context.Context, question guard.Question, _ guard.Seal) (tools.Reply, guard.Answer, error) {
+func (p afterThePlan) Ask(_ context.Context, question guard.Question, _ guard.Seal) (guard.Answer, error) {
 	if p.do != nil {
 		p.do()
 	}
@@ -226,7 +226,7 @@ func (p afterThePlan) Ask(_ context.Context, question guard.Question, _ guard.Se
 	if p.typed != nil {
 		typed = *p.typed
 	}
-	return tools.Answered, guard.Answer{Action: guard.ActionAccept, Typed: typed}, nil
+	return guard.Answer{Action: guard.ActionAccept, Typed: typed}, nil
 }
 
 func TestChangedTenantIsSkippedAndOthersContinue(t *testing.T) {

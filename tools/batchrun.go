@@ -19,7 +19,7 @@ import (
 // earlier answers about a run that was opened before, and resumes it if
 // requested.
 func (s *Service) earlier(ctx context.Context, j *job, w batchRequest) Result {
-	run, _, err := s.deps.Guard.RunOf(ctx, w.ref.RunID, j.call.Principal)
+	run, progress, err := s.deps.Guard.RunOf(ctx, w.ref.RunID, j.call.Principal)
 	if err == nil && run.Tool != j.op.Name {
 		err = problems.New(problems.CodeUnknownRun, "This tool has no run with that ID.", problems.WithNextTool(run.Tool))
 	}
@@ -29,7 +29,7 @@ func (s *Service) earlier(ctx context.Context, j *job, w batchRequest) Result {
 	if w.ref.Resume && !j.call.PlanOnly {
 		return s.execute(ctx, j, w, run, w.many.First)
 	}
-	return s.shown(ctx, j, w, run.ID)
+	return s.standing(w, run, progress)
 }
 
 // execute starts a run and answers when it rests, or before the client gives
@@ -68,15 +68,6 @@ func interrupted(envelope *answers.Envelope) {
 		envelope.Problem = problems.New(problems.CodeRunIncomplete, "The run was interrupted. "+envelope.Summary)
 		envelope.Status, envelope.Summary = answers.StatusFailed, envelope.Problem.Message
 	}
-}
-
-// shown is where a run stands, for a caller who may see all of it now.
-func (s *Service) shown(ctx context.Context, j *job, w batchRequest, id string) Result {
-	run, progress, err := s.deps.Guard.RunOf(ctx, id, j.call.Principal)
-	if err != nil {
-		return failure(err)
-	}
-	return s.standing(w, run, progress)
 }
 
 // executed is the answer to the call that has just resumed a run. The call was

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -99,6 +100,17 @@ func unknownTool(name string) error {
 	return problems.New(problems.CodeUnknownTool, message, problems.WithNextTool(schemas.ToolFindPartnerTool))
 }
 
+// ask puts the guard's question to the person behind a call; later means that the
+// answer comes with another call. Nobody confirms by a channel that breaks.
+func (j *job) ask(ctx context.Context, asked guard.Asked) (answer guard.Answer, later bool) {
+	answer, err := j.call.Confirmer.Ask(ctx, asked.Question, asked.Seal)
+	j.since = time.Now()
+	if err != nil {
+		answer = guard.Answer{Action: guard.ActionCancel}
+	}
+	return answer, errors.Is(err, ErrLater)
+}
+
 // progress tells a waiting client which step the call is at.
 func (j *job) progress(step, total int, message string) {
 	if j.call.Progress != nil {
@@ -143,15 +155,11 @@ func (s *Service) log(ctx context.Context, call Call, result Result, took time.D
 // the problem with which a call of it is refused. It looks at nothing but tool,
 // grant and bounds, so that a list of tools depends on authorization alone.
 func (s *Service) Authorize(p access.Principal, tool string) error {
-	return authorize(s.deps.Guard.Confine(p), tool)
-}
-
-func authorize(p access.Principal, tool string) error {
 	op, ok := schemas.Lookup(tool)
 	if !ok {
 		return unknownTool(tool)
 	}
-	return p.Grant.Check(op)
+	return s.deps.Guard.Confine(p).Grant.Check(op)
 }
 
 // notGranted refuses a call before its arguments are looked at, and records it

@@ -22,12 +22,10 @@ type Observer interface {
 // nopObserver is the Observer of a service that has none.
 type nopObserver struct{}
 
-// Begin implements Observer.
 func (nopObserver) Begin(ctx context.Context, _ string) (context.Context, func(string, problems.Code, time.Duration)) {
 	return ctx, func(string, problems.Code, time.Duration) {}
 }
 
-// Step implements Observer.
 func (nopObserver) Step(ctx context.Context, _ string) (context.Context, func(error)) {
 	return ctx, func(error) {}
 }

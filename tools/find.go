@@ -22,7 +22,12 @@ func (s *Service) findPartnerTool(ctx context.Context, j *job, in *schemas.FindP
 	}
 	found := s.deps.Search.Find(in.Query, s.names.of(tenants), in.Limit)
 	envelope := answers.Envelope{Status: answers.StatusDone, Matches: found.Matches, OutOfScope: &answers.Scope{Out: found.OutOfScope}}
-	envelope.Summary = foundSentence(found) + notGranted(j, found)
+	envelope.Summary = foundSentence(found)
+	if found.OutOfScope == nil {
+		if err := s.Authorize(j.call.Principal, found.Matches[0].Tool); err != nil {
+			envelope.Summary += " " + problems.As(err).Message
+		}
+	}
 	return done(envelope)
 }
 
@@ -35,17 +40,6 @@ func foundSentence(found search.Result) string {
 		return fmt.Sprintf("%s (%s) is the nearest, with low confidence; nothing was run.", first.Tool, first.Effect)
 	}
 	return fmt.Sprintf("%s (%s) fits best; nothing was run.", first.Tool, first.Effect)
-}
-
-// notGranted says that the tool which fits best is not for this caller.
-func notGranted(j *job, found search.Result) string {
-	if found.OutOfScope != nil {
-		return ""
-	}
-	if err := authorize(j.call.Principal, found.Matches[0].Tool); err != nil {
-		return " " + problems.As(err).Message
-	}
-	return ""
 }
 
 // maxNames is how many different lists of tenants are kept: callers who were

@@ -248,10 +248,13 @@ func (p *wirePerson) Reachable() bool { return p.kind != "nobody" }
 
 // Ask implements tools.Person. Every question is kept, so that it can be
 // answered a second time.
-func (p *wirePerson) Ask(_ context.Context, question guard.Question, seal guard.Seal) (tools.Reply, guard.Answer, error) {
+func (p *wirePerson) Ask(_ context.Context, question guard.Question, seal guard.Seal) (guard.Answer, error) {
 	p.about.seal, p.about.question = seal, question
 	p.m.asked = append(p.m.asked, p.about)
-	return map[bool]tools.Reply{true: tools.Later, false: tools.Answered}[p.kind == "later"], answerTo(p.kind, question), nil
+	if p.kind == "later" {
+		return guard.Answer{}, tools.ErrLater
+	}
+	return answerTo(p.kind, question), nil
 }
 
 func answerTo(kind string, question guard.Question) guard.Answer {

@@ -24,7 +24,9 @@ func (s *Service) Register(m *mcpserver.MCPServer) {
 		m.AddTool(tool, s.toolHandler(m, op.Name))
 	}
 	s.addResources(m)
-	s.addPrompts(m)
+	for _, job := range promptJobs() {
+		m.AddPrompt(job.prompt, job.handle)
+	}
 }
 
 // definition is the operation as tools/list shows it. All four hints are set,
@@ -58,7 +60,8 @@ func (s *Service) toolHandler(m *mcpserver.MCPServer, name string) mcpserver.Too
 			Confirmer: confirmerOf(ctx, m, request), Progress: progressOf(ctx, request),
 		})
 		if result.Elicitation != nil {
-			return inputRequired(*result.Elicitation), nil
+			asked := mcpserver.NewInputRequestBuilder(string(result.Elicitation.Seal))
+			return asked.Elicit(questionKey, form(result.Elicitation.Question)).ToolResult(), nil
 		}
 		return toolResult(result.Envelope), nil
 	}
@@ -157,27 +160,27 @@ func (p elicitationConfirmer) Resume() (guard.Seal, guard.Answer, bool) {
 func (p elicitationConfirmer) Reachable() bool { return p.elicits }
 
 // Ask implements Confirmer: the question goes out with the result.
-func (p elicitationConfirmer) Ask(context.Context, guard.Question, guard.Seal) (Reply, guard.Answer, error) {
-	return Later, guard.Answer{}, nil
+func (p elicitationConfirmer) Ask(context.Context, guard.Question, guard.Seal) (guard.Answer, error) {
+	return guard.Answer{}, ErrLater
 }
 
 // sessionConfirmer is asked by a request of the server's own, on the session's
 // stream, while the call waits.
-type sessionConfirmer struct{ server *mcpserver.MCPServer }
-
-// Resume implements Confirmer.
-func (sessionConfirmer) Resume() (guard.Seal, guard.Answer, bool) { return "", guard.Answer{}, false }
+type sessionConfirmer struct {
+	NoConfirmer
+	server *mcpserver.MCPServer
+}
 
 // Reachable implements Confirmer.
 func (sessionConfirmer) Reachable() bool { return true }
 
 // Ask implements Confirmer. How long a form may stay open is the session's to say.
-func (p sessionConfirmer) Ask(ctx context.Context, question guard.Question, _ guard.Seal) (Reply, guard.Answer, error) {
+func (p sessionConfirmer) Ask(ctx context.Context, question guard.Question, _ guard.Seal) (guard.Answer, error) {
 	result, err := p.server.RequestElicitation(ctx, mcp.ElicitationRequest{Params: form(question)})
 	if err != nil {
-		return Answered, guard.Answer{}, err
+		return guard.Answer{}, err
 	}
-	return Answered, answerOf(result.ElicitationResponse), nil
+	return answerOf(result.ElicitationResponse), nil
 }
 
 // answerOf takes the answer out of a form. Anything but the one text field
@@ -220,9 +223,4 @@ func escapeMarkdown(text string) string {
 		escaped.WriteRune(r)
 	}
 	return escaped.String()
-}
-
-// inputRequired is the result that carries a question to a modern client.
-func inputRequired(asked guard.Asked) *mcp.CallToolResult {
-	return mcpserver.NewInputRequestBuilder(string(asked.Seal)).Elicit(questionKey, form(asked.Question)).ToolResult()
 }

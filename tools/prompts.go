@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
-	mcpserver "github.com/mark3labs/mcp-go/server"
 )
 
 // job of the field that a prompt starts.
@@ -14,12 +13,6 @@ type promptJob struct {
 	prompt mcp.Prompt
 	// text words the job; every argument it names is there or "".
 	text func(arguments map[string]string) string
-}
-
-func (s *Service) addPrompts(m *mcpserver.MCPServer) {
-	for _, job := range promptJobs() {
-		m.AddPrompt(job.prompt, job.handle)
-	}
 }
 
 func argument(name, description string, options ...mcp.ArgumentOption) mcp.PromptOption {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -49,20 +50,13 @@ type Confirmer interface {
 	// Reachable reports whether Ask would reach anybody.
 	Reachable() bool
 	// Ask puts a question to the person. It may take as long as a person takes,
-	// within ctx. An error means that the channel broke: nobody has confirmed.
-	Ask(ctx context.Context, question guard.Question, seal guard.Seal) (Reply, guard.Answer, error)
+	// within ctx. An error means that the channel broke: nobody has confirmed. Only
+	// ErrLater says that the question goes out with this call's result.
+	Ask(ctx context.Context, question guard.Question, seal guard.Seal) (guard.Answer, error)
 }
 
-// Reply says what became of a question.
-type Reply int
-
-const (
-	// Answered: the answer is there.
-	Answered Reply = iota
-	// Later: the question goes out with this call's result, and its answer
-	// comes with another call.
-	Later
-)
+// ErrLater is the error of a question whose answer comes with another call.
+var ErrLater = errors.New("the answer comes with another call")
 
 // Progress reports progress to a waiting client.
 type Progress func(step, total int, message string)
@@ -158,15 +152,15 @@ func NewService(d Deps) *Service {
 // NoConfirmer is the Confirmer of a call that cannot be confirmed.
 type NoConfirmer struct{}
 
-// Resume implements Confirmer: there is never an answer.
+// Resume implements Confirmer.
 func (NoConfirmer) Resume() (guard.Seal, guard.Answer, bool) { return "", guard.Answer{}, false }
 
 // Reachable implements Confirmer.
 func (NoConfirmer) Reachable() bool { return false }
 
 // Ask implements Confirmer: silence is never a consent.
-func (NoConfirmer) Ask(context.Context, guard.Question, guard.Seal) (Reply, guard.Answer, error) {
-	return Answered, guard.Answer{Action: guard.ActionCancel}, nil
+func (NoConfirmer) Ask(context.Context, guard.Question, guard.Seal) (guard.Answer, error) {
+	return guard.Answer{Action: guard.ActionCancel}, nil
 }
 
 // Expecting is a directory in which a tenant that expects no partner ID expects

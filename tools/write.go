@@ -195,18 +195,18 @@ func (s *Service) permit(ctx context.Context, p *proposal) guard.Admission {
 // ask puts the question in the client's own session. A person takes time, so
 // the plan is made again before the answer counts.
 func (s *Service) ask(ctx context.Context, p *proposal, asked guard.Asked) guard.Admission {
-	reply, answer, err := p.job.call.Confirmer.Ask(ctx, asked.Question, asked.Seal)
-	switch {
-	case err != nil:
-		answer = guard.Answer{Action: guard.ActionCancel}
-	case reply == Later:
+	answer, later := p.job.ask(ctx, asked)
+	if later {
 		return asked
-	case answer.Action == guard.ActionAccept:
-		read, err := again(ctx, p.target)
-		if err != nil {
-			return guard.Refusal{Err: err}
+	}
+	if answer.Action == guard.ActionAccept {
+		reading, cancel := context.WithTimeout(ctx, planWithin)
+		defer cancel()
+		before := p.target.azure.Link(reading)
+		if before.Problem != nil {
+			return guard.Refusal{Err: before.Problem}
 		}
-		p.before = read
+		p.before = before
 	}
 	return s.deps.Guard.Answer(context.WithoutCancel(ctx), p.job.call.Principal, s.intent(*p), asked.Seal, answer)
 }
@@ -216,17 +216,6 @@ func (s *Service) refused(ctx context.Context, p proposal, err error) Result {
 	link := p.target.expected(p.before.Link)
 	envelope := answers.Envelope{Identity: p.target.identity(p.before.Identity), Before: &link}
 	return Result{Envelope: p.target.blocked(envelope, err)}
-}
-
-// again reads the link once more after a person took time to answer.
-func again(ctx context.Context, t target) (armclient.LinkRead, error) {
-	ctx, cancel := context.WithTimeout(ctx, planWithin)
-	defer cancel()
-	read := t.azure.Link(ctx)
-	if read.Problem != nil {
-		return read, read.Problem
-	}
-	return read, nil
 }
 
 // intent is what the guard decides on.

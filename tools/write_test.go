@@ -27,12 +27,12 @@ type clerk struct {
 
 func (c *clerk) Resume() (guard.Seal, guard.Answer, bool) { return "", guard.Answer{}, false }
 func (c *clerk) Reachable() bool                          { return true }
-func (c *clerk) Ask(_ context.Context, q guard.Question, _ guard.Seal) (tools.Reply, guard.Answer, error) {
+func (c *clerk) Ask(_ context.Context, q guard.Question, _ guard.Seal) (guard.Answer, error) {
 	c.asked = append(c.asked, q)
 	if c.meanwhile != nil {
 		c.meanwhile()
 	}
-	return tools.Answered, c.answer, c.err
+	return c.answer, c.err
 }
 
 func types(text string) *clerk {

@@ -13,6 +13,7 @@ import (
 // terminalConfirmer is asked on the terminal device, in the same words in which an
 // MCP client would show the question.
 type terminalConfirmer struct {
+	tools.NoConfirmer
 	streams *term.Streams
 }
 
@@ -21,13 +22,10 @@ func Confirmer(s *term.Streams) tools.Confirmer {
 	if !s.Attended() {
 		return tools.NoConfirmer{}
 	}
-	return terminalConfirmer{s}
+	return terminalConfirmer{streams: s}
 }
 
-// Resume implements tools.Person: a question is answered within its call.
-func (terminalConfirmer) Resume() (guard.Seal, guard.Answer, bool) { return "", guard.Answer{}, false }
-
-// Reachable implements tools.Person.
+// Reachable implements tools.Confirmer.
 func (p terminalConfirmer) Reachable() bool {
 	terminal, err := p.streams.Terminal()
 	if err != nil {
@@ -36,22 +34,22 @@ func (p terminalConfirmer) Reachable() bool {
 	return terminal.Close() == nil
 }
 
-// Ask implements tools.Person. A terminal that is closed instead of an answer
+// Ask implements tools.Confirmer. A terminal that is closed instead of an answer
 // is a no.
-func (p terminalConfirmer) Ask(ctx context.Context, question guard.Question, _ guard.Seal) (tools.Reply, guard.Answer, error) {
+func (p terminalConfirmer) Ask(ctx context.Context, question guard.Question, _ guard.Seal) (guard.Answer, error) {
 	terminal, err := p.streams.Terminal()
 	if err != nil {
-		return tools.Answered, guard.Answer{}, err
+		return guard.Answer{}, err
 	}
 	defer terminal.Close()
 	typed, err := terminal.Ask(ctx, formatQuestion(question), false)
 	if errors.Is(err, term.ErrNothingTyped) {
-		return tools.Answered, guard.Answer{Action: guard.ActionCancel}, nil
+		return guard.Answer{Action: guard.ActionCancel}, nil
 	}
 	if err != nil {
-		return tools.Answered, guard.Answer{}, err
+		return guard.Answer{}, err
 	}
-	return tools.Answered, guard.Answer{Action: guard.ActionAccept, Typed: typed}, nil
+	return guard.Answer{Action: guard.ActionAccept, Typed: typed}, nil
 }
 
 // formatQuestion lays a question out. Facts hold untrusted text and are escaped.

@@ -21,7 +21,6 @@ import (
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
-	"mcp-partner/tools"
 )
 
 type verifyOptions struct {
@@ -173,11 +172,7 @@ func confirmRun(deps *cmdutil.Deps) func(context.Context, guard.Question) (guard
 		return nil
 	}
 	return func(ctx context.Context, question guard.Question) (guard.Answer, error) {
-		reply, answer, err := person.Ask(ctx, question, "")
-		if err == nil && reply != tools.Answered {
-			err = errors.New("the terminal gave no answer")
-		}
-		return answer, err
+		return person.Ask(ctx, question, "")
 	}
 }
 
