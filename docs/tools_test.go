@@ -167,8 +167,8 @@ func typeText(s *jsonschema.Schema) string {
 func problemList(op schemas.Operation) string {
 	check, _ := schemas.Lookup(schemas.ToolCheckPartnerLink)
 	var own, usual []string
-	for _, problem := range op.Problems() {
-		if slices.Contains(check.Problems(), problem) && op.Azure && op.Name != check.Name {
+	for _, problem := range problemsOf(op) {
+		if slices.Contains(problemsOf(check), problem) && op.Azure && op.Name != check.Name {
 			usual = append(usual, code(string(problem)))
 		} else {
 			own = append(own, code(string(problem)))
@@ -187,7 +187,7 @@ func problemList(op schemas.Operation) string {
 // except names the problems of the usual ones that a tool cannot have.
 func except(usual schemas.Operation, had []string) string {
 	var missing []string
-	for _, problem := range usual.Problems() {
+	for _, problem := range problemsOf(usual) {
 		if !slices.Contains(had, code(string(problem))) {
 			missing = append(missing, code(string(problem)))
 		}

@@ -7,7 +7,6 @@ import (
 
 	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/answers"
-	"mcp-partner/schemas/problems"
 )
 
 // The names of the tools; newer ones stand beside their entries.
@@ -78,9 +77,6 @@ type Operation struct {
 	Input any
 	// Answer lists the envelope fields that are the point of the answer.
 	Answer []string
-	// Refuses are problems that this operation answers and most do not; the
-	// others follow from effect and arguments (Problems).
-	Refuses []problems.Code
 	// Table shows the rows of the answer at a terminal; nil where it has none, or
 	// where the command line has a view of its own for them.
 	Table    *Table

@@ -103,5 +103,3 @@ func enumOf(tag string) []any {
 	}
 	return values
 }
-
-func ptr[T any](value T) *T { return &value }

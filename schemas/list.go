@@ -64,9 +64,9 @@ func (f field) readItem(target reflect.Value, raw json.RawMessage) error {
 func (f field) listSchema() *jsonschema.Schema {
 	item := f.item(f.name)
 	item.doc = ""
-	s := &jsonschema.Schema{Description: f.doc, Type: "array", Items: item.schema(), MaxItems: ptr(f.most())}
+	s := &jsonschema.Schema{Description: f.doc, Type: "array", Items: item.schema(), MaxItems: new(f.most())}
 	if !f.lenient {
-		s.MinItems = ptr(1)
+		s.MinItems = new(1)
 	}
 	return s
 }

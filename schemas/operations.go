@@ -9,7 +9,6 @@ import (
 
 	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/answers"
-	"mcp-partner/schemas/problems"
 )
 
 // Paths of the provider below the ARM endpoint, as in its published
@@ -87,7 +86,6 @@ func registerPartner() Operation {
 		Effect:  answers.EffectWrite, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("before and after"), {http.MethodPut, PathPartner, "when nothing is linked"}},
 		Input:  &RegisterPartnerInput{}, Answer: []string{"identity", "before", "after", "approval", "pec_roles"},
-		Refuses: []problems.Code{problems.CodeAlreadyLinked},
 		Examples: []Example{
 			{Says: "Register 1234567 at Fabrikam", Arguments: json.RawMessage(`{"tenant":"fabrikam","partner_id":"1234567"}`), Status: answers.StatusDone},
 			{Says: "Register 1234567 at Fabrikam again", Arguments: json.RawMessage(`{"tenant":"fabrikam","partner_id":"1234567"}`), Link: "1234567", Status: answers.StatusUnchanged},
@@ -105,7 +103,6 @@ func updatePartner() Operation {
 		Effect:  answers.EffectDestroy, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("before and after"), {http.MethodPatch, PathPartner, "when another ID is linked"}},
 		Input:  &UpdatePartnerInput{}, Answer: []string{"identity", "before", "after", "approval", "pec_roles"},
-		Refuses: []problems.Code{problems.CodeNotLinked, problems.CodeCurrentMismatch},
 		Examples: []Example{
 			{Says: "Change the partner ID at Contoso from 7654321 to 1234567", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567","expected_current_partner_id":"7654321"}`), Link: "7654321", Status: answers.StatusDone},
 			{Says: "Change the partner ID where none is linked", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Status: answers.StatusRefused},
@@ -122,7 +119,6 @@ func removePartner() Operation {
 		Effect:  answers.EffectDestroy, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("before and after"), {http.MethodDelete, PathPartner, "when this ID is linked"}},
 		Input:  &RemovePartnerInput{}, Answer: []string{"identity", "before", "after", "approval"},
-		Refuses: []problems.Code{problems.CodeCurrentMismatch},
 		Examples: []Example{
 			{Says: "Remove our link 1234567 at Contoso, they left us", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Link: "1234567", Status: answers.StatusDone},
 			{Says: "Remove a link where nothing is linked", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Status: answers.StatusUnchanged},

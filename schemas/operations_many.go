@@ -5,13 +5,9 @@ import (
 	"net/http"
 
 	"mcp-partner/schemas/answers"
-	"mcp-partner/schemas/problems"
 )
 
 var manyAnswer = []string{"totals", "changes", "run_id", "next_cursor", "approval"}
-
-// manyRefuses are those of the operations on one tenant.
-var manyRefuses = []problems.Code{problems.CodeAlreadyLinked, problems.CodeNotLinked, problems.CodeCurrentMismatch}
 
 func ensurePartnerLinks() Operation {
 	return Operation{
@@ -21,7 +17,7 @@ func ensurePartnerLinks() Operation {
 		Limit:   "It never overwrites another ID; transition_partner does.",
 		Effect:  answers.EffectWrite, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("in each tenant, before and after"), {http.MethodPut, PathPartner, "where nothing is linked"}},
-		Input:  &EnsurePartnerLinksInput{}, Answer: manyAnswer, Refuses: manyRefuses,
+		Input:  &EnsurePartnerLinksInput{}, Answer: manyAnswer,
 		Examples: []Example{
 			{Says: "Register 1234567 at all customers", Arguments: json.RawMessage(`{"partner_id":"1234567"}`), Status: answers.StatusDone},
 			{Says: "Register 1234567 where it is linked already", Arguments: json.RawMessage(`{"partner_id":"1234567"}`), Link: "1234567", Status: answers.StatusUnchanged},
@@ -41,7 +37,7 @@ func transitionPartner() Operation {
 			readLink("in each tenant, before and after"), {http.MethodPatch, PathPartner, "where an old ID is linked"},
 			{http.MethodDelete, PathPartner, "with remove-then-register"}, {http.MethodPut, PathPartner, "with remove-then-register, and to put the old link back"},
 		},
-		Input: &TransitionPartnerInput{}, Answer: manyAnswer, Refuses: manyRefuses,
+		Input: &TransitionPartnerInput{}, Answer: manyAnswer,
 		Examples: []Example{
 			{Says: "We merged: move every link from 7654321 to 1234567", Arguments: json.RawMessage(`{"from":["7654321"],"to":"1234567"}`), Link: "7654321", Status: answers.StatusDone},
 			{Says: "Move links that we do not hold", Arguments: json.RawMessage(`{"from":["7654321"],"to":"1234567"}`), Status: answers.StatusUnchanged},

@@ -45,16 +45,16 @@ func (f field) schema() *jsonschema.Schema {
 	case f.typ == partnerIDType:
 		s.Type, s.Pattern = "string", partnerid.Pattern
 	case f.typ.Kind() == reflect.Int:
-		s.Type, s.Minimum, s.Maximum = "integer", ptr(float64(f.minimum)), ptr(float64(f.maximum))
+		s.Type, s.Minimum, s.Maximum = "integer", new(float64(f.minimum)), new(float64(f.maximum))
 	case f.typ.Kind() == reflect.Bool:
 		s.Type = "boolean"
 	default:
 		s.Type, s.Enum = "string", f.values
 		if f.minLength > 0 && f.required { // an empty optional text counts as left out
-			s.MinLength = ptr(f.minLength)
+			s.MinLength = new(f.minLength)
 		}
 		if f.maxLength > 0 {
-			s.MaxLength = ptr(f.maxLength)
+			s.MaxLength = new(f.maxLength)
 		}
 	}
 	return s
