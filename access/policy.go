@@ -213,7 +213,8 @@ func (p *Policy) first(s Subject) Verdict {
 	for _, rule := range p.rules {
 		switch rule.match(s) {
 		case matches:
-			return Verdict{Ruling: rule.Ruling, Rule: rule.Name, Why: "the first rule that matches", Rate: rule.Rate, specific: rule.names(s)}
+			specific := len(rule.PartnerIDs) > 0 || slices.Contains(rule.Operations, s.Operation.Name)
+			return Verdict{Ruling: rule.Ruling, Rule: rule.Name, Why: "the first rule that matches", Rate: rule.Rate, specific: specific}
 		case untold:
 			return Verdict{Ruling: RulingDeny, Rule: rule.Name, Why: "whether the rule matches depends on the link, which is unknown", Open: true}
 		}
@@ -222,12 +223,6 @@ func (p *Policy) first(s Subject) Verdict {
 		return Verdict{Ruling: RulingDeny, Rule: defaultRule, Why: "no rule matches, and writes without a rule are denied"}
 	}
 	return Verdict{Ruling: RulingAllow, Rule: defaultRule, Why: "no rule matches, and reads without a rule are allowed"}
-}
-
-// names reports whether a rule is about the operation or the ID in particular,
-// and does not only cover it.
-func (r Rule) names(s Subject) bool {
-	return len(r.PartnerIDs) > 0 || slices.Contains(r.Operations, s.Operation.Name)
 }
 
 type matching int

@@ -35,16 +35,13 @@ func (r Rule) badRuling() string {
 }
 
 func (r Rule) badOperation() string {
+	effects := []answers.Effect{answers.EffectRead, answers.EffectWrite, answers.EffectDestroy}
 	for _, name := range r.Operations {
-		if _, ok := schemas.Lookup(name); !ok && !isEffect(name) {
+		if _, ok := schemas.Lookup(name); !ok && !slices.Contains(effects, answers.Effect(name)) {
 			return fmt.Sprintf("there is no operation or effect %q", name)
 		}
 	}
 	return ""
-}
-
-func isEffect(name string) bool {
-	return slices.Contains([]answers.Effect{answers.EffectRead, answers.EffectWrite, answers.EffectDestroy}, answers.Effect(name))
 }
 
 // badList refuses an empty list, which could mean nothing or everything.

@@ -89,6 +89,9 @@ func (c *Client) refuse(ctx context.Context, change Change) *problems.Problem {
 	if err := ctx.Err(); err != nil {
 		return problems.As(failed(ctx, err))
 	}
+	if !slices.Contains([]string{http.MethodPut, http.MethodPatch, http.MethodDelete}, change.Method) {
+		return problems.New(problems.CodeInternal, "An unknown kind of write was requested; nothing was sent.")
+	}
 	switch change.Before.State {
 	case answers.LinkLinked, answers.LinkNotLinked, answers.LinkDeleted:
 		return nil
@@ -133,7 +136,7 @@ func (c *Client) send(ctx context.Context, permit guard.Permit, change Change) w
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeForWrite(ctx))
 	defer cancel()
 	ctx, r := withRecord(ctx)
-	err := c.do(ctx, permit, change)
+	err := c.conn.write(ctx, permit, change.Method, change.PartnerID)
 	return written{record: r, sent: r.wrote > 0 && !r.undelivered, err: err}
 }
 
@@ -144,13 +147,6 @@ func timeForWrite(ctx context.Context) time.Duration {
 		return writeTime
 	}
 	return min(writeTime, max(leastWriteTime, time.Until(deadline)-readBackTime))
-}
-
-func (c *Client) do(ctx context.Context, permit guard.Permit, change Change) error {
-	if !slices.Contains([]string{http.MethodPut, http.MethodPatch, http.MethodDelete}, change.Method) {
-		return problems.New(problems.CodeInternal, "An unknown kind of write was requested; nothing was sent.")
-	}
-	return c.conn.write(ctx, permit, change.Method, change.PartnerID)
 }
 
 // readBack reads the link under a context that the caller cannot end. After a

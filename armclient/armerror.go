@@ -177,11 +177,10 @@ func (e armError) blamesProvider() bool {
 // gateway's or a web framework's is, or about the tenant.
 func (e armError) blamesAddress() bool {
 	return slices.ContainsFunc(e.messages, func(message string) bool {
-		return slices.ContainsFunc(strings.FieldsFunc(strings.ToLower(message), notLetter), addressWord)
+		words := strings.FieldsFunc(strings.ToLower(message), func(r rune) bool { return !unicode.IsLetter(r) })
+		return slices.ContainsFunc(words, addressWord)
 	})
 }
-
-func notLetter(r rune) bool { return !unicode.IsLetter(r) }
 
 func addressWord(word string) bool {
 	for _, end := range []string{"uri", "uris", "url", "urls"} {

@@ -114,7 +114,7 @@ func shown(text string) string {
 // cleanIDs drops the IDs that do not look like IDs.
 func (e echo) cleanIDs(h http.Header) {
 	for _, name := range []string{"x-ms-request-id", "request-id", "x-ms-correlation-request-id"} {
-		if !e.acceptsID(h.Get(name)) {
+		if id := h.Get(name); !requestIDForm().MatchString(id) || e.in(id) || strings.Contains(e.token, squeeze(id)) {
 			h.Del(name)
 		}
 	}
@@ -141,10 +141,6 @@ var requestIDForm = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
 })
 
-func (e echo) acceptsID(id string) bool {
-	return requestIDForm().MatchString(id) && !e.in(id) && !strings.Contains(e.token, squeeze(id))
-}
-
 // withoutEchoes puts an empty string in place of every string of the JSON text
 // that holds an echo, and leaves all other bytes as they are. A nextLink stays:
 // it is never shown, and is itself often base64.
@@ -163,7 +159,7 @@ func (e echo) withoutEchoes(body []byte) (clean []byte, found bool, err error) {
 		}
 		text, isText := token.(string)
 		end := int(decoder.InputOffset())
-		if isText && isName(body[end:]) {
+		if isText && bytes.HasPrefix(bytes.TrimLeft(body[end:], " \t\r\n"), []byte(":")) {
 			name = text
 			continue
 		}
@@ -175,11 +171,6 @@ func (e echo) withoutEchoes(body []byte) (clean []byte, found bool, err error) {
 		}
 		name = ""
 	}
-}
-
-// isName tells by what follows a string whether it is the name of a member.
-func isName(rest []byte) bool {
-	return bytes.HasPrefix(bytes.TrimLeft(rest, " \t\r\n"), []byte(":"))
 }
 
 // block is half a piece: pieces of that length hold a whole block.

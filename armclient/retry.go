@@ -53,7 +53,7 @@ func (p pacing) Do(req *policy.Request) (*http.Response, error) {
 
 func (p pacing) pace(ctx context.Context, h http.Header) {
 	wait := retryAfter(h, p.clock)
-	recordOf(ctx).retryAfter = seconds(max(wait, 0))
+	recordOf(ctx).retryAfter = int((max(wait, 0) + time.Second - 1) / time.Second) // rounded up
 	if wait <= 0 {
 		return
 	}
@@ -88,9 +88,6 @@ const maxRetryAfter = 24 * time.Hour
 func bounded(n int, unit time.Duration) time.Duration {
 	return time.Duration(min(int64(n), int64(maxRetryAfter/unit))) * unit
 }
-
-// seconds rounds up.
-func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
 func withDeadline(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {

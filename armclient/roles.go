@@ -19,6 +19,7 @@ import (
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/pec"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/problems"
 )
 
@@ -80,7 +81,7 @@ func (r *roleReader) Assignments(ctx context.Context, subscriptionID, objectID s
 	filter := "assignedTo('" + objectID + "')"
 	pager := clients.assignments.NewListForScopePager("subscriptions/"+subscriptionID, &armauthorization.RoleAssignmentsClientListForScopeOptions{Filter: &filter})
 	rows, err := collectRoles(ctx, pager, func(page armauthorization.RoleAssignmentsClientListForScopeResponse) []pec.Assignment {
-		return convertAll(page.Value, assignment)
+		return xslices.Map(page.Value, assignment)
 	})
 	if err == nil && !strings.EqualFold(seen.claims.objectID, objectID) {
 		err = problems.New(problems.CodeWrongIdentity, "The token changed to another identity while roles were read.")
@@ -149,7 +150,7 @@ func newRoleClients(credential azcore.TokenCredential, options *arm.ClientOption
 // collectRoles reads all pages. Unlike collect it gives the modules' errors words.
 func collectRoles[P, R any](ctx context.Context, pager *runtime.Pager[P], rowsOf func(P) []R) ([]R, error) {
 	var rows []R
-	ctx = withTrail(ctx)
+	ctx = context.WithValue(ctx, listTrailKey{}, &listTrail{read: trail{}})
 	for pages := 0; pager.More(); pages++ {
 		if pages == maxPages || len(rows) > maxRows {
 			return nil, tooLong()
@@ -161,18 +162,6 @@ func collectRoles[P, R any](ctx context.Context, pager *runtime.Pager[P], rowsOf
 		rows = append(rows, rowsOf(page)...)
 	}
 	return rows, nil
-}
-
-// convertAll keeps a place for what is null: it is an assignment that cannot be read.
-func convertAll[W, R any](values []*W, row func(W) R) []R {
-	rows := make([]R, 0, len(values))
-	for _, v := range values {
-		if v == nil {
-			v = new(W)
-		}
-		rows = append(rows, row(*v))
-	}
-	return rows
 }
 
 func subscription(s armsubscriptions.Subscription) (pec.Subscription, bool) {
@@ -189,11 +178,12 @@ func subscription(s armsubscriptions.Subscription) (pec.Subscription, bool) {
 	return row, naming.IsGUID(row.ID)
 }
 
-func assignment(a armauthorization.RoleAssignment) pec.Assignment {
-	p := a.Properties
-	if p == nil {
+// assignment is empty for what is null: it is an assignment that cannot be read.
+func assignment(a *armauthorization.RoleAssignment) pec.Assignment {
+	if a == nil || a.Properties == nil {
 		return pec.Assignment{}
 	}
+	p := a.Properties
 	return pec.Assignment{
 		RoleID: pec.RoleIDOf(value(p.RoleDefinitionID)), PrincipalID: value(p.PrincipalID),
 		PrincipalType: value((*string)(p.PrincipalType)), Scope: value(p.Scope), Conditional: value(p.Condition) != "", Created: at(p.CreatedOn),

@@ -28,10 +28,6 @@ type listTrail struct {
 
 type listTrailKey struct{}
 
-func withTrail(ctx context.Context) context.Context {
-	return context.WithValue(ctx, listTrailKey{}, &listTrail{read: trail{}})
-}
-
 // Do implements policy.Policy.
 func (listPolicy) Do(req *policy.Request) (*http.Response, error) {
 	u := req.Raw().URL

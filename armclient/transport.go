@@ -16,8 +16,6 @@ import (
 // The provider's answers have under one kibibyte.
 const maxBody = 1 << 20
 
-func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
 // strict is the transport under the pipeline: no redirects, no answer for
 // another URL, no endless body.
 type strict struct {
@@ -29,7 +27,7 @@ func newStrict(o Options) strict {
 	next := o.Transport
 	if client, ok := next.(*http.Client); ok {
 		own := *client
-		own.CheckRedirect = noRedirect
+		own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 		next = &own
 	}
 	return strict{next, o.Watch}
@@ -54,7 +52,10 @@ func (s strict) send(r *http.Request) (*http.Response, error) {
 func (s strict) Do(r *http.Request) (*http.Response, error) {
 	resp, err := s.send(r)
 	if err != nil {
-		recordOf(r.Context()).undelivered = dialFailed(err)
+		// net/http does not repeat a write of which anything had left, so that there
+		// was no connection at all.
+		network, ok := errors.AsType[*net.OpError](err)
+		recordOf(r.Context()).undelivered = ok && network.Op == "dial"
 		return nil, err
 	}
 	if resp.Request != nil && resp.Request.URL.String() != r.URL.String() {
@@ -66,13 +67,6 @@ func (s strict) Do(r *http.Request) (*http.Response, error) {
 	}
 	resp.Body = &cappedBody{body: resp.Body, left: maxBody, ctx: r.Context()}
 	return resp, nil
-}
-
-// dialFailed reports whether there was no connection at all. net/http does not
-// repeat a write of which anything had left, so the error is about all of it.
-func dialFailed(err error) bool {
-	var network *net.OpError
-	return errors.As(err, &network) && network.Op == "dial"
 }
 
 // cappedBody fails beyond maxBody, and says of a body that breaks off that it

@@ -66,7 +66,10 @@ func New(o Options) (*Authenticator, error) {
 		o.Now = time.Now
 	}
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
-	if err := o.checkAudiences(); err != nil {
+	if len(o.Audiences) == 0 {
+		return nil, errors.New("the audience is missing: give the audience of tokens for this server")
+	}
+	if err := checkAudienceNames(o.Audiences); err != nil {
 		return nil, err
 	}
 	if o.Client == nil {
@@ -109,13 +112,6 @@ func azureAudiences() []string {
 		"https://management.usgovcloudapi.net", "https://management.chinacloudapi.cn", "https://vault.azure.net",
 		"00000003-0000-0000-c000-000000000000", "00000002-0000-0000-c000-000000000000", "797f4846-ba00-4fd7-ba43-dac1f8f63013",
 	}
-}
-
-func (o Options) checkAudiences() error {
-	if len(o.Audiences) == 0 {
-		return errors.New("the audience is missing: give the audience of tokens for this server")
-	}
-	return checkAudienceNames(o.Audiences)
 }
 
 func checkAudienceNames(names []string) error {

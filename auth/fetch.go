@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"mcp-partner/internal/httpclient"
@@ -39,7 +40,7 @@ type description struct {
 
 func (i issuer) describe(ctx context.Context, client *http.Client) (description, error) {
 	var d description
-	if err := getJSON(ctx, client, i.discovery(), &d); err != nil {
+	if err := getJSON(ctx, client, strings.TrimSuffix(i.name, "/")+"/.well-known/openid-configuration", &d); err != nil {
 		return d, fmt.Errorf("discovery: %w", err)
 	}
 	if d.Issuer != i.name {

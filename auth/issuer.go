@@ -64,10 +64,6 @@ func ofEntra(host string) bool {
 	return slices.ContainsFunc(domains, func(domain string) bool { return host == domain || strings.HasSuffix(host, "."+domain) })
 }
 
-func (i issuer) discovery() string {
-	return strings.TrimSuffix(i.name, "/") + "/.well-known/openid-configuration"
-}
-
 func (i issuer) onLoopback() bool {
 	at, err := url.Parse(i.name)
 	return err == nil && httpclient.IsLoopback(at.Hostname())

@@ -49,18 +49,14 @@ func loadKeys(ctx context.Context, client *http.Client, i issuer) ([]jose.JSONWe
 	if set.Keys == nil {
 		return nil, errors.New("keys: the answer has none")
 	}
-	return usableKeys(i, set.Keys), nil
-}
-
-func usableKeys(i issuer, raw []json.RawMessage) []jose.JSONWebKey {
 	keys := []jose.JSONWebKey{}
-	for _, text := range raw[:min(len(raw), maxKeys)] {
+	for _, text := range set.Keys[:min(len(set.Keys), maxKeys)] {
 		var key jose.JSONWebKey
 		if json.Unmarshal(text, &key) == nil && usable(key) && i.owns(text) {
 			keys = append(keys, key)
 		}
 	}
-	return keys
+	return keys, nil
 }
 
 // usable requires a public key for signatures.

@@ -54,7 +54,9 @@ type keySet struct {
 func (s *keySet) checkDeclared(header claims, required *bool) error {
 	if typ, _ := header.text("typ"); declaresAccess(typ) {
 		if !s.declares.Swap(true) {
-			s.forget()
+			s.mu.Lock()
+			s.count++ // so that tokens verified before are verified again
+			s.mu.Unlock()
 			if s.onDeclared != nil {
 				s.onDeclared(s.issuer.name)
 			}
@@ -101,13 +103,6 @@ func (s *keySet) current() []jose.JSONWebKey {
 		s.launch()
 	}
 	return s.keys
-}
-
-// forget begins a new generation, so that tokens verified before are verified again.
-func (s *keySet) forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.count++
 }
 
 // generation numbers the current keys; it changes with every load.

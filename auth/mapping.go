@@ -66,7 +66,7 @@ func (m Mapping) Check() error {
 		}
 	}
 	for i, grant := range m.Grants {
-		if err := grant.check(); err != nil {
+		if err := cmp.Or(grant.checkWho(), grant.checkTenants(), grant.checkRest()); err != nil {
 			return fmt.Errorf("grant %s %w", grant.named(i), err)
 		}
 	}
@@ -93,10 +93,6 @@ func (g CallerGrant) named(place int) string {
 		return untrusted.Sanitize(g.Name)
 	}
 	return fmt.Sprint(place + 1)
-}
-
-func (g CallerGrant) check() error {
-	return cmp.Or(g.checkWho(), g.checkTenants(), g.checkRest())
 }
 
 // checkWho requires the issuer: a subject, role or group belongs to one issuer.

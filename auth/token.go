@@ -65,14 +65,11 @@ func (u unverified) checkHeader() error {
 	if u.header.has("typ") && !given {
 		return errHeader
 	}
-	if !plain(kind) && !declaresAccess(kind) {
+	if kind != "" && mediaType(kind) != "jwt" && !declaresAccess(kind) {
 		return errKind
 	}
 	return nil
 }
-
-// plain reports whether a typ says no more than that it is a JWT.
-func plain(typ string) bool { return typ == "" || mediaType(typ) == "jwt" }
 
 // declaresAccess reports whether a typ says that it is an access token (RFC 9068).
 func declaresAccess(typ string) bool { return mediaType(typ) == "at+jwt" }

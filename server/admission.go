@@ -39,13 +39,7 @@ func (s *shares) take(caller access.Caller, n int64) bool {
 	return true
 }
 
-// claim counts what is held already as its caller's, if there is a share left.
-func (s *shares) claim(caller access.Caller, n int64) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.own(caller, n)
-}
-
+// own counts as the caller's what all hold, if there is a share left.
 func (s *shares) own(caller access.Caller, n int64) bool {
 	held := s.by[caller]
 	if held > 0 && held+n > s.each {
@@ -81,7 +75,9 @@ func (a *admission) leave() {
 
 // of says whose place it is, if there is a share left.
 func (a *admission) of(caller access.Caller) bool {
-	if !a.places.claim(caller, 1) {
+	a.places.mu.Lock()
+	defer a.places.mu.Unlock()
+	if !a.places.own(caller, 1) {
 		return false
 	}
 	a.caller = caller

@@ -140,9 +140,7 @@ func answerJSON(w http.ResponseWriter, r *http.Request, value any, err error) {
 		problem := problems.As(err)
 		status, value = problemStatus(problem.Code), map[string]*problems.Problem{"problem": problem}
 	}
-	text, _ := json.Marshal(value) // strings, numbers and lists of them
-	w.Header().Set("Cache-Control", "no-store")
-	writeJSON(w, r, status, append(text, '\n'))
+	writeValue(w, r, status, value)
 }
 
 // problemStatus is the status of an answer outside MCP.

@@ -76,10 +76,6 @@ type calls struct {
 	drained chan struct{} // closed when closed and empty
 }
 
-func newCalls() *calls {
-	return &calls{all: map[*call]struct{}{}, byKey: map[string]*call{}, drained: make(chan struct{})}
-}
-
 func (c *calls) add(k *call) *rpcError {
 	c.mu.Lock()
 	defer c.mu.Unlock()

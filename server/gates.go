@@ -47,12 +47,6 @@ func (r *refusal) write(w http.ResponseWriter) {
 	_, _ = w.Write(append(r.err.encode(), '\n')) // a client that left needs no answer
 }
 
-// checkRequest checks everything that needs neither the caller nor a byte of the
-// body.
-func (t *httpTransport) checkRequest(r *http.Request) *refusal {
-	return firstError(r, t.checkHost, t.checkOrigin, checkMethod, checkContentType, checkContentEncoding, checkAccept, t.checkLength)
-}
-
 // checkOutside looks at who may have sent a request to any other path than MCP's.
 // Probes come to an address.
 func (t *httpTransport) checkOutside(r *http.Request, path string) *refusal {

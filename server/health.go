@@ -161,7 +161,12 @@ func (m Monitor) ready(w http.ResponseWriter, r *http.Request) {
 	if state.Status != "ready" {
 		status = http.StatusServiceUnavailable
 	}
-	text, _ := json.Marshal(state) // strings always encode
+	writeValue(w, r, status, state)
+}
+
+// writeValue answers with strings, numbers and lists of them, which always encode.
+func writeValue(w http.ResponseWriter, r *http.Request, status int, value any) {
+	text, _ := json.Marshal(value)
 	w.Header().Set("Cache-Control", "no-store")
 	writeJSON(w, r, status, append(text, '\n'))
 }

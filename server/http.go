@@ -251,7 +251,8 @@ func (t *httpTransport) handle(w http.ResponseWriter, r *http.Request) *refusal 
 	}
 	admitted := &admission{places: t.calls, bodies: t.bodies}
 	defer admitted.leave()
-	if refused := t.checkRequest(r); refused != nil {
+	// These need neither the caller nor a byte of the body.
+	if refused := firstError(r, t.checkHost, t.checkOrigin, checkMethod, checkContentType, checkContentEncoding, checkAccept, t.checkLength); refused != nil {
 		return refused
 	}
 	principal, issued, refused := t.identify(r)

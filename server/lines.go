@@ -21,10 +21,6 @@ type lineWriter struct {
 	shut atomic.Bool
 }
 
-func newLineWriter(out io.Writer) *lineWriter {
-	return &lineWriter{out: out, broken: make(chan struct{})}
-}
-
 // write appends the line end, in the same Write call. It owns line.
 func (w *lineWriter) write(line []byte) error {
 	w.mu.Lock()
@@ -59,10 +55,6 @@ var errFrameTooLong = errors.New("frame too long")
 type frameReader struct {
 	in    *bufio.Reader
 	limit int
-}
-
-func newFrameReader(in io.Reader, limit int) *frameReader {
-	return &frameReader{in: bufio.NewReaderSize(in, 64<<10), limit: limit}
 }
 
 // next returns the next line without its line end, in memory of its own. The

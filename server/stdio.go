@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -93,8 +94,8 @@ func (s *Server) newStdioConn(base context.Context, out io.Writer, o StdioOption
 		id:     fmt.Sprintf("stdio-%d", s.conns.Add(1)),
 		base:   base,
 		peer:   &peer{},
-		out:    newLineWriter(out),
-		calls:  newCalls(),
+		out:    &lineWriter{out: out, broken: make(chan struct{})},
+		calls:  &calls{all: map[*call]struct{}{}, byKey: map[string]*call{}, drained: make(chan struct{})},
 		slots:  semaphore.NewWeighted(int64(o.MaxConcurrent)),
 	}
 	c.asks = newAsks(c.out, o.ElicitLimit)
@@ -113,7 +114,7 @@ func (c *stdioConn) broadcast(method string, params any) error {
 // read takes frames in until the input ends. It waits for no handler, so that
 // cancellations and answers to our questions always get through.
 func (c *stdioConn) read(in io.Reader) error {
-	frames := newFrameReader(in, c.opts.MaxFrame)
+	frames := &frameReader{in: bufio.NewReaderSize(in, 64<<10), limit: c.opts.MaxFrame}
 	for {
 		frame, err := frames.next()
 		switch {
@@ -142,17 +143,13 @@ func (c *stdioConn) take(frame []byte) {
 	}
 	switch {
 	case m.kind == kindResponse:
-		c.takeResponse(m)
+		if !c.asks.deliver(m) {
+			c.server.log.Warn("dropped a response that answers no request", "connection", c.id)
+		}
 	case m.isCancel():
 		c.takeCancel(m)
 	default:
 		c.start(m)
-	}
-}
-
-func (c *stdioConn) takeResponse(m *message) {
-	if !c.asks.deliver(m) {
-		c.server.log.Warn("dropped a response that answers no request", "connection", c.id)
 	}
 }
 
