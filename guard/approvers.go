@@ -35,7 +35,7 @@ func (g *Guard) Questions(ctx context.Context) ([]Ticket, error) {
 			tickets = append(tickets, ticket)
 		}
 	}
-	slices.SortStableFunc(tickets, newestFirst)
+	slices.SortStableFunc(tickets, func(a, b Ticket) int { return b.CreatedAt.Compare(a.CreatedAt) })
 	return tickets, nil
 }
 
@@ -48,8 +48,6 @@ func (g *Guard) Pending(ctx context.Context) ([]Ticket, error) {
 	}
 	return slices.DeleteFunc(live, func(t Ticket) bool { return t.Decision != nil }), nil
 }
-
-func newestFirst(a, b Ticket) int { return b.CreatedAt.Compare(a.CreatedAt) }
 
 // Question returns one question for approvers, or a CodeApprovalUnknown
 // problem. Caller "" is the operator, who sees all.
@@ -153,7 +151,7 @@ func (g *Guard) signed(ctx context.Context, ticket Ticket) error {
 		return err
 	}
 	digest := ticket.Digest()
-	if !approver.Verify(digest[:], ticket.Decision.Signature) {
+	if len(approver.PublicKey) != ed25519.PublicKeySize || !ed25519.Verify(approver.PublicKey, digest[:], ticket.Decision.Signature) {
 		return problems.New(problems.CodeApprovalUnknown, "The approval does not carry the signature of approver "+quote(approver.Name)+".")
 	}
 	return nil
@@ -274,10 +272,6 @@ type Cost struct {
 	Threads      uint8
 }
 
-// recommended is what RFC 9106 recommends where memory is scarce: three passes
-// over 64 MiB.
-func recommended() Cost { return Cost{Time: 3, Memory: 64 * 1024, Threads: 4} }
-
 // minPassphrase is the least length of an approver's passphrase, in bytes.
 const minPassphrase = 8
 
@@ -307,9 +301,4 @@ func (a Approver) Sign(passphrase, digest []byte) ([]byte, error) {
 			problems.WithHint("Type the passphrase that was set when the approver was added."))
 	}
 	return ed25519.Sign(key, digest), nil
-}
-
-// Verify reports whether the approver signed the digest.
-func (a Approver) Verify(digest, signature []byte) bool {
-	return len(a.PublicKey) == ed25519.PublicKeySize && ed25519.Verify(a.PublicKey, digest, signature)
 }

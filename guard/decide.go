@@ -79,7 +79,7 @@ func (g *Guard) DecideAs(ctx context.Context, p access.Principal, id string, sai
 		decision.Reason = untrusted.Sanitize(said.Reason)
 		return g.decide(ctx, ticket, decision)
 	}
-	if decision.Signature, err = g.opts.Sealer.attest(ticket, p.Caller); err != nil {
+	if decision.Signature, err = g.opts.Sealer.box(ticket.ID, approvedBy(ticket, p.Caller)); err != nil {
 		return ticket, problems.As(err)
 	}
 	return g.decide(ctx, ticket, decision)
@@ -128,26 +128,16 @@ func (g *Guard) stillVouched(ctx context.Context, id string) error {
 
 // sameUser reports whether requester and approver cannot be told apart: at the
 // terminal by the account of the operating system, over the network by the
-// names of callers, where both are of one kind.
+// names of callers. Names of different kinds can be those of one person, and who is
+// behind stdio, the terminal or the token of a start is not known at all.
 func (g *Guard) sameUser(t Ticket, d Decision) bool {
 	if d.By == "" {
 		return t.Requester == g.opts.Account
 	}
-	return !toldApart(t.Intent.Caller, d.By)
-}
-
-// toldApart compares two callers. Names of different kinds can be those of one
-// person, and who is behind stdio, the terminal or the token of a start is not
-// known at all.
-func toldApart(a, b access.Caller) bool {
-	kind, _, named := strings.Cut(string(a), ":")
-	other, _, _ := strings.Cut(string(b), ":")
-	return named && kind == other && a != b && slices.Contains([]string{"token", "oidc", "entra"}, kind)
-}
-
-// attest proves under the newest key that a caller approved exactly this ticket.
-func (s *Sealer) attest(t Ticket, by access.Caller) ([]byte, error) {
-	return s.box(t.ID, approvedBy(t, by))
+	kind, _, named := strings.Cut(string(t.Intent.Caller), ":")
+	other, _, _ := strings.Cut(string(d.By), ":")
+	toldApart := named && kind == other && t.Intent.Caller != d.By && slices.Contains([]string{"token", "oidc", "entra"}, kind)
+	return !toldApart
 }
 
 func (s *Sealer) attests(t Ticket, by access.Caller, proof []byte) bool {

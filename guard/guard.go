@@ -65,7 +65,9 @@ func New(o Options) (*Guard, error) {
 	if o.Sealer == nil {
 		o.Sealer = NewSealer()
 	}
-	o.ApproverCost, o.MaxTokenLife = cmp.Or(o.ApproverCost, recommended()), cmp.Or(o.MaxTokenLife, MaxTokenLife)
+	o.MaxTokenLife = cmp.Or(o.MaxTokenLife, MaxTokenLife)
+	// RFC 9106 recommends three passes over 64 MiB where memory is scarce.
+	o.ApproverCost = cmp.Or(o.ApproverCost, Cost{Time: 3, Memory: 64 * 1024, Threads: 4})
 	if o.Announce == nil {
 		o.Announce = func(Ticket) {}
 	}

@@ -201,7 +201,10 @@ func (g *Guard) RulePlan(ctx context.Context, plan *Plan, by access.Principal) (
 		written++
 		strictest = access.Stricter(strictest, verdict)
 		if uses[verdict.Rule] += len(row.Steps); verdict.Rate != nil && uses[verdict.Rule] > verdict.Rate.Count {
-			row.warn(fmt.Sprintf("The rule %s allows %d writes in %s: this tenant must wait.", quote(verdict.Rule), verdict.Rate.Count, verdict.Rate.Per))
+			warning := fmt.Sprintf("The rule %s allows %d writes in %s: this tenant must wait.", quote(verdict.Rule), verdict.Rate.Count, verdict.Rate.Per)
+			if !strings.Contains(row.Warning, warning) { // a plan may be ruled on again
+				row.Warning = strings.TrimSpace(row.Warning + " " + warning)
+			}
 		}
 	}
 	if !g.WritesAllowed() {
@@ -227,13 +230,6 @@ func (g *Guard) evaluateRow(plan Plan, row PlanRow, by access.Principal) access.
 		}
 	}
 	return strictest
-}
-
-// warn adds a warning once, however often a plan is ruled on.
-func (r *PlanRow) warn(warning string) {
-	if !strings.Contains(r.Warning, warning) {
-		r.Warning = strings.TrimSpace(r.Warning + " " + warning)
-	}
 }
 
 // PlanQuestion words the confirmation of a plan. For a registration the partner

@@ -2,11 +2,14 @@ package guard
 
 import (
 	"context"
+	"encoding/hex"
+	"fmt"
 	"slices"
 	"time"
 
 	"mcp-partner/access"
 	"mcp-partner/guard/runs"
+	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas/problems"
 )
 
@@ -175,7 +178,8 @@ func (g *Guard) newRun(plan Plan, head *PlanHead, ruling access.Ruling) runs.Run
 
 // open records the run; the ticket is spent in the same step.
 func (g *Guard) open(ctx context.Context, run OpenRun, body []byte, before ...Event) Admission {
-	opened := g.runEvent(KindRunOpened, run, describe(run.Plan, run.Run))
+	requests, rows := run.Plan.Writes()
+	opened := g.runEvent(KindRunOpened, run, fmt.Sprintf("%s in %s, plan %s", phrase.Count(requests, "request"), tenants(rows), hex.EncodeToString(run.Digest[:])))
 	opened.Approver = run.Approver
 	first, err := g.opts.Store.OpenRun(ctx, run.Run, body, append(before, opened)...)
 	switch {

@@ -2,22 +2,15 @@ package guard
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"time"
 
 	"mcp-partner/access"
 	"mcp-partner/guard/runs"
-	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
 )
-
-func describe(plan Plan, run runs.Run) string {
-	requests, rows := plan.Writes()
-	return fmt.Sprintf("%s in %s, plan %s", phrase.Count(requests, "request"), tenants(rows), hex.EncodeToString(run.Digest[:]))
-}
 
 func (g *Guard) runEvent(kind EventKind, run OpenRun, detail string) Event {
 	event := g.event(kind, run.Plan.intent(), run.Approval)
@@ -257,7 +250,11 @@ func held(a runs.Advanced, gate runs.Gate, now time.Time) error {
 // Next.Result is what the row shows, found.Result what the record says.
 func (g *Guard) Settle(ctx context.Context, run OpenRun, next Progress, found Outcome) (Progress, error) {
 	intent := run.intentIn(next.Row, next.Step, next.Snapshot)
-	event := g.event(settling(next), intent, run.Approval)
+	kind := KindStep
+	if next.Intent != 0 {
+		kind = KindOutcome
+	}
+	event := g.event(kind, intent, run.Approval)
 	event.Of, event.Result, event.After, event.Detail = next.Intent, found.Result, found.After, string(next.Stage)
 	event.ARMRequestID, event.CorrelationID = found.ARMRequestID, found.CorrelationID
 	next.Intent = 0
@@ -272,12 +269,4 @@ func (g *Guard) Settle(ctx context.Context, run OpenRun, next Progress, found Ou
 		return next, storeProblem(err)
 	}
 	return stored, held(advanced, runs.Gate{}, g.opts.Now())
-}
-
-// settling is the kind of the entry with which a row stands elsewhere.
-func settling(p Progress) EventKind {
-	if p.Intent != 0 {
-		return KindOutcome
-	}
-	return KindStep
 }

@@ -81,13 +81,17 @@ func (t *Ticket) Spend(events []Event) {
 // Digest is what an approver signs: everything that the ticket is bound to,
 // and the state seen.
 func (t Ticket) Digest() [sha256.Size]byte {
+	var plan []byte
+	if t.Plan != nil {
+		plan = t.Plan.Digest[:]
+	}
 	canonical, _ := json.Marshal(struct {
 		ID      string
 		Binding []byte
 		Before  LinkSnapshot
 		Expires int64
 		Plan    []byte `json:",omitempty"`
-	}{t.ID, t.Binding[:], t.Intent.Before, t.ExpiresAt.Unix(), t.planDigest()})
+	}{t.ID, t.Binding[:], t.Intent.Before, t.ExpiresAt.Unix(), plan})
 	return sha256.Sum256(canonical)
 }
 
@@ -96,13 +100,6 @@ func (t Ticket) Digest() [sha256.Size]byte {
 // asked.
 func Joins(ticket, live Ticket) bool {
 	return !ticket.InBand && live.Binding == ticket.Binding && live.Intent.Before == ticket.Intent.Before
-}
-
-func (t Ticket) planDigest() []byte {
-	if t.Plan == nil {
-		return nil
-	}
-	return t.Plan.Digest[:]
 }
 
 // Seal is the opaque state that travels with an in-band question and comes back

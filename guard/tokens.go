@@ -72,7 +72,8 @@ func (g *Guard) checkRequest(r TokenRequest) error {
 	case len(r.Grant.Tenants) == 0 && !slices.Equal(r.Grant.Scopes, []access.Scope{access.ScopeMetrics}):
 		return badToken("A token needs at least one tenant.")
 	case r.Life < 0 || r.Life > g.opts.MaxTokenLife:
-		return g.badLife()
+		return problems.New(problems.CodeInvalidArgument, fmt.Sprintf("A token lives for at most %s, which max-token-ttl sets.", g.opts.MaxTokenLife),
+			problems.WithHint("Give --ttl up to %s, or raise max-token-ttl in config.yaml.", g.opts.MaxTokenLife))
 	case r.Uses < 0:
 		return badToken("--uses is negative.")
 	}
@@ -101,12 +102,6 @@ func checkTools(g access.Grant) error {
 		}
 	}
 	return nil
-}
-
-// badLife names the flag and the setting that allow what was asked for.
-func (g *Guard) badLife() error {
-	return problems.New(problems.CodeInvalidArgument, fmt.Sprintf("A token lives for at most %s, which max-token-ttl sets.", g.opts.MaxTokenLife),
-		problems.WithHint("Give --ttl up to %s, or raise max-token-ttl in config.yaml.", g.opts.MaxTokenLife))
 }
 
 func badToken(message string) error {

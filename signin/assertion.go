@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -54,7 +53,9 @@ func (a *assertions) get(ctx context.Context, t target) (vault.Secret, *problems
 }
 
 func assertionFile(t target) (vault.Secret, *problems.Problem) {
-	raw, err := readBounded(t.credential.TokenFile)
+	// Platforms project such tokens so that every process of the container can
+	// read them; only who can write one matters here.
+	raw, err := disk.ReadTrusted(t.credential.TokenFile, disk.Unchanged, vault.MaxSecretBytes)
 	defer clear(raw)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -63,21 +64,6 @@ func assertionFile(t target) (vault.Secret, *problems.Problem) {
 		return vault.Secret{}, t.noAssertion("The token file "+t.credential.TokenFile+" cannot be read", "Check that this account may read the file.")
 	}
 	return t.asAssertion(raw, "The token file "+t.credential.TokenFile)
-}
-
-func readBounded(path string) ([]byte, error) {
-	// Platforms project such tokens so that every process of the container can
-	// read them; only who can write one matters here.
-	file, err := disk.OpenTrusted(path, disk.Unchanged)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	raw, err := io.ReadAll(io.LimitReader(file, vault.MaxSecretBytes+1))
-	if err == nil && len(raw) > vault.MaxSecretBytes {
-		err = disk.ErrTooLarge
-	}
-	return raw, err
 }
 
 // asAssertion checks that it has the form of a JWT: what is no assertion is not

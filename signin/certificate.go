@@ -196,7 +196,8 @@ func readKeyBlock(block *pem.Block, passphrase []byte) (any, error) {
 		key, err = pkcs8.ParsePKCS8PrivateKey(block.Bytes, passphrase)
 		switch {
 		case err != nil && (strings.Contains(err.Error(), "unsupported") || strings.Contains(err.Error(), "only P")):
-			return nil, unsupportedCipher(block.Bytes)
+			// The name keeps the user from looking for another passphrase.
+			return nil, problems.InvalidArgument("The key of the certificate is encrypted in an unsupported format (%s): convert it with: openssl pkcs8 -topk8 -v2 aes256 -in KEY.pem", cipherName(block.Bytes))
 		case err != nil:
 			return nil, problems.InvalidArgument("The passphrase does not open the key of the certificate.")
 		}

@@ -9,8 +9,6 @@ import (
 
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
-
-	"mcp-partner/schemas/problems"
 )
 
 // plainForm takes off what editors, shells and Key Vault put around a PEM or PFX
@@ -33,12 +31,6 @@ func plainForm(raw []byte) []byte {
 }
 
 func isPEM(raw []byte) bool { return bytes.Contains(raw, []byte("-----BEGIN ")) }
-
-// unsupportedCipher names the unsupported encryption of a key, so that the user
-// does not look for another passphrase.
-func unsupportedCipher(der []byte) error {
-	return problems.InvalidArgument("The key of the certificate is encrypted in an unsupported format (%s): convert it with: openssl pkcs8 -topk8 -v2 aes256 -in KEY.pem", cipherName(der))
-}
 
 // cipherName reads the algorithm of an EncryptedPrivateKeyInfo (RFC 5958).
 func cipherName(der []byte) string {

@@ -107,22 +107,17 @@ func (l lookup) unreached(err error) *problems.Problem {
 func (l lookup) refused(response *http.Response, body []byte) *problems.Problem {
 	var said entraError
 	decoded := json.Unmarshal(body, &said) == nil
+	_, known := knownCode(said.Codes...) // other numbers are about the request
 	switch status := response.StatusCode; {
 	case status == http.StatusTooManyRequests:
 		problem := l.problem(problems.CodeSignInUnavailable, "asks to slow down and did not answer")
 		problem.RetryAfterSeconds = retryAfter(response.Header)
 		return problem
-	case status < 500 && decoded && said.meansNoTenant():
+	case status < 500 && decoded && (said.Error == "invalid_tenant" || known.finding == findingNoTenant):
 		return l.problem(problems.CodeTenantNotFound, "knows no tenant")
 	default:
 		return l.problem(problems.CodeSignInUnavailable, "answered with status "+strconv.Itoa(status)+", which tells nothing,")
 	}
-}
-
-// meansNoTenant is about the tenant, where other numbers are about the request.
-func (e entraError) meansNoTenant() bool {
-	_, known := knownCode(e.Codes...)
-	return e.Error == "invalid_tenant" || known.finding == findingNoTenant
 }
 
 func (l lookup) tenant(body []byte) (string, error) {

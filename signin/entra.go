@@ -118,7 +118,10 @@ func (s *Source) present(ctx context.Context, t target, p proof, claims string) 
 	x := newExchange(client, t)
 	credential, err := p.credential(x)
 	if err != nil {
-		return token{}, ownProblem(err, "The sign-in to tenant "+t.tenant+" cannot be prepared.")
+		// Of an error of the SDK nothing is kept.
+		otherwise := problems.New(problems.CodeInternal, "The sign-in to tenant "+t.tenant+" cannot be prepared.")
+		own, _ := errors.AsType[*problems.Problem](err)
+		return token{}, cmp.Or(own, otherwise)
 	}
 	got, err := credential.GetToken(ctx, policy.TokenRequestOptions{
 		Scopes: []string{t.cloud.Scope()}, Claims: t.claims(claims), EnableCAE: true,
@@ -131,15 +134,6 @@ func (s *Source) present(ctx context.Context, t target, p proof, claims string) 
 		p.settle(ctx)
 	}
 	return sealed, problem
-}
-
-// ownProblem returns a problem of this package as it is. Anything else is an
-// error of the SDK, of which nothing is kept.
-func ownProblem(err error, otherwise string) *problems.Problem {
-	if problem, ok := errors.AsType[*problems.Problem](err); ok {
-		return problem
-	}
-	return problems.New(problems.CodeInternal, otherwise)
 }
 
 func (t target) claims(claims string) string {

@@ -145,7 +145,8 @@ func (e entraError) finding() finding {
 func (t target) findingProblem(c entraCodes) *problems.Problem {
 	switch c.finding {
 	case findingNotFederated:
-		return t.notFederated(c.detail)
+		return problems.New(problems.CodeCredentialRejected,
+			fmt.Sprintf("The application of credential %s has no federated credential for the assertion: %s.", t.credential.Name, c.detail), t.renewHint())
 	case findingBlocked:
 		return t.blocked(c.detail)
 	case findingRegistration:

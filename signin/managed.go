@@ -64,7 +64,10 @@ func (s *Source) managedIdentity(t target, x *exchange) (azcore.TokenCredential,
 	if err != nil {
 		return nil, t.noEndpoint(err.Error())
 	}
-	x.machine, x.also = s.opts.Metadata, atEndpoint(endpoint)
+	x.machine = s.opts.Metadata
+	x.also = func(r *http.Request) bool {
+		return r.URL.Scheme == endpoint.Scheme && strings.EqualFold(r.URL.Host, endpoint.Host)
+	}
 	return azidentity.NewManagedIdentityCredential(&azidentity.ManagedIdentityCredentialOptions{
 		ClientOptions: s.clientOptions(x, t), ID: managedID(t.credential),
 	})
@@ -95,12 +98,6 @@ func managedEndpoint() (*url.URL, error) {
 		return nil, errors.New("the endpoint in the environment is not a URL")
 	}
 	return u, nil
-}
-
-func atEndpoint(endpoint *url.URL) func(*http.Request) bool {
-	return func(request *http.Request) bool {
-		return request.URL.Scheme == endpoint.Scheme && strings.EqualFold(request.URL.Host, endpoint.Host)
-	}
 }
 
 func (t target) noEndpoint(why string) *problems.Problem {

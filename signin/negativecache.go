@@ -160,8 +160,6 @@ type pioneer struct {
 	done   chan struct{}
 }
 
-func newFirstSignIn() *firstSignIn { return &firstSignIn{all: map[credentialKey]*pioneer{}} }
-
 // enter returns at once for the first caller and for everybody after the first
 // one called leave; the others wait, with patience. The first caller must call
 // leave, which says whether the refusal may hold in other tenants.

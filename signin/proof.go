@@ -116,11 +116,6 @@ func (t target) loginHint() problems.Option {
 	return problems.WithCommand("Ask a person to sign in.", "mcp-partner vault login %s", t.credential.Name)
 }
 
-func (t target) notFederated(what string) *problems.Problem {
-	return problems.New(problems.CodeCredentialRejected,
-		fmt.Sprintf("The application of credential %s has no federated credential for the assertion: %s.", t.credential.Name, what), t.renewHint())
-}
-
 // clockProblem is about an assertion outside its lifetime: one made here with a
 // wrong clock, or a file that is not refreshed.
 func (t target) clockProblem() *problems.Problem {

@@ -90,7 +90,7 @@ func NewSource(options Options) *Source {
 	base, stop := context.WithCancel(context.Background())
 	s := &Source{
 		opts: options.filled(), stop: stop, signIns: flight.New[flightKey, token](base, signInLimit),
-		az: make(chan struct{}, azAtOnce), first: newFirstSignIn(), pairs: &pairs{},
+		az: make(chan struct{}, azAtOnce), first: &firstSignIn{all: map[credentialKey]*pioneer{}}, pairs: &pairs{},
 	}
 	s.caches, _ = lru.New[tokenKey, *tokenCache](maxCaches) // fails for no size but 0
 	s.refused = newNegativeCache(s.opts.Clock)

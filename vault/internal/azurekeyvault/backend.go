@@ -2,13 +2,10 @@ package azurekeyvault
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -17,7 +14,6 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azsecrets"
 
-	"mcp-partner/internal/httpclient"
 	"mcp-partner/schemas/problems"
 	"mcp-partner/vault/internal/backend"
 )
@@ -214,18 +210,20 @@ func (b *Backend) problem(ctx context.Context, err error, doing string) error {
 		return known
 	case errors.Is(ctx.Err(), context.Canceled):
 		return problems.New(problems.CodeCancelled, "The call was canceled while it waited for the key vault.")
-	case errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded):
-		return backend.Unavailable(name+" did not answer in time.", "Try again later; until then, cached tokens are used.")
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		err = errors.Join(err, ctx.Err())
 	case errors.Is(err, errSignIn):
 		return backend.Unavailable("The sign-in to the key vault with "+b.settings.Auth.Method+" failed.", "Check that the identity is assigned to this machine, and its federation.")
 	case errors.Is(err, errChallenge):
 		return backend.Broken(name+" requested a token that is not for a key vault; none was sent.", "Check the URL and any proxy in between.")
-	case errors.Is(err, backend.ErrRedirect):
-		return backend.Broken(name+" wants to send "+doing+" elsewhere, which is not followed, to keep the token here.", "Check the URL and any proxy in between.")
 	case errors.As(err, &answer):
 		return b.refusal(answer, doing)
 	}
-	return b.unreachable(err, name)
+	const between = "Check the URL and any proxy in between."
+	return backend.Server{
+		Name: name, Kind: "key vault", Redirected: between, Unlike: between,
+		Unreached: "Check the network and the firewall of the key vault; until then, cached tokens are used.",
+	}.Unanswered(err, doing)
 }
 
 func (b *Backend) refusal(answer *azcore.ResponseError, doing string) error {
@@ -243,22 +241,4 @@ func (b *Backend) refusal(answer *azcore.ResponseError, doing string) error {
 		return backend.Unavailable(name+" failed at "+doing+".", "Try again later.")
 	}
 	return backend.Broken(name+" does not accept "+doing+".", "Check the URL and any proxy in between.")
-}
-
-func (b *Backend) unreachable(err error, name string) error {
-	var certificate *tls.CertificateVerificationError
-	var sent *url.Error
-	var network net.Error
-	var proxy *httpclient.ProxyError
-	switch {
-	case errors.As(err, &proxy):
-		return backend.Unavailable(name+" was not asked: "+proxy.Error()+".", proxy.Next)
-	case errors.As(err, &certificate):
-		return backend.Broken(name+" shows a certificate that is not trusted here.", "Give its authority with --ca-file when the backend is chosen.")
-	case errors.Is(err, backend.ErrTooLarge):
-		return backend.Broken(name+" gave an answer that is far too large.", "Check the URL and any proxy in between.")
-	case errors.As(err, &sent) || errors.As(err, &network):
-		return backend.Unavailable(name+" cannot be reached.", "Check the network and the firewall of the key vault; until then, cached tokens are used.")
-	}
-	return backend.Unavailable(name+" did not answer like a key vault.", "Check the URL and any proxy in between.")
 }

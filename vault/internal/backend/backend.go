@@ -4,9 +4,12 @@ package backend
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"regexp"
 	"sync"
 	"time"
@@ -69,6 +72,40 @@ func Broken(message, hint string) *problems.Problem {
 	p := Unavailable(message, hint)
 	p.Retryable = false
 	return p
+}
+
+// Server is a far store as messages name it, with the next steps that are its own.
+type Server struct {
+	Name, Kind string
+	// Redirected is the step after a redirect, Unreached after no connection, and
+	// Unlike after an answer that is not one of that kind.
+	Redirected, Unreached, Unlike string
+}
+
+// Unanswered says why a request got no answer of the store itself.
+func (s Server) Unanswered(err error, doing string) *problems.Problem {
+	var certificate *tls.CertificateVerificationError
+	var proxy interface { // *httpclient.ProxyError
+		error
+		ProxyHint() string
+	}
+	var sent *url.Error
+	var network net.Error
+	switch {
+	case errors.As(err, &proxy):
+		return Unavailable(s.Name+" was not asked: "+proxy.Error()+".", proxy.ProxyHint())
+	case errors.Is(err, ErrRedirect):
+		return Broken(s.Name+" wants to send "+doing+" elsewhere, which is not followed, to keep the token here.", s.Redirected)
+	case errors.Is(err, ErrTooLarge):
+		return Broken(s.Name+" gave an answer that is far too large.", s.Unlike)
+	case errors.As(err, &certificate):
+		return Broken(s.Name+" shows a certificate that is not trusted here.", "Give its authority with --ca-file when the backend is chosen.")
+	case errors.Is(err, context.DeadlineExceeded):
+		return Unavailable(s.Name+" did not answer in time.", "Try again later; until then, cached tokens are used.")
+	case errors.As(err, &sent) || errors.As(err, &network):
+		return Unavailable(s.Name+" cannot be reached.", s.Unreached)
+	}
+	return Unavailable(s.Name+" did not answer like a "+s.Kind+".", s.Unlike)
 }
 
 // Moved makes the problem that somebody else changed the item meanwhile.

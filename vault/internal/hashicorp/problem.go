@@ -2,17 +2,13 @@ package hashicorp
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/hashicorp/vault/api"
 
-	"mcp-partner/internal/httpclient"
 	"mcp-partner/schemas/problems"
 	"mcp-partner/vault/internal/backend"
 )
@@ -65,8 +61,14 @@ func (b *Backend) problem(ctx context.Context, err error, doing string) error {
 		return problems.New(problems.CodeCancelled, "The call was canceled while it waited for the vault server.")
 	case status(err) != 0:
 		return b.refusal(err, doing)
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		err = errors.Join(err, ctx.Err())
 	}
-	return b.unreachable(ctx, err, doing)
+	return backend.Server{
+		Name: "The vault server " + b.settings.Address, Kind: "vault server", Unlike: "Check the address and any proxy in between.",
+		Redirected: "A standby does this: give the address of the active server, or of a load balancer that finds it.",
+		Unreached:  "Check the network and the server; until then, cached tokens are used.",
+	}.Unanswered(err, doing)
 }
 
 func (b *Backend) refusal(err error, doing string) error {
@@ -96,28 +98,4 @@ func (b *Backend) refusal(err error, doing string) error {
 		return backend.Unavailable(server+" failed at "+doing+".", "Try again later; the server's own log has the reason.")
 	}
 	return backend.Broken(server+" does not accept "+doing+".", "Check that "+b.settings.Mount+" is a key/value engine of version 2.")
-}
-
-func (b *Backend) unreachable(ctx context.Context, err error, doing string) error {
-	server := "The vault server " + b.settings.Address
-	var certificate *tls.CertificateVerificationError
-	var proxy *httpclient.ProxyError
-	var sent *url.Error
-	var network net.Error
-	switch {
-	case errors.As(err, &proxy):
-		return backend.Unavailable(server+" was not asked: "+proxy.Error()+".", proxy.Next)
-	case errors.Is(err, backend.ErrRedirect):
-		return backend.Broken(server+" wants to send "+doing+" elsewhere, which is not followed, to keep the token here.",
-			"A standby does this: give the address of the active server, or of a load balancer that finds it.")
-	case errors.Is(err, backend.ErrTooLarge):
-		return backend.Broken(server+" gave an answer that is far too large.", "Check that it is a vault server.")
-	case errors.As(err, &certificate):
-		return backend.Broken(server+" shows a certificate that is not trusted here.", "Give its authority with --ca-file when the backend is chosen.")
-	case errors.Is(err, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return backend.Unavailable(server+" did not answer in time.", "Try again later; until then, cached tokens are used.")
-	case errors.As(err, &sent) || errors.As(err, &network):
-		return backend.Unavailable(server+" cannot be reached.", "Check the network and the server; until then, cached tokens are used.")
-	}
-	return backend.Unavailable(server+" did not answer like a vault server.", "Check the address and any proxy in between.")
 }
