@@ -190,8 +190,11 @@ func (e entry) noticed(next, seq int64) (Gap, bool) {
 	return Gap{From: next, To: seq - 1, NoticedAt: seq}, genuine && seq > next
 }
 
-// accept marks the gap that an entry accepts.
+// accept marks the gap that an entry accepts, and notes a loss of unknown size.
 func (r *Report) accept(seq int64, e entry) {
+	if e.Kind == KindRollback && e.MissingTo == 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("Entry %d noticed another database than before. Only heads that were kept elsewhere show whether entries were lost.", seq))
+	}
 	if e.Kind != KindGapAccepted {
 		return
 	}

@@ -67,7 +67,7 @@ func (l *Ledger) prepare(ctx context.Context, db *opened) error {
 // identify reads what the ledger is, or writes it into a new one, and proves that
 // the vault's key belongs to it.
 func (l *Ledger) identify(ctx context.Context, db *opened) error {
-	tx, err := db.Begin(ctx)
+	tx, place, err := db.BeginAt(ctx)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (l *Ledger) identify(ctx context.Context, db *opened) error {
 		return err
 	}
 	if fresh {
-		if id, mac, err = l.found(ctx, tx, key); err == nil {
+		if id, mac, err = l.found(ctx, tx, key, place); err == nil {
 			err = tx.Commit()
 		}
 	}
@@ -101,9 +101,9 @@ func identity(ctx context.Context, q querier) (id string, mac []byte, err error)
 	return id, mac, err
 }
 
-// found gives a new ledger its name, and a freeze that is released, so that one
-// that is missing later was removed. A ledger that has entries and no name lost it.
-func (l *Ledger) found(ctx context.Context, tx *sql.Tx, key macKey) (string, []byte, error) {
+// found gives a new ledger its name, a freeze that is released and the place where
+// it is, so that one that is missing later was removed. A ledger that has entries and no name lost it.
+func (l *Ledger) found(ctx context.Context, tx *sql.Tx, key macKey, place string) (string, []byte, error) {
 	var begun bool
 	if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events)`).Scan(&begun); err != nil {
 		return "", nil, err
@@ -117,6 +117,11 @@ func (l *Ledger) found(ctx context.Context, tx *sql.Tx, key macKey) (string, []b
 	mac := key.genesis(id).mac
 	if _, err := tx.ExecContext(ctx, `INSERT INTO ledger (one, id, mac) VALUES (1, $1, $2)`, id, mac[:]); err != nil {
 		return "", nil, err
+	}
+	if place != "" {
+		if err := putState(ctx, tx, key, state{kind: stateServer, name: theServer, body: []byte(place)}); err != nil {
+			return "", nil, err
+		}
 	}
 	s := state{kind: stateFreeze, name: theFreeze, body: encodeFreeze(guard.Freeze{})}
 	return id, mac[:], putState(ctx, tx, key, s)

@@ -126,6 +126,9 @@ type counter struct {
 	// seen is the highest entry known to have been there; kept is what the
 	// vault has.
 	seen, kept int64
+	// last is the end of the record that was read or written last, and place where.
+	last  link
+	place string
 }
 
 // knows raises seen and returns it.

@@ -28,8 +28,8 @@ type Options struct {
 	Now func() time.Time
 	// Announces says that questions for approvers go into the outbox.
 	Announces bool
-	// RolledBack is called when an older file was found in the place of the ledger,
-	// with the number of missing entries; may be nil.
+	// RolledBack is called when an older ledger was found, or another server, with the
+	// number of entries that are known to be missing; may be nil.
 	RolledBack func(missing int64)
 	// Patience is how long a call waits for another process; 5 seconds if zero.
 	Patience time.Duration
@@ -57,8 +57,10 @@ type Ledger struct {
 
 	counter counter
 	looks   *flight.Latest[observation]
-	recent  recent
-	prefix  verifiedPrefix
+	// lookedBy is the connection of the last look, 0 before the first.
+	lookedBy int64
+	recent   recent
+	prefix   verifiedPrefix
 }
 
 var _ guard.Store = (*Ledger)(nil)
@@ -153,6 +155,9 @@ type Status struct {
 	// AddsOnly says that the server lets this program add entries, and neither change
 	// nor remove one.
 	AddsOnly bool `json:"adds_only,omitempty"`
+	// Withheld is what the server does not tell of itself, by which a failover or a
+	// restored dump would be noticed.
+	Withheld []string `json:"withheld,omitempty"`
 }
 
 // Status opens the file and says what is in it.
@@ -161,7 +166,7 @@ func (l *Ledger) Status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	s := Status{Path: l.name, Ledger: db.id}
+	s := Status{Path: l.name, Ledger: db.id, Withheld: db.Withheld}
 	if s.Remembered, err = l.o.Keys.Counter(ctx); err != nil {
 		return Status{}, l.keysProblem(err)
 	}

@@ -27,6 +27,14 @@ func (l *Ledger) look(ctx context.Context) (seen observation, err error) {
 		return seen, err
 	}
 	seen.revision, err = seen.db.Revision(ctx)
+	if now := seen.revision.Connection; err == nil && now != l.lookedBy {
+		if l.lookedBy > 0 {
+			err = l.compareCounter(ctx, seen.db)
+		}
+		if err == nil {
+			l.lookedBy = now
+		}
+	}
 	return seen, l.problem(err)
 }
 

@@ -272,7 +272,7 @@ func (v *verifier) state(name string, s state) {
 
 // missing finds rows that the record names and that are not there.
 func (v *verifier) missing(there map[string]bool) {
-	expected := map[string]bool{ref(stateFreeze, theFreeze): true}
+	expected := map[string]bool{ref(stateFreeze, theFreeze): true, ref(stateServer, theServer): v.l.OnServer()}
 	for name, last := range v.latest {
 		expected[name] = expected[name] || !last.gone
 	}

@@ -21,10 +21,14 @@ type writing struct {
 	l    *Ledger
 	db   *opened
 	tail link
+	// place is where the record is, as the server says.
+	place string
 	// changed says that there is something to commit.
 	changed bool
-	// lost is how many entries an older file lacks, if it was noticed here.
-	lost int64
+	// lost is how many entries an older file lacks, and voided says that one was
+	// noticed here.
+	lost   int64
+	voided bool
 }
 
 // write runs a function in a transaction that holds the file's write lock. An
@@ -48,12 +52,12 @@ func (l *Ledger) write(ctx context.Context, firm bool, change func(*writing) err
 }
 
 func (l *Ledger) writeTo(ctx context.Context, db *opened, change func(*writing) error) error {
-	tx, err := db.Begin(ctx)
+	tx, place, err := db.BeginAt(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // nothing is left to roll back after a commit
-	w := &writing{Tx: tx, l: l, db: db}
+	w := &writing{Tx: tx, l: l, db: db, place: place}
 	if err := w.begin(ctx); err != nil {
 		return err
 	}
@@ -61,13 +65,14 @@ func (l *Ledger) writeTo(ctx context.Context, db *opened, change func(*writing) 
 		return err
 	}
 	if !w.changed {
+		l.counter.saw(w.tail, place)
 		return nil
 	}
 	if err := tx.Commit(); err != nil {
 		return err
 	}
-	l.counter.knows(w.tail.seq)
-	if w.lost > 0 && l.o.RolledBack != nil {
+	l.counter.saw(w.tail, place)
+	if w.voided && l.o.RolledBack != nil {
 		l.o.RolledBack(w.lost)
 	}
 	return nil
@@ -78,10 +83,20 @@ func (w *writing) begin(ctx context.Context) (err error) {
 	if w.tail, err = tail(ctx, w.Tx, w.db); err != nil {
 		return err
 	}
-	if seen := w.l.counter.knows(0); w.tail.seq < seen {
-		return w.rolledBack(ctx, seen)
+	why, err := w.replaced(ctx)
+	if err != nil {
+		return err
 	}
-	return nil
+	had, seen := w.tail.seq, w.l.counter.knows(0)
+	switch {
+	case had < seen:
+		why = fmt.Sprintf("The file ends with entry %d and the vault remembers entry %d: an older ledger was restored.", had, seen)
+	case why != "":
+		why = fmt.Sprintf("The ledger ends with entry %d in another database than before (%s): entries may be lost.", had, why)
+	default:
+		return nil
+	}
+	return w.rolledBack(ctx, max(had, seen), why)
 }
 
 // unbroken follows the authenticated chain from an entry to the end.
@@ -143,7 +158,7 @@ func (w *writing) events(ctx context.Context, state string, gone bool, events ..
 // rolledBack marks that the file is an older one: tickets that were spent and
 // tokens that were used or revoked since would be good again in it, so all are
 // voided. Numbers go on after the lost ones.
-func (w *writing) rolledBack(ctx context.Context, seen int64) error {
+func (w *writing) rolledBack(ctx context.Context, seen int64, why string) error {
 	had, now := w.tail.seq, w.l.o.Now()
 	voided, err := rowsOf(ctx, w.db, w.Tx, decodeTicket, `WHERE kind = 'ticket' AND spent = 0`)
 	if err != nil {
@@ -159,11 +174,13 @@ func (w *writing) rolledBack(ctx context.Context, seen int64) error {
 			open++
 		}
 	}
-	w.lost = seen - had
+	w.lost, w.voided = seen-had, true
 	e := newEntry(guard.Event{Time: now, Kind: KindRollback, Detail: fmt.Sprintf(
-		"The file ends with entry %d and the vault remembers entry %d: an older ledger was restored. Voided: %s and %s. Freeze and approvers are as they were at entry %d.",
-		had, seen, phrase.Count(open, "open ticket"), phrase.Count(len(tokens), "invocation token"), had)}, w.l.o.Program)
-	e.MissingFrom, e.MissingTo = had+1, seen
+		"%s Voided: %s and %s. Freeze and approvers are as they were at entry %d.",
+		why, phrase.Count(open, "open ticket"), phrase.Count(len(tokens), "invocation token"), had)}, w.l.o.Program)
+	if w.lost > 0 {
+		e.MissingFrom, e.MissingTo = had+1, seen
+	}
 	if err := w.addAt(ctx, seen+1, e); err != nil {
 		return err
 	}
@@ -176,12 +193,17 @@ func (w *writing) rolledBack(ctx context.Context, seen int64) error {
 	if err := w.voidRuns(ctx); err != nil {
 		return err
 	}
+	if w.place != "" {
+		if err := w.put(ctx, stateServer, theServer, []byte(w.place)); err != nil {
+			return err
+		}
+	}
 	return w.voidTokens(ctx, tokens)
 }
 
 // compareCounter notices at the opening that the vault remembers more entries
-// than the file has. The vault is asked first: entries may be added meanwhile,
-// which only makes the file longer.
+// than the file has, or that the record is on another server. The vault is asked
+// first: entries may be added meanwhile, which only makes the file longer.
 func (l *Ledger) compareCounter(ctx context.Context, db *opened) error {
 	remembered, err := l.o.Keys.Counter(ctx)
 	if err != nil {
@@ -189,7 +211,7 @@ func (l *Ledger) compareCounter(ctx context.Context, db *opened) error {
 	}
 	seen := l.counter.remembers(remembered)
 	last, err := tail(ctx, db.Write, db)
-	if err != nil || last.seq >= seen {
+	if err != nil || last.seq >= seen && !l.OnServer() {
 		l.counter.knows(last.seq)
 		return err
 	}

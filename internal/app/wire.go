@@ -101,7 +101,7 @@ func (s *Settings) openDirectory() (*App, error) {
 	}
 	keyring := store.Keyring()
 	record := ledger.Open(ledger.Options{Dir: s.Disk(), Server: server, Keys: keyring, Program: BuildInfo().Version, Announces: s.Config.Webhook != nil, RolledBack: func(missing int64) {
-		s.Log.Warn("an older ledger was restored: its open approvals and tokens were voided, and entries are missing", "count", missing)
+		s.Log.Warn("the ledger is an older one, or in another database than before: its open approvals and tokens were voided", "missing_entries", missing)
 	}})
 	a := s.newApp(directory, store, health, pool)
 	a.Keyring, a.Ledger, a.Vault = keyring, record, store

@@ -10,7 +10,9 @@ import (
 // Revision tells one state of the database from every other one that this
 // process sees.
 type Revision struct {
-	connection int64
+	// Connection counts the connections that were asked. A new one may lead to another
+	// server.
+	Connection int64
 	version    string
 }
 
@@ -44,7 +46,7 @@ func (c *commits) now(ctx context.Context, question string) (r Revision, err err
 			return Revision{}, err
 		}
 	}
-	r.connection = c.connection
+	r.Connection = c.connection
 	if err := c.version.QueryRowContext(ctx).Scan(&r.version); err != nil {
 		return Revision{}, errors.Join(err, c.disconnect())
 	}

@@ -40,6 +40,8 @@ type dialect interface {
 	beforeMigration(ctx context.Context, db *sql.DB, version int64) error
 	// statements are the SQL that only this database has.
 	statements() statements
+	// refused reports an error by which the server answers and does not do what was asked.
+	refused(err error) bool
 	// trouble puts an error of the driver into words; nil for any other error.
 	trouble(err error) *Trouble
 	// Replaced reports whether another database took the place of the open one.
@@ -50,6 +52,9 @@ type dialect interface {
 type statements struct {
 	// lock begins a transaction that writes, while others wait.
 	lock string
+	// facts tell a server from another one that answers to the same name, and from
+	// itself after it was restored. They go with lock.
+	facts []fact
 	// snapshot is how a transaction reads one state; nil where any does.
 	snapshot *sql.TxOptions
 	// revision changes with whatever another connection commits. It is bounded where
@@ -68,14 +73,20 @@ type statements struct {
 	index string
 }
 
+// fact is a query of one value, and what that value is.
+type fact struct{ name, query string }
+
 // Database is an open database.
 type Database struct {
 	Source
+	// Withheld names the facts that the server does not tell this role.
+	Withheld []string
 	// Read are connections that read. Write is the one that writes, which Begin
 	// takes while no other process writes.
 	Read, Write *sql.DB
 
 	said    statements
+	place   string
 	commits commits
 }
 
@@ -104,6 +115,9 @@ func (d *Database) prepare(ctx context.Context) error {
 	if err := d.migrate(ctx); err != nil {
 		return err
 	}
+	if err := d.askFacts(ctx); err != nil {
+		return err
+	}
 	var foreign int
 	err := d.Write.QueryRowContext(ctx, d.said.foreign).Scan(&foreign)
 	if err == nil && foreign > 0 {
@@ -117,16 +131,39 @@ func (d *Database) Close() error {
 	return errors.Join(d.commits.close(), d.Read.Close(), d.Write.Close())
 }
 
+// askFacts finds the facts that the server tells: managed ones may refuse some.
+func (d *Database) askFacts(ctx context.Context) error {
+	var told []string
+	for _, f := range d.said.facts {
+		if _, err := d.Write.ExecContext(ctx, f.query); d.refused(err) {
+			d.Withheld = append(d.Withheld, f.name)
+		} else if err != nil {
+			return err
+		} else {
+			told = append(told, "'"+f.name+"', ("+f.query+")::text")
+		}
+	}
+	d.place = `, json_build_object(` + strings.Join(told, ", ") + `)::text`
+	return nil
+}
+
 // Begin begins the only transaction that writes, over all processes.
 func (d *Database) Begin(ctx context.Context) (*sql.Tx, error) {
-	tx, err := d.Write.BeginTx(ctx, nil)
+	tx, _, err := d.BeginAt(ctx)
+	return tx, err
+}
+
+// BeginAt is Begin that also returns the facts about the server, as JSON of their
+// names; "" for a file.
+func (d *Database) BeginAt(ctx context.Context) (tx *sql.Tx, place string, err error) {
+	tx, err = d.Write.BeginTx(ctx, nil)
 	if err != nil || d.said.lock == "" {
-		return tx, err
+		return tx, "", err
 	}
-	if _, err := tx.ExecContext(ctx, d.said.lock); err != nil {
-		return nil, errors.Join(err, tx.Rollback())
+	if err := tx.QueryRowContext(ctx, d.said.lock+d.place).Scan(new(any), &place); err != nil {
+		return nil, "", errors.Join(err, tx.Rollback())
 	}
-	return tx, nil
+	return tx, place, nil
 }
 
 // Snapshot begins a transaction that reads one state of the database.

@@ -71,7 +71,7 @@ func TestReconnectChangesRevision(t *testing.T) {
 	if r, err := db.Revision(t.Context()); err == nil {
 		t.Errorf("an answer without a connection: %+v", r)
 	}
-	if after := db.revision(t); after.connection == before.connection {
+	if after := db.revision(t); after.Connection == before.Connection {
 		t.Errorf("revisions %+v and %+v", before, after)
 	}
 }

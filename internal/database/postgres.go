@@ -101,7 +101,14 @@ func (s *Server) statements() statements {
 	return statements{
 		// The lock is held before the first snapshot is taken, and is another one than
 		// that of the migrations. Each schema is a database of its own.
-		lock:     `SELECT pg_advisory_xact_lock(1886221424, hashtext(current_schema()))`,
+		lock: `SELECT pg_advisory_xact_lock(1886221424, hashtext(current_schema()))`,
+		facts: []fact{
+			{"system identifier", `SELECT system_identifier FROM pg_control_system()`},
+			// The control file says so only after the first checkpoint.
+			{"timeline", `SELECT CASE WHEN NOT pg_is_in_recovery() THEN substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) END`},
+			{"database OID", `SELECT oid FROM pg_database WHERE datname = current_database()`},
+			{"table OID", `SELECT 'schema_versions'::regclass::oid`},
+		},
 		snapshot: &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		// Two snapshots that read alike see the same transactions.
 		revision: `SELECT pg_current_snapshot()::text`,
@@ -166,6 +173,11 @@ func (s *Server) scratch(ctx context.Context) (*sql.DB, error) {
 	}
 	_, err := db.ExecContext(ctx, `DROP TABLE scratch`)
 	return db, err
+}
+
+func (s *Server) refused(err error) bool {
+	reported, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (reported.Code == "42501" || reported.Code == "42883" || reported.Code == "0A000")
 }
 
 // trouble words what PostgreSQL reports, by the code alone: texts of the server may

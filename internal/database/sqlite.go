@@ -239,6 +239,8 @@ func (f *File) scratch(context.Context) (*sql.DB, error) {
 	return db, err
 }
 
+func (f *File) refused(error) bool { return false }
+
 // trouble words SQLite's result codes, whose low byte is the class.
 func (f *File) trouble(err error) *Trouble {
 	var reported *sqlite.Error

@@ -25,23 +25,34 @@ const Variable = "POSTGRES_UNDER_TEST"
 // Password is that of the role postgres. No output may hold it.
 const Password = "canary-of-postgres"
 
-// server is the one of this test program.
-var server struct {
-	sync.Mutex
-	started bool
-	schemas int
+// cluster is a server that runs.
+type cluster struct {
 	url     string
-	failure error
+	folder  string
 	input   io.Closer
 	command *exec.Cmd
 }
+
+// server is the one of this test program.
+var server struct {
+	sync.Mutex
+	*cluster
+	schemas int
+	failure error
+}
+
+// The commands that make a database in the folder data.
+const (
+	anew   = `initdb -D data --no-sync --auth=scram-sha-256 --username=postgres --pwfile=password --encoding=UTF8 --locale=C.UTF-8`
+	copied = `pg_basebackup -d "$4" -D data -R --checkpoint=fast --no-sync`
+)
 
 // script makes a database in the folder $1 and runs it on port $2 until its input
 // ends, whatever ended the tests.
 const script = `set -e
 cd "$1"
-printf %s "$3" >password
-initdb -D data --no-sync --auth=scram-sha-256 --username=postgres --pwfile=password --encoding=UTF8 --locale=C.UTF-8 >log 2>&1
+printf %%s "$3" >password
+%s >log 2>&1
 postgres -D data -p "$2" -c listen_addresses=127.0.0.1 -c "unix_socket_directories=" -c fsync=off -c max_connections=300 >>log 2>&1 &
 read -r _ || true
 kill -INT $!
@@ -64,19 +75,39 @@ func URL(t testing.TB) string {
 	}
 	server.Lock()
 	defer server.Unlock()
-	if !server.started {
-		server.started = true
-		server.failure = start(bin)
+	if server.cluster == nil && server.failure == nil {
+		server.cluster, server.failure = start(bin, anew, "")
 	}
 	if server.failure != nil {
 		t.Fatal("PostgreSQL does not start: ", server.failure)
 	}
 	server.schemas++
 	schema := fmt.Sprintf("test_%d", server.schemas)
-	if err := execute("CREATE SCHEMA " + schema); err != nil {
+	if err := server.execute("CREATE SCHEMA " + schema); err != nil {
 		t.Fatal(err)
 	}
 	return server.url + "?search_path=" + schema
+}
+
+// Standby starts a second server that follows the one of URL until its function
+// pg_promote is called, and returns its URL without a schema. It ends with the test.
+func Standby(t testing.TB) string { return second(t, copied) }
+
+// Another starts an empty server beside the one of URL. It ends with the test.
+func Another(t testing.TB) string { return second(t, anew) }
+
+func second(t testing.TB, command string) string {
+	t.Helper()
+	bin, err := binaries()
+	if err != nil {
+		t.Fatal(err) // URL was called before
+	}
+	c, err := start(bin, command, server.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.stop)
+	return c.url
 }
 
 // binaries finds the newest PostgreSQL that is installed.
@@ -91,48 +122,47 @@ func binaries() (string, error) {
 	return filepath.Dir(found[len(found)-1]), nil
 }
 
-func start(bin string) error {
+func start(bin, makes, from string) (*cluster, error) {
 	folder, err := os.MkdirTemp("/tmp", "pgtest") // others can enter it, unlike some TMPDIR of root
 	if err != nil {
-		return err
+		return nil, err
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	port := listener.Addr().(*net.TCPAddr).Port
 	if err := listener.Close(); err != nil {
-		return err
+		return nil, err
 	}
-	command := exec.Command("/bin/sh", "-c", script, "sh", folder, fmt.Sprint(port), Password)
+	command := exec.Command("/bin/sh", "-c", fmt.Sprintf(script, makes), "sh", folder, fmt.Sprint(port), Password, from)
 	command.Env = []string{"PATH=" + bin + ":/usr/bin:/bin", "LC_ALL=C.UTF-8"}
 	command.Dir = "/"
 	if os.Geteuid() == 0 {
 		if err := asNobody(command, folder); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if server.input, err = command.StdinPipe(); err != nil {
-		return err
+	c := &cluster{command: command, folder: folder, url: fmt.Sprintf("postgresql://postgres:%s@127.0.0.1:%d/postgres", Password, port)}
+	if c.input, err = command.StdinPipe(); err != nil {
+		return nil, err
 	}
-	server.command = command
-	server.url = fmt.Sprintf("postgresql://postgres:%s@127.0.0.1:%d/postgres", Password, port)
 	if err := command.Start(); err != nil {
-		return err
+		return nil, err
 	}
-	return answers(folder)
+	return c, c.answers()
 }
 
 // answers waits until the server does.
-func answers(folder string) error {
+func (c *cluster) answers() error {
 	deadline := time.Now().Add(time.Minute)
 	for {
-		err := execute("SELECT 1")
+		err := c.execute("SELECT 1")
 		if err == nil {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			log, _ := os.ReadFile(filepath.Join(folder, "log"))
+			log, _ := os.ReadFile(filepath.Join(c.folder, "log"))
 			return fmt.Errorf("%w\n%s", err, log)
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -140,8 +170,8 @@ func answers(folder string) error {
 }
 
 // execute runs a statement as the owner of everything.
-func execute(statement string) error {
-	db, err := sql.Open("pgx", server.url)
+func (c *cluster) execute(statement string) error {
+	db, err := sql.Open("pgx", c.url)
 	if err != nil {
 		return err
 	}
@@ -154,10 +184,13 @@ func execute(statement string) error {
 func Stop() {
 	server.Lock()
 	defer server.Unlock()
-	if server.command == nil {
-		return
+	if server.cluster != nil {
+		server.stop()
 	}
-	_ = server.input.Close()
-	_ = server.command.Wait()
-	_ = os.RemoveAll(server.command.Args[4])
+}
+
+func (c *cluster) stop() {
+	_ = c.input.Close()
+	_ = c.command.Wait()
+	_ = os.RemoveAll(c.folder)
 }

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"mcp-partner/access"
@@ -98,6 +99,9 @@ func checkLedger(ctx context.Context, a *app.App) check {
 		where = " They are " + status.Path + ", and its role can only add to them."
 	case a.Ledger.OnServer():
 		where = " They are " + status.Path + ", and its role can change and remove them."
+	}
+	if len(status.Withheld) > 0 {
+		where += " The server does not tell its " + strings.Join(status.Withheld, " and ") + ", so a failover or a restored dump may be noticed only by the number that the vault remembers."
 	}
 	return check{"ledger", checkOK, fmt.Sprintf("%s up to %d, each chained to the one before; the vault remembers %d.%s", phrase.Entries(status.Entries), status.Last, status.Remembered, where), ""}
 }
