@@ -26,14 +26,6 @@ type answer struct {
 	hold    time.Duration // how long it is held back
 }
 
-// sent is the status for the journal.
-func (a answer) sent() int {
-	if a.outcome == dropped {
-		return 0
-	}
-	return a.status
-}
-
 func jsonAnswer(status int, v any) answer {
 	body, err := json.Marshal(v)
 	if err != nil {

@@ -13,19 +13,8 @@ const (
 	tenantsAPIVersion = "2022-12-01"
 )
 
-// arm answers for Azure Resource Manager: it authenticates, plans faults, takes
-// a token from the bucket, and then runs the operation.
-func (c *call) arm() answer {
-	if a, ok := c.authenticate(); !ok {
-		return c.armHeaders(a)
-	}
-	c.plan = c.sim.plan(c)
-	if !c.wait(c.jitter()) {
-		return answer{outcome: dropped}
-	}
-	return c.armHeaders(c.armAnswer())
-}
-
+// armAnswer applies faults, takes a token from the bucket, and then runs the
+// operation.
 func (c *call) armAnswer() answer {
 	if a, ok := c.intercept(); ok {
 		return a
@@ -45,8 +34,8 @@ func (c *call) authenticate() (answer, bool) {
 	if !ok || token == "" {
 		return c.unauthorized("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing."), false
 	}
-	cl, err := c.claimsOf(token)
-	if err != nil {
+	cl, issued := c.sim.issued[token]
+	if !issued {
 		return c.unauthorized("InvalidAuthenticationToken", "The access token is invalid."), false
 	}
 	if a, ok := c.checkClaims(cl); !ok {
@@ -67,23 +56,14 @@ func (c *call) authenticate() (answer, bool) {
 func (c *call) identify(t *tenant, who *principal) {
 	c.tenant, c.who = t, who
 	c.key = "arm/" + t.id + "/" + who.objectID
-	who.mu.Lock()
-	defer who.mu.Unlock()
 	who.calls++
 	c.n = who.calls
-}
-
-func (c *call) claimsOf(token string) (claims, error) {
-	if known, ok := c.sim.opaque.Load(token); ok {
-		return known.(claims), nil
-	}
-	return c.sim.signer.verify(token)
 }
 
 func (c *call) checkClaims(cl claims) (answer, bool) {
 	switch {
 	case cl.expired(c.now):
-		return c.unauthorized("ExpiredAuthenticationToken", "The access token expiry UTC time '"+time.Unix(cl.Expires, 0).UTC().Format(time.DateTime)+
+		return c.unauthorized("ExpiredAuthenticationToken", "The access token expiry UTC time '"+cl.ExpiresAt.UTC().Format(time.DateTime)+
 			"' is earlier than current UTC time '"+c.now.UTC().Format(time.DateTime)+"'."), false
 	case cl.early(c.now):
 		return c.unauthorized("InvalidAuthenticationToken", "The access token is not valid yet."), false
@@ -120,21 +100,16 @@ func (c *call) wrongVersion(got, want string) answer {
 	if c.route.op != OpPartner && c.route.op != OpPartners && c.route.op != OpOperations {
 		return armError(400, "InvalidApiVersionParameter", "The api-version '"+clip(got)+"' is invalid. The supported versions are '"+want+"'.")
 	}
-	return armError(400, "NoRegisteredProviderFound", "No registered resource provider found for location '' and API version '"+clip(got)+
-		"' for type '"+resourceType(c.route.op)+"'. The supported api-versions are '"+want+"'. The supported locations are ''.")
-}
-
-func resourceType(op Op) string {
-	if op == OpOperations {
-		return "operations"
+	kind := "partners"
+	if c.route.op == OpOperations {
+		kind = "operations"
 	}
-	return "partners"
+	return armError(400, "NoRegisteredProviderFound", "No registered resource provider found for location '' and API version '"+clip(got)+
+		"' for type '"+kind+"'. The supported api-versions are '"+want+"'. The supported locations are ''.")
 }
 
 // admit takes a token from the bucket that the method draws on.
 func (p *principal) admit(c *call) (ok bool, wait time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if c.writes() {
 		return p.writes.take(c.sim.cfg.Throttle.Writes, c.now)
 	}
@@ -171,8 +146,6 @@ func (c *call) armHeaders(a answer) answer {
 
 // rateHeaders reports what is left in the bucket of the request.
 func (c *call) rateHeaders(h http.Header) {
-	c.who.mu.Lock()
-	defer c.who.mu.Unlock()
 	if c.writes() {
 		c.who.writes.refill(c.sim.cfg.Throttle.Writes, c.now)
 		h.Set("x-ms-ratelimit-remaining-tenant-writes", strconv.Itoa(c.who.writes.remaining()))

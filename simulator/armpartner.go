@@ -52,7 +52,7 @@ func (c *call) linkAnswer(l *Link) answer {
 // getPartners answers for the calling identity only: a 404 says nothing about
 // other identities in the tenant.
 func (c *call) getPartners() answer {
-	l := c.who.current()
+	l := c.who.link
 	if l.live() || l != nil && c.deletedAs200() {
 		return c.linkAnswer(l)
 	}
@@ -67,7 +67,7 @@ func (c *call) partner() answer {
 	if !validPartnerID(id) {
 		return c.refused(refusedMalformed, id)
 	}
-	p := c.sim.partners.lookup(id)
+	p := c.sim.partner(id)
 	switch c.r.Method {
 	case http.MethodGet:
 		return c.getPartner(id)
@@ -82,21 +82,19 @@ func (c *call) partner() answer {
 }
 
 func (c *call) getPartner(id string) answer {
-	l := c.who.current()
+	l := c.who.link
 	if l == nil || l.PartnerID != id || !l.live() && !c.deletedAs200() {
 		return c.refused(refusedOtherPartner, id)
 	}
 	return c.linkAnswer(l)
 }
 
-// write changes the link in one step under the lock; a planned other writer
-// comes just before it.
+// write changes the link in one step; a planned other writer comes just before
+// it.
 func (c *call) write(p partner, op func(*Link, partner, time.Time) (*Link, refusal)) answer {
 	if p.global && c.r.Method != http.MethodDelete {
 		return c.refused(refusedGlobal, p.id)
 	}
-	c.who.mu.Lock()
-	defer c.who.mu.Unlock()
 	c.who.link = c.otherWriter(c.who.link)
 	l, why := op(c.who.link, p, c.now)
 	if why != accepted {
@@ -136,10 +134,10 @@ func (c *call) thereAndBack(l *Link) *Link {
 func (c *call) other(l *Link) partner {
 	for _, p := range startPartners() {
 		if p.id != c.route.arg && (l == nil || p.id != l.PartnerID) {
-			return c.sim.partners.lookup(p.id)
+			return c.sim.partner(p.id)
 		}
 	}
-	return c.sim.partners.lookup("999999") // not reached: four are more than two
+	return c.sim.partner("999999") // not reached: four are more than two
 }
 
 func notAllowed(methods string) answer {

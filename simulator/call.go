@@ -127,23 +127,72 @@ type call struct {
 	n       uint64
 	plan    plan
 	written bool
+	// malformed is a form that cannot be read.
+	malformed bool
 }
 
-func (s *Simulator) serve(w http.ResponseWriter, r *http.Request) {
-	c := &call{sim: s, r: r, now: s.cfg.Now(), route: s.routeOf(r.URL.Path), key: "nobody", n: s.strangers.Add(1)}
+// maxForm bounds a token request; one with an assertion takes a few kB.
+const maxForm = 64 << 10
+
+// serve answers a request. It holds the lock for each step, and not while the
+// request waits.
+func (s *Simulator) serve(w http.ResponseWriter, r *http.Request, to route, key string) {
+	c := &call{sim: s, r: r, now: s.cfg.Now(), route: to, key: key}
+	if r.Method == http.MethodPost {
+		r.Body = http.MaxBytesReader(nil, r.Body, maxForm)
+		c.malformed = r.ParseForm() != nil
+	}
 	a := c.answer()
+	s.mu.Lock()
 	s.journal.add(c.record(a))
+	s.mu.Unlock()
 	a.deliver(r.Context(), w)
 }
 
 func (c *call) answer() answer {
-	if c.route.op != OpDiscovery && !c.wait(c.sim.cfg.Latency) {
+	if c.route.op != OpDiscovery && c.route.op != opMetadata && !c.wait(c.sim.cfg.Latency) {
 		return answer{outcome: dropped}
 	}
-	if c.route.op.entra() {
-		return c.entra()
+	if a, ok := c.begin(); !ok {
+		return a
 	}
-	return c.arm()
+	if !c.wait(c.jitter()) {
+		return answer{outcome: dropped}
+	}
+	return c.finish()
+}
+
+// begin finds out whose the request is, and plans its faults.
+func (c *call) begin() (answer, bool) {
+	c.sim.mu.Lock()
+	defer c.sim.mu.Unlock()
+	c.sim.strangers++
+	c.n = c.sim.strangers
+	switch {
+	case c.route.op == opMetadata:
+		return answer{}, true
+	case c.route.op.entra():
+		c.arrive()
+	default:
+		if a, ok := c.authenticate(); !ok {
+			return c.armHeaders(a), false
+		}
+	}
+	c.plan = c.sim.plan(c)
+	return answer{}, true
+}
+
+func (c *call) finish() answer {
+	c.sim.mu.Lock()
+	defer c.sim.mu.Unlock()
+	switch {
+	case c.route.op == opMetadata:
+		return c.route.do(c)
+	case c.route.op.entra():
+		return c.entraHeaders(c.entraAnswer())
+	default:
+		return c.armHeaders(c.armAnswer())
+	}
 }
 
 // wait returns false if the client hung up or the server was closed.
@@ -174,7 +223,7 @@ func (c *call) jitter() time.Duration {
 func (c *call) record(a answer) Record {
 	return Record{
 		Time: c.now, Method: c.r.Method, Path: c.r.URL.Path, TenantID: c.tenantID(), ObjectID: c.objectID(), Op: c.route.op,
-		Status: a.sent(), RequestID: c.requestID(), FaultKind: c.plan.fault(), Written: c.written,
+		Status: a.status, RequestID: c.requestID(), FaultKind: c.plan.fault(), Written: c.written,
 	}
 }
 

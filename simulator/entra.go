@@ -7,20 +7,16 @@ import (
 	"strings"
 )
 
-// entra answers for Microsoft Entra ID.
-func (c *call) entra() answer {
+// arrive finds the tenant of a request to Entra ID and numbers the request.
+func (c *call) arrive() {
 	if t := c.sim.find(c.route.arg); t != nil {
 		c.tenant = t
 		c.key = string(c.route.op) + "/" + t.id
 		if c.route.op == OpToken {
-			c.n = t.tokenCalls.Add(1)
+			t.tokenCalls++
+			c.n = t.tokenCalls
 		}
 	}
-	c.plan = c.sim.plan(c)
-	if !c.wait(c.jitter()) {
-		return answer{outcome: dropped}
-	}
-	return c.entraHeaders(c.entraAnswer())
 }
 
 func (c *call) entraAnswer() answer {
@@ -44,9 +40,6 @@ func (c *call) entraHeaders(a answer) answer {
 	return a
 }
 
-// maxForm bounds a token request; one with an assertion takes a few kB.
-const maxForm = 64 << 10
-
 // token serves the token endpoint, with Entra's checks in Entra's order.
 func (c *call) token() answer {
 	form, why := c.postForm()
@@ -63,7 +56,7 @@ func (c *call) token() answer {
 		return c.redeem(form)
 	}
 	who := c.tenant.byClient(form.Get("client_id"))
-	if who == nil || who.managed || who.unknown() {
+	if who == nil || who.managed || who.denied {
 		return c.entraError(http.StatusBadRequest, entraNoApp.about(form.Get("client_id")))
 	}
 	if why, ok := c.prove(who, form); !ok {
@@ -73,13 +66,12 @@ func (c *call) token() answer {
 	return c.grant(form)
 }
 
-// postForm reads the form of a POST, or is nil and says why not.
+// postForm is the form of a POST, or nil, and why.
 func (c *call) postForm() (url.Values, entraProblem) {
-	if c.r.Method != http.MethodPost {
+	switch {
+	case c.r.Method != http.MethodPost:
 		return nil, entraNotPost
-	}
-	c.r.Body = http.MaxBytesReader(nil, c.r.Body, maxForm)
-	if c.r.ParseForm() != nil {
+	case c.malformed:
 		return nil, entraMalformed
 	}
 	return c.r.PostForm, entraProblem{}
@@ -91,22 +83,11 @@ func (c *call) checkForm(form url.Values) (answer, bool) {
 			return c.entraError(http.StatusBadRequest, entraMissing.about(name)), false
 		}
 	}
-	if !slices.Contains(grantTypes(), form.Get("grant_type")) {
+	// MSAL has a short name for the device code.
+	if !slices.Contains([]string{"client_credentials", "authorization_code", "refresh_token", "device_code", "urn:ietf:params:oauth:grant-type:device_code"}, form.Get("grant_type")) {
 		return c.entraError(http.StatusBadRequest, entraGrantType.about(form.Get("grant_type"))), false
 	}
 	return answer{}, true
-}
-
-func (p *principal) unknown() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.denied
-}
-
-// grantTypes are those that the token endpoint takes. MSAL has a short name for
-// the device code.
-func grantTypes() []string {
-	return []string{"client_credentials", "authorization_code", "refresh_token", "device_code", "urn:ietf:params:oauth:grant-type:device_code"}
 }
 
 // prove checks the client's credential.
@@ -121,11 +102,10 @@ func (c *call) prove(p *principal, form url.Values) (why entraProblem, ok bool) 
 }
 
 func (c *clientSecret) accept(given string) (why entraProblem, ok bool) {
-	value, expired := c.get()
 	switch {
-	case given != value:
+	case given != c.value:
 		return entraWrongSecret, false
-	case expired:
+	case c.expired:
 		return entraExpiredSecret, false
 	}
 	return entraProblem{}, true
@@ -137,7 +117,7 @@ func (c *call) grant(form url.Values) answer {
 	if !ok {
 		return c.entraError(http.StatusBadRequest, entraScope.about(form.Get("scope")))
 	}
-	if !sameAudience(audience, c.sim.Audience()) && !slices.Contains(foreignAudiences(), audience) {
+	if !sameAudience(audience, c.sim.Audience()) && audience != graphAudience {
 		return c.entraError(http.StatusBadRequest, entraNoResource.about(audience))
 	}
 	token, err := c.issue(audience)
@@ -150,8 +130,8 @@ func (c *call) grant(form url.Values) answer {
 	})
 }
 
-// foreignAudiences are resources whose tokens ARM refuses.
-func foreignAudiences() []string { return []string{"https://graph.microsoft.com"} }
+// graphAudience is a resource whose tokens ARM refuses.
+const graphAudience = "https://graph.microsoft.com"
 
 // audienceOf reads "<audience>/.default", beside which only OpenID's own
 // scopes may stand. An audience that ends in a slash keeps it.
@@ -177,10 +157,10 @@ func (c *call) issue(audience string) (string, error) {
 		cl = c.elsewhere(audience)
 	case FaultOpaqueToken:
 		token := c.draw("opaque").text()
-		c.sim.opaque.Store(token, cl)
+		c.sim.remember(token, cl)
 		return token, nil
 	}
-	return c.sim.signer.sign(cl)
+	return c.sim.issue(cl)
 }
 
 // elsewhere are the claims of the same application in the next tenant. Where
@@ -195,12 +175,14 @@ func (c *call) elsewhere(audience string) claims {
 
 // openID is the discovery document, in the fields that clients read.
 func (c *call) openID() answer {
-	if c.tenant == nil && !isSharedTenant(c.route.arg) {
-		return c.entraError(http.StatusBadRequest, entraNoTenant.discovered().about(c.route.arg))
-	}
 	tenant := c.route.arg
-	if c.tenant != nil {
+	switch {
+	case c.tenant != nil:
 		tenant = c.tenant.id
+	case !slices.Contains([]string{"common", "organizations"}, strings.ToLower(tenant)):
+		problem := entraNoTenant.about(tenant)
+		problem.oauth = "invalid_tenant"
+		return c.entraError(http.StatusBadRequest, problem)
 	}
 	base := c.base() + "/" + tenant
 	return jsonAnswer(http.StatusOK, map[string]any{
@@ -217,10 +199,6 @@ func (c *call) openID() answer {
 	})
 }
 
-func isSharedTenant(name string) bool {
-	return slices.Contains([]string{"common", "organizations"}, strings.ToLower(name))
-}
-
 // instance answers that this host is an authority without aliases.
 func (c *call) instance() answer {
 	return jsonAnswer(http.StatusOK, map[string]any{
@@ -232,10 +210,13 @@ func (c *call) instance() answer {
 	})
 }
 
+// keys is what the discovery's jwks_uri leads to.
 func (c *call) keys() answer {
-	keys, err := c.sim.signer.keys()
+	point, err := c.sim.key.PublicKey.Bytes() // 4, x, y
 	if err != nil {
 		return c.entraError(http.StatusInternalServerError, entraTransient)
 	}
-	return jsonAnswer(http.StatusOK, keys)
+	return jsonAnswer(http.StatusOK, map[string]any{"keys": []any{map[string]string{
+		"kty": "EC", "use": "sig", "alg": "ES256", "crv": "P-256", "kid": c.sim.keyID, "x": encode(point[1:33]), "y": encode(point[33:]),
+	}}})
 }

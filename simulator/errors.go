@@ -92,12 +92,6 @@ func (p entraProblem) about(what string) entraProblem {
 	return p
 }
 
-// discovered is the problem in the form of the discovery endpoint.
-func (p entraProblem) discovered() entraProblem {
-	p.oauth = "invalid_tenant"
-	return p
-}
-
 var (
 	entraNoTenant = entraProblem{"invalid_request", 90002,
 		"Tenant '%s' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud."}

@@ -139,10 +139,6 @@ type drawn struct {
 	percent float64
 }
 
-func draws(faults []Fault) []drawn {
-	return xslices.Map(faults, func(f Fault) drawn { return drawn{kindOf(f.Kind), f.Percent} })
-}
-
 // traits are the permanent faults of a tenant.
 func (s *Simulator) traits(t *tenant) []*FaultInfo {
 	var list []*FaultInfo
@@ -213,7 +209,7 @@ func (c *call) afterwards(a answer) answer {
 	case FaultCutBody:
 		a.outcome = cut
 	case FaultLostAnswer:
-		a.outcome = dropped
+		return answer{outcome: dropped}
 	case FaultErrorAfterWrite:
 		return serverError(http.StatusInternalServerError)
 	case FaultSlowWrite:

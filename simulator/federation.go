@@ -54,22 +54,16 @@ func (i *Issuer) Token(subject, audience string, life time.Duration) (string, er
 // An empty audience is TokenExchangeAudience.
 func (s *Simulator) Federate(f Federation) {
 	f.Audience = cmp.Or(f.Audience, TokenExchangeAudience)
-	s.registry.mu.Lock()
-	defer s.registry.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.registry.federations = append(s.registry.federations, f)
-}
-
-func (r *registry) trusted() []Federation {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.Clone(r.federations)
 }
 
 // proveByFederation finds the matching federated credential, or says which part
 // does not match.
 func (c *call) proveByFederation(who *principal, a assertion) (why entraProblem, ok bool) {
 	why = entraNoIssuer.about(a.claims.Issuer)
-	for _, f := range who.registry.trusted() {
+	for _, f := range who.registry.federations {
 		switch {
 		case f.Issuer.URL != a.claims.Issuer:
 			continue

@@ -10,15 +10,13 @@ import (
 // name or domain. It is false where there never was a link; a tombstone is a
 // record.
 func (s *Simulator) Link(tenantID, objectID string) (Link, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	_, p, err := s.identityIn(tenantID, objectID)
-	if err != nil {
+	if err != nil || p.link == nil {
 		return Link{}, false
 	}
-	l := p.current()
-	if l == nil {
-		return Link{}, false
-	}
-	return *l, true
+	return *p.link, true
 }
 
 func (s *Simulator) identityIn(tenantID, objectID string) (*tenant, *principal, error) {
@@ -42,8 +40,7 @@ func (s *Simulator) SetLink(tenantID, partnerID string) error {
 	if !validPartnerID(partnerID) {
 		return fmt.Errorf("simulator: partner ID %q is not 4 to 10 digits", partnerID)
 	}
-	p := s.partners.lookup(partnerID)
-	return s.change(tenantID, func(l *Link, now time.Time) *Link { return l.next(p, StateActive, now) })
+	return s.change(tenantID, func(l *Link, now time.Time) *Link { return l.next(s.partner(partnerID), StateActive, now) })
 }
 
 // ClearLink removes the link of the application's identity in a tenant without
@@ -58,7 +55,7 @@ func (s *Simulator) ClearLink(tenantID string) error {
 func (s *Simulator) Tombstone(tenantID string) error {
 	return s.change(tenantID, func(l *Link, now time.Time) *Link {
 		if l == nil {
-			l, _ = l.create(s.partners.lookup(startPartners()[0].id), now)
+			l, _ = l.create(s.partner(startPartners()[0].id), now)
 		}
 		if !l.live() {
 			return l
@@ -73,23 +70,28 @@ func (s *Simulator) change(tenantID string, f func(*Link, time.Time) *Link) erro
 	if err != nil {
 		return err
 	}
-	p := t.app()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.link = f(p.link, s.cfg.Now())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.app().link = f(t.app().link, s.cfg.Now())
 	return nil
 }
 
 // AddPartner gives a partner ID a name. Links that exist keep the name they
 // were written with.
 func (s *Simulator) AddPartner(id, name string) {
-	s.partners.add(partner{id: id, name: name})
+	s.addPartner(partner{id: id, name: name})
 }
 
 // AddGlobalPartner marks a partner ID as that of a virtual organization
 // (PartnerGlobal), which the provider refuses to link.
 func (s *Simulator) AddGlobalPartner(id, name string) {
-	s.partners.add(partner{id: id, name: name, global: true})
+	s.addPartner(partner{id: id, name: name, global: true})
+}
+
+func (s *Simulator) addPartner(p partner) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.partners[p.id] = p
 }
 
 // SetConsent grants or withdraws the application's consent in a tenant.
@@ -100,32 +102,38 @@ func (s *Simulator) SetConsent(tenantID string, granted bool) error {
 	if err != nil {
 		return err
 	}
-	p := t.app()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.denied = !granted
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.app().denied = !granted
 	return nil
 }
 
 // ExpireSecret expires the application's secret: the token endpoint answers
 // AADSTS7000222.
-func (s *Simulator) ExpireSecret() { s.secret.set(s.ClientSecret(), true) }
+func (s *Simulator) ExpireSecret() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.secret.expired = true
+}
 
 // RenewSecret gives the application a new secret and returns it. The
 // previous one is wrong from then on (AADSTS7000215).
 func (s *Simulator) RenewSecret() string {
-	value := s.newSecret()
-	s.secret.set(value, false)
-	return value
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*s.secret = s.newSecret()
+	return s.secret.value
 }
 
 // Token issues an access token for ARM past the wire, for tests of what
 // happens after sign-in. An empty object ID stands for the application's own
 // identity.
 func (s *Simulator) Token(tenantID, objectID string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	t, p, err := s.identityIn(tenantID, objectID)
 	if err != nil {
 		return "", err
 	}
-	return s.signer.sign(s.claims(issuerHost, t.id, p, s.Audience()))
+	return s.issue(s.claims(issuerHost, t.id, p, s.Audience()))
 }

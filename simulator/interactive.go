@@ -2,11 +2,14 @@ package simulator
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"html"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
 const (
@@ -40,8 +43,8 @@ func (s *Simulator) ApproveDevice(userCode, name string) error {
 func (s *Simulator) DeclineDevice(userCode string) error { return s.decideDevice(userCode, "", true) }
 
 func (s *Simulator) decideDevice(userCode, name string, declined bool) error {
-	s.people.mu.Lock()
-	defer s.people.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	u := s.people.users[strings.ToLower(name)]
 	for _, d := range s.people.devices {
 		if strings.EqualFold(d.userCode, userCode) && (declined || u != nil) {
@@ -59,8 +62,6 @@ func (c *call) deviceCode() answer {
 		return a
 	}
 	s := c.sim
-	s.people.mu.Lock()
-	defer s.people.mu.Unlock()
 	code := s.secretText("device")
 	d := &device{userCode: strings.ToUpper(strings.NewReplacer("-", "", "_", "").Replace(s.secretText("user code")))[:9], clientID: form.Get("client_id"),
 		until: c.now.Add(deviceCodeLife), every: devicePoll, user: s.people.eager}
@@ -106,8 +107,6 @@ func (c *call) authorize() answer {
 
 func (c *call) signInPage(query url.Values) answer {
 	s := c.sim
-	s.people.mu.Lock()
-	defer s.people.mu.Unlock()
 	who := s.people.browser
 	if who == nil {
 		return pageAnswer("<p>Nobody is signed in in this browser.</p>")
@@ -144,23 +143,15 @@ func (c *call) redeem(form url.Values) answer {
 	switch {
 	case p == nil:
 		return c.entraError(http.StatusBadRequest, entraNoAccount.about(who.name))
-	case form.Get("grant_type") == "refresh_token" && c.sim.wantsPerson(c.tenant.id):
+	case form.Get("grant_type") == "refresh_token" && c.sim.people.strict[c.tenant.id]:
 		return c.entraError(http.StatusBadRequest, entraInteraction)
 	}
 	c.who = p
 	return c.grantPerson(form, who)
 }
 
-func (s *Simulator) wantsPerson(tenantID string) bool {
-	s.people.mu.Lock()
-	defer s.people.mu.Unlock()
-	return s.people.strict[tenantID]
-}
-
 // person finds who stands behind a code or a refresh token.
 func (s *Simulator) person(now time.Time, form url.Values) (*user, entraProblem) {
-	s.people.mu.Lock()
-	defer s.people.mu.Unlock()
 	switch form.Get("grant_type") {
 	case "refresh_token":
 		r := s.people.refreshes[form.Get("refresh_token")]
@@ -174,7 +165,7 @@ func (s *Simulator) person(now time.Time, form url.Values) (*user, entraProblem)
 	return s.people.byDevice(now, form)
 }
 
-// byCode takes an authorization code, once. The lock is held.
+// byCode takes an authorization code, once.
 func (p *people) byCode(now time.Time, form url.Values) (*user, entraProblem) {
 	a := p.codes[form.Get("code")]
 	delete(p.codes, form.Get("code"))
@@ -190,7 +181,7 @@ func (p *people) byCode(now time.Time, form url.Values) (*user, entraProblem) {
 	return a.user, entraProblem{}
 }
 
-// byDevice answers a client that polls. The lock is held.
+// byDevice answers a client that polls.
 func (p *people) byDevice(now time.Time, form url.Values) (*user, entraProblem) {
 	d := p.devices[form.Get("device_code")]
 	switch {
@@ -222,24 +213,22 @@ func (c *call) grantPerson(form url.Values, who *user) answer {
 	if err != nil {
 		return c.entraError(http.StatusInternalServerError, entraTransient)
 	}
-	id, err := c.sim.signer.sign(map[string]any{
+	id, err := c.sim.sign(jwt.MapClaims{
 		"aud": form.Get("client_id"), "iss": c.base() + "/" + c.tenant.id + "/v2.0", "iat": c.now.Unix(), "nbf": c.now.Unix(), "exp": c.now.Add(time.Hour).Unix(),
 		"oid": c.who.objectID, "sub": c.who.objectID, "tid": c.tenant.id, "preferred_username": who.name, "name": who.name, "ver": "2.0",
 	})
 	if err != nil {
 		return c.entraError(http.StatusInternalServerError, entraTransient)
 	}
-	info, _ := encodeJSON(map[string]string{"uid": who.objects[who.home], "utid": who.home})
+	info, _ := json.Marshal(map[string]string{"uid": who.objects[who.home], "utid": who.home})
 	seconds := int(c.sim.cfg.TokenLifetime.Seconds())
 	return jsonAnswer(http.StatusOK, map[string]any{
 		"token_type": "Bearer", "scope": audience + "/.default", "expires_in": seconds, "ext_expires_in": seconds,
-		"access_token": access, "refresh_token": c.newRefresh(form.Get("client_id"), who), "id_token": id, "client_info": info,
+		"access_token": access, "refresh_token": c.newRefresh(form.Get("client_id"), who), "id_token": id, "client_info": encode(info),
 	})
 }
 
 func (c *call) newRefresh(clientID string, who *user) string {
-	c.sim.people.mu.Lock()
-	defer c.sim.people.mu.Unlock()
 	token := "simRT~" + c.sim.secretText("refresh")
 	c.sim.people.refreshes[token] = &refresh{who, clientID, c.now.Add(refreshLife)}
 	return token

@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -44,14 +43,11 @@ type Stats struct {
 // before the answer leaves, so that a client that has one finds its record.
 type journal struct {
 	limit   int
-	mu      sync.Mutex
 	records []Record
 	stats   Stats
 }
 
 func (j *journal) add(r Record) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
 	j.stats.count(r)
 	j.records = append(j.records, r)
 	// Twice the limit may be held, so that dropping costs little per record.
@@ -60,7 +56,7 @@ func (j *journal) add(r Record) {
 	}
 }
 
-// tail is what the limit leaves; the lock is held.
+// tail is what the limit leaves.
 func (j *journal) tail() []Record {
 	if j.limit > 0 && len(j.records) > j.limit {
 		return j.records[len(j.records)-j.limit:]
@@ -89,15 +85,15 @@ func (s *Stats) count(r Record) {
 // newest [Config.JournalLimit] of them. A request is in it before its answer
 // leaves.
 func (s *Simulator) Journal() []Record {
-	s.journal.mu.Lock()
-	defer s.journal.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return slices.Clone(s.journal.tail())
 }
 
 // Stats returns the counts so far. They are not bounded by the journal's
 // limit.
 func (s *Simulator) Stats() Stats {
-	s.journal.mu.Lock()
-	defer s.journal.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s.journal.stats
 }

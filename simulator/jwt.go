@@ -8,12 +8,10 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/json"
-	"errors"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -22,17 +20,14 @@ import (
 // claims are those of an access token that Entra ID issues to an application
 // for ARM, as far as ARM and this project read them.
 type claims struct {
-	Audience  string `json:"aud"`
-	Issuer    string `json:"iss"`
-	IssuedAt  int64  `json:"iat"`
-	NotBefore int64  `json:"nbf"`
-	Expires   int64  `json:"exp"`
-	AppID     string `json:"appid"`
-	IDType    string `json:"idtyp"`
-	ObjectID  string `json:"oid"`
-	Subject   string `json:"sub"`
-	TenantID  string `json:"tid"`
-	Version   string `json:"ver"`
+	jwt.RegisteredClaims
+	// Audience is one text, and not a list as RFC 7519 allows.
+	Audience string `json:"aud"`
+	AppID    string `json:"appid"`
+	IDType   string `json:"idtyp"`
+	ObjectID string `json:"oid"`
+	TenantID string `json:"tid"`
+	Version  string `json:"ver"`
 }
 
 // issuerHost is the issuer of tokens that were issued past the wire.
@@ -45,127 +40,57 @@ func (s *Simulator) claims(base, tenantID string, p *principal, audience string)
 		kind, appID = "user", PublicClientID
 	}
 	return claims{
-		Audience: audience, Issuer: base + "/" + tenantID + "/",
-		IssuedAt: now.Unix(), NotBefore: now.Unix(), Expires: now.Add(s.cfg.TokenLifetime).Unix(),
-		AppID: appID, IDType: kind, ObjectID: p.objectID, Subject: p.objectID, TenantID: tenantID, Version: "1.0",
+		RegisteredClaims: jwt.RegisteredClaims{
+			Issuer: base + "/" + tenantID + "/", Subject: p.objectID,
+			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(s.cfg.TokenLifetime)),
+		},
+		Audience: audience, AppID: appID, IDType: kind, ObjectID: p.objectID, TenantID: tenantID, Version: "1.0",
 	}
 }
 
 // early and expired compare as ARM does, to the second.
-func (c claims) early(now time.Time) bool   { return now.Unix() < c.NotBefore }
-func (c claims) expired(now time.Time) bool { return now.Unix() >= c.Expires }
+func (c claims) early(now time.Time) bool   { return now.Before(c.NotBefore.Time) }
+func (c claims) expired(now time.Time) bool { return !now.Before(c.ExpiresAt.Time) }
 
-var errToken = errors.New("not a token of this authority")
+// sweepEvery is after how many tokens those that have expired are forgotten.
+const sweepEvery = 1 << 14
 
-// signer signs and verifies with one ES256 key, made anew for each simulator:
-// a token of another run is a foreign one.
-type signer struct {
-	key    *ecdsa.PrivateKey
-	keyID  string
-	header string // encoded
-
-	// known are tokens that were verified before: a verification takes ten
-	// times as long as all the rest of a read.
-	mu    sync.Mutex
-	known map[[sha256.Size]byte]claims
+// issue makes an access token that ARM knows again. A token of another run, or
+// one that was tampered with, was never issued. The lock is held.
+func (s *Simulator) issue(c claims) (string, error) {
+	token, err := s.sign(c)
+	if err == nil {
+		s.remember(token, c)
+	}
+	return token, err
 }
 
-// maxKnown bounds the memory of known; beyond it everything is verified again.
-const maxKnown = 1 << 14
-
-func newSigner() (*signer, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
+func (s *Simulator) remember(token string, c claims) {
+	if len(s.issued)%sweepEvery == sweepEvery-1 {
+		now := s.cfg.Now()
+		maps.DeleteFunc(s.issued, func(_ string, old claims) bool { return old.expired(now) })
 	}
-	point, err := key.PublicKey.Bytes()
-	if err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(point)
-	s := &signer{key: key, keyID: encode(sum[:20]), known: map[[sha256.Size]byte]claims{}}
-	s.header, err = encodeJSON(map[string]string{"typ": "JWT", "alg": "ES256", "kid": s.keyID})
-	return s, err
+	s.issued[token] = c
 }
 
 // sign signs claims, or others such as those of an ID token.
-func (s *signer) sign(claims any) (string, error) {
-	payload, err := encodeJSON(claims)
-	if err != nil {
-		return "", err
-	}
-	input := s.header + "." + payload
-	signature, err := jwt.SigningMethodES256.Sign(input, s.key)
-	return input + "." + encode(signature), err
+func (s *Simulator) sign(c jwt.Claims) (string, error) {
+	token := jwt.NewWithClaims(jwt.SigningMethodES256, c)
+	token.Header["kid"] = s.keyID
+	return token.SignedString(s.key)
 }
 
-// verify accepts only what sign made. It says nothing about expiry.
-func (s *signer) verify(token string) (claims, error) {
-	sum := sha256.Sum256([]byte(token))
-	s.mu.Lock()
-	c, ok := s.known[sum]
-	s.mu.Unlock()
-	if ok {
-		return c, nil
+// newKey makes the key of a simulator, with the ID under which it is published.
+func newKey() (key *ecdsa.PrivateKey, id string, err error) {
+	if key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		return nil, "", err
 	}
-	c, err := s.verifySignature(token)
-	if err == nil {
-		s.remember(sum, c)
-	}
-	return c, err
-}
-
-func (s *signer) remember(sum [sha256.Size]byte, c claims) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.known) >= maxKnown {
-		clear(s.known)
-	}
-	s.known[sum] = c
-}
-
-// verifySignature wants the header byte for byte, so there is no algorithm to
-// choose.
-func (s *signer) verifySignature(token string) (claims, error) {
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 || parts[0] != s.header {
-		return claims{}, errToken
-	}
-	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
-	if err != nil || jwt.SigningMethodES256.Verify(parts[0]+"."+parts[1], signature, &s.key.PublicKey) != nil {
-		return claims{}, errToken
-	}
-	return decodeClaims(parts[1])
-}
-
-func decodeClaims(payload string) (claims, error) {
-	var c claims
-	raw, err := base64.RawURLEncoding.DecodeString(payload)
-	if err != nil {
-		return c, errToken
-	}
-	return c, json.Unmarshal(raw, &c)
-}
-
-// keys is the document that the discovery's jwks_uri leads to.
-func (s *signer) keys() (any, error) {
-	point, err := s.key.PublicKey.Bytes()
-	if err != nil {
-		return nil, err
-	}
-	key := map[string]string{
-		"kty": "EC", "use": "sig", "alg": "ES256", "crv": "P-256", "kid": s.keyID,
-		"x": encode(point[1:33]), "y": encode(point[33:65]),
-	}
-	return map[string]any{"keys": []any{key}}, nil
+	point, err := key.PublicKey.Bytes()
+	sum := sha256.Sum256(point)
+	return key, encode(sum[:20]), err
 }
 
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
-
-func encodeJSON(v any) (string, error) {
-	raw, err := json.Marshal(v)
-	return encode(raw), err
-}
 
 const (
 	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -179,28 +104,23 @@ const (
 // registry holds an application's credentials other than its secret, the same in
 // all tenants.
 type registry struct {
-	mu           sync.Mutex
 	certificates map[string]*x509.Certificate // by x5t#S256
 	federations  []Federation
 	seen         map[string]bool // jti
 }
 
-func newRegistry() *registry {
-	return &registry{certificates: map[string]*x509.Certificate{}, seen: map[string]bool{}}
-}
-
 // RegisterCertificate accepts a certificate's key as a credential of the
 // application, as after its upload in the portal.
 func (s *Simulator) RegisterCertificate(certificate *x509.Certificate) {
-	s.registry.mu.Lock()
-	defer s.registry.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.registry.certificates[thumbprint(certificate)] = certificate
 }
 
 // UnregisterCertificate removes a certificate.
 func (s *Simulator) UnregisterCertificate(certificate *x509.Certificate) {
-	s.registry.mu.Lock()
-	defer s.registry.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	delete(s.registry.certificates, thumbprint(certificate))
 }
 
@@ -277,15 +197,11 @@ func (c *call) proveByCertificate(who *principal, a assertion) (why entraProblem
 // certificate finds one by its thumbprint. RFC 7515 wants it in base64url;
 // MSAL for Go writes it in plain base64, which Entra ID takes too.
 func (r *registry) certificate(thumbprint string) *x509.Certificate {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	return r.certificates[strings.TrimRight(strings.NewReplacer("+", "-", "/", "_").Replace(thumbprint), "=")]
 }
 
 // first reports whether an assertion was not seen before.
 func (r *registry) first(id string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if r.seen[id] {
 		return false
 	}

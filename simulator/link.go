@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -69,8 +68,7 @@ func (l *Link) remove(id string, now time.Time) (*Link, refusal) {
 	return l.next(partner{id: l.PartnerID, name: l.PartnerName}, StateDeleted, now), accepted
 }
 
-// next is the record after a write. Records are never changed in place, so a
-// reader that holds one needs no lock.
+// next is the record after a write. Records are never changed in place.
 func (l *Link) next(p partner, state string, now time.Time) *Link {
 	now = now.UTC().Truncate(tick)
 	n := &Link{PartnerID: p.id, PartnerName: p.name, Version: 1, State: state, CreatedTime: now, UpdatedTime: now}
@@ -93,22 +91,6 @@ type partner struct {
 	global bool
 }
 
-// register holds the partners. It accepts any well-formed ID, as the service does
-// not check ownership: names are generated on demand.
-type register struct {
-	seed  uint64
-	mu    sync.RWMutex
-	known map[string]partner
-}
-
-func newRegister(seed uint64) *register {
-	r := &register{seed: seed, known: map[string]partner{}}
-	for _, p := range startPartners() {
-		r.known[p.id] = p
-	}
-	return r
-}
-
 // startPartners are the partners that the first links point to. The first is
 // the one that most tenants have.
 func startPartners() []partner {
@@ -120,20 +102,13 @@ func startPartners() []partner {
 	}
 }
 
-func (r *register) add(p partner) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.known[p.id] = p
-}
-
-func (r *register) lookup(id string) partner {
-	r.mu.RLock()
-	p, ok := r.known[id]
-	r.mu.RUnlock()
-	if !ok {
-		p = partner{id: id, name: partnerName(draw(r.seed, "partner", id))}
+// partner finds a partner. Any well-formed ID is one, as the service does not
+// check ownership: names are generated on demand.
+func (s *Simulator) partner(id string) partner {
+	if p, ok := s.partners[id]; ok {
+		return p
 	}
-	return p
+	return partner{id: id, name: partnerName(draw(s.cfg.Seed, "partner", id))}
 }
 
 func partnerName(d rng) string {

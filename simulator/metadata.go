@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 )
 
 var errNoDevice = errors.New("simulator: no sign-in waits for that code, or there is no such user")
@@ -20,13 +19,6 @@ type ManagedIdentity struct {
 	ClientID, ObjectID, ResourceID string
 }
 
-// machine is what the metadata service of a machine knows.
-type machine struct {
-	mu         sync.Mutex
-	identities []ManagedIdentity
-	header     string
-}
-
 // AddManagedIdentity assigns an identity to the machine.
 func (s *Simulator) AddManagedIdentity(m ManagedIdentity) error {
 	t, err := s.tenant(m.Tenant)
@@ -37,15 +29,15 @@ func (s *Simulator) AddManagedIdentity(m ManagedIdentity) error {
 		return errors.New("simulator: a managed identity needs a client ID and an object ID")
 	}
 	m.Tenant = t.id
-	t.add(&principal{clientID: m.ClientID, objectID: m.ObjectID, managed: true})
-	s.machine.mu.Lock()
-	defer s.machine.mu.Unlock()
-	s.machine.identities = append(s.machine.identities, m)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.principals = append(t.principals, &principal{clientID: m.ClientID, objectID: m.ObjectID, managed: true})
+	s.machine = append(s.machine, m)
 	return nil
 }
 
 // IdentityHeader is what App Service gives its programs as IDENTITY_HEADER.
-func (s *Simulator) IdentityHeader() string { return s.machine.header }
+func (s *Simulator) IdentityHeader() string { return draw(s.cfg.Seed, "identity header").text() }
 
 // MetadataHandler answers as a machine in Azure answers its own programs
 // over plain HTTP: the instance metadata service at
@@ -53,10 +45,7 @@ func (s *Simulator) IdentityHeader() string { return s.machine.header }
 // Its requests are in the journal as opMetadata.
 func (s *Simulator) MetadataHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := &call{sim: s, r: r, now: s.cfg.Now(), route: route{op: opMetadata, arg: r.URL.Path}, key: "metadata", n: s.strangers.Add(1)}
-		a := c.metadata()
-		s.journal.add(c.record(a))
-		a.deliver(r.Context(), w)
+		s.serve(w, r, route{op: opMetadata, arg: r.URL.Path, do: (*call).metadata}, "metadata")
 	})
 }
 
@@ -92,7 +81,7 @@ func imdsError(code, text string) answer {
 }
 
 func (c *call) appService(query url.Values) answer {
-	if c.r.Header.Get("X-IDENTITY-HEADER") != c.sim.machine.header {
+	if c.r.Header.Get("X-IDENTITY-HEADER") != c.sim.IdentityHeader() {
 		return jsonAnswer(http.StatusUnauthorized, map[string]any{"statusCode": 401, "message": "The identity header is missing or wrong."})
 	}
 	found, ok := c.sim.identity(query)
@@ -105,11 +94,9 @@ func (c *call) appService(query url.Values) answer {
 // identity finds the identity that a request names; one that names none means
 // the system-assigned one.
 func (s *Simulator) identity(query url.Values) (ManagedIdentity, bool) {
-	s.machine.mu.Lock()
-	defer s.machine.mu.Unlock()
 	resource := query.Get("mi_res_id") + query.Get("msi_res_id")
 	object := query.Get("object_id") + query.Get("principal_id")
-	for _, m := range s.machine.identities {
+	for _, m := range s.machine {
 		switch client := query.Get("client_id"); {
 		case client+resource+object == "" && m.ResourceID == "",
 			client != "" && strings.EqualFold(client, m.ClientID),
@@ -124,7 +111,7 @@ func (s *Simulator) identity(query url.Values) (ManagedIdentity, bool) {
 func (c *call) machineToken(m ManagedIdentity, resource string) answer {
 	c.tenant = c.sim.find(m.Tenant)
 	c.who = c.tenant.byObject(m.ObjectID)
-	token, err := c.sim.signer.sign(c.sim.claims(issuerHost, c.tenant.id, c.who, resource))
+	token, err := c.sim.issue(c.sim.claims(issuerHost, c.tenant.id, c.who, resource))
 	if err != nil {
 		return emptyAnswer(http.StatusInternalServerError)
 	}

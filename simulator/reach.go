@@ -3,8 +3,6 @@ package simulator
 import (
 	"fmt"
 	"net/http"
-	"slices"
-	"sync"
 )
 
 // The categories of a tenant in a list of tenants.
@@ -14,12 +12,7 @@ const (
 	CategoryManagedBy   = "ManagedBy"
 )
 
-// delegations are customers' Lighthouse delegations to managing tenants.
-type delegations struct {
-	mu   sync.Mutex
-	list []delegation
-}
-
+// delegation is a customer's Lighthouse delegation to a managing tenant.
 type delegation struct{ managing, customer, category string }
 
 // Delegate lets the people of a managing tenant see a customer's tenant through
@@ -37,16 +30,10 @@ func (s *Simulator) Delegate(managing, customer, category string) error {
 	if err != nil {
 		return err
 	}
-	s.delegated.mu.Lock()
-	defer s.delegated.mu.Unlock()
-	s.delegated.list = append(s.delegated.list, delegation{from.id, to.id, category})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.delegated = append(s.delegated, delegation{from.id, to.id, category})
 	return nil
-}
-
-func (s *Simulator) delegatedTo(managing string) []delegation {
-	s.delegated.mu.Lock()
-	defer s.delegated.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(s.delegated.list), func(d delegation) bool { return d.managing != managing })
 }
 
 // tenants shows a service principal its own tenant, as ARM does, and a person
@@ -68,8 +55,10 @@ func (c *call) tenants() answer {
 			add(t.id, categoryHome)
 		}
 	}
-	for _, d := range c.sim.delegatedTo(c.tenant.id) {
-		add(d.customer, d.category)
+	for _, d := range c.sim.delegated {
+		if d.managing == c.tenant.id {
+			add(d.customer, d.category)
+		}
 	}
 	return jsonAnswer(http.StatusOK, map[string]any{"value": rows})
 }

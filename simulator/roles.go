@@ -93,8 +93,8 @@ func (s *Simulator) SetRoles(tenantID string, roles Roles) error {
 	if err != nil {
 		return err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	t.roles = &roles
 	return nil
 }
@@ -105,15 +105,14 @@ func (s *Simulator) Roles(tenantID string) (Roles, error) {
 	if err != nil {
 		return Roles{}, err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s.rolesOf(t), nil
 }
 
 func (s *Simulator) rolesOf(t *tenant) Roles {
-	t.mu.RLock()
-	set := t.roles
-	t.mu.RUnlock()
-	if set != nil {
-		return *set
+	if t.roles != nil {
+		return *t.roles
 	}
 	return s.firstRoles(t)
 }
@@ -173,10 +172,8 @@ func (a RoleAssignment) active(now time.Time) bool {
 }
 
 // reaches reports whether a scope is at, above or below a subscription.
-func (s Subscription) reaches(scope string) bool { return s.above(scope) || s.inside(scope) }
-
-func (s Subscription) inside(scope string) bool {
-	return strings.HasPrefix(strings.ToLower(scope)+"/", "/subscriptions/"+strings.ToLower(s.ID)+"/") && !s.above(scope)
+func (s Subscription) reaches(scope string) bool {
+	return s.above(scope) || strings.HasPrefix(strings.ToLower(scope)+"/", "/subscriptions/"+strings.ToLower(s.ID)+"/")
 }
 
 func (s Subscription) above(scope string) bool {

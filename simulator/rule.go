@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -33,11 +32,7 @@ type Rule struct {
 	Status int
 }
 
-type rules struct {
-	mu   sync.Mutex
-	list []*placed
-}
-
+// placed is a rule that holds now.
 type placed struct {
 	Rule
 	info *FaultInfo
@@ -53,13 +48,13 @@ func (s *Simulator) Inject(rule Rule) (remove func()) {
 	if err != nil {
 		panic(err)
 	}
-	s.rules.mu.Lock()
-	defer s.rules.mu.Unlock()
-	s.rules.list = append(s.rules.list, p)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rules = append(s.rules, p)
 	return func() {
-		s.rules.mu.Lock()
-		defer s.rules.mu.Unlock()
-		s.rules.list = slices.DeleteFunc(s.rules.list, func(other *placed) bool { return other == p })
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.rules = slices.DeleteFunc(s.rules, func(other *placed) bool { return other == p })
 	}
 }
 
@@ -81,12 +76,10 @@ func (s *Simulator) place(rule Rule) (*placed, error) {
 	return &placed{rule, info, rule.Times}, nil
 }
 
-// take returns the rules for a request and counts them as applied.
-func (r *rules) take(c *call) (taken []placed) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// takeRules returns the rules for a request and counts them as applied.
+func (s *Simulator) takeRules(c *call) (taken []placed) {
 	decided := false
-	for _, p := range r.list {
+	for _, p := range s.rules {
 		if !p.matches(c) || decided && !p.info.PerTenant {
 			continue
 		}
@@ -133,7 +126,7 @@ func (s *Simulator) plan(c *call) plan {
 	if c.tenant != nil {
 		p.looks = c.tenant.looks(c)
 	}
-	for _, rule := range s.rules.take(c) {
+	for _, rule := range s.takeRules(c) {
 		if rule.info.PerTenant {
 			p.looks = append(p.looks, rule.Kind)
 		} else {
@@ -157,7 +150,8 @@ func (t *tenant) looks(c *call) (list []FaultKind) {
 }
 
 func (s *Simulator) drawFault(c *call) FaultKind {
-	if c.who != nil && c.who.inBurst() {
+	if c.who != nil && c.who.burst > 0 {
+		c.who.burst--
 		return FaultThrottleBurst
 	}
 	for _, f := range s.draws {
@@ -166,25 +160,9 @@ func (s *Simulator) drawFault(c *call) FaultKind {
 			continue
 		}
 		if f.Kind == FaultThrottleBurst && c.who != nil {
-			c.who.startBurst(d.pick(3))
+			c.who.burst = d.pick(3)
 		}
 		return f.Kind
 	}
 	return ""
-}
-
-func (p *principal) startBurst(n int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.burst = n
-}
-
-func (p *principal) inBurst() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.burst == 0 {
-		return false
-	}
-	p.burst--
-	return true
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -55,15 +56,12 @@ func (s *Simulator) Start(ctx context.Context, addr string) (*Server, error) {
 		ReadHeaderTimeout: 30 * time.Second,
 		ErrorLog:          log.New(io.Discard, "", 0),
 	}
-	go srv.serve(listener)
+	go func() {
+		defer close(srv.done)
+		_ = srv.http.ServeTLS(listener, "", "") // it returns after Close, with nothing to report
+	}()
 	context.AfterFunc(ctx, func() { _ = srv.http.Close() })
 	return srv, nil
-}
-
-func (s *Server) serve(l net.Listener) {
-	defer close(s.done)
-	// It returns after Close, with nothing to report.
-	_ = s.http.ServeTLS(l, "", "")
 }
 
 // reachable is the host and port for a URL: a listener on all addresses is
@@ -99,27 +97,18 @@ func (s *Server) Close() error {
 
 // newCertificate makes an authority and a leaf, valid for a year around now.
 func newCertificate(host string, now time.Time) (tls.Certificate, []byte, error) {
-	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, nil, err
-	}
 	ca := template(1, "mcp-partner simulator authority", now)
 	ca.IsCA, ca.BasicConstraintsValid, ca.MaxPathLenZero = true, true, true
 	ca.KeyUsage = x509.KeyUsageCertSign
-	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, &caKey.PublicKey, caKey)
-	if err != nil {
-		return tls.Certificate{}, nil, err
-	}
+	caKey, caErr := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	leafKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
+	if err = errors.Join(caErr, err); err != nil {
 		return tls.Certificate{}, nil, err
 	}
+	caDER, caErr := x509.CreateCertificate(rand.Reader, ca, ca, &caKey.PublicKey, caKey)
 	leafDER, err := x509.CreateCertificate(rand.Reader, leaf(host, now), ca, &leafKey.PublicKey, caKey)
-	if err != nil {
-		return tls.Certificate{}, nil, err
-	}
 	caPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: caDER})
-	return tls.Certificate{Certificate: [][]byte{leafDER, caDER}, PrivateKey: leafKey}, caPEM, nil
+	return tls.Certificate{Certificate: [][]byte{leafDER, caDER}, PrivateKey: leafKey}, caPEM, errors.Join(caErr, err)
 }
 
 func template(serial int64, name string, now time.Time) *x509.Certificate {

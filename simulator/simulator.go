@@ -1,12 +1,13 @@
 package simulator
 
 import (
+	"crypto/ecdsa"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"mcp-partner/internal/xslices"
 )
@@ -15,26 +16,31 @@ import (
 // Entra ID and ARM. It is safe for concurrent use, and may be served by any
 // number of servers at once.
 type Simulator struct {
-	cfg       Config
-	draws     []drawn
-	routes    []pattern
-	clientID  string
+	cfg      Config
+	draws    []drawn
+	routes   []pattern
+	clientID string
+	key      *ecdsa.PrivateKey // made anew for each simulator
+	keyID    string
+	tenants  []*tenant
+	// lookup has every tenant by name, GUID and domain; nothing is added to it
+	// after New.
+	lookup map[string]*tenant
+
+	// mu guards all that changes: what follows, and what tenants, principals and
+	// the rest point to. Exported methods take it, and no request waits with it.
+	mu        sync.Mutex
 	secret    *clientSecret
 	registry  *registry
 	people    *people
-	delegated delegations
-	machine   machine
-	partners  *register
-	tenants   []*tenant
-	// lookup has every tenant by name, GUID and domain; nothing is added to it
-	// after New.
-	lookup    map[string]*tenant
-	rules     rules
-	journal   *journal
-	signer    *signer
-	opaque    sync.Map // the access tokens that are no JWT, with their claims
-	strangers atomic.Uint64
-	renewals  atomic.Uint64
+	delegated []delegation
+	machine   []ManagedIdentity
+	partners  map[string]partner
+	rules     []*placed
+	journal   journal
+	issued    map[string]claims // by access token
+	strangers uint64
+	renewals  uint64
 }
 
 // New makes a simulator. An error names every setting that is wrong.
@@ -43,23 +49,27 @@ func New(cfg Config) (*Simulator, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("simulator: %w", err)
 	}
-	sign, err := newSigner()
+	key, keyID, err := newKey()
 	if err != nil {
 		return nil, fmt.Errorf("simulator: make a signing key: %w", err)
 	}
 	s := &Simulator{
 		cfg:      cfg,
-		draws:    draws(cfg.Faults),
+		draws:    xslices.Map(cfg.Faults, func(f Fault) drawn { return drawn{kindOf(f.Kind), f.Percent} }),
 		routes:   routes(),
 		clientID: draw(cfg.Seed, "client").guid(),
-		partners: newRegister(cfg.Seed),
-		journal:  &journal{limit: cfg.JournalLimit},
-		signer:   sign,
-		registry: newRegistry(),
+		partners: map[string]partner{},
+		journal:  journal{limit: cfg.JournalLimit},
+		key:      key,
+		keyID:    keyID,
+		issued:   map[string]claims{},
+		registry: &registry{certificates: map[string]*x509.Certificate{}, seen: map[string]bool{}},
 		people:   newPeople(),
 	}
-	s.secret = &clientSecret{value: s.newSecret()}
-	s.machine.header = draw(cfg.Seed, "identity header").text()
+	s.secret = new(s.newSecret())
+	for _, p := range startPartners() {
+		s.partners[p.id] = p
+	}
 	s.populate()
 	return s, nil
 }
@@ -76,13 +86,16 @@ func (s *Simulator) populate() {
 
 // newSecret looks like an Entra client secret and carries a marker by which a
 // scan finds a leak.
-func (s *Simulator) newSecret() string {
-	return "sim8Q~" + draw(s.cfg.Seed, "secret", ordinal(s.renewals.Add(1))).text()
+func (s *Simulator) newSecret() clientSecret {
+	s.renewals++
+	return clientSecret{value: "sim8Q~" + draw(s.cfg.Seed, "secret", ordinal(s.renewals)).text()}
 }
 
 // Handler answers for ARM and for Entra ID on one host. Faults that cut a
 // connection panic with [http.ErrAbortHandler], as net/http's servers expect.
-func (s *Simulator) Handler() http.Handler { return http.HandlerFunc(s.serve) }
+func (s *Simulator) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, s.routeOf(r.URL.Path), "nobody") })
+}
 
 // ClientID returns the application's client ID, the same in every tenant.
 func (s *Simulator) ClientID() string { return s.clientID }
@@ -90,8 +103,9 @@ func (s *Simulator) ClientID() string { return s.clientID }
 // ClientSecret returns the application's client secret that is valid now, or
 // was last.
 func (s *Simulator) ClientSecret() string {
-	value, _ := s.secret.get()
-	return value
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.secret.value
 }
 
 // Audience returns the audience of access tokens for ARM. It ends in a
@@ -100,21 +114,24 @@ func (s *Simulator) Audience() string { return "https://management.simulator.inv
 
 // Tenants returns every tenant in a fixed order, with its link as it is now.
 func (s *Simulator) Tenants() []Tenant {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return xslices.Map(s.tenants, func(t *tenant) Tenant { return t.view() })
 }
 
 // Tenant returns a tenant by its name, domain or GUID.
 func (s *Simulator) Tenant(name string) (Tenant, bool) {
-	t := s.find(name)
-	if t == nil {
-		return Tenant{}, false
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.find(name); t != nil {
+		return t.view(), true
 	}
-	return t.view(), true
+	return Tenant{}, false
 }
 
 func (s *Simulator) find(name string) *tenant { return s.lookup[strings.ToLower(name)] }
 
-// tenant is find for callers that need a result; it panics without one.
+// tenant is find for callers that need a result.
 func (s *Simulator) tenant(name string) (*tenant, error) {
 	if t := s.find(name); t != nil {
 		return t, nil
@@ -133,9 +150,11 @@ func (s *Simulator) AddPrincipal(tenantID, objectID, clientID, secret string) er
 	if objectID == "" || clientID == "" || secret == "" {
 		return errors.New("simulator: a principal needs an object ID, a client ID and a secret")
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if t.byObject(objectID) != nil || t.byClient(clientID) != nil {
 		return fmt.Errorf("simulator: tenant %s has an identity with object ID %s or client ID %s already", t.name, objectID, clientID)
 	}
-	t.add(&principal{clientID: clientID, objectID: objectID, secret: &clientSecret{value: secret}})
+	t.principals = append(t.principals, &principal{clientID: clientID, objectID: objectID, secret: &clientSecret{value: secret}})
 	return nil
 }

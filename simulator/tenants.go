@@ -2,10 +2,9 @@ package simulator
 
 import (
 	"fmt"
+	"mcp-partner/internal/xslices"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -31,14 +30,12 @@ type tenant struct {
 	shape        ErrorShape
 	conflictCode string
 	traits       []*FaultInfo
-	tokenCalls   atomic.Uint64
-	mu           sync.RWMutex
+	tokenCalls   uint64
 	principals   []*principal // the application's own comes first
 	roles        *Roles       // nil for those that follow from the seed
 }
 
-// principal is an identity in one tenant. Its lock is held for the length of a
-// state change and never while waiting.
+// principal is an identity in one tenant.
 type principal struct {
 	clientID, objectID string
 	// secret and registry are nil for identities without such credentials.
@@ -49,7 +46,6 @@ type principal struct {
 	user    *user
 	managed bool
 
-	mu            sync.Mutex
 	denied        bool // the application was not consented to in this tenant
 	link          *Link
 	reads, writes tokens
@@ -59,29 +55,13 @@ type principal struct {
 
 // clientSecret is shared by all identities of one application.
 type clientSecret struct {
-	mu      sync.Mutex
 	value   string
 	expired bool
 }
 
-func (c *clientSecret) set(value string, expired bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.value, c.expired = value, expired
-}
-
-func (c *clientSecret) get() (value string, expired bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.value, c.expired
-}
-
-func friendlyNames() []string {
-	return []string{"contoso", "fabrikam", "adventure-works", "northwind", "litware", "proseware", "tailspin", "wingtip", "woodgrove", "lucerne"}
-}
-
 func tenantName(i int) string {
-	if names := friendlyNames(); i < len(names) {
+	names := []string{"contoso", "fabrikam", "adventure-works", "northwind", "litware", "proseware", "tailspin", "wingtip", "woodgrove", "lucerne"}
+	if i < len(names) {
 		return names[i]
 	}
 	return fmt.Sprintf("tenant-%04d", i+1)
@@ -124,7 +104,7 @@ func (s *Simulator) firstLink(t *tenant) *Link {
 		return nil
 	}
 	created := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(d.pick(500*24*3600)) * time.Second)
-	p := s.partners.lookup(firstPartner(int(d[21])))
+	p := s.partner(firstPartner(int(d[21])))
 	l := &Link{PartnerID: p.id, PartnerName: p.name, State: StateActive, Version: 1 + int(d[22])%12, CreatedTime: created, UpdatedTime: created}
 	if !linked {
 		l.State, l.Version = StateDeleted, l.Version+1
@@ -145,37 +125,25 @@ func firstPartner(n int) string {
 
 func (t *tenant) app() *principal { return t.principals[0] }
 
+// byObject and byClient find an identity; nil if there is none.
 func (t *tenant) byObject(objectID string) *principal {
-	return t.find(func(p *principal) bool { return strings.EqualFold(p.objectID, objectID) })
+	p, _ := xslices.Find(t.principals, func(p *principal) bool { return strings.EqualFold(p.objectID, objectID) })
+	return p
 }
 
 func (t *tenant) byClient(clientID string) *principal {
-	return t.find(func(p *principal) bool { return strings.EqualFold(p.clientID, clientID) })
-}
-
-func (t *tenant) find(match func(*principal) bool) *principal {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	if i := slices.IndexFunc(t.principals, match); i >= 0 {
-		return t.principals[i]
-	}
-	return nil
+	p, _ := xslices.Find(t.principals, func(p *principal) bool { return strings.EqualFold(p.clientID, clientID) })
+	return p
 }
 
 // view is the tenant as the exported API shows it.
 func (t *tenant) view() Tenant {
 	v := Tenant{Name: t.name, TenantID: t.id, ObjectID: t.app().objectID, Domain: t.domain, DisplayName: t.display}
-	if l := t.app().current(); l != nil {
+	if l := t.app().link; l != nil {
 		v.State = l.State
 		if l.live() {
 			v.PartnerID = l.PartnerID
 		}
 	}
 	return v
-}
-
-func (p *principal) current() *Link {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.link
 }

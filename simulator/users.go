@@ -3,7 +3,6 @@ package simulator
 import (
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -22,7 +21,6 @@ type user struct {
 
 // people are the users and their pending sign-ins.
 type people struct {
-	mu        sync.Mutex
 	users     map[string]*user
 	browser   *user
 	eager     *user              // approves every code
@@ -59,32 +57,23 @@ func (s *Simulator) AddUser(name, home string, guestIn ...string) (map[string]st
 		u.objects[t.id] = draw(s.cfg.Seed, "user", name, t.id).guid()
 	}
 	u.home = tenants[0].id
-	s.people.mu.Lock()
-	_, exists := s.people.users[strings.ToLower(name)]
-	if !exists {
-		s.people.users[strings.ToLower(name)] = u
-	}
-	s.people.mu.Unlock()
-	if exists {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.people.users[strings.ToLower(name)] != nil {
 		return nil, fmt.Errorf("simulator: there is a user %s already", name)
 	}
+	s.people.users[strings.ToLower(name)] = u
 	for _, t := range tenants {
-		t.add(&principal{objectID: u.objects[t.id], user: u})
+		t.principals = append(t.principals, &principal{objectID: u.objects[t.id], user: u})
 	}
 	return u.objects, nil
-}
-
-func (t *tenant) add(p *principal) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.principals = append(t.principals, p)
 }
 
 // SignInBrowser signs a person in at the sign-in page of this simulator; an empty
 // name signs everybody out.
 func (s *Simulator) SignInBrowser(name string) error {
-	s.people.mu.Lock()
-	defer s.people.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.people.browser = s.people.users[strings.ToLower(name)]
 	if name != "" && s.people.browser == nil {
 		return fmt.Errorf("simulator: there is no user %s", name)
@@ -95,16 +84,16 @@ func (s *Simulator) SignInBrowser(name string) error {
 // ApproveDevices makes a person approve every further device code; an empty name
 // stops that.
 func (s *Simulator) ApproveDevices(name string) {
-	s.people.mu.Lock()
-	defer s.people.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.people.eager = s.people.users[strings.ToLower(name)]
 }
 
 // EndSignIns revokes every refresh token of a person, as a change of password
 // does.
 func (s *Simulator) EndSignIns(name string) {
-	s.people.mu.Lock()
-	defer s.people.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for token, r := range s.people.refreshes {
 		if strings.EqualFold(r.user.name, name) {
 			delete(s.people.refreshes, token)
@@ -119,13 +108,13 @@ func (s *Simulator) RequireInteraction(tenantID string, wanted bool) error {
 	if err != nil {
 		return err
 	}
-	s.people.mu.Lock()
-	defer s.people.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.people.strict[t.id] = wanted
 	return nil
 }
 
-// secretText returns an unguessable code or token. The caller holds the lock.
+// secretText returns an unguessable code or token.
 func (s *Simulator) secretText(kind string) string {
 	s.people.serial++
 	return draw(s.cfg.Seed, kind, ordinal(s.people.serial)).text()
