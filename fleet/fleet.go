@@ -53,6 +53,8 @@ type Options struct {
 	Directory Directory
 	Clients   Clients
 	Store     Store
+	// Record is asked who changed a link; may be nil.
+	Record Record
 	// Pin remembers the identities seen at their first success, all at once; may
 	// be nil. That it fails is no reason to hold a result back.
 	Pin func(context.Context, []Pin) error
@@ -84,6 +86,8 @@ type Fleet struct {
 	mu       sync.Mutex
 	active   map[string]*Active
 	closed   bool
+	// comparing is held while two audits are compared.
+	comparing chan struct{}
 }
 
 // New makes a Fleet. Nothing runs until something is started.
@@ -104,7 +108,7 @@ func New(o Options) *Fleet {
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the process instead
 	base, stop := context.WithCancelCause(context.Background())
-	return &Fleet{opts: o, owner: hex.EncodeToString(random[:]), base: base, stop: stop, active: map[string]*Active{}}
+	return &Fleet{opts: o, owner: hex.EncodeToString(random[:]), base: base, stop: stop, active: map[string]*Active{}, comparing: make(chan struct{}, 1)}
 }
 
 // Close interrupts what is under way and waits until it is stored as that, so

@@ -125,16 +125,10 @@ func TestDiffFollowsAnIdentityThroughItsCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	lost, _ := h.audited(expecting(ours))
-	for change := range h.Diff(t.Context(), linked.Run.ID, again.Run.ID) {
+	for _, change := range h.diff(linked, again) {
 		t.Errorf("nothing but the credential differs, and %s is %s", change.Row().Credential, change.Kind)
 	}
-	var kinds []fleet.ChangeKind
-	for change, err := range h.Diff(t.Context(), linked.Run.ID, lost.Run.ID) {
-		if kinds = append(kinds, change.Kind); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if len(kinds) != 1 || kinds[0] != fleet.NewlyMissing {
-		t.Error(kinds)
+	if changes := h.diff(linked, lost); len(changes) != 1 || changes[0].Kind != answers.KindLinkVanished {
+		t.Error(changes)
 	}
 }

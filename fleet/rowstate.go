@@ -23,6 +23,7 @@ func (w *auditing) row(n int, target Target, read armclient.LinkRead, roles *pec
 		UpdatedTime: link.UpdatedTime, CreatedTime: link.CreatedTime, Version: link.Version,
 		Labels: tenant.Labels, Owner: tenant.Owner, ExternalID: tenant.ExternalID,
 		CheckedAt: w.f.opts.Now().UTC().Format(time.RFC3339), Problem: read.Problem,
+		CredentialExpires: tenant.NearEnds[target.Credential],
 	}
 	found.PECRoles = rolesOf(read, roles)
 	found.Stale = found.State.Linked() && writtenBefore(link.UpdatedTime, w.staleBefore)

@@ -378,22 +378,19 @@ func TestDiff(t *testing.T) {
 	h.source.Close() // forgets that wingtip refused
 	h.source = signin.NewSource(signin.Options{Directory: h.directory, Store: h.secrets, HTTP: h.http})
 	after, _ := h.audited(expecting(ours))
-	got := map[string]fleet.ChangeKind{}
-	for change, err := range h.Diff(t.Context(), before.Run.ID, after.Run.ID) {
-		if err != nil {
-			t.Fatal(err)
-		}
+	got := map[string]answers.ChangeKind{}
+	for _, change := range h.diff(before, after) {
 		got[change.Row().Tenant] = change.Kind
 	}
-	want := map[string]fleet.ChangeKind{
-		"contoso": fleet.NewlyMissing, "fabrikam": fleet.Changed, "litware": fleet.NewlyLinked,
-		"northwind": fleet.NewlyUnknown, "wingtip": fleet.KnownAgain, "proseware": fleet.Gone,
+	want := map[string]answers.ChangeKind{
+		"contoso": answers.KindLinkVanished, "fabrikam": answers.KindPartnerChanged, "litware": answers.KindNewlyLinked,
+		"northwind": answers.KindNewlyUnknown, "wingtip": answers.KindKnownAgain, "proseware": answers.KindGone,
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%v, want %v", got, want)
 	}
-	for change := range h.Diff(t.Context(), after.Run.ID, before.Run.ID) {
-		if change.Row().Tenant == "proseware" && change.Kind != fleet.Appeared {
+	for _, change := range h.diff(after, before) {
+		if change.Row().Tenant == "proseware" && change.Kind != answers.KindAppeared {
 			t.Error(change.Kind)
 		}
 	}

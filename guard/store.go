@@ -33,6 +33,12 @@ const (
 	KindRunEnded  EventKind = "run ended"
 	// KindStep says where a tenant of a run stands, without a write.
 	KindStep EventKind = "step"
+	// KindChange is a change between two audits that somebody is told of: Result is
+	// its kind. KindUndelivered says that nobody could be told of something.
+	KindChange      EventKind = "change"
+	KindUndelivered EventKind = "undelivered"
+	// KindAcknowledged is about the quiet of a tenant whose changes somebody knows of.
+	KindAcknowledged EventKind = "acknowledged"
 )
 
 // Event is one line of the record: what was asked, approved, done or refused.

@@ -5,11 +5,18 @@ import (
 	"database/sql"
 	"errors"
 	"time"
+
+	"mcp-partner/guard"
 )
 
-// OutboxApproval is the kind of a message that an approval is pending; its name is
-// the approval's ID.
-const OutboxApproval = "approval"
+const (
+	// OutboxApproval is the kind of a message that an approval is pending; its name is
+	// the approval's ID.
+	OutboxApproval = "approval"
+	// OutboxChange is that of a message about changes: its name is the channel, and
+	// the first and the last of their entries, as in finops/12-14.
+	OutboxChange = "change"
+)
 
 // Message is a row of the outbox: what waits until its receiver takes it. It holds
 // no text, which is made of what it names when it is sent.
@@ -17,55 +24,66 @@ type Message struct {
 	Kind, Name string
 	// Tries counts the attempts, including the one that Claim returned it for.
 	Tries int
-	// Again is when it is due again without a call of Delivered.
+	// Age is how long it has waited, and Again when it is due again without a call of
+	// Delivered.
+	Age   time.Duration
 	Again time.Time
 }
 
 // enqueue puts a message into the outbox, with the change that it is about.
 func (w *writing) enqueue(ctx context.Context, kind, name string) error {
-	now := formatTime(w.l.o.Now())
-	_, err := w.ExecContext(ctx, `INSERT INTO outbox (kind, name, created, due, tries) VALUES ($1, $2, $3, $4, 0)`, kind, name, now, now)
+	at, err := w.l.storeTime(ctx, w.db, w.Tx)
+	if err != nil {
+		return err
+	}
+	now := formatTime(at)
+	_, err = w.ExecContext(ctx, `INSERT INTO outbox (kind, name, created, due, tries) VALUES ($1, $2, $3, $4, 0)`, kind, name, now, now)
 	return err
 }
 
 // Claim returns the message that is due for longest, for one attempt: no process
 // gets it before pause has passed for it. ok is false if none is due. A process that
-// dies meanwhile loses nothing, and a receiver may get a message twice.
-func (l *Ledger) Claim(ctx context.Context, kind string, pause func(tries int) time.Duration) (m Message, ok bool, err error) {
+// dies meanwhile loses nothing, and a receiver may get a message twice. Times are
+// those of the store.
+func (l *Ledger) Claim(ctx context.Context, pause func(tries int) time.Duration) (m Message, ok bool, err error) {
 	db, err := l.use(ctx)
 	if err != nil {
 		return Message{}, false, err
 	}
-	now := l.o.Now()
-	m.Kind = kind
-	err = db.Read.QueryRowContext(ctx, `SELECT name, tries FROM outbox WHERE kind = $1 AND due <= $2 ORDER BY due LIMIT 1`, kind, formatTime(now)).Scan(&m.Name, &m.Tries)
+	now, err := l.storeTime(ctx, db, db.Read)
+	if err != nil {
+		return Message{}, false, l.problem(err)
+	}
+	var created string
+	err = db.Read.QueryRowContext(ctx, `SELECT kind, name, tries, created FROM outbox WHERE due <= $1 ORDER BY due LIMIT 1`, formatTime(now)).Scan(&m.Kind, &m.Name, &m.Tries, &created)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Message{}, false, nil
 	}
 	if err != nil {
 		return Message{}, false, l.problem(err)
 	}
+	var times clock
 	m.Tries++
-	m.Again = now.Add(pause(m.Tries))
+	m.Age, m.Again = now.Sub(times.parse(created)), now.Add(pause(m.Tries))
 	err = l.write(ctx, false, func(w *writing) error {
 		// Another process may have claimed or delivered it since.
-		changed, err := w.ExecContext(ctx, `UPDATE outbox SET tries = $1, due = $2 WHERE kind = $3 AND name = $4 AND tries = $5`, m.Tries, formatTime(m.Again), kind, m.Name, m.Tries-1)
-		if err != nil {
-			return err
-		}
-		rows, err := changed.RowsAffected()
-		w.changed, ok = true, rows == 1
+		ok, err = changes(w.ExecContext(ctx, `UPDATE outbox SET tries = $1, due = $2 WHERE kind = $3 AND name = $4 AND tries = $5`, m.Tries, formatTime(m.Again), m.Kind, m.Name, m.Tries-1))
+		w.changed = true
 		return err
 	})
-	return m, ok && err == nil, err
+	return m, ok && err == nil, errors.Join(err, l.problem(times.failure))
 }
 
-// Delivered takes a message out of the outbox.
-func (l *Ledger) Delivered(ctx context.Context, m Message) error {
+// Delivered takes a message out of the outbox. For one that is given up, events say
+// so in the record.
+func (l *Ledger) Delivered(ctx context.Context, m Message, events ...guard.Event) error {
 	return l.write(ctx, false, func(w *writing) error {
 		w.changed = true
-		_, err := w.ExecContext(ctx, `DELETE FROM outbox WHERE kind = $1 AND name = $2`, m.Kind, m.Name)
-		return err
+		there, err := changes(w.ExecContext(ctx, `DELETE FROM outbox WHERE kind = $1 AND name = $2`, m.Kind, m.Name))
+		if err != nil || !there {
+			return err
+		}
+		return w.events(ctx, "", false, events...)
 	})
 }
 

@@ -12,7 +12,7 @@ func pauseOf(tries int) time.Duration { return time.Duration(tries) * time.Minut
 // claim expects a message to be due, or none where name is "".
 func (h *house) claim(l *Ledger, name string, tries int) Message {
 	h.t.Helper()
-	m, ok, err := l.Claim(ctx(), OutboxApproval, pauseOf)
+	m, ok, err := l.Claim(ctx(), pauseOf)
 	h.must(err)
 	if ok != (name != "") || ok && (m.Name != name || m.Tries != tries || !m.Again.Equal(h.clock.Now().Add(pauseOf(tries)))) {
 		h.t.Fatalf("claimed %v %+v, want %q for attempt %d", ok, m, name, tries)

@@ -28,10 +28,13 @@ type Tenant struct {
 	// SameIdentity maps the name of a credential to an earlier one that is the same
 	// identity for certain: the secret and the certificate of one application.
 	SameIdentity map[string]string `json:"-"`
-	Labels       []string          `json:"labels,omitempty"`
-	Owner        string            `json:"owner,omitempty"`
-	ExternalID   string            `json:"external_id,omitempty"`
-	Note         string            `json:"note,omitempty"`
+	// NearEnds says of credentials that have ended or will soon when that is, in RFC
+	// 3339.
+	NearEnds   map[string]string `json:"-"`
+	Labels     []string          `json:"labels,omitempty"`
+	Owner      string            `json:"owner,omitempty"`
+	ExternalID string            `json:"external_id,omitempty"`
+	Note       string            `json:"note,omitempty"`
 	// CredentialStatus has what is known of each credential, in their order.
 	CredentialStatus []answers.CredentialView `json:"credential_status,omitempty"`
 }

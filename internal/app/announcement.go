@@ -1,7 +1,6 @@
 package app
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -132,41 +131,7 @@ func (a announcement) tenants() string {
 	}
 }
 
-// object is a JSON object of somebody else's form.
-type object map[string]any
-
-func webhookFormats() map[string]func(announcement) ([]byte, error) {
-	return map[string]func(announcement) ([]byte, error){
-		"json":  func(a announcement) ([]byte, error) { return json.Marshal(a) },
-		"slack": announcement.slack,
-		"teams": announcement.teams,
-	}
-}
-
-// slack shows everything that is not ours in plain_text, in which Slack reads
-// neither mentions nor links. The text outside of the blocks, which it does read,
-// goes into notifications. A block has room for 3 000 characters.
-func (a announcement) slack() ([]byte, error) {
-	var blocks []object
-	for _, line := range append([]string{a.Text}, a.facts()...) {
-		blocks = append(blocks, object{"type": "section", "text": object{"type": "plain_text", "text": line, "emoji": false}})
-	}
-	if a.URL != "" {
-		blocks = append(blocks, object{"type": "section", "text": object{"type": "mrkdwn", "text": "<" + a.URL + "|Open the approval>", "verbatim": true}})
-	}
-	return json.Marshal(object{"text": "An approval is pending: " + a.ID, "blocks": blocks, "unfurl_links": false, "unfurl_media": false})
-}
-
-// teams makes an Adaptive Card. Runs of a RichTextBlock are no Markdown, as a
-// TextBlock would be.
-func (a announcement) teams() ([]byte, error) {
-	var body []object
-	for i, line := range append([]string{a.Text}, a.facts()...) {
-		body = append(body, object{"type": "RichTextBlock", "inlines": []object{{"type": "TextRun", "text": line, "weight": map[bool]string{true: "Bolder", false: "Default"}[i == 0]}}})
-	}
-	card := object{"$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4", "body": body, "msteams": object{"width": "Full"}}
-	if a.URL != "" {
-		card["actions"] = []object{{"type": "Action.OpenUrl", "title": "Open the approval", "url": a.URL}}
-	}
-	return json.Marshal(object{"type": "message", "attachments": []object{{"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": nil, "content": card}}})
+// chat is the announcement for people.
+func (a announcement) chat() chat {
+	return chat{"An approval is pending: " + a.ID, append([]string{a.Text}, a.facts()...), a.URL, "Open the approval"}
 }

@@ -110,12 +110,12 @@ func (a *App) openFleet(directory fleet.Directory) *fleet.Fleet {
 	if a.Fleet != nil {
 		return a.Fleet
 	}
-	var store fleet.Store = a.temporary
+	record := a.temporary.Ledger
 	if a.KeepsRecord() {
-		store = a.Ledger
+		record = a.Ledger
 	}
 	a.Fleet = fleet.New(fleet.Options{
-		Directory: directory, Clients: passing{a.Clients}, Store: store, Pin: a.pin,
+		Directory: directory, Clients: passing{a.Clients}, Store: record, Record: record, Pin: a.pin,
 		Limits: a.settings.Limits, Keep: a.settings.Config.KeepRuns, Logger: a.settings.Log,
 		PECRoles: a.roles,
 	})

@@ -109,8 +109,23 @@ type Directory struct {
 func (d Directory) Resolve(ref string, sees func(name string) bool) (schemas.Tenant, error) {
 	entry, err := d.Directory.ResolveAmong(ref, sees)
 	tenant := entry.Tenant()
-	tenant.SameIdentity = d.sameIdentities(entry.Credentials)
+	tenant.SameIdentity, tenant.NearEnds = d.sameIdentities(entry.Credentials), d.nearEnds(entry.Credentials)
 	return tenant, err
+}
+
+// nearEnds says of the credentials that have ended or will soon when that is.
+func (d Directory) nearEnds(refs []tenants.CredentialRef) (ends map[string]string) {
+	for _, ref := range refs {
+		config, err := d.Credential(ref.Name)
+		if state, _ := config.Expiry(time.Now()); err != nil || state != tenants.ExpirySoon && state != tenants.ExpiryPast {
+			continue
+		}
+		if ends == nil {
+			ends = map[string]string{}
+		}
+		ends[ref.Name] = config.Expires
+	}
+	return ends
 }
 
 // All implements tools.Directory.

@@ -87,7 +87,7 @@ func headFailed(where, cause string) error {
 // postHead makes one attempt. The URL may hold a password, so no error repeats it.
 func (s *Settings) postHead(ctx context.Context, settings *config.Heads, body []byte) error {
 	const where = "the URL of heads"
-	client, err := httpclient.New(httpclient.Options{Getenv: s.getenv}) // follows no redirect
+	client, err := httpclient.New(httpclient.Options{Getenv: s.getenv, PublicOnly: !settings.AllowPrivate}) // follows no redirect
 	if err != nil {
 		return err
 	}

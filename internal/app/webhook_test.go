@@ -349,7 +349,7 @@ func hookFor(t *testing.T, format, url string) (*webhook, *lockedBuffer) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"hook.key": hookKey, "hook.url": url,
-		"config.yaml": "approvals: {webhook: {url_file: hook.url, key_file: hook.key, format: " + format + "}}",
+		"config.yaml": "approvals: {webhook: {url_file: hook.url, key_file: hook.key, allow_private: true, format: " + format + "}}",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text+"\n"), 0o600); err != nil {
 			t.Fatal(err)
@@ -378,7 +378,7 @@ func TestSlowWebhookDoesNotBlockCalls(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
 	defer server.Close()
 	s := start(t, filepath.Join(t.TempDir(), "state"), ledger.NewTemporaryKeys(), server.URL)
-	s.hook.client.Timeout = 50 * time.Millisecond
+	s.hook.approvals.client.Timeout = 50 * time.Millisecond
 	s.ask(t, "contoso")
 	s.end(t)
 	close(release)

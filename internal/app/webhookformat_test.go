@@ -20,7 +20,7 @@ import (
 // 1.4 of its schema has, as wide as the channel, and nothing that makes a mention.
 func TestCardForTeamsFollowsItsSchema(t *testing.T) {
 	t.Parallel()
-	body, err := announce(pendingTicket(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)), guard.Plan{}, "https://partner.example").teams()
+	body, err := announce(pendingTicket(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)), guard.Plan{}, "https://partner.example").chat().teams()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -350,7 +350,7 @@ func TestImportWithYesIsMadeWhateverBecomesOfTheOutput(t *testing.T) {
 // a terminal here.
 func otherCommands() []string {
 	return []string{
-		"audit", "audit list", "audit show", "audit resume", "audit diff", "check", "find", "tools", "doctor", "health", "demo", "openapi", "version",
+		"audit", "audit list", "audit show", "audit resume", "audit changes", "check", "find", "tools", "doctor", "health", "demo", "openapi", "version",
 		"approvals list", "approvals show", "approvers list", "policy test", "token list", "simulate", "serve",
 		"ledger list", "ledger export", "ledger head", "ledger verify", "tenants list", "tenants export", "tenants discover", "tenants consent-links",
 		"vault status", "vault list", "vault show", "vault test", "vault recipients list", "pec roles", "pec reconcile",

@@ -31,6 +31,8 @@ type File struct {
 	Webhook *Webhook
 	// Heads is where signed heads of the ledger are pushed to, or nil.
 	Heads *Heads
+	// Alerts are the channels that are told of changes between audits.
+	Alerts []Alert
 	// KeepRuns is how long runs without a label are kept; 0 in a file that does not
 	// say.
 	KeepRuns time.Duration
@@ -41,7 +43,7 @@ type File struct {
 
 // Load reads a config file: one YAML mapping from names of flags to values,
 // where a list stands for values separated by commas, and the sections callers,
-// policy, approvals, heads and runs. Keys other than the known ones are refused.
+// policy, approvals, alerts, heads and runs. Keys other than the known ones are refused.
 func Load(path string, known []string) (File, error) {
 	data, err := Read(path)
 	if err != nil {

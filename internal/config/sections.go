@@ -16,6 +16,7 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
 )
@@ -29,11 +30,25 @@ type Webhook struct {
 	KeyFile string
 	// Format is one of WebhookFormats.
 	Format string
+	// AllowPrivate lets the receiver have an address that is not public.
+	AllowPrivate bool
+}
+
+// Alert says which changes between audits a channel is told of.
+type Alert struct {
+	// Name names the channel in the record, in logs and in messages.
+	Name    string
+	Changes []answers.ChangeKind
+	To      Webhook
 }
 
 // Heads is where signed heads of the ledger are pushed to: a file or a URL. KeyFile
 // holds the key that signs what is posted, or is "".
-type Heads struct{ File, URL, KeyFile string }
+type Heads struct {
+	File, URL, KeyFile string
+	// AllowPrivate lets the URL have an address that is not public.
+	AllowPrivate bool
+}
 
 // WebhookFormats are the forms of an announcement.
 func WebhookFormats() []string { return []string{"json", "slack", "teams"} }
@@ -46,7 +61,7 @@ func (f File) Value(flag string) string { return f.values[flag] }
 
 // sections are the keys of a config file beside flags, with a structured value.
 func sections() map[string]func(*File, *yaml.Node) error {
-	return map[string]func(*File, *yaml.Node) error{"policy": (*File).readPolicy, "approvals": (*File).readApprovals, "heads": (*File).readHeads, "runs": (*File).readRuns, "callers": (*File).readCallers}
+	return map[string]func(*File, *yaml.Node) error{"policy": (*File).readPolicy, "approvals": (*File).readApprovals, "alerts": (*File).readAlerts, "heads": (*File).readHeads, "runs": (*File).readRuns, "callers": (*File).readCallers}
 }
 
 func (f *File) readPolicy(node *yaml.Node) error {
@@ -108,22 +123,82 @@ func ruleKeys(rule *access.Rule) map[string]reader {
 }
 
 func (f *File) readApprovals(node *yaml.Node) error {
-	hook := Webhook{Format: "json"}
-	keys := map[string]reader{"webhook": func(node *yaml.Node) error {
-		return readKeys(node, map[string]reader{"url": word(&hook.URL), "url_file": word(&hook.URLFile), "key_file": word(&hook.KeyFile), "format": word(&hook.Format)})
-	}}
-	if err := readKeys(node, keys); err != nil {
+	var hook *Webhook
+	if err := readKeys(node, map[string]reader{"webhook": f.webhook(&hook)}); err != nil {
 		return fmt.Errorf("approvals: %w", err)
 	}
-	if valueOf(node, "webhook") == nil {
+	f.Webhook = hook
+	return nil
+}
+
+// webhook reads where something is sent.
+func (f *File) webhook(into **Webhook) reader {
+	return func(node *yaml.Node) error {
+		hook := Webhook{Format: "json"}
+		if err := readKeys(node, map[string]reader{"url": word(&hook.URL), "url_file": word(&hook.URLFile), "key_file": word(&hook.KeyFile), "format": word(&hook.Format), "allow_private": yes(&hook.AllowPrivate)}); err != nil {
+			return err
+		}
+		if err := hook.check(); err != nil {
+			return fmt.Errorf("cannot be used: %w", err)
+		}
+		f.locate(&hook.URLFile, &hook.KeyFile)
+		*into = &hook
 		return nil
 	}
-	if err := hook.check(); err != nil {
-		return fmt.Errorf("approvals, webhook: %w", err)
+}
+
+func (f *File) readAlerts(node *yaml.Node) error {
+	if node.Kind != yaml.SequenceNode {
+		return fmt.Errorf("line %d: alerts is not a list of channels; begin each with \"- name: ...\"", node.Line)
 	}
-	f.locate(&hook.URLFile, &hook.KeyFile)
-	f.Webhook = &hook
+	for _, item := range node.Content {
+		alert, err := f.readAlert(item)
+		if err == nil && slices.ContainsFunc(f.Alerts, func(other Alert) bool { return other.Name == alert.Name }) {
+			err = fmt.Errorf("line %d: the name %s appears twice", item.Line, alert.Name)
+		}
+		if err != nil {
+			return fmt.Errorf("alerts: %w", err)
+		}
+		f.Alerts = append(f.Alerts, alert)
+	}
 	return nil
+}
+
+func (f *File) readAlert(node *yaml.Node) (Alert, error) {
+	var alert Alert
+	var kinds []string
+	var to *Webhook
+	err := readKeys(node, map[string]reader{"name": word(&alert.Name), "changes": words(&kinds), "to": f.webhook(&to)})
+	switch {
+	case err != nil:
+		return alert, err
+	case to == nil:
+		return alert, fmt.Errorf("line %d: to is missing: write where the alerts are sent", node.Line)
+	case !isChannelName(alert.Name):
+		return alert, fmt.Errorf("line %d: name is not 1 to 32 letters, digits, - and _", node.Line)
+	case kinds == nil:
+		alert.Changes = answers.AlertKinds()
+	}
+	for _, text := range kinds {
+		kind := answers.ChangeKind(text)
+		if !slices.Contains(answers.ChangeKinds(), kind) {
+			return alert, fmt.Errorf("line %d: changes has %s; give %s", node.Line, untrusted.Shown(text), phrases(answers.ChangeKinds()))
+		}
+		alert.Changes = append(alert.Changes, kind)
+	}
+	alert.To = *to
+	return alert, nil
+}
+
+func phrases(kinds []answers.ChangeKind) string {
+	return strings.Join(xslices.Map(kinds, func(kind answers.ChangeKind) string { return string(kind) }), ", ")
+}
+
+func isChannelName(name string) bool {
+	other := func(r rune) bool {
+		return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	}
+	return name != "" && len(name) <= 32 && !strings.ContainsFunc(name, other)
 }
 
 // locate makes relative paths absolute, because a client starts a server in any
@@ -138,7 +213,7 @@ func (f *File) locate(files ...*string) {
 
 func (f *File) readHeads(node *yaml.Node) error {
 	var heads Heads
-	err := readKeys(node, map[string]reader{"file": word(&heads.File), "url": word(&heads.URL), "key_file": word(&heads.KeyFile)})
+	err := readKeys(node, map[string]reader{"file": word(&heads.File), "url": word(&heads.URL), "key_file": word(&heads.KeyFile), "allow_private": yes(&heads.AllowPrivate)})
 	switch {
 	case err != nil:
 	case (heads.File == "") == (heads.URL == ""):
@@ -146,7 +221,7 @@ func (f *File) readHeads(node *yaml.Node) error {
 	case heads.File != "" && heads.KeyFile != "":
 		err = errors.New("key_file is for a url: a head in a file is signed already")
 	case heads.URL != "":
-		err = CheckWebhookURL(heads.URL)
+		err = Webhook{AllowPrivate: heads.AllowPrivate}.CheckURL(heads.URL)
 	}
 	if err != nil {
 		return fmt.Errorf("heads: %w", err)
@@ -172,19 +247,22 @@ func (w Webhook) check() error {
 	case w.URL == "":
 		return nil
 	}
-	return CheckWebhookURL(w.URL)
+	return w.CheckURL(w.URL)
 }
 
-// CheckWebhookURL refuses a URL that would send announcements in clear text.
-func CheckWebhookURL(text string) error {
+// CheckURL refuses a URL that would send messages in clear text, or to a private
+// address.
+func (w Webhook) CheckURL(text string) error {
 	at, err := url.Parse(text)
 	switch {
 	case err != nil || at.Host == "" || at.User != nil:
 		return errors.New("the URL is not one such as https://hooks.example/approvals, without a user in it")
-	case at.Scheme == "https" || at.Scheme == "http" && httpclient.IsLoopback(at.Hostname()):
-		return nil
+	case at.Scheme != "https" && (at.Scheme != "http" || !httpclient.IsLoopback(at.Hostname())):
+		return errors.New("the URL must begin with https://; http:// is for loopback addresses only")
+	case !w.AllowPrivate && httpclient.IsPrivate(at.Hostname()):
+		return errors.New("the URL names a private address; if it is meant, add allow_private: true")
 	}
-	return errors.New("the URL must begin with https://; http:// is for loopback addresses only")
+	return nil
 }
 
 // reader takes the value of a key.

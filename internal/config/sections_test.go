@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,19 +113,55 @@ func TestWebhookSection(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "config.yaml")
-	for _, url := range []string{"https://hooks.example/a?b=c", "http://127.0.0.1:8080/a", "http://[::1]/a", "http://localhost/a"} {
-		if err := os.WriteFile(path, []byte("approvals: {webhook: {url: '"+url+"', key_file: hook.key}}"), 0o600); err != nil {
+	for url, private := range map[string]bool{"https://hooks.example/a?b=c": false, "http://127.0.0.1:8080/a": true, "http://[::1]/a": true, "http://localhost/a": true, "https://10.0.0.1/a": true} {
+		if err := os.WriteFile(path, fmt.Appendf(nil, "approvals: {webhook: {url: '%s', key_file: hook.key, allow_private: %v}}", url, private), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		file, err := Load(path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(&Webhook{Format: "json", URL: url, KeyFile: filepath.Join(dir, "hook.key")}, file.Webhook); diff != "" {
+		if diff := cmp.Diff(&Webhook{Format: "json", URL: url, KeyFile: filepath.Join(dir, "hook.key"), AllowPrivate: private}, file.Webhook); diff != "" {
 			t.Error(diff)
 		}
 	}
 	if file, err := load(t, "approvals: {}"); err != nil || file.Webhook != nil {
 		t.Errorf("%v, %v", file.Webhook, err)
+	}
+}
+
+func TestAlertsSection(t *testing.T) {
+	t.Parallel()
+	file, err := load(t, "alerts:\n- {name: finops, changes: [link_vanished, gone], to: {url: 'https://a', key_file: /k}}\n- {name: chat, to: {url_file: /u, format: slack}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Alert{
+		{Name: "finops", Changes: []answers.ChangeKind{answers.KindLinkVanished, answers.KindGone}, To: Webhook{Format: "json", URL: "https://a", KeyFile: "/k"}},
+		{Name: "chat", Changes: answers.AlertKinds(), To: Webhook{Format: "slack", URLFile: "/u"}},
+	}
+	if diff := cmp.Diff(want, file.Alerts); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestInvalidChannelsAreRefused(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"approvals: {webhook: {url: 'https://192.168.0.1/a', key_file: k}}":                                        "add allow_private: true",
+		"approvals: {webhook: {url: 'http://localhost/a', key_file: k}}":                                           "add allow_private: true",
+		"heads: {url: 'https://[::1]/a'}":                                                                          "add allow_private: true",
+		"alerts: {name: a}":                                                                                        "alerts is not a list",
+		"alerts: [{name: a}]":                                                                                      "to is missing",
+		"alerts: [{to: {url: 'https://a', key_file: k}}]":                                                          "name is not 1 to 32",
+		"alerts: [{name: a/b, to: {url: 'https://a', key_file: k}}]":                                               "name is not 1 to 32",
+		"alerts: [{name: a, to: {url: 'https://a'}}]":                                                              "key_file is missing",
+		"alerts: [{name: a, changes: [link_gone], to: {url: 'https://a', key_file: k}}]":                           "give link_vanished, partner_changed",
+		"alerts: [{name: a, changes: [], to: {url: 'https://a', key_file: k}}]":                                    "key changes is an empty list",
+		"alerts: [{name: a, to: {url: 'https://a', key_file: k}}, {name: a, to: {url: 'https://b', key_file: k}}]": "the name a appears twice",
+	} {
+		if _, err := load(t, text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
 	}
 }

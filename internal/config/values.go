@@ -35,6 +35,15 @@ func yesOrNo(into **bool) reader {
 	}
 }
 
+// yes reads a truth value that is false where nothing is said.
+func yes(into *bool) reader {
+	var value *bool
+	return then(yesOrNo(&value), func() error {
+		*into = *value
+		return nil
+	})
+}
+
 // words reads a list of values or a single value. An empty list is refused: in a
 // rule it would match everything.
 func words(into *[]string) reader {

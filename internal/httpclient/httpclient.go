@@ -42,6 +42,8 @@ type Options struct {
 	// HeaderTimeout bounds the wait for the first byte of an answer; 0 means
 	// 30 s. Writes of the provider were seen to take 15 s.
 	HeaderTimeout time.Duration
+	// PublicOnly refuses connections to private addresses with ErrPrivate.
+	PublicOnly bool
 	// Getenv reads the environment variables of proxies; nil means os.Getenv.
 	Getenv func(string) string
 }
@@ -77,11 +79,15 @@ func certPool(pem []byte) (*x509.CertPool, error) {
 }
 
 func newTransport(options Options, roots *x509.CertPool, proxy Proxy) http.RoundTripper {
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
+	dialer := net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
+	connect := dialer.DialContext
+	if options.PublicOnly {
+		connect = publicOnly(dialer, proxy.URL)
+	}
 	return throughProxy{proxy: proxy, Transport: &http.Transport{
 		Proxy:                  proxy.For,
 		OnProxyConnectResponse: proxy.connectAnswer,
-		DialContext:            dialer.DialContext,
+		DialContext:            connect,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, Certificates: options.Certificates},
 		TLSHandshakeTimeout:    handshakeTimeout,
 		ForceAttemptHTTP2:      true,

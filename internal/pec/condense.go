@@ -58,6 +58,15 @@ func Differences(before, after *answers.PECRoles) []string {
 	return list
 }
 
+// Lost reports whether a role is gone that was there, as far as both audits know.
+func Lost(before, after *answers.PECRoles) bool {
+	if before == nil || after == nil || after.Reason != "" {
+		return false
+	}
+	whole := len(before.Held) <= mostHeld && len(after.Held) <= mostHeld
+	return after.Verdicts.EligibleRole < before.Verdicts.EligibleRole || whole && len(only(before.Held, after.Held, "")) > 0
+}
+
 // only words the roles of one list that the other lacks.
 func only(roles, others []string, what string) (list []string) {
 	for _, role := range roles {

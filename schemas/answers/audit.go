@@ -65,6 +65,8 @@ type AuditRow struct {
 	Labels      []string `json:"labels,omitempty"`
 	Owner       string   `json:"owner,omitempty"`
 	ExternalID  string   `json:"external_id,omitempty"`
+	// CredentialExpires is when the credential ends, where that is near, in RFC 3339.
+	CredentialExpires string `json:"credential_expires,omitempty" doc:"RFC 3339, where near."`
 	// PECRoles are there where the audit read roles, without a row a subscription.
 	PECRoles *PECRoles `json:"pec_roles,omitempty" doc:"Roles that are eligible for partner earned credit."`
 	// CheckedAt is when the answer came, RFC 3339 in UTC.

@@ -63,7 +63,7 @@ Exit codes: 0 done, 1 failed or --fail-on found something, 2 usage, 3 refused.`,
   mcp-partner audit --labels emea --expected 1234567 --label 2026-11
   mcp-partner audit --format html --output links.html
   mcp-partner audit --own-ids 1234567,7654321 --fail-on other,not_linked,unknown
-  mcp-partner audit diff 2026-10 2026-11`,
+  mcp-partner audit changes`,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return runAudit(command.Context(), deps, options)
 		},
@@ -81,7 +81,7 @@ Exit codes: 0 done, 1 failed or --fail-on found something, 2 usage, 3 refused.`,
 	options.report.add(flags)
 	options.house.add(deps, flags)
 	command.AddCommand(newCmdList(deps), newCmdShow(deps), newCmdResume(deps),
-		newCmdDiff(deps), newCmdLabel(deps))
+		newCmdChanges(deps), newCmdLabel(deps))
 	return command
 }
 

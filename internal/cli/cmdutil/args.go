@@ -54,6 +54,12 @@ func AtMostOneArgument(what string) cobra.PositionalArgs {
 	return arguments(0, 1, "takes at most one argument, "+what)
 }
 
+// AtMostTwoArguments lets one or both of the things that a command is about be left
+// out.
+func AtMostTwoArguments(what string) cobra.PositionalArgs {
+	return arguments(0, 2, "takes at most two arguments, "+what)
+}
+
 func arguments(least, most int, wanted string) cobra.PositionalArgs {
 	return func(command *cobra.Command, args []string) error {
 		if least <= len(args) && len(args) <= most {

@@ -1,0 +1,131 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/disk"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/httpclient"
+	"mcp-partner/ledger"
+)
+
+const (
+	// webhookWithin bounds one attempt.
+	webhookWithin = 5 * time.Second
+	// webhookSignature carries the HMAC-SHA256 of the body, in hexadecimal.
+	webhookSignature = "X-MCP-Partner-Signature"
+	// webhookID is the same at each attempt.
+	webhookID = "X-MCP-Partner-Delivery"
+	// minWebhookKey is the least length of the key, in bytes.
+	minWebhookKey = 16
+	maxWebhookKey = 4096
+)
+
+// channel is where messages go.
+type channel struct {
+	url    string
+	key    []byte // nil signs nothing
+	format func(notice) ([]byte, error)
+	client *http.Client
+}
+
+// newChannel makes one of the config file; where names its section.
+func (s *Settings) newChannel(where string, settings config.Webhook) (*channel, error) {
+	url, err := webhookURL(where, settings)
+	if err != nil {
+		return nil, err
+	}
+	key, err := webhookKey(where, settings)
+	if err != nil {
+		return nil, err
+	}
+	client, err := httpclient.New(httpclient.Options{Getenv: s.getenv, PublicOnly: !settings.AllowPrivate}) // follows no redirect
+	if err != nil {
+		return nil, err
+	}
+	client.Timeout = webhookWithin
+	return &channel{url: url, key: key, format: webhookFormats()[settings.Format], client: client}, nil
+}
+
+func webhookURL(where string, settings config.Webhook) (string, error) {
+	if settings.URLFile == "" {
+		return settings.URL, nil
+	}
+	next := "correct " + where + ".url_file in the config file"
+	raw, err := disk.ReadTrusted(settings.URLFile, disk.Secret, maxWebhookKey)
+	if err != nil {
+		return "", exit.FileError("the file of the webhook's URL", settings.URLFile, next, err)
+	}
+	url := string(bytes.TrimSpace(raw))
+	if err := settings.CheckURL(url); err != nil {
+		return "", exit.Usage(next, "the file of the webhook's URL %s cannot be used: %s", settings.URLFile, err)
+	}
+	return url, nil
+}
+
+func webhookKey(where string, settings config.Webhook) ([]byte, error) {
+	if settings.KeyFile == "" {
+		return nil, nil
+	}
+	return readKey(settings.KeyFile, "the webhook's key file", "correct "+where+".key_file in the config file")
+}
+
+// readKey reads a key that signs messages.
+func readKey(path, what, next string) ([]byte, error) {
+	next += "; a key is made with: openssl rand -hex 32 > FILE"
+	raw, err := disk.ReadTrusted(path, disk.Secret, maxWebhookKey)
+	if err != nil {
+		return nil, exit.FileError(what, path, next, err)
+	}
+	key := bytes.TrimRight(raw, "\r\n")
+	if len(key) < minWebhookKey {
+		return nil, exit.Usage(next, "%s %s does not hold a key of at least %d bytes", what, path, minWebhookKey)
+	}
+	return key, nil
+}
+
+// attempt is what came of one delivery.
+type attempt struct {
+	status int
+	err    error
+}
+
+func (a attempt) taken() bool { return a.err == nil && a.status/100 == 2 }
+
+// why says why a message was not taken. The error's text may hold the URL, and a URL
+// may hold a token.
+func (a attempt) why() string {
+	switch {
+	case errors.Is(a.err, httpclient.ErrPrivate):
+		return "the address is a private one; allow_private is not set"
+	case a.err != nil:
+		return "no answer"
+	}
+	return "refused"
+}
+
+// post makes one attempt, also while the server ends.
+func (c *channel) post(m ledger.Message, body []byte) attempt {
+	ctx, cancel := context.WithTimeout(context.Background(), webhookWithin)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
+	if err != nil {
+		return attempt{err: err}
+	}
+	request.Close = true // the next one is far away
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set(webhookID, m.Kind+"/"+m.Name)
+	if c.key != nil {
+		request.Header.Set(webhookSignature, signature(c.key, body))
+	}
+	response, err := c.client.Do(request)
+	if err != nil {
+		return attempt{err: err}
+	}
+	return attempt{response.StatusCode, response.Body.Close()}
+}

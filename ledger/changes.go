@@ -1,0 +1,136 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"mcp-partner/fleet"
+	"mcp-partner/guard"
+)
+
+var _ fleet.Record = (*Ledger)(nil)
+
+// The kinds of rows about changes: what was alerted last, and what somebody knows of.
+const (
+	stateAlert        = "alert"
+	stateAcknowledged = "acknowledged"
+)
+
+// LastWrite implements fleet.Record.
+func (l *Ledger) LastWrite(ctx context.Context, tenantID, objectID string, since, until time.Time) (guard.Intent, bool, error) {
+	db, err := l.use(ctx)
+	if err != nil {
+		return guard.Intent{}, false, err
+	}
+	event, err := scanEvent(db.Read.QueryRowContext(ctx, `SELECT seq, body FROM events`+db.Index("events_tenants")+`
+		WHERE kind = 'intent' AND tenant_id = $1 AND body ->> 'object_id' = $2 AND time >= $3 AND time < $4 ORDER BY seq DESC LIMIT 1`,
+		tenantID, objectID, formatTime(since), formatTime(until)).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return guard.Intent{}, false, nil
+	}
+	return event.Intent, err == nil, l.problem(err)
+}
+
+// Alert is a change that channels are told of.
+type Alert struct {
+	// Name is the same for the same kind of change of one identity.
+	Name string
+	// Event is of guard.KindChange; its Intent has the run that found the change.
+	Event guard.Event
+	// Since is when it was not so yet, and Seen when it was found.
+	Since, Seen time.Time
+	// Channels are those that want to be told.
+	Channels []string
+}
+
+type alertBody struct {
+	Run  string `json:"run"`
+	Seen string `json:"seen"`
+}
+
+// Alert records changes and puts a message for each channel into the outbox, all or
+// nothing. It passes over those that were recorded by this run, or by another one
+// that found them since they came about, and returns the number of the others.
+func (l *Ledger) Alert(ctx context.Context, alerts []Alert) (recorded int, err error) {
+	err = l.write(ctx, false, func(w *writing) error {
+		recorded = 0
+		first, channels := w.tail.seq+1, map[string]bool{}
+		for _, one := range alerts {
+			known, err := w.alerted(ctx, one)
+			if err != nil {
+				return err
+			}
+			if known {
+				continue
+			}
+			body := encode(alertBody{one.Event.Intent.Run, formatTime(one.Seen)})
+			if err := w.record(ctx, stateAlert, one.Name, body, one.Event); err != nil {
+				return err
+			}
+			recorded++
+			for _, channel := range one.Channels {
+				channels[channel] = true
+			}
+		}
+		for channel := range channels {
+			if err := w.enqueue(ctx, OutboxChange, fmt.Sprintf("%s/%d-%d", channel, first, w.tail.seq)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return recorded, err
+}
+
+// alerted reports whether a change is in the record already.
+func (w *writing) alerted(ctx context.Context, one Alert) (bool, error) {
+	s, ok, err := w.db.one(ctx, w.Tx, stateAlert, one.Name)
+	if err != nil || !ok {
+		return false, err
+	}
+	var last alertBody
+	times := unmarshal(s.body, &last)
+	seen := times.parse(last.Seen)
+	return last.Run == one.Event.Intent.Run || seen.After(one.Since), times.failure
+}
+
+// Acknowledge records that somebody knows of the state of a tenant. One whose Until is
+// zero ends; ok is false if there was none.
+func (l *Ledger) Acknowledge(ctx context.Context, a fleet.Acknowledgement, event guard.Event) (ok bool, err error) {
+	err = l.write(ctx, false, func(w *writing) error {
+		ok = true
+		if !a.Until.IsZero() {
+			return w.record(ctx, stateAcknowledged, a.TenantID, encode(a), event)
+		}
+		if _, ok, err = w.db.one(ctx, w.Tx, stateAcknowledged, a.TenantID); err != nil || !ok {
+			return err
+		}
+		if err := w.events(ctx, ref(stateAcknowledged, a.TenantID), true, event); err != nil {
+			return err
+		}
+		return w.remove(ctx, stateAcknowledged, a.TenantID)
+	})
+	return ok && err == nil, err
+}
+
+// Acknowledged implements fleet.Record.
+func (l *Ledger) Acknowledged(ctx context.Context) (map[string]fleet.Acknowledgement, error) {
+	db, err := l.use(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]fleet.Acknowledgement{}
+	err = db.each(ctx, db.Read, func(s state) error {
+		var one fleet.Acknowledgement
+		if json.Unmarshal(s.body, &one) != nil {
+			return errDamaged
+		}
+		found[s.name] = one
+		return nil
+	}, `WHERE kind = 'acknowledged'`)
+	return found, l.problem(err)
+}
