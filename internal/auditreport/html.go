@@ -2,7 +2,6 @@ package auditreport
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -11,13 +10,10 @@ import (
 	"slices"
 	"strconv"
 
-	"golang.org/x/net/html"
-
 	"mcp-partner/schemas/answers"
 )
 
-// Style and script are embedded, and the page's policy allows these two by hash:
-// no other script, no image, no font, no request.
+// Style and script of the pages.
 var (
 	//go:embed page.css
 	styleText string
@@ -35,28 +31,12 @@ type segment struct {
 	At, Width    float64
 }
 
-// html writes the report as one file. It renders the page once around a mark and
-// streams the rows in its place.
+// html writes the report as one file, and its rows as they come.
 func (r Report) html(w io.Writer, rows Rows) error {
-	mark := &html.Node{Type: html.CommentNode, Data: "rows"}
-	var around bytes.Buffer
-	if err := html.Render(&around, r.page(mark)); err != nil {
+	out := bufio.NewWriter(w)
+	if err := r.page(rows).Render(out); err != nil {
 		return err
 	}
-	before, after, _ := bytes.Cut(around.Bytes(), []byte("<!--rows-->"))
-	out := bufio.NewWriter(w)
-	out.WriteString("<!DOCTYPE html>\n") // an error of the writer stays with it, until Flush
-	out.Write(before)
-	for row, err := range rows {
-		if err != nil {
-			return err
-		}
-		if err := html.Render(out, r.rowOf(row)); err != nil {
-			return err
-		}
-		out.WriteByte('\n')
-	}
-	out.Write(after)
 	return out.Flush()
 }
 

@@ -1,154 +1,139 @@
 package auditreport
 
 import (
+	"io"
 	"strings"
 
-	"golang.org/x/net/html"
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
 
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
 )
 
-// page is the document, with a mark for the rows.
-func (r Report) page(mark *html.Node) *html.Node {
-	title := r.title()
-	head := el("head", nil,
-		el("meta", at("charset", "utf-8")),
-		el("meta", at("http-equiv", "Content-Security-Policy", "content", policy())),
-		el("meta", at("name", "viewport", "content", "width=device-width, initial-scale=1")),
-		el("meta", at("name", "referrer", "content", "no-referrer")),
-		el("meta", at("name", "color-scheme", "content", "light dark")),
-		said("title", "", title), said("style", "", styleText),
-	)
-	body := el("body", nil,
-		el("header", nil, said("h1", "", title), said("p", "lead", r.Summary), r.facts()),
-		el("main", nil, r.totals(), r.roles(), r.causes(), r.table(mark)),
-		el("footer", nil, said("p", "", "A link belongs to one identity in one tenant; other identities may have others. Partner names come from Azure. "+r.restsOn())),
-		said("script", "", scriptText),
-	)
-	return el("html", at("lang", "en"), head, body)
+// page is the document; its rows are rendered as they come.
+func (r Report) page(rows Rows) g.Node {
+	body := g.Group{r.totals(), r.roles(), r.causes(), r.table(rows)}
+	const foot = "A link belongs to one identity in one tenant; other identities may have others. Partner names come from Azure. "
+	return document(r.title(), r.Summary, r.facts(), body, foot+r.restsOn(), h.Script(g.Raw(scriptText)))
 }
 
 // facts describe the run of the report.
-func (r Report) facts() *html.Node {
+func (r Report) facts() g.Node {
 	info, audit := r.Info(), r.Audit()
-	list := el("dl", at("class", "facts"))
-	add := func(name string, value *html.Node) {
-		list.AppendChild(el("div", nil, said("dt", "", name), el("dd", nil, value)))
+	var facts g.Group
+	add := func(name, value string) {
+		facts = append(facts, h.Div(h.Dt(g.Text(name)), h.Dd(g.If(name == "Run", h.Code(g.Text(value))), g.If(name != "Run", g.Text(value)))))
 	}
-	add("Run", said("code", "", r.Run.ID))
-	add("State", text(info.State+", "+count(info.Answered)+" of "+count(info.Rows)+" answered"))
-	add("Begun", text(stamp(r.Run.CreatedAt)))
+	add("Run", r.Run.ID)
+	add("State", info.State+", "+count(info.Answered)+" of "+count(info.Rows)+" answered")
+	add("Begun", stamp(r.Run.CreatedAt))
 	if !r.Run.FinishedAt.IsZero() {
-		add("Finished", text(stamp(r.Run.FinishedAt)))
+		add("Finished", stamp(r.Run.FinishedAt))
 	}
 	if which, ids := r.partnerIDs(); ids != "" {
-		add(strings.ToUpper(which[:1])+which[1:], text(ids))
+		add(strings.ToUpper(which[:1])+which[1:], ids)
 	}
 	if audit.StaleAfterDays > 0 {
-		add("Stale after", text(count(audit.StaleAfterDays)+" days"))
+		add("Stale after", count(audit.StaleAfterDays)+" days")
 	}
-	add("Made by", text(r.Program))
-	return list
+	add("Made by", r.Program)
+	return h.Dl(h.Class("facts"), facts)
 }
 
 // totals are a bar and filter buttons for each state.
-func (r Report) totals() *html.Node {
-	chips := el("ul", at("class", "chips", "id", "chips", "role", "group", "aria-label", "Show rows by state"))
-	legend := el("dl", at("class", "legend"))
+func (r Report) totals() g.Node {
+	var chips, legend g.Group
 	for _, state := range r.totalsShown() {
-		title, meaning := stateWords(state)
-		if meaning != "" {
-			legend.AppendChild(el("div", nil, said("dt", "", title), said("dd", "", meaning)))
+		if title, meaning := stateWords(state); meaning != "" {
+			legend = append(legend, h.Div(h.Dt(g.Text(title)), h.Dd(g.Text(meaning))))
 		}
 	}
 	for _, state := range r.states() {
 		if state != pending {
-			chips.AppendChild(el("li", nil, el("button", at("type", "button", "class", "chip s-"+state, "data-state", state, "aria-pressed", "true"),
-				dot(), said("b", "", count(r.Totals[state])), text(" "+stateTitle(state)))))
+			chips = append(chips, h.Li(h.Button(h.Type("button"), h.Class("chip s-"+state), h.Data("state", state), h.Aria("pressed", "true"),
+				dot(), h.B(g.Text(count(r.Totals[state]))), g.Text(" "+stateTitle(state)))))
 		}
 	}
 	if n := r.Totals["stale"]; n > 0 {
-		chips.AppendChild(el("li", nil, el("button", at("type", "button", "class", "chip stale", "data-stale", "", "aria-pressed", "false"),
-			said("b", "", count(n)), text(" Only stale"))))
+		chips = append(chips, h.Li(h.Button(h.Type("button"), h.Class("chip stale"), h.Data("stale", ""), h.Aria("pressed", "false"), h.B(g.Text(count(n))), g.Text(" Only stale"))))
 	}
 	waiting := r.Totals[pending]
-	return el("section", at("aria-labelledby", "totals"), el("h2", at("id", "totals"), text("Totals")), r.drawing(), chips, legend,
-		when(waiting > 0, func() *html.Node { return said("p", "note", count(waiting)+" without a result yet.") }))
+	return section("totals", "Totals", r.drawing(),
+		h.Ul(h.Class("chips"), h.ID("chips"), h.Role("group"), h.Aria("label", "Show rows by state"), chips), h.Dl(h.Class("legend"), legend),
+		g.If(waiting > 0, note(count(waiting)+" without a result yet.")))
 }
 
 // drawing is the bar, with its numbers as a title for screen readers.
-func (r Report) drawing() *html.Node {
+func (r Report) drawing() g.Node {
 	segments := r.bar()
 	if len(segments) == 0 {
 		return nil
 	}
-	var titles []string
-	var parts []*html.Node
-	for _, s := range segments {
-		title := count(s.Count) + " " + s.Title
-		titles = append(titles, title)
-		parts = append(parts, el("rect", at("class", "s-"+s.State, "x", size(s.At), "y", "0", "width", size(s.Width), "height", "36"), said("title", "", title)))
-	}
-	all := append([]*html.Node{el("title", at("id", "bar-title"), text(strings.Join(titles, ", ")))}, parts...)
-	return el("svg", at("class", "bar", "viewBox", "0 0 1000 36", "preserveAspectRatio", "none", "role", "img", "aria-labelledby", "bar-title"), all...)
+	title := func(s segment) string { return count(s.Count) + " " + s.Title }
+	return h.SVG(h.Class("bar"), g.Attr("viewBox", "0 0 1000 36"), g.Attr("preserveAspectRatio", "none"), h.Role("img"), h.Aria("labelledby", "bar-title"),
+		g.El("title", h.ID("bar-title"), g.Text(strings.Join(xslices.Map(segments, title), ", "))),
+		g.Map(segments, func(s segment) g.Node {
+			return g.El("rect", h.Class("s-"+s.State), g.Attr("x", size(s.At)), g.Attr("y", "0"), h.Width(size(s.Width)), h.Height("36"), g.El("title", g.Text(title(s))))
+		}))
 }
 
 // causes say why rows are unknown.
-func (r Report) causes() *html.Node {
+func (r Report) causes() g.Node {
 	if len(r.Causes) == 0 {
 		return nil
 	}
-	body := el("tbody", nil)
-	for _, c := range r.Causes {
-		body.AppendChild(el("tr", nil, said("td", "number", count(c.Rows)), el("td", nil, said("code", "", string(c.Code))),
-			said("td", "", c.Credential), said("td", "", c.Example+": "+c.Message), said("td", "", problems.NextStep(c.Hint, c.Command))))
-	}
-	head := el("tr", nil, el("th", at("scope", "col", "class", "number"), text("Rows")))
-	for _, name := range []string{"Problem", "Credential", "For example", "What to do"} {
-		head.AppendChild(el("th", at("scope", "col"), text(name)))
-	}
-	return el("section", at("aria-labelledby", "causes"), el("h2", at("id", "causes"), text("Why rows are unknown")),
-		said("p", "note", "Unknown is not missing: these links are unknown until the cause is fixed."),
-		el("div", at("class", "scroll"), el("table", at("class", "causes"), el("thead", nil, head), body)),
-		when(r.OtherCauses() > 0, func() *html.Node { return said("p", "note", furtherCauses(r.OtherCauses())) }))
+	body := g.Map(r.Causes, func(c answers.AuditCause) g.Node {
+		return h.Tr(number(count(c.Rows)), h.Td(h.Code(g.Text(string(c.Code)))), td(c.Credential), td(c.Example+": "+c.Message), td(problems.NextStep(c.Hint, c.Command)))
+	})
+	others := r.OtherCauses()
+	return section("causes", "Why rows are unknown", note("Unknown is not missing: these links are unknown until the cause is fixed."),
+		table([]string{"Rows", "Problem", "Credential", "For example", "What to do"}, body), g.If(others > 0, note(furtherCauses(others))))
 }
 
-// table is the table of rows, without them.
-func (r Report) table(mark *html.Node) *html.Node {
-	head := el("tr", nil)
-	for _, c := range r.shown {
-		head.AppendChild(el("th", at("scope", "col", "aria-sort", "none"), el("button", at("type", "button"), text(c.title))))
-	}
-	alike := when(len(r.alike) > 0, func() *html.Node {
-		return el("p", at("class", "note"), text("In every row: "), foreign(strings.Join(r.alike, "; ")))
+// table is the table of rows.
+func (r Report) table(rows Rows) g.Node {
+	head := g.Map(r.shown, func(c personColumn) g.Node {
+		return h.Th(h.Scope("col"), h.Aria("sort", "none"), h.Button(h.Type("button"), g.Text(c.title)))
 	})
-	filter := el("label", at("class", "search"), text("Filter "),
-		el("input", at("id", "filter", "type", "search", "autocomplete", "off", "spellcheck", "false", "placeholder", "tenant, company, partner, label, owner")))
-	return el("section", at("aria-labelledby", "rows"),
-		el("div", at("class", "tools"), el("h2", at("id", "rows"), text("Identities in tenants")), filter, el("output", at("id", "shown", "aria-live", "polite"))), alike,
-		el("div", at("class", "scroll"), el("table", at("class", "rows", "id", "table"), el("thead", nil, head), el("tbody", nil, mark))),
-		el("p", at("class", "none", "id", "none", "hidden", ""), text("No row matches the filter.")))
+	filter := h.Label(h.Class("search"), g.Text("Filter "),
+		h.Input(h.ID("filter"), h.Type("search"), h.AutoComplete("off"), g.Attr("spellcheck", "false"), h.Placeholder("tenant, company, partner, label, owner")))
+	return h.Section(h.Aria("labelledby", "rows"),
+		h.Div(h.Class("tools"), h.H2(h.ID("rows"), g.Text("Identities in tenants")), filter, g.El("output", h.ID("shown"), h.Aria("live", "polite"))),
+		g.If(len(r.alike) > 0, h.P(h.Class("note"), g.Text("In every row: "), bdi(strings.Join(r.alike, "; ")))),
+		h.Div(h.Class("scroll"), h.Table(h.Class("rows"), h.ID("table"), h.THead(h.Tr(head)), h.TBody(r.rows(rows)))),
+		h.P(h.Class("none"), h.ID("none"), g.Attr("hidden"), g.Text("No row matches the filter.")))
+}
+
+// rows are the rows of the table, none of which is kept.
+func (r Report) rows(rows Rows) g.Node {
+	return g.NodeFunc(func(w io.Writer) error {
+		for row, err := range rows {
+			if err == nil {
+				err = r.rowOf(row).Render(w)
+			}
+			if err != nil {
+				return err
+			}
+			if _, err := io.WriteString(w, "\n"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // rowOf is one row of the table.
-func (r Report) rowOf(row answers.AuditRow) *html.Node {
-	attributes := at("data-state", string(row.State))
-	if row.Stale {
-		attributes = append(attributes, html.Attribute{Key: "data-stale"})
-	}
-	line := el("tr", attributes)
-	for _, c := range r.shown {
-		cell := el(map[bool]string{true: "th", false: "td"}[c.title == "Tenant"], nil)
-		if c.title == "Tenant" {
-			cell.Attr = at("scope", "row")
-		}
+func (r Report) rowOf(row answers.AuditRow) g.Node {
+	return h.Tr(h.Data("state", string(row.State)), g.If(row.Stale, h.Data("stale", "")), g.Map(r.shown, func(c personColumn) g.Node {
+		cell := bdi(c.text(row))
 		if c.cell != nil {
-			cell.AppendChild(c.cell(row))
-		} else {
-			cell.AppendChild(foreign(c.text(row)))
+			cell = c.cell(row)
 		}
-		line.AppendChild(cell)
-	}
-	return line
+		if c.title == "Tenant" {
+			return h.Th(h.Scope("row"), cell)
+		}
+		return h.Td(cell)
+	}))
 }

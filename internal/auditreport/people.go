@@ -4,7 +4,8 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/net/html"
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
 
 	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/answers"
@@ -16,7 +17,7 @@ type personColumn struct {
 	title string
 	text  func(answers.AuditRow) string
 	// cell is the column in HTML; nil shows the text, IDs and dates unbroken.
-	cell func(answers.AuditRow) *html.Node
+	cell func(answers.AuditRow) g.Node
 }
 
 func (r Report) personColumns() []personColumn {
@@ -47,8 +48,8 @@ func expectedID(r answers.AuditRow) string  { return r.ExpectedPartnerID }
 func lastWritten(r answers.AuditRow) string { return day(r.UpdatedTime) }
 
 // unbroken is a cell whose text stays on one line.
-func unbroken(value func(answers.AuditRow) string) func(answers.AuditRow) *html.Node {
-	return func(r answers.AuditRow) *html.Node { return said("span", "id", value(r)) }
+func unbroken(value func(answers.AuditRow) string) func(answers.AuditRow) g.Node {
+	return func(r answers.AuditRow) g.Node { return span("id", value(r)) }
 }
 
 // fewRows is up to how many rows a report repeats what is the same in all.
@@ -83,28 +84,23 @@ func (r Report) differing(rows Rows) (shown []personColumn, alike []string, err 
 	return shown, alike, nil
 }
 
-func stateCell(row answers.AuditRow) *html.Node {
-	return el("span", at("class", "tag s-"+string(row.State)), dot(), text(stateOf(row)))
+func stateCell(row answers.AuditRow) g.Node {
+	return h.Span(h.Class("tag s-"+string(row.State)), dot(), g.Text(stateOf(row)))
 }
 
-func tenantCell(row answers.AuditRow) *html.Node {
-	return el("span", nil, foreign(row.Tenant), said("small", "guid", row.TenantID))
+func tenantCell(row answers.AuditRow) g.Node {
+	return h.Span(bdi(row.Tenant), h.Small(h.Class("guid"), g.Text(row.TenantID)))
 }
 
-func labelsCell(row answers.AuditRow) *html.Node {
-	labels := el("span", nil)
-	for _, label := range row.Labels {
-		labels.AppendChild(el("span", at("class", "label"), foreign(label)))
-		labels.AppendChild(text(" "))
-	}
-	return labels
+func labelsCell(row answers.AuditRow) g.Node {
+	return h.Span(g.Map(row.Labels, func(label string) g.Node { return g.Group{h.Span(h.Class("label"), bdi(label)), g.Text(" ")} }))
 }
 
-func whyCell(row answers.AuditRow) *html.Node {
+func whyCell(row answers.AuditRow) g.Node {
 	if row.Problem == nil {
-		return text("")
+		return nil
 	}
-	return el("span", nil, said("span", "why", why(row)), said("small", "", problems.NextStep(row.Problem.Hint, row.Problem.Command)))
+	return h.Span(span("why", why(row)), h.Small(g.Text(problems.NextStep(row.Problem.Hint, row.Problem.Command))))
 }
 
 // why explains a row without an answer.

@@ -9,10 +9,12 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/net/html"
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
 
 	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/usage"
+	"mcp-partner/internal/xslices"
 )
 
 // Reconciliation is billed usage beside links and roles.
@@ -50,16 +52,14 @@ func (r Reconciliation) Kept(at time.Time) Kept {
 	return Kept{At: at.UTC().Format(time.RFC3339), Summary: r.Summary, Totals: r.Totals}
 }
 
-// reconciliationColumns are those of CSV and of the page.
-func reconciliationColumns() []struct {
+type reconciliationColumn struct {
 	name, title string
 	value       func(usage.Row) string
-} {
-	type column = struct {
-		name, title string
-		value       func(usage.Row) string
-	}
-	return []column{
+}
+
+// reconciliationColumns are those of CSV and of the page.
+func reconciliationColumns() []reconciliationColumn {
+	return []reconciliationColumn{
 		{"company", "Company", func(r usage.Row) string { return r.Company }},
 		{"domain", "Domain", func(r usage.Row) string { return r.Domain }},
 		{"action", "Action", func(r usage.Row) string { return string(r.Action) }},
@@ -86,10 +86,7 @@ func (r Reconciliation) CSV(w io.Writer, cell func(string) string) error {
 	writer := csv.NewWriter(w)
 	writer.UseCRLF = true
 	columns := reconciliationColumns()
-	record := make([]string, len(columns))
-	for i, c := range columns {
-		record[i] = c.name
-	}
+	record := xslices.Map(columns, func(c reconciliationColumn) string { return c.name })
 	if err := writer.Write(record); err != nil {
 		return err
 	}
@@ -117,51 +114,19 @@ func (r Reconciliation) JSON(w io.Writer) error {
 
 // HTML writes one self-contained page.
 func (r Reconciliation) HTML(w io.Writer) error {
-	const title = "Usage, links and roles"
-	head := el("head", nil,
-		el("meta", at("charset", "utf-8")), el("meta", at("http-equiv", "Content-Security-Policy", "content", policy())),
-		el("meta", at("name", "viewport", "content", "width=device-width, initial-scale=1")), el("meta", at("name", "referrer", "content", "no-referrer")),
-		el("meta", at("name", "color-scheme", "content", "light dark")), said("title", "", title), said("style", "", styleText))
-	body := el("body", nil, el("header", nil, said("h1", "", title), said("p", "lead", r.Summary)),
-		el("main", nil, r.totalsTable(), r.rowsTable()),
-		el("footer", nil, said("p", "", "A subscription needs an eligible role and a link of this identity; other identities may have them too. Made by "+r.Program+".")))
-	if _, err := io.WriteString(w, "<!DOCTYPE html>\n"); err != nil {
-		return err
-	}
-	return html.Render(w, el("html", at("lang", "en"), head, body))
+	foot := "A subscription needs an eligible role and a link of this identity; other identities may have them too. Made by " + r.Program + "."
+	return document("Usage, links and roles", r.Summary, nil, g.Group{r.totalsTable(), r.rowsTable()}, foot, nil).Render(w)
 }
 
-func (r Reconciliation) totalsTable() *html.Node {
-	body := el("tbody", nil)
-	for _, t := range r.Totals {
-		body.AppendChild(el("tr", nil, said("td", "number", count(t.Subscriptions)), said("td", "", t.Action.Words()),
-			said("td", "number", t.WithoutCredit), said("td", "number", t.WithCredit), said("td", "", t.Currency)))
-	}
-	return simpleTable("totals", "Totals", []string{"Subscriptions", "What to do", "Without credit", "With credit", "Currency"}, body)
+func (r Reconciliation) totalsTable() g.Node {
+	return section("totals", "Totals", table([]string{"Subscriptions", "What to do", "Without credit", "With credit", "Currency"}, g.Map(r.Totals, func(t usage.Total) g.Node {
+		return h.Tr(number(count(t.Subscriptions)), td(t.Action.Words()), number(t.WithoutCredit), number(t.WithCredit), td(t.Currency))
+	})))
 }
 
-func (r Reconciliation) rowsTable() *html.Node {
-	columns, body := reconciliationColumns(), el("tbody", nil)
-	names := make([]string, len(columns))
-	for i, c := range columns {
-		names[i] = c.title
-	}
-	for _, row := range r.Rows {
-		line := el("tr", nil)
-		for _, c := range columns {
-			line.AppendChild(el("td", nil, foreign(c.value(row))))
-		}
-		body.AppendChild(line)
-	}
-	return simpleTable("rows", "Subscriptions", names, body)
-}
-
-// simpleTable is a section with one table.
-func simpleTable(id, title string, names []string, body *html.Node) *html.Node {
-	head := el("tr", nil)
-	for _, name := range names {
-		head.AppendChild(el("th", at("scope", "col"), text(name)))
-	}
-	return el("section", at("aria-labelledby", id), el("h2", at("id", id), text(title)),
-		el("div", at("class", "scroll"), el("table", at("class", "causes"), el("thead", nil, head), body)))
+func (r Reconciliation) rowsTable() g.Node {
+	columns := reconciliationColumns()
+	return section("rows", "Subscriptions", table(xslices.Map(columns, func(c reconciliationColumn) string { return c.title }), g.Map(r.Rows, func(row usage.Row) g.Node {
+		return h.Tr(g.Map(columns, func(c reconciliationColumn) g.Node { return h.Td(bdi(c.value(row))) }))
+	})))
 }

@@ -5,7 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/net/html"
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
 
 	"mcp-partner/schemas/answers"
 )
@@ -54,17 +55,12 @@ func (r Report) restsOn() string {
 }
 
 // roles count the classes of link and roles.
-func (r Report) roles() *html.Node {
+func (r Report) roles() g.Node {
 	if !r.Audit().Roles {
 		return nil
 	}
-	body := el("tbody", nil)
-	for _, class := range answers.PECClasses() {
-		if n := r.Totals[class]; n > 0 {
-			body.AppendChild(el("tr", nil, said("td", "number", count(n)), said("td", "", answers.PECClassTitle(class))))
-		}
-	}
-	return el("section", at("aria-labelledby", "roles"), el("h2", at("id", "roles"), text("Roles for partner earned credit")),
-		el("div", at("class", "scroll"), el("table", at("class", "causes"),
-			el("thead", nil, el("tr", nil, el("th", at("scope", "col", "class", "number"), text("Rows")), el("th", at("scope", "col"), text("Link and roles")))), body)))
+	body := g.Map(answers.PECClasses(), func(class string) g.Node {
+		return g.If(r.Totals[class] > 0, h.Tr(number(count(r.Totals[class])), td(answers.PECClassTitle(class))))
+	})
+	return section("roles", "Roles for partner earned credit", table([]string{"Rows", "Link and roles"}, body))
 }

@@ -146,6 +146,7 @@ var only = []struct {
 	{path: "github.com/tailscale/hujson", rooms: []string{"internal/clientfile"}, because: "one place edits files with comments in them"},
 	{path: "github.com/prometheus/client_golang", rooms: []string{"internal/telemetry"}, because: "figures are counted in one place"},
 	{path: "go.opentelemetry.io", rooms: []string{"internal/telemetry"}, because: "traces are made in one place"},
+	{path: "maragu.dev/gomponents", rooms: []string{"internal/auditreport"}, because: "pages are written in one place"},
 	{path: "github.com/go-jose/go-jose", rooms: []string{"auth"}, because: "tokens are verified in one place"},
 	{
 		path:    "github.com/spf13/cobra",
