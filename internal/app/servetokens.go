@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/server"
 )
 
@@ -20,8 +22,22 @@ func (InvocationTokens) Takes(token string) bool { return guard.IsToken(token) }
 
 // Authenticate implements server.Authenticator.
 func (i InvocationTokens) Authenticate(ctx context.Context, token string) (access.Principal, error) {
-	return i.Decider.AuthenticateToken(ctx, token)
+	p, err := i.Decider.AuthenticateToken(ctx, token)
+	if problem := problems.As(err); problem != nil && problem.Code != problems.CodeTokenRefused {
+		err = unverified{problem}
+	}
+	return p, err
 }
+
+// unverified says that a token could not be looked up. It may be a good one, so that a
+// client must not discard it.
+type unverified struct{ error }
+
+// Description is for clients that have proved nothing.
+func (unverified) Description() string { return "the ledger cannot be read" }
+
+// RetryAfter makes it no refusal of the token.
+func (unverified) RetryAfter() time.Duration { return time.Second }
 
 // issuersFile names the issuers that were seen to declare their access tokens.
 const issuersFile = "issuers.json"
