@@ -166,7 +166,7 @@ func (w *world) open(now func() time.Time) *opened {
 	pool := httpclient.NewPool(httpclient.Options{})
 	inside := &wiring{tb: w.tb, directory: directory, http: pool, source: signin.NewSource(signin.Options{Directory: directory, Store: secrets, HTTP: pool})}
 	inside.pool = armclient.NewPool(inside.build)
-	o := &opened{wiring: inside, record: ledger.Open(ledger.Options{Dir: disk.New(w.state), Keys: secrets.Keyring(), Now: now})}
+	o := &opened{wiring: inside, record: ledger.Open(ledger.Options{Dir: disk.New(w.state), Server: w.server(), Keys: secrets.Keyring(), Now: now})}
 	o.decider, err = guard.New(guard.Options{AllowWrites: true, Store: o.record, Now: now})
 	check(w.tb, err)
 	o.service = tools.NewService(tools.Deps{Directory: wiredDirectory{directory}, Clients: named{inside}, Guard: o.decider, Now: now})

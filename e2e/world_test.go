@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"io"
+	"io/fs"
 	"log"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +16,7 @@ import (
 	"sync"
 	"testing"
 
+	"mcp-partner/internal/database"
 	"mcp-partner/internal/pgtest"
 	"mcp-partner/simulator"
 )
@@ -63,6 +66,19 @@ func (w *world) keepOnServer() {
 	w.write(file, pgtest.URL(w.tb)+"\n")
 	check(w.tb, os.Mkdir(w.state, 0o700))
 	w.write(filepath.Join(w.state, "config.yaml"), "database-url-file: "+file+"\n")
+}
+
+// server is where the ledger is, or nil for a file.
+func (w *world) server() *database.Server {
+	w.tb.Helper()
+	text, err := os.ReadFile(filepath.Join(w.dir, "database-url"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	check(w.tb, err)
+	server, err := database.ParseURL(string(text))
+	check(w.tb, err)
+	return server
 }
 
 func (w *world) write(path, text string) {
