@@ -56,7 +56,7 @@ func (d *Document) headers(f *Findings, response place, header http.Header) {
 		at, _ := d.child(documented, name)
 		value := header.Get(name)
 		switch {
-		case value != "" && d.invalid(at.at+"/schema", value) != "":
+		case value != "" && d.invalid(at, value) != "":
 			f.differs("the header %s is not what the document says", name)
 		case value == "" && name != "WWW-Authenticate": // which is not kept
 			f.note("no header %s", name)
@@ -103,7 +103,7 @@ func (d *Document) media(f *Findings, content place, kind string, body []byte) {
 		f.differs("the body is not JSON")
 		return
 	}
-	if wrong := d.invalid(media.at+"/schema", value); wrong != "" {
+	if wrong := d.invalid(media, value); wrong != "" {
 		f.differs("the body is not what the document says: %s", wrong)
 	}
 	schema, _ := d.child(media, "schema")
@@ -112,14 +112,14 @@ func (d *Document) media(f *Findings, content place, kind string, body []byte) {
 	}
 }
 
-// invalid says where a value differs from the schema at a place, and in what,
+// invalid says where a value differs from the schema of a place, and in what,
 // without the value; "" if it does not.
-func (d *Document) invalid(at string, value any) string {
-	schema := d.compiled[at]
-	if schema == nil {
-		return "there is no schema at " + at
+func (d *Document) invalid(p place, value any) string {
+	schema, err := d.schema(p)
+	if err != nil {
+		return "there is no schema at " + p.at
 	}
-	err := schema.Validate(value)
+	err = schema.Validate(value)
 	var invalid *jsonschema.ValidationError
 	switch {
 	case err == nil:

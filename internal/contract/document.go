@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -22,14 +23,15 @@ const location = "https://mcp-partner.invalid/openapi.json"
 type node = map[string]any
 
 // Document is the wire contract, ready to be compared with. It is safe for
-// concurrent use once it is made.
+// concurrent use.
 type Document struct {
-	root     node
-	compiled map[string]*jsonschema.Schema
+	root node
+
+	mu       sync.Mutex
+	compiler *jsonschema.Compiler
 }
 
-// Load reads the embedded contract and compiles every schema of a parameter, a
-// header or a body.
+// Load reads the embedded contract.
 func Load() (*Document, error) {
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(schemas.OpenAPI()))
 	if err != nil {
@@ -45,34 +47,14 @@ func Load() (*Document, error) {
 	if err := compiler.AddResource(location, root); err != nil {
 		return nil, fmt.Errorf("contract: the embedded document: %w", err)
 	}
-	d := &Document{root: root, compiled: map[string]*jsonschema.Schema{}}
-	return d, d.compile(compiler, root, "#")
+	return &Document{root: root, compiler: compiler}, nil
 }
 
-// compile goes through the document and compiles what stands under "schema".
-func (d *Document) compile(compiler *jsonschema.Compiler, value any, at string) error {
-	switch v := value.(type) {
-	case node:
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			where := at + "/" + escapePointer(name)
-			if name == "schema" {
-				compiled, err := compiler.Compile(location + where)
-				if err != nil {
-					return fmt.Errorf("contract: %s: %w", where, err)
-				}
-				d.compiled[where] = compiled
-			} else if err := d.compile(compiler, v[name], where); err != nil {
-				return err
-			}
-		}
-	case []any:
-		for i, element := range v {
-			if err := d.compile(compiler, element, at+"/"+strconv.Itoa(i)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+// schema compiles the schema at a place; the compiler keeps what it has compiled.
+func (d *Document) schema(p place) (*jsonschema.Schema, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.compiler.Compile(location + p.at + "/schema")
 }
 
 func escapePointer(name string) string {

@@ -57,6 +57,29 @@ func TestDocumentHasTheOperationsOfLinksAndRoles(t *testing.T) {
 	}
 }
 
+// Every schema of a parameter, a header or a body can be compiled.
+func TestEverySchemaCompiles(t *testing.T) {
+	t.Parallel()
+	d, compiled := load(t), 0
+	var walk func(p place)
+	walk = func(p place) {
+		for name, value := range p.node {
+			inner, _ := value.(node)
+			if name != "schema" {
+				walk(place{inner, p.at + "/" + escapePointer(name)})
+			} else if _, err := d.schema(p); err != nil {
+				t.Errorf("%s: %v", p.at, err)
+			} else {
+				compiled++
+			}
+		}
+	}
+	walk(place{d.root, "#"})
+	if compiled < 20 {
+		t.Errorf("only %d schemas", compiled)
+	}
+}
+
 // The additions of this document to what is published, so that none is removed
 // by accident.
 func TestEveryOperationIsComplete(t *testing.T) {
@@ -106,7 +129,7 @@ func checkResponse(t *testing.T, d *Document, name string, response place) {
 		for key := range examples.node {
 			example, _ := d.child(examples, key)
 			value := normal(t, example.node["value"])
-			if wrong := d.invalid(media.at+"/schema", value); wrong != "" {
+			if wrong := d.invalid(media, value); wrong != "" {
 				t.Errorf("%s: the example %s is not valid: %s", name, key, wrong)
 			}
 			schema, _ := d.child(media, "schema")

@@ -1,9 +1,10 @@
 package contract
 
 import (
+	_ "embed"
 	"fmt"
-	"slices"
 	"strings"
+	"text/template"
 	"time"
 )
 
@@ -77,54 +78,25 @@ func (r Report) Summary() string {
 	return strings.Join(parts, ", ")
 }
 
+//go:embed report.md.tmpl
+var reportTemplate string
+
 // Markdown is the report as it can be pasted into an issue.
 func (r Report) Markdown() string {
+	page := template.New("report").Funcs(template.FuncMap{"cell": cell, "fenced": func(text string) string { return strings.ReplaceAll(text, "```", "'''") }})
 	var b strings.Builder
-	b.WriteString("## The provider and its contract\n\n")
-	how := "read only"
-	if r.Wrote {
-		how = "a whole life of a link"
-	}
-	cloud := r.Cloud
-	if r.Simulated {
-		cloud = "simulated"
-	}
-	fmt.Fprintf(&b, "- %s, api-version %s, %s cloud, credential: %s, %s\n- %s\n- **%s**\n\n",
-		r.Program, r.APIVersion, cloud, r.Credential, how, r.Time.UTC().Format(time.RFC3339), r.Summary())
-	b.WriteString("Tenant, identity and partner are left out; bodies are shown without their values.\n\n")
-	b.WriteString("| Check | Documented | Answered | Verdict |\n|---|---|---|---|\n")
-	for _, c := range r.Checks {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", cell(c.Name), cell(c.Documented), cell(c.Answered), c.Verdict)
-	}
-	for _, c := range r.Checks {
-		b.WriteString(c.details())
-	}
-	if r.Remains != "" {
-		b.WriteString("\n**" + cell(r.Remains) + "**\n")
+	if err := template.Must(page.Parse(reportTemplate)).Execute(&b, r); err != nil {
+		panic("contract: " + err.Error()) // the tests write every part of it
 	}
 	return b.String()
 }
 
-func (c Check) details() string {
-	if len(c.Details) == 0 && c.Shape == "" && c.Settles == "" {
-		return ""
+// Closes is the open question that the answer closes, or "".
+func (c Check) Closes() string {
+	if c.Verdict == Settled || c.Verdict == Differs {
+		return c.Settles
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "\n### %s: %s\n", cell(c.Name), c.Verdict)
-	points := slices.Clone(c.Details)
-	if c.Settles != "" && slices.Contains([]Verdict{Settled, Differs}, c.Verdict) {
-		points = append(points, "closes the open question: "+c.Settles)
-	}
-	if len(points) > 0 {
-		b.WriteString("\n")
-	}
-	for _, point := range points {
-		b.WriteString("- " + cell(point) + "\n")
-	}
-	if c.Shape != "" {
-		b.WriteString("\n```json\n" + strings.ReplaceAll(c.Shape, "```", "'''") + "\n```\n")
-	}
-	return b.String()
+	return ""
 }
 
 // cell keeps a text in its place in a table.

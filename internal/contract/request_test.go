@@ -45,7 +45,7 @@ func (d *Document) parameters(f *Findings, op Operation, target *url.URL, header
 		switch required := parameter.node["required"] == true; {
 		case !given && required:
 			f.differs("%s is missing", name)
-		case given && d.invalid(parameter.at+"/schema", value) != "":
+		case given && d.invalid(parameter, value) != "":
 			f.differs("%s is not what the document wants", name)
 		}
 	}

@@ -23,7 +23,11 @@ type Wire struct {
 // Dial builds the clients; it sends nothing. An error is a *problems.Problem.
 func Dial(credential azcore.TokenCredential, o armclient.Options) (*Wire, error) {
 	w := &Wire{}
-	o.Observe = w.watch
+	o.Observe = func(x armclient.Exchange) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.seen = append(w.seen, x)
+	}
 	client, err := armclient.New(credential, o)
 	if err != nil {
 		return nil, err
@@ -32,19 +36,12 @@ func Dial(credential azcore.TokenCredential, o armclient.Options) (*Wire, error)
 	return w, nil
 }
 
-func (w *Wire) watch(x armclient.Exchange) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.seen = append(w.seen, x)
-}
-
 // take returns what was exchanged since it was asked last.
 func (w *Wire) take() []armclient.Exchange {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	taken := w.seen
-	w.seen = nil
-	return taken
+	defer func() { w.seen = nil }()
+	return w.seen
 }
 
 // during returns what f exchanged.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/mark3labs/mcp-go/client"
@@ -50,26 +51,18 @@ func OwnIDs() []string { return []string{ourID, otherID} }
 // Run plays every step, then returns an error that names the first wrong one.
 func Run(ctx context.Context, o Options) error {
 	person := &person{}
-	connection := client.NewClient(transport.NewIO(o.ServerOut, o.ServerIn, io.NopCloser(emptyReader{})), client.WithElicitationHandler(person))
+	connection := client.NewClient(transport.NewIO(o.ServerOut, o.ServerIn, io.NopCloser(strings.NewReader(""))), client.WithElicitationHandler(person))
 	if err := connection.Start(ctx); err != nil {
 		return fmt.Errorf("connect to the server: %w", err)
 	}
 	s := &show{Options: o, paint: painter(o.Color), client: connection, person: person}
 	s.intro()
 	err := s.run(ctx, script(o))
-	return closing(err, connection.Close())
-}
-
-func closing(run, closed error) error {
-	if run == nil && closed != nil {
+	if closed := connection.Close(); err == nil && closed != nil {
 		return fmt.Errorf("close the connection: %w", closed)
 	}
-	return run
+	return err
 }
-
-type emptyReader struct{}
-
-func (emptyReader) Read([]byte) (int, error) { return 0, io.EOF }
 
 // person answers the server's forms.
 type person struct {

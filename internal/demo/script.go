@@ -28,6 +28,9 @@ type step struct {
 // script is the session, in the order of a partner's work.
 func script(o Options) []step {
 	unlinked := map[string]any{"tenant": o.Unlinked}
+	hasTenants := expect(func(e answers.Envelope) bool { return len(e.Tenants) > 0 }, "no tenants")
+	notAsked := expect(func(e answers.Envelope) bool { return e.Approval == nil }, "a person was asked for nothing")
+	absent := expect(func(e answers.Envelope) bool { return e.After != nil && e.After.State.Absent() }, "something is linked afterwards")
 	at := func(tenant, id string) map[string]any { return map[string]any{"tenant": tenant, "partner_id": id} }
 	return []step{
 		{says: "Which tenants do we manage?", tool: schemas.ToolListTenants, args: map[string]any{"limit": 5},
@@ -64,68 +67,32 @@ func script(o Options) []step {
 	}
 }
 
-func hasTenants(e answers.Envelope) error {
-	if len(e.Tenants) == 0 {
-		return fmt.Errorf("no tenants")
+// expect is a check that fails with a complaint.
+func expect(holds func(answers.Envelope) bool, complaint string, args ...any) func(answers.Envelope) error {
+	return func(e answers.Envelope) error {
+		if holds(e) {
+			return nil
+		}
+		return fmt.Errorf(complaint, args...)
 	}
-	return nil
 }
 
 func matched(tool string) func(answers.Envelope) error {
-	return func(e answers.Envelope) error {
-		if len(e.Matches) == 0 || e.Matches[0].Tool != tool {
-			return fmt.Errorf("the first match is not %s", tool)
-		}
-		return nil
-	}
+	return expect(func(e answers.Envelope) bool { return len(e.Matches) > 0 && e.Matches[0].Tool == tool }, "the first match is not %s", tool)
 }
 
 func state(want answers.LinkState) func(answers.Envelope) error {
-	return func(e answers.Envelope) error {
-		if e.Link == nil || e.Link.State != want {
-			return fmt.Errorf("the state is not %s", want)
-		}
-		return nil
-	}
+	return expect(func(e answers.Envelope) bool { return e.Link != nil && e.Link.State == want }, "the state is not %s", want)
 }
 
 func whose(want answers.RowState) func(answers.Envelope) error {
-	return func(e answers.Envelope) error {
-		if e.Link == nil || e.Link.AuditState != want {
-			return fmt.Errorf("the ID is not %s", want)
-		}
-		return nil
-	}
+	return expect(func(e answers.Envelope) bool { return e.Link != nil && e.Link.AuditState == want }, "the ID is not %s", want)
 }
 
 func after(id string) func(answers.Envelope) error {
-	return func(e answers.Envelope) error {
-		if e.After == nil || e.After.PartnerID != id {
-			return fmt.Errorf("%s is not linked afterwards", id)
-		}
-		return nil
-	}
-}
-
-func absent(e answers.Envelope) error {
-	if e.After == nil || !e.After.State.Absent() {
-		return fmt.Errorf("something is linked afterwards")
-	}
-	return nil
-}
-
-func notAsked(e answers.Envelope) error {
-	if e.Approval != nil {
-		return fmt.Errorf("a person was asked for nothing")
-	}
-	return nil
+	return expect(func(e answers.Envelope) bool { return e.After != nil && e.After.PartnerID == id }, "%s is not linked afterwards", id)
 }
 
 func problem(code problems.Code) func(answers.Envelope) error {
-	return func(e answers.Envelope) error {
-		if e.Problem == nil || e.Problem.Code != code {
-			return fmt.Errorf("the problem is not %s", code)
-		}
-		return nil
-	}
+	return expect(func(e answers.Envelope) bool { return e.Problem != nil && e.Problem.Code == code }, "the problem is not %s", code)
 }
