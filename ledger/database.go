@@ -16,7 +16,8 @@ import (
 //go:embed migrations
 var migrationFiles embed.FS
 
-func embeddedMigrations() fs.FS {
+// Migrations makes the tables of the program, one folder a kind of database.
+func Migrations() fs.FS {
 	folder, err := fs.Sub(migrationFiles, "migrations")
 	if err != nil {
 		panic(err) // the pattern above has that folder

@@ -72,9 +72,9 @@ func Open(o Options) *Ledger {
 		o.Now = time.Now
 	}
 	o.Patience = cmp.Or(o.Patience, 5*time.Second)
-	source := database.InFile(database.File{Dir: o.Dir, Base: baseName, Patience: o.Patience}, embeddedMigrations())
+	source := database.InFile(database.File{Dir: o.Dir, Base: baseName, Patience: o.Patience}, Migrations())
 	if o.Server != nil {
-		source = database.OnServer(o.Server, embeddedMigrations())
+		source = database.OnServer(o.Server, Migrations())
 	}
 	l := &Ledger{o: o, source: source, name: source.Name(), givenClock: givenClock}
 	l.counter.keys = o.Keys

@@ -96,14 +96,12 @@ func (d *Directory) newer(have *loaded) (*loaded, error) {
 	if have == nil {
 		return d.load()
 	}
-	pins, err := d.disk.Stat(pinsFile)
+	stamps, err := d.disk.Stats(pinsFile, DirectoryFile)
 	if err != nil {
 		return nil, err
 	}
-	seen, err := d.disk.Stat(DirectoryFile)
+	pins, seen := stamps[0], stamps[1]
 	switch {
-	case err != nil:
-		return nil, err
 	case !have.stamp.Same(seen):
 		return d.load()
 	case have.pins.Same(pins):
@@ -144,7 +142,7 @@ func (d *Directory) load() (*loaded, error) {
 }
 
 func corruptFile(where disk.Dir, name, what, lastChange string) *problems.Problem {
-	return where.Corrupt(name, what, where.PreviousHint(name, "", lastChange, "restore it from a backup."))
+	return where.Corrupt(name, what, where.PreviousHint(name, lastChange, "restore it from a backup."))
 }
 
 // Each goes through all entries as they were at one moment, sorted by name.

@@ -9,7 +9,6 @@ import (
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/naming"
-	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas/problems"
 	"mcp-partner/vault/internal/backend"
@@ -63,7 +62,7 @@ type opening struct {
 // newFileStore reads nothing yet, so that a server starts without a key it may
 // never need.
 func newFileStore(d disk.Dir, source KeySource) *FileStore {
-	return &FileStore{disk: d, source: source, provider: fileProvider{d}, now: time.Now, cost: workFactor, writer: make(chan struct{}, 1)}
+	return &FileStore{disk: d, source: source, provider: fileProvider{d.Local(), d.Shared != nil}, now: time.Now, cost: workFactor, writer: make(chan struct{}, 1)}
 }
 
 // Open opens the vault now, for a command that wants the prompt or the error
@@ -214,7 +213,7 @@ func (f *FileStore) load(ctx context.Context) (*openVault, error) {
 		return nil, err
 	}
 	if seen.Missing() {
-		return nil, problems.New(problems.CodeVaultMissing, "There is no vault in "+f.disk.Path+" yet.",
+		return nil, problems.New(problems.CodeVaultMissing, "There is no vault "+f.disk.Where()+" yet.",
 			problems.WithCommand("Ask a person to create one.", "mcp-partner vault init"))
 	}
 	k, content, err := f.decrypt(ctx, sealedFile)
@@ -253,7 +252,7 @@ func (f *FileStore) putBack(generation, highest uint64) error {
 	return problems.New(problems.CodeVaultCorrupt,
 		fmt.Sprintf("%s is an older version: it is generation %d, and generation %d was here before.",
 			f.disk.File(vaultName), generation, highest),
-		problems.WithCommand("Restore the newest vault. To keep this one, with secrets that were replaced since, run the command.", "rm %s", phrase.ShellWord(f.disk.File(markName))))
+		problems.WithCommand("Restore the newest vault. To keep this one, with secrets that were replaced since, run the command.", "%s", f.disk.RemoveCommand(markName)))
 }
 
 // change applies one change to the newest state and writes it. If it fails at

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"time"
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/httpclient"
@@ -22,6 +23,8 @@ type InitOptions struct {
 	// Settings choose the backend; the zero value is BackendFile. The ID is made
 	// here.
 	Settings Settings
+	// OwnKeys are the names and sizes of the program's own keys.
+	OwnKeys map[string]int
 	// HTTP are the clients for a backend that is elsewhere; nil makes them.
 	HTTP *httpclient.Pool
 }
@@ -78,7 +81,13 @@ func initVault(ctx context.Context, f *FileStore, options InitOptions) error {
 	if err != nil {
 		return err
 	}
-	return f.save(&payload{generation: highest + 1, secrets: map[string]storedSecret{}}, k)
+	content := &payload{generation: highest + 1, secrets: map[string]storedSecret{}}
+	for name, size := range options.OwnKeys {
+		key := f.Keyring().fresh(internalPrefix+name, size)
+		key.updated = time.Time{} // nothing depends on it yet
+		content.secrets[key.name] = key
+	}
+	return f.save(content, k)
 }
 
 // knownID is the ID that an interrupted Init has written down for a backend, or

@@ -27,15 +27,23 @@ type keyProvider interface {
 	describe(vaultPath string) string
 }
 
-// fileProvider is vault.key beside the vault.
-type fileProvider struct{ disk disk.Dir }
+// fileProvider is vault.key on this disk, beside the vault unless that is apart.
+type fileProvider struct {
+	disk  disk.Dir
+	apart bool
+}
 
 func (p fileProvider) read(context.Context) ([]byte, error) {
 	text, _, err := p.disk.Read(keyName)
 	return text, err
 }
 
-func (p fileProvider) write(_ context.Context, text []byte) error { return p.disk.Write(keyName, text) }
+func (p fileProvider) write(_ context.Context, text []byte) error {
+	if err := p.disk.Prepare(); err != nil {
+		return err
+	}
+	return p.disk.Write(keyName, text)
+}
 
 func (p fileProvider) place() string { return p.disk.File(keyName) }
 
@@ -47,6 +55,10 @@ func (p fileProvider) missingKey() error {
 }
 
 func (p fileProvider) describe(vaultPath string) string {
+	if p.apart {
+		return "The vault " + vaultPath + " is encrypted with the key file " + p.disk.File(keyName) + " of this machine." +
+			" Other machines open it with a copy of that file, which they name with --identity-file."
+	}
 	return "The vault " + vaultPath + " is encrypted with the key file " + p.disk.File(keyName) + " beside it." +
 		" That protects copies of the vault without the key file, but not copies of the whole state directory: leave the key file out of backups."
 }

@@ -47,12 +47,12 @@ type Keyring struct{ store *FileStore }
 // Keyring returns the keys that the program keeps in this vault.
 func (f *FileStore) Keyring() *Keyring { return &Keyring{f} }
 
-// Key returns the key of that name, of size bytes. One that is not there is
-// made at random and kept if create is set, and is a CodeVaultMissing problem
-// otherwise.
+// Key returns the key of that name, of size bytes. With create, something begins
+// to depend on it: a restore keeps it from then on, and one that is not there is
+// made at random. Without, a missing one is a CodeVaultMissing problem.
 func (k *Keyring) Key(ctx context.Context, name string, size int, create bool) ([]byte, error) {
 	key, ok, err := k.find(ctx, internalPrefix+name, size)
-	if err != nil || ok {
+	if err != nil || ok && !(create && k.isUnused(ctx, name)) {
 		return key, err
 	}
 	if !create {
@@ -60,11 +60,17 @@ func (k *Keyring) Key(ctx context.Context, name string, size int, create bool) (
 			problems.WithHint("This is a different vault. Restore the one of this state directory from a backup."))
 	}
 	err = k.store.change(ctx, func(secrets map[string]storedSecret) bool {
-		_, there := secrets[internalPrefix+name]
-		if !there {
-			secrets[internalPrefix+name] = k.fresh(internalPrefix+name, size)
+		now, there := secrets[internalPrefix+name]
+		switch {
+		case !there:
+			now = k.fresh(internalPrefix+name, size)
+		case now.updated.IsZero():
+			now.updated = k.store.now().UTC()
+		default:
+			return false
 		}
-		return !there
+		secrets[internalPrefix+name] = now
+		return true
 	})
 	if err != nil {
 		return nil, err
@@ -118,6 +124,11 @@ func (k *Keyring) find(ctx context.Context, name string, size int) ([]byte, bool
 		return bytes.Clone(key), true, nil
 	}
 	return nil, false, corrupt(k.store.disk, vaultName, "the key "+name+" in it has the wrong size")
+}
+
+func (k *Keyring) isUnused(ctx context.Context, name string) bool {
+	state, err := k.store.open(ctx)
+	return err == nil && state.payload.secrets[internalPrefix+name].updated.IsZero()
 }
 
 func (k *Keyring) fresh(name string, size int) storedSecret {

@@ -123,11 +123,11 @@ func (p *payload) takeRecipients(from *payload, k *key) {
 	}
 }
 
-// takeKeys takes the program's own keys where there are none yet. The counter
+// takeKeys takes the program's own keys where none is used yet. The counter
 // comes with its number, so that a ledger that is missing is noticed.
 func (v *Vault) takeKeys(next, from *payload, file *backupFile, done *Restored) error {
-	for name := range next.secrets {
-		if isInternal(name) {
+	for name, s := range next.secrets {
+		if isInternal(name) && !s.updated.IsZero() {
 			return nil
 		}
 	}

@@ -3,7 +3,6 @@ package vault
 import (
 	"bytes"
 	"context"
-	"os"
 	"slices"
 	"strings"
 
@@ -109,13 +108,7 @@ func (f *FileStore) removeKeyFile() error {
 	if _, beside := f.provider.(fileProvider); !beside {
 		return nil
 	}
-	if err := f.disk.Step("remove " + keyName); err != nil {
-		return err
-	}
-	if err := os.Remove(f.disk.File(keyName)); err != nil && !os.IsNotExist(err) {
-		return f.disk.Unavailable("removed", f.disk.File(keyName), err)
-	}
-	return nil
+	return f.disk.Local().Remove(keyName)
 }
 
 // rotateProvided changes the key that the provider keeps, in three steps: the new key

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"filippo.io/age"
 
@@ -62,7 +61,7 @@ func (f *FileStore) wrongKey(k *key, sealedFile []byte) error {
 		protected, flag = "a passphrase", "--passphrase-file"
 	}
 	hint := "Nothing was changed. Check the vault with its own key"
-	if _, err := os.Lstat(f.disk.File(vaultName) + disk.PreviousMark); err == nil {
+	if seen, err := f.disk.Stat(vaultName + disk.PreviousMark); err == nil && !seen.Missing() {
 		hint += "; if that does not open it either, the file is damaged: restore its previous version"
 	}
 	return problems.New(problems.CodeVaultCorrupt,

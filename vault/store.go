@@ -9,7 +9,6 @@ import (
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/naming"
-	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/sealed"
 	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas/problems"
@@ -154,11 +153,11 @@ func NewSecret(raw []byte) (Secret, error) { return sealed.New(raw) }
 func corrupt(d disk.Dir, name, what string) *problems.Problem {
 	switch name {
 	case markName:
-		return d.Corrupt(name, what, problems.WithCommand("If the vault itself is the newest, remove the file; it is written again.", "rm %s", phrase.ShellWord(d.File(name))))
+		return d.Corrupt(name, what, problems.WithCommand("If the vault itself is the newest, remove the file; it is written again.", "%s", d.RemoveCommand(name)))
 	case vaultName:
-		return d.Corrupt(name, what, d.PreviousHint(name, " && rm -f "+phrase.ShellWord(d.File(markName)), "a secret that was stored last must be stored again",
+		return d.Corrupt(name, what, d.PreviousHint(name, "a secret that was stored last must be stored again",
 			"restore it from a backup and remove "+d.File(markName)+
-				" (without a backup: move it away, create a new vault with mcp-partner vault init, and store each secret again)"))
+				" (without a backup: move it away, create a new vault with mcp-partner vault init, and store each secret again)", markName))
 	}
-	return d.Corrupt(name, what, d.PreviousHint(name, "", "the last addition is missing", "restore it from a backup."))
+	return d.Corrupt(name, what, d.PreviousHint(name, "the last addition is missing", "restore it from a backup."))
 }

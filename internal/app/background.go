@@ -2,8 +2,6 @@ package app
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -39,8 +37,8 @@ func (a *App) KeepsRecord() bool {
 	if a.Ledger == nil {
 		return false
 	}
-	_, err := os.Stat(filepath.Join(a.settings.StateDir, "vault.age"))
-	return err == nil
+	seen, err := a.Files.Stat("vault.age")
+	return err != nil || !seen.Missing() // what cannot be asked may well be there
 }
 
 // SettleInBackground is SettleRecord beside a server that starts, and announces what

@@ -1,18 +1,31 @@
 package app
 
 import (
+	"errors"
+	"os"
+
 	"mcp-partner/internal/database"
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/sharedfiles"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/ledger"
+	"mcp-partner/tenants"
 )
 
 // maxDatabaseURL bounds the file with the URL, in bytes.
 const maxDatabaseURL = 4 << 10
 
-// databaseServer is where the ledger is, or nil for a file in the state directory.
-func (s *Settings) databaseServer() (*database.Server, error) {
-	if s.DatabaseURLFile == "" {
-		return nil, nil
+// sharedDatabase is the database of all servers, and the files that are in it.
+type sharedDatabase struct {
+	server *database.Server
+	files  *sharedfiles.Files
+}
+
+// database is nil where everything is in the state directory.
+func (s *Settings) database() (*sharedDatabase, error) {
+	if s.DatabaseURLFile == "" || s.shared != nil {
+		return s.shared, nil
 	}
 	text, err := disk.ReadTrusted(s.DatabaseURLFile, disk.Secret, maxDatabaseURL)
 	if err != nil {
@@ -22,5 +35,48 @@ func (s *Settings) databaseServer() (*database.Server, error) {
 	if err != nil {
 		return nil, exit.Usage("correct the file", "the URL in %s %s", s.DatabaseURLFile, err)
 	}
-	return server, nil
+	s.shared = &sharedDatabase{server, sharedfiles.New(server, ledger.Migrations())}
+	return s.shared, nil
+}
+
+// Files is where vault and directory are kept: the database where there is one, else
+// the state directory.
+func (s *Settings) Files() (disk.Dir, error) {
+	where := s.Disk()
+	shared, err := s.database()
+	if err != nil {
+		return where, err
+	}
+	if err := s.checkMoved(where, shared != nil); err != nil || shared == nil {
+		return where, err
+	}
+	where.Shared = &disk.Shared{Files: shared.files, Place: shared.files.Place(), URLFile: s.DatabaseURLFile}
+	return where, nil
+}
+
+// MovedMark is a file in a state directory whose files are in the database. It
+// names the database.
+const MovedMark = "moved-to-database"
+
+// ownFiles are files that a state directory has while it is in use.
+var ownFiles = []string{"vault.age", tenants.DirectoryFile}
+
+// checkMoved refuses a state directory that is not where changes belong: they
+// would be seen by nobody else.
+func (s *Settings) checkMoved(where disk.Dir, shared bool) error {
+	place, err := os.ReadFile(where.File(MovedMark))
+	moved := !errors.Is(err, os.ErrNotExist)
+	if moved && !shared {
+		return exit.Refused("give --database-url-file FILE, or go back: mcp-partner migrate --back --database-url-file FILE",
+			"the files of %s were moved %s", where.Path, untrusted.Sanitize(string(place)))
+	}
+	if moved || !shared {
+		return nil
+	}
+	for _, name := range ownFiles {
+		if _, err := os.Lstat(where.File(name)); err == nil {
+			return exit.Refused("mcp-partner migrate --to-database", "%s is not in the database; move it there, or move it away", where.File(name))
+		}
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 
 	"mcp-partner/internal/disk"
@@ -41,7 +42,12 @@ func (a *App) KeepReconciliation(totals any) error {
 	if err != nil {
 		return err
 	}
-	return disk.New(a.settings.StateDir).Replace(reconciliationFile, text)
+	unlock, err := a.Files.Lock(context.Background(), "pec-reconcile.lock")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return a.Files.Replace(reconciliationFile, text)
 }
 
 // reconciliation is what was kept, or nil.
@@ -49,6 +55,6 @@ func (a *App) reconciliation() ([]byte, error) {
 	if a.Simulated != nil {
 		return nil, nil
 	}
-	text, _, err := disk.New(a.settings.StateDir).Read(reconciliationFile)
+	text, _, err := a.Files.Read(reconciliationFile)
 	return text, err
 }

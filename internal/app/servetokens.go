@@ -48,7 +48,7 @@ func (a *App) DeclaringIssuers() []string {
 	if a.Simulated != nil {
 		return nil
 	}
-	text, _, err := a.settings.Disk().Read(issuersFile)
+	text, _, err := a.Files.Read(issuersFile)
 	var issuers []string
 	if err != nil || json.Unmarshal(text, &issuers) != nil {
 		return nil
@@ -67,7 +67,7 @@ func (a *App) KeepDeclaringIssuer(issuer string) {
 }
 
 func (a *App) addDeclaringIssuer(issuer string) error {
-	unlock, err := a.settings.Disk().Lock(context.Background(), "issuers.lock")
+	unlock, err := a.Files.Lock(context.Background(), "issuers.lock")
 	if err != nil {
 		return err
 	}
@@ -80,5 +80,5 @@ func (a *App) addDeclaringIssuer(issuer string) error {
 	if err != nil {
 		return err
 	}
-	return a.settings.Disk().Write(issuersFile, text)
+	return a.Files.Write(issuersFile, text)
 }

@@ -26,8 +26,8 @@ type Settings struct {
 	StateDir string
 	// PlatformModes accepts a state directory whose modes the platform sets.
 	PlatformModes bool
-	// DatabaseURLFile is a file with the URL of the ledger's database, or "" for a
-	// file in the state directory.
+	// DatabaseURLFile is a file with the URL of the database, or "" for files in the
+	// state directory.
 	DatabaseURLFile string
 	// Log writes to standard error.
 	Log *slog.Logger
@@ -53,6 +53,8 @@ type Settings struct {
 	// Settled replaces the time after which a write without an outcome has ended.
 	Settled time.Duration
 
+	// shared is the database, once it was asked for.
+	shared *sharedDatabase
 	// givenStateDir is the state directory that the caller chose, or "".
 	givenStateDir string
 }
@@ -78,7 +80,7 @@ func (s *Settings) StateDirectory() (string, error) {
 	return s.StateDir, nil
 }
 
-// Disk is the state directory for the parts that keep files in it.
+// Disk is the state directory on this disk.
 func (s *Settings) Disk() disk.Dir {
 	where := disk.New(s.StateDir)
 	where.PlatformModes = s.PlatformModes

@@ -2,10 +2,13 @@ package app
 
 import (
 	"context"
+	"crypto/ed25519"
 	"io"
 
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
+	"mcp-partner/internal/database"
+	"mcp-partner/internal/disk"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/memlimit"
@@ -37,6 +40,8 @@ type App struct {
 	Ledger  *ledger.Ledger
 	Keyring *vault.Keyring
 	Vault   *vault.Vault
+	// Files is where vault and directory are kept.
+	Files disk.Dir
 	// temporary is the ledger where there is no other.
 	temporary *temporaryLedger
 	// unrecorded keeps sign-ins out of the ledger. It is set before the first one.
@@ -79,32 +84,36 @@ func (s *Settings) openDirectory() (*App, error) {
 		return nil, err
 	}
 	memlimit.Follow(s.ServesHTTP)
-	directory, err := tenants.OpenDirectory(s.Disk())
+	files, err := s.Files()
 	if err != nil {
 		return nil, err
 	}
-	health, err := tenants.OpenHealth(s.Disk())
+	directory, err := tenants.OpenDirectory(files)
+	if err != nil {
+		return nil, err
+	}
+	health, err := tenants.OpenHealth(files)
 	if err != nil {
 		return nil, err
 	}
 	pool := httpclient.NewPool(httpclient.Options{Getenv: s.getenv})
-	store, err := vault.OpenVault(s.Disk(), s.KeySource(), pool)
+	store, err := vault.OpenVault(files, s.KeySource(), pool)
 	if err != nil {
 		if problems.As(err).Code == problems.CodeInvalidArgument {
 			err = exit.AsUsage(err) // flags that contradict each other
 		}
 		return nil, err
 	}
-	server, err := s.databaseServer()
-	if err != nil {
-		return nil, err
-	}
 	keyring := store.Keyring()
+	var server *database.Server
+	if s.shared != nil {
+		server = s.shared.server
+	}
 	record := ledger.Open(ledger.Options{Dir: s.Disk(), Server: server, Keys: keyring, Program: BuildInfo().Version, Announces: s.Config.Webhook != nil, RolledBack: func(missing int64) {
 		s.Log.Warn("the ledger is an older one, or in another database than before: its open approvals and tokens were voided", "missing_entries", missing)
 	}})
 	a := s.newApp(directory, store, health, pool)
-	a.Keyring, a.Ledger, a.Vault = keyring, record, store
+	a.Keyring, a.Ledger, a.Vault, a.Files = keyring, record, store, files
 	return a, nil
 }
 
@@ -128,7 +137,7 @@ func (s *Settings) newApp(directory *tenants.Directory, store vault.Store, healt
 	if pool == nil {
 		pool = httpclient.NewPool(httpclient.Options{})
 	}
-	a := &App{settings: s, Health: health, Directory: directory, Store: store, HTTP: pool, temporary: newTemporaryLedger()}
+	a := &App{settings: s, Files: s.Disk(), Health: health, Directory: directory, Store: store, HTTP: pool, temporary: newTemporaryLedger()}
 	a.Source = signin.NewSource(signin.Options{Directory: directory, Store: store, HTTP: pool, Logger: s.Log, OnToken: a.noteSignIn})
 	a.Clients = newClients(directory, a.Source, pool, s.Observer)
 	return a
@@ -151,6 +160,9 @@ func (a *App) Close() {
 	_ = a.temporary.Close() // of what is in it, nothing is wanted any more
 	if a.Vault != nil {
 		a.Vault.Close()
+	}
+	if a.settings.shared != nil {
+		_ = a.settings.shared.files.Close() // it holds nothing that is not written
 	}
 	a.HTTP.CloseIdle()
 	if a.Simulated != nil {
@@ -206,6 +218,12 @@ func (s *Settings) Command() string {
 
 // SealKey is the key that seals questions in the client's session.
 const SealKey = "seal"
+
+// OwnKeys are the names and sizes of the program's own keys, which every server has
+// alike.
+func OwnKeys() map[string]int {
+	return map[string]int{ledger.KeyMAC: 32, ledger.KeySigning: ed25519.SeedSize, SealKey: guard.KeySize}
+}
 
 // sealer takes its keys from the vault, at each use, so that a key that was
 // rotated meanwhile counts.

@@ -93,6 +93,13 @@ type Database struct {
 // Open checks the place, connects, and brings the tables to this program's
 // schema, one process at a time.
 func (s Source) Open(ctx context.Context) (*Database, error) {
+	if server, ok := s.dialect.(*Server); ok {
+		return server.share(func() (*Database, error) { return s.open(ctx) })
+	}
+	return s.open(ctx)
+}
+
+func (s Source) open(ctx context.Context) (*Database, error) {
 	write, read, ready, err := s.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -101,12 +108,12 @@ func (s Source) Open(ctx context.Context) (*Database, error) {
 	// One writer in the process: callers queue here and can be cancelled, in
 	// place of waiting for each other in the database.
 	write.SetMaxOpenConns(1)
-	read.SetMaxOpenConns(maxReaders + 1) // one is for looking at changes
+	read.SetMaxOpenConns(maxReaders + 2) // one is for looking at changes, one for the locks of files
 	read.SetMaxIdleConns(maxReaders)
 	db := &Database{Source: s, Read: read, Write: write, said: s.statements()}
 	db.commits = commits{from: read}
 	if err := db.prepare(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, db.disconnect())
 	}
 	return db, nil
 }
@@ -126,8 +133,15 @@ func (d *Database) prepare(ctx context.Context) error {
 	return err
 }
 
-// Close ends all connections.
+// Close ends all connections, unless others in this process use the same server.
 func (d *Database) Close() error {
+	if server, ok := d.dialect.(*Server); ok && !server.left(d) {
+		return nil
+	}
+	return d.disconnect()
+}
+
+func (d *Database) disconnect() error {
 	return errors.Join(d.commits.close(), d.Read.Close(), d.Write.Close())
 }
 

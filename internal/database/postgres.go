@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -21,8 +22,42 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// Server is a PostgreSQL database.
-type Server struct{ config *pgx.ConnConfig }
+// Server is a PostgreSQL database. All who open it in one process share connections.
+type Server struct {
+	config *pgx.ConnConfig
+
+	mu    sync.Mutex
+	db    *Database
+	users int
+}
+
+// share returns the open database, which open makes for the first one.
+func (s *Server) share(open func() (*Database, error)) (_ *Database, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.db == nil {
+		if s.db, err = open(); err != nil {
+			s.db = nil
+			return nil, err
+		}
+	}
+	s.users++
+	return s.db, nil
+}
+
+// left takes one user away and reports whether it was the last one.
+func (s *Server) left(db *Database) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.db != db {
+		return true
+	}
+	if s.users--; s.users > 0 {
+		return false
+	}
+	s.db = nil
+	return true
+}
 
 // connectPatience is how long a connection may take to be made.
 const connectPatience = 5 * time.Second
@@ -61,7 +96,7 @@ func ParseURL(text string) (*Server, error) {
 	if config.ConnectTimeout == 0 || config.ConnectTimeout > connectPatience {
 		config.ConnectTimeout = connectPatience
 	}
-	return &Server{config}, nil
+	return &Server{config: config}, nil
 }
 
 // local reports a host that is this machine: a socket or a loopback address.

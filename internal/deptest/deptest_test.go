@@ -64,7 +64,7 @@ var rooms = map[string]struct {
 	"internal/clientfile": {[]string{"internal/disk", "internal/xslices"}, "files of other programs, changed without knowing anything of this one"},
 	"internal/demo":       {[]string{"schemas", "schemas/problems", "schemas/answers"}, "an MCP client that shows what an agent sees"},
 
-	"internal/app":           {[]string{"access", "armclient", "auth", "fleet", "guard", "internal/config", "internal/credential", "internal/database", "internal/disk", "internal/exit", "internal/harden", "internal/httpclient", "internal/memlimit", "internal/naming", "internal/pec", "internal/phrase", "internal/telemetry", "ledger", "schemas", "schemas/problems", "schemas/answers", "internal/untrusted", "search", "server", "signin", "simulator", "tenants", "tools", "vault", "internal/xslices"}, "the composition root: the one place that builds everything, without a command line"},
+	"internal/app":           {[]string{"access", "armclient", "auth", "fleet", "guard", "internal/config", "internal/credential", "internal/database", "internal/disk", "internal/exit", "internal/harden", "internal/httpclient", "internal/memlimit", "internal/naming", "internal/pec", "internal/phrase", "internal/sharedfiles", "internal/telemetry", "ledger", "schemas", "schemas/problems", "schemas/answers", "internal/untrusted", "search", "server", "signin", "simulator", "tenants", "tools", "vault", "internal/xslices"}, "the composition root: the one place that builds everything, without a command line"},
 	"internal/exit":          {[]string{"internal/disk", "internal/phrase", "schemas/problems", "schemas/answers"}, "how a command ends is said where it fails, also below the command line"},
 	"internal/phrase":        {nil, "counts and shell words read alike everywhere"},
 	"internal/credential":    {[]string{"internal/exit", "tenants", "vault"}, "what a person says of a credential means the same in flags and in files"},
@@ -98,6 +98,8 @@ var rooms = map[string]struct {
 	"internal/auditreport": {[]string{"schemas/problems", "schemas/answers", "internal/phrase", "fleet", "internal/usage", "internal/xslices"}, "what an audit found, written for people and programs"},
 
 	"internal/cli/contractverify": {[]string{"access", "guard", "internal/app", "internal/cli/call", "internal/cli/cmdutil", "internal/cli/render", "internal/config", "internal/contract", "internal/exit", "schemas", "schemas/problems", "schemas/partnerid", "tools"}, "the command of cmd/contract-verify"},
+
+	"internal/sharedfiles": {[]string{"internal/database", "internal/disk", "internal/flight", "schemas/problems"}, "files of a state directory as rows; what is in them is not its concern"},
 
 	"internal/pgtest":              {nil, "starts a real PostgreSQL for tests and talks to it without the package under test"},
 	"internal/keyvaulttest":        {nil, "stands in for Azure Key Vault in tests"},

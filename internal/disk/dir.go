@@ -39,6 +39,8 @@ type Dir struct {
 	// sets them and chmod does not last (a volume with fsGroup, a Windows drive
 	// under WSL). Who can enter the directory is then up to the platform.
 	PlatformModes bool
+	// Shared keeps the files where several machines need them; nil for this disk.
+	Shared *Shared
 	// step is called before each operation that changes the disk. An error ends
 	// the work there and leaves everything as it is, as a crash would.
 	Step func(operation string) error
@@ -56,7 +58,8 @@ func (d Dir) Exposed(info fs.FileInfo) bool { return !d.PlatformModes && exposed
 // Stamp tells one version of a file from the next. A replaced file is another
 // file, so the stamp changes even within one tick of the clock.
 type Stamp struct {
-	info fs.FileInfo
+	info   fs.FileInfo
+	shared Version
 }
 
 // StampOf returns the stamp of the file that a path leads to, through symbolic
@@ -66,16 +69,16 @@ func StampOf(path string) Stamp {
 	if err != nil {
 		return Stamp{}
 	}
-	return Stamp{info}
+	return Stamp{info: info}
 }
 
 // Missing reports whether there was no file.
-func (s Stamp) Missing() bool { return s.info == nil }
+func (s Stamp) Missing() bool { return s.info == nil && s.shared == Version{} }
 
 // Same reports whether two stamps are of one version of a file.
 func (s Stamp) Same(other Stamp) bool {
 	if s.info == nil || other.info == nil {
-		return s.info == nil && other.info == nil
+		return s.info == nil && other.info == nil && s.shared == other.shared
 	}
 	return os.SameFile(s.info, other.info) && s.info.Size() == other.info.Size() &&
 		s.info.ModTime().Equal(other.info.ModTime())
@@ -84,11 +87,36 @@ func (s Stamp) Same(other Stamp) bool {
 // Extends reports whether this is the same file with more in it, or the first one
 // where there was none.
 func (s Stamp) Extends(older Stamp) bool {
-	return !s.Missing() && (older.Missing() || os.SameFile(s.info, older.info) && s.info.Size() >= older.info.Size())
+	switch {
+	case s.Missing() || older.Missing():
+		return !s.Missing()
+	case s.info == nil || older.info == nil:
+		return s.shared.ID == older.shared.ID && s.shared.Size >= older.shared.Size
+	}
+	return os.SameFile(s.info, older.info) && s.info.Size() >= older.info.Size()
 }
 
-// File returns the path of a file in it.
-func (d Dir) File(name string) string { return filepath.Join(d.Path, name) }
+// File returns the path of a file in it, or says where else it is.
+func (d Dir) File(name string) string {
+	if d.Shared != nil {
+		return name + " " + d.Shared.Place
+	}
+	return filepath.Join(d.Path, name)
+}
+
+// Where says where the files are, in messages.
+func (d Dir) Where() string {
+	if d.Shared != nil {
+		return d.Shared.Place
+	}
+	return "in " + d.Path
+}
+
+// Local is the directory on this disk.
+func (d Dir) Local() Dir {
+	d.Shared = nil
+	return d
+}
 
 // check refuses a state directory that others can look into. A missing one is
 // no error.
@@ -107,9 +135,9 @@ func (d Dir) check() error {
 	return nil
 }
 
-// prepare makes a state directory that only its owner can enter, or checks that
+// Prepare makes a state directory that only its owner can enter, or checks that
 // an existing one is so. It returns a CodeVaultUnavailable problem if it is not.
-func (d Dir) prepare() error {
+func (d Dir) Prepare() error {
 	if err := d.check(); err != nil {
 		return err
 	}
@@ -122,6 +150,28 @@ func (d Dir) prepare() error {
 // Stat returns the stamp of a file, the zero stamp if there is none. A symbolic
 // link, anything that is no file, and a file that others can read is refused.
 func (d Dir) Stat(name string) (Stamp, error) {
+	stamps, err := d.Stats(name)
+	if err != nil {
+		return Stamp{}, err
+	}
+	return stamps[0], nil
+}
+
+// Stats is Stat for several files at once, in the order of their names.
+func (d Dir) Stats(names ...string) (stamps []Stamp, err error) {
+	stamps = make([]Stamp, len(names))
+	if d.Shared != nil {
+		return stamps, d.Shared.stats(names, stamps)
+	}
+	for i, name := range names {
+		if stamps[i], err = d.stat(name); err != nil {
+			return nil, err
+		}
+	}
+	return stamps, nil
+}
+
+func (d Dir) stat(name string) (Stamp, error) {
 	path := d.File(name)
 	info, err := os.Lstat(path)
 	switch {
@@ -136,7 +186,7 @@ func (d Dir) Stat(name string) (Stamp, error) {
 	case d.Exposed(info):
 		return Stamp{}, OpenToOthers(path, "chmod 600 "+phrase.ShellWord(path))
 	}
-	return Stamp{info}, nil
+	return Stamp{info: info}, nil
 }
 
 // Read returns a file and its stamp; nil and the zero stamp if there is none.
@@ -146,6 +196,10 @@ func (d Dir) Read(name string) ([]byte, Stamp, error) { return d.ReadFrom(name, 
 
 // ReadFrom is Read without what stands before an offset.
 func (d Dir) ReadFrom(name string, offset int64) ([]byte, Stamp, error) {
+	if d.Shared != nil {
+		data, version, err := d.Shared.Read(name, offset)
+		return data, Stamp{shared: version}, err
+	}
 	if err := d.check(); err != nil {
 		return nil, Stamp{}, err
 	}
@@ -184,7 +238,7 @@ func (d Dir) readOpen(file *os.File, offset int64) ([]byte, Stamp, error) {
 	if err != nil {
 		return nil, Stamp{}, d.Unavailable("read", file.Name(), err)
 	}
-	return data, Stamp{info}, nil
+	return data, Stamp{info: info}, nil
 }
 
 // Replace puts data in the place of a file and keeps what was there before as
@@ -209,6 +263,9 @@ func (d Dir) Write(name string, data []byte) error {
 	if len(data) > MaxFileBytes {
 		return d.Unavailable("written", d.File(name), ErrTooLarge)
 	}
+	if d.Shared != nil {
+		return d.inStep("write "+name, func() error { return d.Shared.Write(name, 0, data) })
+	}
 	if _, err := d.Stat(name); err != nil {
 		return err
 	}
@@ -225,6 +282,12 @@ func (d Dir) Write(name string, data []byte) error {
 // none, and cuts off what else is behind them. Where it is interrupted, a part of
 // data may be there. The caller holds the lock.
 func (d Dir) Append(name string, at int64, data []byte) (Stamp, error) {
+	if d.Shared != nil {
+		if err := d.inStep("append "+name, func() error { return d.Shared.Write(name, at, data) }); err != nil {
+			return Stamp{}, err
+		}
+		return d.Stat(name)
+	}
 	if _, err := d.Stat(name); err != nil {
 		return Stamp{}, err
 	}
@@ -248,6 +311,9 @@ func (d Dir) Append(name string, at int64, data []byte) (Stamp, error) {
 
 // Remove removes a file, which need not be there. The caller holds the lock.
 func (d Dir) Remove(name string) error {
+	if d.Shared != nil {
+		return d.inStep("remove "+name, func() error { return d.Shared.Remove(name) })
+	}
 	if seen, err := d.Stat(name); err != nil || seen.Missing() {
 		return err
 	}
@@ -258,6 +324,14 @@ func (d Dir) Remove(name string) error {
 		return d.Unavailable("removed", d.File(name), err)
 	}
 	return nil
+}
+
+// inStep does one operation, unless its step fails.
+func (d Dir) inStep(operation string, do func() error) error {
+	if err := d.Step(operation); err != nil {
+		return err
+	}
+	return do()
 }
 
 // writeSteps stops at a step that fails and leaves everything as it is, as a
@@ -280,10 +354,7 @@ func (d Dir) writeSteps(name string, data []byte) error {
 		{"rename ", next.rename},
 		{"sync folder ", func() error { return syncFolder(d.Path) }},
 	} {
-		if err := d.Step(step.name + name); err != nil {
-			return err
-		}
-		if err := step.do(); err != nil {
+		if err := d.inStep(step.name+name, step.do); err != nil {
 			return err
 		}
 	}
@@ -301,7 +372,10 @@ func (d Dir) sweep(name string) {
 // Lock keeps other writers out, those of this process and others, until the
 // returned function is called. It waits for at most lockPatience.
 func (d Dir) Lock(ctx context.Context, name string) (func(), error) {
-	if err := d.prepare(); err != nil {
+	if d.Shared != nil {
+		return d.Shared.lock(ctx, name)
+	}
+	if err := d.Prepare(); err != nil {
 		return nil, err
 	}
 	if _, err := d.Stat(name); err != nil {
@@ -374,13 +448,31 @@ func (d Dir) Corrupt(name, what string, next problems.Option) *problems.Problem 
 	return problems.New(problems.CodeVaultCorrupt, d.File(name)+" cannot be used: "+what+". The file was not changed.", next)
 }
 
-// PreviousHint says how the previous version of a file is put back, by a command
-// that goes on after the copy, and what the last change was that it lacks.
-// Without a previous version it says otherwise.
-func (d Dir) PreviousHint(name, after, lastChange, otherwise string) problems.Option {
-	if _, err := os.Lstat(d.File(name) + PreviousMark); err != nil {
+// RemoveCommand is the command with which a person removes files.
+func (d Dir) RemoveCommand(names ...string) string {
+	command := "rm -f"
+	for _, name := range names {
+		if d.Shared != nil {
+			return d.Shared.command(removal(names))
+		}
+		command += " " + phrase.ShellWord(d.File(name))
+	}
+	return command
+}
+
+// PreviousHint says how the previous version of a file is put back, without other
+// files that would refuse it, and what the last change was that it lacks. Without
+// a previous version it says otherwise.
+func (d Dir) PreviousHint(name, lastChange, otherwise string, without ...string) problems.Option {
+	if seen, err := d.Stat(name + PreviousMark); err != nil || seen.Missing() {
 		return problems.WithHint("There is no previous version beside it; %s", otherwise)
 	}
 	path := d.File(name)
-	return problems.WithCommand("Restore the previous version, which lacks the last change: "+lastChange+".", "%s", "cp "+phrase.ShellWord(path+PreviousMark)+" "+phrase.ShellWord(path)+after)
+	command := "cp " + phrase.ShellWord(path+PreviousMark) + " " + phrase.ShellWord(path)
+	if d.Shared != nil {
+		command = d.Shared.command(removal(append(without, name)) + fmt.Sprintf("; UPDATE files SET name = '%s' WHERE name = '%[1]s%s'", name, PreviousMark))
+	} else if len(without) > 0 {
+		command += " && " + d.RemoveCommand(without...)
+	}
+	return problems.WithCommand("Restore the previous version, which lacks the last change: "+lastChange+".", "%s", command)
 }

@@ -13,7 +13,7 @@ import (
 func TestStateDirIsPrepared(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "a", "b")
-	if err := New(dir).prepare(); err != nil {
+	if err := New(dir).Prepare(); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != dirMode {
@@ -23,14 +23,14 @@ func TestStateDirIsPrepared(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	roomtest.WantCode(t, New(file).prepare(), problems.CodeVaultUnavailable)
+	roomtest.WantCode(t, New(file).Prepare(), problems.CodeVaultUnavailable)
 }
 
 // A file that could not be read again would be lost.
 func TestReplaceRefusesWhatReadWouldNotTake(t *testing.T) {
 	t.Parallel()
 	dir := New(filepath.Join(t.TempDir(), "state"))
-	if err := errors.Join(dir.prepare(), dir.Replace("file", []byte("kept"))); err != nil {
+	if err := errors.Join(dir.Prepare(), dir.Replace("file", []byte("kept"))); err != nil {
 		t.Fatal(err)
 	}
 	err := dir.Replace("file", make([]byte, MaxFileBytes+1))

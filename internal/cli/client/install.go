@@ -336,7 +336,11 @@ func StaysLocked(deps *cmdutil.Deps, serve []string) bool {
 	if given("passphrase-file") || given("identity-file") {
 		return false
 	}
-	store, err := vault.OpenVault(deps.Disk(), vault.KeySource{}, nil)
+	files, err := deps.Files()
+	if err != nil {
+		return false // the command that needs them tells what is wrong
+	}
+	store, err := vault.OpenVault(files, vault.KeySource{}, nil)
 	if err != nil {
 		return false // doctor tells what is wrong with it
 	}

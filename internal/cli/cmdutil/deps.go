@@ -46,7 +46,7 @@ func (d *Deps) AddGlobals(flags *pflag.FlagSet) {
 	flags.StringVar(&d.global.logFormat, "log-format", "text", "`FORMAT` of the log")
 	config.Choices(flags, "log-format", "text", "json")
 	flags.StringVar(&d.PECRoles, "pec-roles", "", "CSV `FILE` with changes to the list of roles for partner earned credit")
-	flags.StringVar(&d.DatabaseURLFile, "database-url-file", "", "`FILE` with the URL of a PostgreSQL database for the ledger")
+	flags.StringVar(&d.DatabaseURLFile, "database-url-file", "", "`FILE` with the URL of a PostgreSQL database for all servers")
 	config.Standing(flags, "state-dir", "log-level", "log-format", "pec-roles", "database-url-file")
 }
 

@@ -41,7 +41,7 @@ func examine(ctx context.Context, deps *cmdutil.Deps, o *doctorOptions) []check 
 	defer a.Close()
 	// The doctor does not create a ledger in place of a removed one.
 	a.Unrecorded = a.MissingLedger(ctx) != nil
-	checks = append(checks, checkStateDir(deps.Disk()))
+	checks = append(checks, checkStateDir(a.Files))
 	entries, credentials, err := a.All()
 	if err != nil {
 		return append(checks, failedCheck("directory", err, ""))
@@ -69,6 +69,9 @@ func failedCheck(name string, err error, fix string) check {
 // others may do in it.
 func checkStateDir(where disk.Dir) check {
 	dir := where.Path
+	if where.Shared != nil {
+		return check{"state_dir", checkOK, "Vault, tenants and credential health are " + where.Where() + ". " + dir + " keeps what this machine alone has: config.yaml, and vault.key where there is one.", ""}
+	}
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

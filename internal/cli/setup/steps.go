@@ -36,7 +36,7 @@ func (s *firstRun) makeVault(ctx context.Context) error {
 	err = a.Open(ctx)
 	a.Close()
 	if err == nil {
-		s.u.Linef(term.Good, "  The vault in %s opens.", s.f.StateDir)
+		s.u.Linef(term.Good, "  The vault %s opens.", a.Files.Where())
 		return s.u.Err
 	}
 	if problems.As(err).Code != problems.CodeVaultMissing {
@@ -75,20 +75,20 @@ func (s *firstRun) initVault(ctx context.Context) error {
 }
 
 func (s *firstRun) newVault(ctx context.Context, backend vault.Backend) error {
-	dir, err := s.f.StateDirectory()
+	files, err := s.f.Files()
 	if err != nil {
 		return err
 	}
 	source := s.f.KeySource()
-	if err := vault.Init(ctx, s.f.Disk(), vault.InitOptions{Key: source, AskPassphrase: s.o.key.Value == keyPassphrase, Settings: vault.Settings{Backend: backend}}); err != nil {
+	if err := vault.Init(ctx, files, vault.InitOptions{Key: source, AskPassphrase: s.o.key.Value == keyPassphrase, Settings: vault.Settings{Backend: backend}, OwnKeys: app.OwnKeys()}); err != nil {
 		return err
 	}
-	made, err := vault.OpenVault(s.f.Disk(), source, nil)
+	made, err := vault.OpenVault(files, source, nil)
 	if err != nil {
 		return err
 	}
 	defer made.Close()
-	s.u.Linef(term.Good, "  Created an empty vault in %s.", dir)
+	s.u.Linef(term.Good, "  Created an empty vault %s.", files.Where())
 	s.u.Field("key", made.KeyDescription())
 	s.u.Field("the same", "mcp-partner vault init")
 	return s.u.Err

@@ -2,7 +2,6 @@ package tenants
 
 import (
 	"context"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -53,6 +52,6 @@ func runRemove(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string,
 	deps.Record(ctx, a, guard.KindDirectory, "The tenant %s (%s) was removed%s.", entry.Name, entry.TenantID, reason)
 	u := deps.IO.UI()
 	u.Linef(term.Good, "Removed %s%s.", entry.Name, reason)
-	u.Field("archived", filepath.Join(deps.StateDir, "archive.json"))
+	u.Field("archived", a.Files.File("archive.json"))
 	return u.Err
 }

@@ -61,8 +61,7 @@ helps to choose.`,
 }
 
 func runInit(ctx context.Context, deps *cmdutil.Deps, o *initOptions) error {
-	dir, err := deps.StateDirectory()
-	if err != nil {
+	if _, err := deps.StateDirectory(); err != nil {
 		return err
 	}
 	if o.passphrase && deps.Keys != (app.KeyFiles{}) {
@@ -72,18 +71,22 @@ func runInit(ctx context.Context, deps *cmdutil.Deps, o *initOptions) error {
 	if err != nil {
 		return err
 	}
+	files, err := deps.Files()
+	if err != nil {
+		return err
+	}
 	source := deps.KeySource()
-	if err := vault.Init(ctx, deps.Disk(), vault.InitOptions{Key: source, AskPassphrase: o.passphrase, Settings: settings}); err != nil {
+	if err := vault.Init(ctx, files, vault.InitOptions{Key: source, AskPassphrase: o.passphrase, Settings: settings, OwnKeys: app.OwnKeys()}); err != nil {
 		return err
 	}
 	deps.IO.ChangeMade()
-	store, err := vault.OpenVault(deps.Disk(), source, nil)
+	store, err := vault.OpenVault(files, source, nil)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
 	u := deps.IO.UI()
-	u.Line(term.Good, "Created an empty vault in "+dir+".")
+	u.Line(term.Good, "Created an empty vault "+files.Where()+".")
 	u.Field("backend", string(store.Settings().Backend))
 	u.Field("key", store.KeyDescription())
 	u.Field("next", "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --secret-stdin")
