@@ -1,0 +1,214 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"filippo.io/age"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/pgtest"
+	"mcp-partner/ledger"
+	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
+	"mcp-partner/tenants"
+	"mcp-partner/vault"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	pgtest.Stop()
+	os.Exit(code)
+}
+
+// replicas are the settings of servers on several machines that share a database:
+// each has a state directory of its own, with nothing in it.
+func replicas(t *testing.T, n int) []*Settings {
+	t.Helper()
+	dir := t.TempDir()
+	url, identity := filepath.Join(dir, "url"), filepath.Join(dir, "identity")
+	key, err := age.GenerateX25519Identity()
+	must(t, err)
+	must(t, os.WriteFile(url, []byte(pgtest.URL(t)), 0o600))
+	must(t, os.WriteFile(identity, []byte(key.String()+"\n"), 0o600))
+	all := make([]*Settings, n)
+	for i := range all {
+		all[i] = NewSettings(noEnv, nil)
+		all[i].SetStateDir(filepath.Join(t.TempDir(), "state"))
+		all[i].DatabaseURLFile, all[i].Keys.Identity = url, identity
+	}
+	return all
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func open(t *testing.T, s *Settings) *App {
+	t.Helper()
+	a, err := s.Open(nil)
+	must(t, err)
+	t.Cleanup(a.Close)
+	return a
+}
+
+func makeVault(t *testing.T, s *Settings) {
+	t.Helper()
+	files, err := s.Files()
+	must(t, err)
+	must(t, vault.Init(t.Context(), files, vault.InitOptions{Key: s.KeySource(), OwnKeys: OwnKeys()}))
+}
+
+func TestReplicasShareSecretsKeysAndTenants(t *testing.T) {
+	t.Parallel()
+	settings := replicas(t, 2)
+	makeVault(t, settings[0])
+	one, two := open(t, settings[0]), open(t, settings[1])
+	secret, err := vault.NewSecret([]byte("canary of a secret"))
+	must(t, err)
+	must(t, one.Store.Put(t.Context(), "partner", secret))
+	if got, err := two.Store.Get(t.Context(), "partner"); err != nil || !got.Equal(secret) {
+		t.Error("the secret is another one", err)
+	}
+	for name, size := range OwnKeys() {
+		first, err := one.Keyring.Key(t.Context(), name, size, true)
+		must(t, err)
+		if second, err := two.Keyring.Key(t.Context(), name, size, false); err != nil || string(first) != string(second) {
+			t.Errorf("the key %s is another one: %v", name, err)
+		}
+	}
+	cloud, err := tenants.CloudNamed(tenants.CloudPublic)
+	must(t, err)
+	entry := tenants.Entry{Name: "contoso", TenantID: "11111111-0000-0000-0000-000000000001", Cloud: cloud, Credentials: []tenants.CredentialRef{{Name: "partner"}}}
+	must(t, one.Directory.Add(t.Context(), entry, tenants.CredentialConfig{Name: "partner", Kind: tenants.KindClientSecret, ClientID: "33333333-0000-0000-0000-000000000001"}))
+	if _, err := two.Directory.Get("contoso"); err != nil {
+		t.Error(err)
+	}
+	const objectID = "22222222-0000-0000-0000-000000000001"
+	must(t, two.Directory.PinObjectID(t.Context(), "contoso", "partner", objectID))
+	if got, err := one.Directory.Get("contoso"); err != nil || got.Credentials[0].PinnedObjectID != objectID {
+		t.Errorf("%+v, %v", got, err)
+	}
+	_, err = one.Directory.Remove(t.Context(), "contoso", "gone")
+	must(t, err)
+	if n, err := two.Directory.Len(); n != 0 || err != nil {
+		t.Error(n, err)
+	}
+	if archived, err := two.Directory.Archived(); len(archived) != 1 || err != nil {
+		t.Error(archived, err)
+	}
+	must(t, two.Keyring.SetCounter(t.Context(), 7))
+	if n, err := one.Keyring.Counter(t.Context()); n != 7 || err != nil {
+		t.Error(n, err)
+	}
+	for _, s := range settings {
+		if left, err := os.ReadDir(s.StateDir); len(left) > 0 {
+			t.Errorf("a replica wrote to its disk: %v, %v", left, err)
+		}
+	}
+}
+
+// A question that one replica sealed is answered at another one.
+func TestSealedQuestionOpensAtAnotherReplica(t *testing.T) {
+	t.Parallel()
+	settings := replicas(t, 2)
+	makeVault(t, settings[0])
+	var deciders [2]*guard.Guard
+	for i, s := range settings {
+		decider, err := open(t, s).Guard(guard.Options{AllowWrites: true})
+		must(t, err)
+		deciders[i] = decider
+	}
+	intent := guard.Intent{Caller: "stdio", Tool: schemas.ToolRegisterPartner, PartnerID: "1234567",
+		Identity: answers.Identity{Tenant: "contoso", TenantID: "t", ObjectID: "o"}, Before: guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}}
+	asked, ok := deciders[0].Authorize(t.Context(), Trusted(intent.Caller), intent, true).(guard.Asked)
+	if !ok {
+		t.Fatal("nobody was asked")
+	}
+	admission := deciders[1].Answer(t.Context(), Trusted(intent.Caller), intent, asked.Seal, guard.Answer{Action: guard.ActionAccept, Typed: "1234567"})
+	if granted, ok := admission.(guard.Granted); !ok || granted.Record == 0 {
+		t.Errorf("%+v", admission)
+	}
+	for _, caller := range []*guard.Guard{deciders[0], deciders[1]} {
+		if _, again := caller.Answer(t.Context(), Trusted(intent.Caller), intent, asked.Seal, guard.Answer{Action: guard.ActionAccept, Typed: "1234567"}).(guard.Granted); again {
+			t.Error("it was spent twice")
+		}
+	}
+}
+
+// The key of the vault never gets into the database, whatever is in it.
+func TestDatabaseHoldsNoKeyOfTheVault(t *testing.T) {
+	t.Parallel()
+	settings := replicas(t, 2)
+	settings[0].Keys.Identity, settings[1].Keys.Identity = "", ""
+	makeVault(t, settings[0])
+	one := open(t, settings[0])
+	must(t, one.Open(t.Context()))
+	key, err := os.ReadFile(filepath.Join(settings[0].StateDir, "vault.key"))
+	must(t, err)
+	versions, err := one.Files.Shared.Versions()
+	must(t, err)
+	for name := range versions {
+		data, _, err := one.Files.Read(name)
+		if err != nil || strings.Contains(string(data), "AGE-SECRET-KEY") || strings.Contains(string(key), string(data)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if p := problems.As(open(t, settings[1]).Open(t.Context())); p.Code != problems.CodeVaultMissing || !strings.Contains(p.Hint, "--identity-file") {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestStateDirectoryThatWasNotMovedIsRefused(t *testing.T) {
+	t.Parallel()
+	s := replicas(t, 1)[0]
+	url := s.DatabaseURLFile
+	s.DatabaseURLFile = ""
+	makeVault(t, s)
+	s.DatabaseURLFile = url
+	if _, err := s.Open(nil); err == nil || !strings.Contains(err.Error(), "vault.age is not in the database") {
+		t.Error(err)
+	}
+}
+
+// What is restored is what the ledger here does not depend on yet.
+func TestRestoreTakesKeysThatNothingUses(t *testing.T) {
+	t.Parallel()
+	for name, used := range map[string]bool{"unused": false, "used": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			from, to := replicas(t, 1)[0], replicas(t, 1)[0]
+			makeVault(t, from)
+			makeVault(t, to)
+			source, target := open(t, from), open(t, to)
+			theirs, err := source.Keyring.Key(t.Context(), ledger.KeyMAC, 32, true)
+			must(t, err)
+			ours, err := target.Keyring.Key(t.Context(), ledger.KeyMAC, 32, used)
+			must(t, err)
+			identity, err := os.ReadFile(from.Keys.Identity)
+			must(t, err)
+			parsed, err := age.ParseX25519Identity(strings.TrimSpace(string(identity)))
+			must(t, err)
+			lock := vault.Locker{Recipients: []string{parsed.Recipient().String()}, Key: vault.KeySource{IdentityFile: from.Keys.Identity}}
+			backup, _, err := source.Vault.Backup(t.Context(), lock, tenants.FilesIn(source.Files))
+			must(t, err)
+			done, err := target.Vault.Restore(t.Context(), backup, vault.RestoreOptions{Lock: lock, Tenants: tenants.FilesIn(target.Files)})
+			must(t, err)
+			now, err := target.Keyring.Key(t.Context(), ledger.KeyMAC, 32, false)
+			must(t, err)
+			expected := theirs
+			if used {
+				expected = ours
+			}
+			if string(now) != string(expected) || done.OwnKeys == used {
+				t.Errorf("own keys restored: %t", done.OwnKeys)
+			}
+		})
+	}
+}
