@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
-	"time"
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/httpclient"
@@ -82,12 +81,20 @@ func initVault(ctx context.Context, f *FileStore, options InitOptions) error {
 		return err
 	}
 	content := &payload{generation: highest + 1, secrets: map[string]storedSecret{}}
+	counter := randomBytes(counterKeySize)
+	content.addUnused(counterKey, counter)
 	for name, size := range options.OwnKeys {
-		key := f.Keyring().fresh(internalPrefix+name, size)
-		key.updated = time.Time{} // nothing depends on it yet
-		content.secrets[key.name] = key
+		content.addUnused(internalPrefix+name, randomBytes(size))
+	}
+	if err := f.disk.Write(counterName, encodeCounter(counter, 0)); err != nil {
+		return err
 	}
 	return f.save(content, k)
+}
+
+// addUnused adds a key on which nothing depends yet: it has no time.
+func (p *payload) addUnused(name string, key []byte) {
+	p.secrets[name] = storedSecret{name: name, secret: sealed.Seal(key)}
 }
 
 // knownID is the ID that an interrupted Init has written down for a backend, or

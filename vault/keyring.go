@@ -144,27 +144,31 @@ func randomBytes(size int) []byte {
 // Counter returns the highest number that was set, 0 if none was. A number that
 // was changed or removed is a CodeVaultCorrupt problem.
 func (k *Keyring) Counter(ctx context.Context) (int64, error) {
-	key, ok, err := k.find(ctx, counterKey, counterKeySize)
-	if err != nil || !ok {
-		return 0, err
-	}
-	return k.counter(key)
+	value, _, err := k.counter(ctx)
+	return value, err
 }
 
-func (k *Keyring) counter(key []byte) (int64, error) {
+func (k *Keyring) counter(ctx context.Context) (value int64, key []byte, err error) {
+	key, ok, err := k.find(ctx, counterKey, counterKeySize)
+	if err == nil && !ok {
+		err = corrupt(k.store.disk, vaultName, "the key of "+counterName+" is not in it")
+	}
+	if err != nil {
+		return 0, nil, err
+	}
 	data, seen, err := k.store.disk.Read(counterName)
 	switch {
 	case err != nil:
-		return 0, err
+		return 0, nil, err
 	case seen.Missing():
-		return 0, corrupt(k.store.disk, counterName, "it was removed")
+		return 0, nil, corrupt(k.store.disk, counterName, "it was removed")
 	}
 	text, _, _ := strings.Cut(string(data), " ")
-	value, err := strconv.ParseInt(text, 10, 64)
+	value, err = strconv.ParseInt(text, 10, 64)
 	if err != nil || !hmac.Equal(data, encodeCounter(key, value)) {
-		return 0, corrupt(k.store.disk, counterName, "it was changed by another program")
+		return 0, nil, corrupt(k.store.disk, counterName, "it was changed by another program")
 	}
-	return value, nil
+	return value, key, nil
 }
 
 func encodeCounter(key []byte, value int64) []byte {
@@ -186,31 +190,11 @@ func (k *Keyring) SetCounter(ctx context.Context, value int64) error {
 		return err
 	}
 	defer unlock()
-	key, ok, err := k.find(ctx, counterKey, counterKeySize)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return k.firstCounter(ctx, value)
-	}
-	now, err := k.counter(key)
+	now, key, err := k.counter(ctx)
 	if err != nil || now >= value {
 		return err
 	}
 	return k.store.disk.Write(counterName, encodeCounter(key, value))
-}
-
-// firstCounter writes the file before the key: a crash in between leaves a
-// file that counts for nothing, and not a key whose file seems to be removed.
-func (k *Keyring) firstCounter(ctx context.Context, value int64) error {
-	key := randomBytes(counterKeySize)
-	if err := k.store.disk.Write(counterName, encodeCounter(key, value)); err != nil {
-		return err
-	}
-	return k.store.change(ctx, func(secrets map[string]storedSecret) bool {
-		secrets[counterKey] = storedSecret{counterKey, sealed.Seal(key), k.store.now().UTC()}
-		return true
-	})
 }
 
 // withoutInternal leaves out the names of the program's own keys.

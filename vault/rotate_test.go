@@ -63,7 +63,7 @@ func TestRotateKey(t *testing.T) {
 	old := identitiesIn(readState(t, dir, keyName))[0]
 	v := openWhole(t, dir, KeySource{})
 	plan, err := v.RotateKey(t.Context(), RotateOptions{DryRun: true, Fresh: []string{"seal"}})
-	if err != nil || plan.Secrets != 1 || plan.Keys != 2 || plan.Resumed {
+	if err != nil || plan.Secrets != 1 || plan.Keys != 3 || plan.Resumed {
 		t.Fatalf("the plan is %+v, %v", plan, err)
 	}
 	if !opensWith(t, old, readState(t, dir, vaultName)) {

@@ -372,8 +372,10 @@ func (d Dir) sweep(name string) {
 // Lock keeps other writers out, those of this process and others, until the
 // returned function is called. It waits for at most lockPatience.
 func (d Dir) Lock(ctx context.Context, name string) (func(), error) {
+	ctx, cancel := context.WithTimeout(ctx, lockPatience)
+	defer cancel()
 	if d.Shared != nil {
-		return d.Shared.lock(ctx, name)
+		return d.Shared.Lock(ctx, name)
 	}
 	if err := d.Prepare(); err != nil {
 		return nil, err
@@ -381,8 +383,6 @@ func (d Dir) Lock(ctx context.Context, name string) (func(), error) {
 	if _, err := d.Stat(name); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, lockPatience)
-	defer cancel()
 	lock := flock.New(d.File(name), flock.SetPermissions(fileMode))
 	locked, err := lock.TryLockContext(ctx, lockRetry)
 	if err != nil && ctx.Err() == nil {

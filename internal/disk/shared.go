@@ -6,11 +6,10 @@ import (
 	"strings"
 
 	"mcp-partner/internal/phrase"
-	"mcp-partner/schemas/problems"
 )
 
 // Files keeps the files of a state directory for several machines. Its errors are
-// problems, and those of a context.
+// problems.
 type Files interface {
 	// Versions returns the version of every file, not older than the call.
 	Versions() (map[string]Version, error)
@@ -21,7 +20,8 @@ type Files interface {
 	Write(name string, at int64, data []byte) error
 	// Remove removes a file, which need not be there.
 	Remove(name string) error
-	// Lock keeps other writers out, until the returned function is called.
+	// Lock keeps other writers out, until the returned function is called. Who holds a
+	// lock takes no other one.
 	Lock(ctx context.Context, name string) (func(), error)
 }
 
@@ -45,17 +45,6 @@ func (s *Shared) stats(names []string, stamps []Stamp) error {
 		stamps[i].shared = versions[name]
 	}
 	return err
-}
-
-func (s *Shared) lock(ctx context.Context, name string) (func(), error) {
-	waiting, cancel := context.WithTimeout(ctx, lockPatience)
-	defer cancel()
-	unlock, err := s.Lock(waiting, name)
-	if err != nil && waiting.Err() != nil {
-		return nil, problems.New(problems.CodeVaultUnavailable,
-			"Another process is changing the files "+s.Place+" and did not finish in time.", problems.WithHint("Try again when it has finished."))
-	}
-	return unlock, err
 }
 
 // command is how a person changes files, as the owner of the tables.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"mcp-partner/internal/database"
@@ -18,12 +19,8 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-const (
-	// patience is how long one question to the database may take.
-	patience = 30 * time.Second
-	// lockRetry is the pause between two attempts to take a lock.
-	lockRetry = 5 * time.Millisecond
-)
+// patience is how long one question to the database may take.
+const patience = 30 * time.Second
 
 // Files implements disk.Files. It opens the database at its first use.
 type Files struct {
@@ -33,15 +30,15 @@ type Files struct {
 	opening sync.Mutex
 	db      *database.Database
 
-	// locks are those of this process.
-	locks session
+	// turn is taken by the lock that this process holds, on the connection locked.
+	turn   chan struct{}
+	locked atomic.Pointer[sql.Conn]
 }
 
 // New returns the files in a database, whose tables the migrations make.
 func New(server *database.Server, migrations fs.FS) *Files {
-	f := &Files{source: database.OnServer(server, migrations)}
+	f := &Files{source: database.OnServer(server, migrations), turn: make(chan struct{}, 1)}
 	f.looks = flight.NewLatest(f.look)
-	f.locks.files = f
 	return f
 }
 
@@ -72,7 +69,7 @@ func (f *Files) use(ctx context.Context) (db *database.Database, err error) {
 // Versions implements disk.Files. Calls that come during one look share the next.
 func (f *Files) Versions() (map[string]disk.Version, error) {
 	versions, err := f.looks.Get(context.Background())
-	return versions, f.problem("The files", err)
+	return versions, f.problem(table, err)
 }
 
 func (f *Files) look(ctx context.Context) (map[string]disk.Version, error) {
@@ -112,32 +109,28 @@ func (f *Files) read(ctx context.Context, name string, offset int64) (data []byt
 	if err != nil {
 		return nil, version, err
 	}
-	rows, err := db.Read.QueryContext(ctx, `SELECT f.version, f.size, p.at, p.bytes FROM files f LEFT JOIN file_parts p
-		ON p.name = f.name AND p.at >= (SELECT max(at) FROM file_parts WHERE name = $1 AND at <= $2)
-		WHERE f.name = $1 ORDER BY p.at`, name, offset)
+	rows, err := db.Read.QueryContext(ctx, `SELECT f.version, f.size, p.at, p.bytes FROM files f JOIN file_parts p ON p.name = f.name
+		WHERE f.name = $1 AND p.at >= (SELECT max(at) FROM file_parts WHERE name = $1 AND at <= $2) ORDER BY p.at`, name, offset)
 	if err != nil {
 		return nil, version, err
 	}
 	defer rows.Close()
-	begin := offset
+	begin, end := int64(-1), int64(0)
 	for rows.Next() {
-		var at sql.NullInt64
-		var part []byte
+		var at int64
+		var part sql.RawBytes
 		if err := rows.Scan(&version.ID, &version.Size, &at, &part); err != nil {
 			return nil, version, err
 		}
-		if data == nil {
-			data, begin = []byte{}, at.Int64
+		if begin < 0 {
+			data, begin = make([]byte, 0, version.Size-at), at
 		}
-		if at.Int64 != begin+int64(len(data)) {
-			return nil, version, errTorn
-		}
-		data = append(data, part...)
+		data, end = append(data, part...), at+int64(len(part))
 	}
-	if err := rows.Err(); err != nil || data == nil {
+	switch err := rows.Err(); {
+	case err != nil || begin < 0:
 		return nil, version, err
-	}
-	if begin > offset || begin+int64(len(data)) != version.Size {
+	case end != version.Size || end-begin != int64(len(data)):
 		return nil, version, errTorn
 	}
 	return data[min(offset-begin, int64(len(data))):], version, nil
@@ -146,37 +139,28 @@ func (f *Files) read(ctx context.Context, name string, offset int64) (data []byt
 // errTorn means that the parts of a file are not those that were written.
 var errTorn = errors.New("torn")
 
-// errNotLocked means that a file is written without a lock, or after its loss.
+// errNotLocked means that a file is written without a lock.
 var errNotLocked = errors.New("not locked")
 
 // Write implements disk.Files.
 func (f *Files) Write(name string, at int64, data []byte) error {
-	if at > 0 {
-		versions, err := f.Versions()
-		if err != nil {
-			return err
-		}
-		if versions[name].Size > at { // a part of a line came with the file from a disk
-			before, _, err := f.Read(name, 0)
-			if err != nil || int64(len(before)) < at {
-				return errors.Join(err, f.problem("The file "+name, errTorn))
-			}
-			at, data = 0, append(before[:at:at], data...)
-		}
-	}
-	return f.problem("The file "+name, f.locks.change(func(ctx context.Context, tx *sql.Tx) error {
+	return f.change(name, func(ctx context.Context, tx *sql.Tx) error {
 		if at > 0 {
 			return extend(ctx, tx, name, at, data)
 		}
 		return replace(ctx, tx, name, data)
-	}))
+	})
 }
 
 func replace(ctx context.Context, tx *sql.Tx, name string, data []byte) error {
-	return all(ctx, tx,
-		statement{`DELETE FROM files WHERE name = $1`, []any{name}},
-		statement{`INSERT INTO files (name, version, size) VALUES ($1, $2, $3)`, []any{name, rand.Text(), len(data)}},
-		statement{`INSERT INTO file_parts (name, at, bytes) VALUES ($1, 0, $2)`, []any{name, data}})
+	_, err := tx.ExecContext(ctx, `DELETE FROM files WHERE name = $1`, name)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, `INSERT INTO files (name, version, size) VALUES ($1, $2, $3)`, name, rand.Text(), len(data))
+	}
+	if err != nil {
+		return err
+	}
+	return add(ctx, tx, name, 0, data)
 }
 
 func extend(ctx context.Context, tx *sql.Tx, name string, at int64, data []byte) error {
@@ -187,200 +171,114 @@ func extend(ctx context.Context, tx *sql.Tx, name string, at int64, data []byte)
 	if n, err := result.RowsAffected(); err != nil || n != 1 {
 		return errors.Join(err, errTorn)
 	}
-	return all(ctx, tx, statement{`INSERT INTO file_parts (name, at, bytes) VALUES ($1, $2, $3)`, []any{name, at, data}})
+	return add(ctx, tx, name, at, data)
+}
+
+func add(ctx context.Context, tx *sql.Tx, name string, at int64, data []byte) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO file_parts (name, at, bytes) VALUES ($1, $2, $3)`, name, at, data)
+	return err
 }
 
 // Remove implements disk.Files.
 func (f *Files) Remove(name string) error {
-	return f.problem("The file "+name, f.locks.change(func(ctx context.Context, tx *sql.Tx) error {
-		return all(ctx, tx, statement{`DELETE FROM files WHERE name = $1`, []any{name}})
-	}))
-}
-
-type statement struct {
-	text string
-	args []any
-}
-
-func all(ctx context.Context, tx *sql.Tx, statements ...statement) error {
-	for _, s := range statements {
-		if _, err := tx.ExecContext(ctx, s.text, s.args...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Lock implements disk.Files.
-func (f *Files) Lock(ctx context.Context, name string) (func(), error) {
-	for {
-		locked, err := f.locks.try(ctx, name)
-		if err != nil {
-			return nil, f.problem("The files", err)
-		}
-		if locked {
-			return func() { f.locks.release(name) }, nil
-		}
-		select {
-		case <-time.After(lockRetry):
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-}
-
-// session is the connection that holds the locks of this process and writes. The
-// server ends both together: what is written was written under the lock.
-type session struct {
-	files *Files
-
-	mu   sync.Mutex
-	conn *sql.Conn
-	held map[string]bool
-}
-
-const (
-	lockKey = `(hashtextextended(current_schema() || '/' || $1, 1886221426))`
-	// stillQuery sets after which time the server ends a session that stands still,
-	// while others wait for its locks.
-	stillQuery = `SELECT set_config('idle_session_timeout', $1, false)`
-)
-
-func (s *session) try(ctx context.Context, name string) (locked bool, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.held[name] {
-		return false, nil
-	}
-	if err := s.begin(ctx); err != nil {
-		return false, err
-	}
-	// The question is short, and one that is cut off would take the connection with it.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
-	defer cancel()
-	if err := s.conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock`+lockKey, name).Scan(&locked); err != nil {
-		s.abandon()
-		return false, err
-	}
-	if locked {
-		s.held[name] = true
-	}
-	return locked, s.end(ctx)
-}
-
-// begin takes a connection. After its loss there is none until every lock that it
-// had is given up.
-func (s *session) begin(ctx context.Context) error {
-	switch {
-	case s.conn != nil:
-		return nil
-	case len(s.held) > 0:
-		return errNotLocked
-	}
-	db, err := s.files.use(ctx)
-	if err != nil {
+	return f.change(name, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM files WHERE name = $1`, name)
 		return err
+	})
+}
+
+// Lock implements disk.Files. This process holds one lock at a time. What is written
+// meanwhile goes through the connection that holds it, so that no write comes after
+// its loss. The server ends it for one that stands still while others wait.
+func (f *Files) Lock(ctx context.Context, name string) (func(), error) {
+	select {
+	case f.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, f.problem(table, ctx.Err())
 	}
-	s.held = map[string]bool{}
+	conn, err := f.lock(ctx, name)
+	if err != nil {
+		<-f.turn
+		return nil, f.problem(table, err)
+	}
+	f.locked.Store(conn)
+	return func() {
+		f.locked.Store(nil)
+		unlock(conn)
+		<-f.turn
+	}, nil
+}
+
+func (f *Files) lock(ctx context.Context, name string) (*sql.Conn, error) {
+	db, err := f.use(ctx)
+	if err != nil {
+		return nil, err
+	}
 	conn, err := db.Read.Conn(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s.conn = conn
-	if _, err = conn.ExecContext(ctx, stillQuery, "8s"); err != nil {
-		s.abandon()
-	}
-	return err
-}
-
-// end gives the connection back that holds no lock.
-func (s *session) end(ctx context.Context) error {
-	if s.conn == nil || len(s.held) > 0 {
-		return nil
-	}
-	if _, err := s.conn.ExecContext(ctx, stillQuery, "0"); err != nil {
-		s.abandon()
-		return err
-	}
-	conn := s.conn
-	s.conn = nil
-	return conn.Close()
-}
-
-// abandon closes the connection, and so gives up the locks.
-func (s *session) abandon() {
-	if s.conn == nil {
-		return
-	}
-	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn }) // so that the pool does not keep it
-	_ = s.conn.Close()
-	s.conn = nil
-}
-
-func (s *session) release(name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.held, name)
-	if s.conn == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	var was bool
-	err := s.conn.QueryRowContext(ctx, `SELECT pg_advisory_unlock`+lockKey, name).Scan(&was)
-	if err != nil || !was {
-		s.abandon()
-		return
-	}
-	_ = s.end(ctx) // else the connection ends
-}
-
-// change writes in one transaction of the session.
-func (s *session) change(do func(context.Context, *sql.Tx) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.conn == nil {
-		return errNotLocked
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	tx, err := s.conn.BeginTx(ctx, nil)
+	_, err = conn.ExecContext(ctx, `SELECT set_config('idle_session_timeout', '5s', false), set_config('lock_timeout', '9s', false)`)
 	if err == nil {
-		if err = do(ctx, tx); err != nil {
-			err = errors.Join(err, tx.Rollback())
-		} else {
+		_, err = conn.ExecContext(ctx, `SELECT pg_advisory_lock(hashtextextended(current_schema() || '/' || $1, 1886221426))`, name)
+	}
+	if err != nil {
+		unlock(conn)
+	}
+	return conn, err
+}
+
+// unlock gives the connection back as it was, or closes it.
+func unlock(conn *sql.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if _, err := conn.ExecContext(ctx, `SELECT set_config('idle_session_timeout', '0', false), set_config('lock_timeout', '5s', false), pg_advisory_unlock_all()::text`); err != nil {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // so that the pool does not keep it
+	}
+	_ = conn.Close() // what cannot be closed is closed by the server
+}
+
+// change writes in one transaction, while a lock is held.
+func (f *Files) change(name string, do func(context.Context, *sql.Tx) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn := f.locked.Load()
+	if conn == nil {
+		return f.problem("The file "+name, errNotLocked)
+	}
+	tx, err := conn.BeginTx(ctx, nil)
+	if err == nil {
+		defer func() { _ = tx.Rollback() }() // nothing is left to roll back after a commit
+		if err = do(ctx, tx); err == nil {
 			err = tx.Commit()
 		}
 	}
-	if err != nil {
-		s.abandon()
-	}
-	return err
+	return f.problem("The file "+name, err)
 }
+
+// table begins messages about all files.
+const table = "The table of files"
 
 // problem words an error by what the database says of it.
 func (f *Files) problem(what string, err error) error {
-	var known *problems.Problem
+	known, isKnown := errors.AsType[*problems.Problem](err)
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &known):
+	case isKnown:
 		return known
+	case problems.IsContext(err):
+		return problems.OfContext(err, "Using the files "+f.Place())
 	case errors.Is(err, errNotLocked):
-		err = &database.Trouble{What: "cannot be changed: the lock on them was lost", Next: "Try again."}
+		err = &database.Trouble{What: "cannot be changed without its lock", Next: "Try again."}
 	case errors.Is(err, errTorn):
-		return problems.New(problems.CodeVaultCorrupt, what+" "+f.Place()+" is damaged: parts of it are missing.",
-			problems.WithCommand("Restore the database from a backup.", "mcp-partner doctor"))
+		err = &database.Trouble{Class: database.Corrupt, What: "is damaged: a part of it is missing", Next: "Restore the database from a backup."}
 	}
 	t := f.source.Trouble(err)
 	p := problems.New(problems.CodeVaultUnavailable, what+" "+f.Place()+" "+t.What+".", problems.WithCommand(t.Next, "mcp-partner doctor"))
-	switch t.Class {
-	case database.Cancelled:
-		return problems.New(problems.CodeCancelled, "The caller disconnected while the files "+f.Place()+" were being used.")
-	case database.Corrupt:
+	if t.Class == database.Corrupt {
 		p.Code = problems.CodeVaultCorrupt
-	case database.Unsafe:
-		p.Retryable = false
 	}
+	p.Retryable = t.Class == database.Unavailable
 	return p
 }

@@ -145,11 +145,6 @@ func TestAppendedFileExtendsWhatWasRead(t *testing.T) {
 			}
 			before = seen
 		}
-		_, err := one.Append("pins", 10, []byte("over what was cut off\n"))
-		check(t, err)
-		if read(t, two, "pins") != whole[:10]+"over what was cut off\n" {
-			t.Errorf("%q", read(t, two, "pins"))
-		}
 		rest, _, err := two.ReadFrom("pins", 1000)
 		if len(rest) != 0 || err != nil {
 			t.Errorf("behind the end: %q, %v", rest, err)
@@ -231,7 +226,7 @@ func TestWriteAfterLostLockFails(t *testing.T) {
 	url := pgtest.URL(t)
 	one, files := machine(t, url)
 	two, _ := machine(t, url)
-	unlock, nested := lock(t, one, "a.lock"), lock(t, one, "b.lock")
+	unlock := lock(t, one, "a.lock")
 	check(t, one.Write("a", []byte("under the lock")))
 	terminate(t, url)
 	taken := lock(t, two, "a.lock")
@@ -242,10 +237,6 @@ func TestWriteAfterLostLockFails(t *testing.T) {
 		}
 	}
 	unlock()
-	if _, err := one.Lock(t.Context(), "c.lock"); err == nil {
-		t.Error("a lock was taken while one that was lost is still held")
-	}
-	nested()
 	taken()
 	defer lock(t, one, "a.lock")()
 	check(t, one.Write("a", []byte("again")))
