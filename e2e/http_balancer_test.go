@@ -23,8 +23,9 @@ import (
 	"mcp-partner/simulator"
 )
 
-// pair is two processes on one state directory behind a balancer that sends
-// each request to the one whose turn it is, and a caller with a token.
+// pair is two processes behind a balancer that sends each request to the one whose
+// turn it is, and a caller with a token. They share a state directory; with a
+// database each has its own, and the second one nothing in it but its config file.
 type pair struct {
 	*world
 	processes [2]*server
@@ -47,7 +48,11 @@ func newPair(t *testing.T, onServer bool) *pair {
 	token := p.issue("partner.read,partner.write,partner.change")
 	var behind [2]http.Handler
 	for i := range p.processes {
-		p.processes[i] = p.cli("serve", "--allow-writes", "--approval", "ask", "--http", "127.0.0.1:0", "--behind-proxy").start(t)
+		process := p.cli("serve", "--allow-writes", "--approval", "ask", "--http", "127.0.0.1:0", "--behind-proxy")
+		if i == 1 && onServer {
+			process.args = append(process.args[:len(process.args)-1], p.otherMachine(), "--identity-file", filepath.Join(p.state, "vault.key"))
+		}
+		p.processes[i] = process.start(t)
 		target, err := url.Parse(strings.TrimSuffix(p.processes[i].address(), "/mcp"))
 		check(t, err)
 		proxy := httputil.NewSingleHostReverseProxy(target)
@@ -74,6 +79,17 @@ func newPair(t *testing.T, onServer bool) *pair {
 	t.Cleanup(balancer.Close)
 	p.web = connection{URL: balancer.URL + "/mcp", Token: token}
 	return p
+}
+
+// otherMachine is another state directory for the same database.
+func (p *pair) otherMachine() string {
+	p.tb.Helper()
+	dir := filepath.Join(p.dir, "other")
+	check(p.tb, os.Mkdir(dir, 0o700))
+	config, err := os.ReadFile(filepath.Join(p.state, "config.yaml"))
+	check(p.tb, err)
+	p.write(filepath.Join(dir, "config.yaml"), string(config))
+	return dir
 }
 
 // TestTwoProcessesBehindABalancer has one caller work through a round-robin
