@@ -29,10 +29,10 @@ const pathDelay = 10 * time.Millisecond
 // networkPath is a TCP proxy between a replica and PostgreSQL.
 type networkPath struct {
 	listener net.Listener
-	server   string
 
-	mu    sync.Mutex
-	fault networkFault
+	mu     sync.Mutex
+	server string
+	fault  networkFault
 	// pairs are the open connections; true marks those that have lost data.
 	pairs map[*pairOfConns]bool
 	ended bool
@@ -72,7 +72,7 @@ func (p *networkPath) serve(serving *sync.WaitGroup) {
 }
 
 func (p *networkPath) connect(replica net.Conn) {
-	server, err := net.Dial("tcp", p.server)
+	server, err := net.Dial("tcp", p.leadsTo())
 	if err != nil {
 		_ = replica.Close()
 		return
@@ -86,6 +86,21 @@ func (p *networkPath) connect(replica net.Conn) {
 	both.Go(func() { p.forward(pair, server, replica) })
 	both.Go(func() { p.forward(pair, replica, server) })
 	both.Wait()
+}
+
+func (p *networkPath) leadsTo() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.server
+}
+
+// lead makes the path lead to another server, without the connections there are.
+func (p *networkPath) lead(server string) {
+	p.mu.Lock()
+	p.server = server
+	p.mu.Unlock()
+	p.set(cuts)
+	p.set(forwards)
 }
 
 func (p *networkPath) keep(pair *pairOfConns) bool {

@@ -43,7 +43,7 @@ func TestChaos(t *testing.T) {
 	check(t, err)
 	t.Logf("%s=%d repeats these rounds", chaosVariable, seed)
 	calm := calmRounds()
-	c := newCluster(t, seed, loadTenants+(1+chaosTenants)*(len(calm)+mostRounds(thorough())))
+	c := newCluster(t, seed, loadTenants+failoverTenants+(1+chaosTenants)*(len(calm)+mostRounds(thorough())))
 	c.play(calm)
 	stop := c.load()
 	rounds := chaosRounds(seed, calm)
@@ -51,6 +51,9 @@ func TestChaos(t *testing.T) {
 	stop()
 	c.settle(slices.Concat(calm, rounds))
 	c.invariants()
+	if thorough() {
+		c.failover()
+	}
 }
 
 // round is a run over tenants of its own, and what happens at one point of it.
