@@ -208,12 +208,22 @@ func (a *App) Service(decider *guard.Guard) *tools.Service {
 	return service
 }
 
-// Command is how a person runs this program for the same state directory.
+// Command is how a person runs this program for the same state directory and
+// database.
 func (s *Settings) Command() string {
 	if s.givenStateDir == "" {
+		return s.Program()
+	}
+	return s.Program() + " --state-dir " + phrase.ShellWord(s.StateDir)
+}
+
+// Program is how a person runs this program for the same database, which the config
+// file need not name.
+func (s *Settings) Program() string {
+	if s.DatabaseURLFile == s.Config.Value("database-url-file") {
 		return "mcp-partner"
 	}
-	return "mcp-partner --state-dir " + phrase.ShellWord(s.StateDir)
+	return "mcp-partner --database-url-file " + phrase.ShellWord(s.DatabaseURLFile)
 }
 
 // SealKey is the key that seals questions in the client's session.

@@ -236,3 +236,24 @@ func TestDoctorCountsUndeliveredAnnouncements(t *testing.T) {
 		t.Errorf("doctor: %s", out)
 	}
 }
+
+// A suggested command is for the same database. The config file names it by itself.
+func TestSuggestedCommandsRepeatTheDatabase(t *testing.T) {
+	t.Parallel()
+	dir := stateWithVault(t)
+	file := filepath.Join(dir, "database-url")
+	if err := os.WriteFile(file, []byte("postgresql://partner:canary@127.0.0.1:1/partner"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, out, _ := runHere(t, "doctor", "--state-dir", dir, "--database-url-file", file)
+	if !strings.Contains(out, "cannot be reached") || !strings.Contains(out, "mcp-partner --database-url-file "+file+" doctor") {
+		t.Error(out)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config.yaml"), []byte("database-url-file: "+file), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, out, _ = runHere(t, "doctor", "--state-dir", dir)
+	if !strings.Contains(out, "fix       mcp-partner doctor") {
+		t.Error(out)
+	}
+}

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -56,6 +57,11 @@ type check struct {
 
 func runDoctor(ctx context.Context, deps *cmdutil.Deps, o *doctorOptions) error {
 	checks := examine(ctx, deps, o)
+	for i := range checks {
+		if command, ours := strings.CutPrefix(checks[i].Fix, "mcp-partner "); ours {
+			checks[i].Fix = deps.Program() + " " + command
+		}
+	}
 	if o.json {
 		if err := deps.IO.PrintJSON(map[string][]check{"checks": checks}); err != nil {
 			return err
