@@ -64,7 +64,8 @@ func New(cfg Config) (*Simulator, error) {
 		keyID:    keyID,
 		issued:   map[string]claims{},
 		registry: &registry{certificates: map[string]*x509.Certificate{}, seen: map[string]bool{}},
-		people:   newPeople(),
+		people: &people{users: map[string]*user{}, devices: map[string]*device{}, codes: map[string]*authorization{},
+			refreshes: map[string]*refresh{}, strict: map[string]bool{}},
 	}
 	s.secret = new(s.newSecret())
 	for _, p := range startPartners() {

@@ -38,11 +38,6 @@ type refresh struct {
 	until    time.Time
 }
 
-func newPeople() *people {
-	return &people{users: map[string]*user{}, devices: map[string]*device{}, codes: map[string]*authorization{},
-		refreshes: map[string]*refresh{}, strict: map[string]bool{}}
-}
-
 // AddUser adds a person with an account in a home tenant and in others as a
 // guest. It returns the object IDs by tenant ID; a name that exists is an error.
 func (s *Simulator) AddUser(name, home string, guestIn ...string) (map[string]string, error) {

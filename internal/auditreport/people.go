@@ -43,9 +43,14 @@ func (r Report) personColumns() []personColumn {
 	return all
 }
 
-func partnerID(r answers.AuditRow) string   { return r.PartnerID }
-func expectedID(r answers.AuditRow) string  { return r.ExpectedPartnerID }
-func lastWritten(r answers.AuditRow) string { return day(r.UpdatedTime) }
+func partnerID(r answers.AuditRow) string  { return r.PartnerID }
+func expectedID(r answers.AuditRow) string { return r.ExpectedPartnerID }
+
+// lastWritten is the date of an RFC 3339 time.
+func lastWritten(r answers.AuditRow) string {
+	date, _, _ := strings.Cut(r.UpdatedTime, "T")
+	return date
+}
 
 // unbroken is a cell whose text stays on one line.
 func unbroken(value func(answers.AuditRow) string) func(answers.AuditRow) g.Node {
@@ -134,12 +139,6 @@ func (r Report) partnerIDs() (which, ids string) {
 
 // stamp is a time for people.
 func stamp(at time.Time) string { return at.UTC().Format("2 January 2006, 15:04 UTC") }
-
-// day is the date of an RFC 3339 time.
-func day(text string) string {
-	date, _, _ := strings.Cut(text, "T")
-	return date
-}
 
 // stateWords are the title of a total and what it means.
 func stateWords(state string) (title, meaning string) {

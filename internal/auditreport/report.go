@@ -87,7 +87,7 @@ func columns() []column {
 		{"domain", func(r answers.AuditRow) string { return r.Domain }},
 		{"tenant", func(r answers.AuditRow) string { return r.Tenant }},
 		{"state", func(r answers.AuditRow) string { return string(r.State) }},
-		{"stale", func(r answers.AuditRow) string { return yes(r.Stale) }},
+		{"stale", func(r answers.AuditRow) string { return map[bool]string{true: "yes"}[r.Stale] }},
 		{"tenant_id", func(r answers.AuditRow) string { return r.TenantID }},
 		{"credential", func(r answers.AuditRow) string { return r.Credential }},
 		{"object_id", func(r answers.AuditRow) string { return r.ObjectID }},
@@ -107,13 +107,6 @@ func columns() []column {
 		{"arm_request_id", ofProblem(func(p *problems.Problem) string { return p.ARMRequestID })},
 		{"correlation_id", ofProblem(func(p *problems.Problem) string { return p.CorrelationID })},
 	}
-}
-
-func yes(b bool) string {
-	if b {
-		return "yes"
-	}
-	return ""
 }
 
 func ofProblem(value func(*problems.Problem) string) func(answers.AuditRow) string {

@@ -49,12 +49,6 @@ func (r redactor) text(text string) string {
 	return text
 }
 
-// telling are the members whose values are shown, cleaned: they say what
-// happened and not to whom.
-func telling(name string) bool {
-	return slices.Contains([]string{"code", "message", "state", "type", "origin"}, name)
-}
-
 // shape writes a body with its values taken out.
 func (r redactor) shape(body []byte) string {
 	var value any
@@ -63,15 +57,13 @@ func (r redactor) shape(body []byte) string {
 	if len(body) == 0 || decoder.Decode(&value) != nil {
 		return ""
 	}
-	text, err := json.MarshalIndent(r.emptied("", value, 0), "", "  ")
-	if err != nil {
-		return ""
-	}
-	return unescaped.Replace(string(text))
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	_ = encoder.Encode(r.emptied("", value, 0)) // texts and lists of them cannot fail
+	return strings.TrimSuffix(text.String(), "\n")
 }
-
-// unescaped undoes what encoding/json does for HTML.
-var unescaped = strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&")
 
 const deepest = 8
 
@@ -92,7 +84,8 @@ func (r redactor) emptied(name string, value any, depth int) any {
 		}
 		return []any{r.emptied(name, v[0], depth+1)}
 	case string:
-		if telling(name) {
+		// These say what happened, and not to whom.
+		if slices.Contains([]string{"code", "message", "state", "type", "origin"}, name) {
 			return r.text(v)
 		}
 		return "(text)"

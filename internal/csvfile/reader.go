@@ -137,14 +137,14 @@ func (r *Reader) mistake(err error) error {
 // which stays unread.
 func (r *Reader) skipPreamble(text *bufio.Reader) (string, error) {
 	for range maxLinesBeforeHeader {
-		line := peekLine(text)
+		line, more := peekLine(text)
 		sep, isSep := sepLine(line)
 		switch {
 		case isSep:
 			r.Separator = sep
 		case strings.HasPrefix(strings.TrimPrefix(line, `"`), "#TYPE"):
 		case strings.Trim(line, "\",;\t| ") == "" && line != "":
-		case line == "" && !atEnd(text):
+		case line == "" && more:
 		default:
 			return line, nil
 		}
@@ -171,16 +171,11 @@ func sepLine(line string) (rune, bool) {
 }
 
 // peekLine returns the next line without its end, or as much of it as is looked
-// at.
-func peekLine(text *bufio.Reader) string {
+// at, and whether there is anything more.
+func peekLine(text *bufio.Reader) (string, bool) {
 	start, _ := text.Peek(sniffed / 2) // an error shows when the rows are read
 	line, _, _ := strings.Cut(string(start), "\n")
-	return strings.TrimSuffix(line, "\r")
-}
-
-func atEnd(text *bufio.Reader) bool {
-	_, err := text.Peek(1)
-	return err != nil
+	return strings.TrimSuffix(line, "\r"), len(start) > 0
 }
 
 // separator is the one that stands most often outside of quotes in the header.

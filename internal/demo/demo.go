@@ -56,7 +56,6 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("connect to the server: %w", err)
 	}
 	s := &show{Options: o, paint: painter(o.Color), client: connection, person: person}
-	s.intro()
 	err := s.run(ctx, script(o))
 	if closed := connection.Close(); err == nil && closed != nil {
 		return fmt.Errorf("close the connection: %w", closed)

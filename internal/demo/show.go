@@ -29,13 +29,9 @@ func (s *show) say(format string, args ...any) {
 	}
 }
 
-func (s *show) intro() {
-	s.say("%s", s.paint.bold("mcp-partner demo"))
-	s.say("%s", s.paint.dim("A simulated Azure in this process, the real server, a real MCP client, a stdio pipe between them."))
-	s.say("")
-}
-
 func (s *show) run(ctx context.Context, steps []step) error {
+	s.say("%s", s.paint.bold("mcp-partner demo"))
+	s.say("%s\n", s.paint.dim("A simulated Azure in this process, the real server, a real MCP client, a stdio pipe between them."))
 	if err := s.connect(ctx); err != nil {
 		return err
 	}
@@ -123,7 +119,7 @@ func (s *show) call(ctx context.Context, step step) (answers.Envelope, error) {
 
 func (s *show) answer(step step, e answers.Envelope) {
 	if s.person.asked != "" {
-		s.say("    %s %s", s.paint.warn("asks"), indent(s.person.asked))
+		s.say("    %s %s", s.paint.warn("asks"), strings.ReplaceAll(s.person.asked, "\n", "\n         "))
 		s.say("    %s %s", s.paint.warn("typed"), cmp.Or(step.types, "(nothing: the form was closed)"))
 	}
 	s.say("    %s %s", s.paint.status(e.Status), e.Summary)
@@ -170,5 +166,3 @@ func words(link answers.Link) string {
 	}
 	return text
 }
-
-func indent(text string) string { return strings.ReplaceAll(text, "\n", "\n         ") }

@@ -1,25 +1,15 @@
 package naming
 
+import (
+	"encoding/hex"
+	"strings"
+)
+
 // IsGUID reports whether text has the form of a GUID, in either case.
 func IsGUID(text string) bool {
-	if len(text) != 36 {
+	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
 		return false
 	}
-	for i, c := range []byte(text) {
-		switch i {
-		case 8, 13, 18, 23:
-			if c != '-' {
-				return false
-			}
-		default:
-			if !isHex(c) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+	raw, err := hex.DecodeString(strings.ReplaceAll(text, "-", ""))
+	return err == nil && len(raw) == 16
 }

@@ -319,7 +319,8 @@ func (r *Reading) Result() *answers.PECRoles {
 	for i, s := range r.subscriptions {
 		held := r.held[i]
 		if held.Subscription.ID == "" {
-			held = Held{Identity: r.identity, Subscription: s, Problem: notAsked()}
+			held = Held{Identity: r.identity, Subscription: s, Problem: problems.New(problems.CodeTimeout,
+				"The tenant has more subscriptions than one call reads, or the time limit was reached.", problems.WithHint("Name the subscription in subscriptions."))}
 		}
 		held.Schedules, held.Now = r.schedules, r.o.Now()
 		row := r.o.List.Judge(held)
@@ -327,11 +328,6 @@ func (r *Reading) Result() *answers.PECRoles {
 		result.Rows[i] = row
 	}
 	return result
-}
-
-func notAsked() *problems.Problem {
-	return problems.New(problems.CodeTimeout, "The tenant has more subscriptions than one call reads, or the time limit was reached.",
-		problems.WithHint("Name the subscription in subscriptions."))
 }
 
 // notChecked says what the verdicts do not rest on.

@@ -38,9 +38,6 @@ func scopeKind(scope, subscriptionID string) string {
 	}
 }
 
-// below reports whether a kind of scope lies inside the subscription.
-func below(kind string) bool { return kind == ScopeResourceGroup || kind == ScopeResource }
-
 // RoleIDOf returns the GUID at the end of a role definition's ID, or "".
 func RoleIDOf(definitionID string) string {
 	id := strings.ToLower(definitionID[strings.LastIndexByte(definitionID, '/')+1:])

@@ -171,7 +171,7 @@ func breadth(kind string) int {
 func decide(row *answers.PECSubscription, h Held, held []weighed) {
 	switch {
 	case len(held) > 0 && held[0].weight == counts:
-		row.Verdict, row.Partial = answers.PECEligible, below(held[0].role.ScopeKind)
+		row.Verdict, row.Partial = answers.PECEligible, breadth(held[0].role.ScopeKind) >= breadth(ScopeResourceGroup)
 		row.Why = describe(held[0].role) + "."
 		if row.Partial {
 			row.Why = "Only below the subscription: " + row.Why

@@ -61,7 +61,8 @@ func (a *arranger) resolve(ctx context.Context, wanted bool) error {
 			seen[one.question], questions = true, append(questions, one.question)
 		}
 	}
-	asking := fmt.Sprintf("Asking %s for the tenants of %s; no credential is sent.", strings.Join(hostsOf(questions), ", "), phrase.Count(len(questions), "domain"))
+	hosts := slices.Sorted(slices.Values(xslices.Map(questions, func(q question) string { return q.cloud.AuthorityHost() })))
+	asking := fmt.Sprintf("Asking %s for the tenants of %s; no credential is sent.", strings.Join(slices.Compact(hosts), ", "), phrase.Count(len(questions), "domain"))
 	if err := a.options.Progress(false, asking); err != nil {
 		return err
 	}
@@ -113,12 +114,6 @@ func (a *arranger) cloudOf(row numbered) (tenants.Cloud, error) {
 	return entry.Cloud, nil
 }
 
-func hostsOf(questions []question) []string {
-	hosts := xslices.Map(questions, func(q question) string { return q.cloud.AuthorityHost() })
-	slices.Sort(hosts)
-	return slices.Compact(hosts)
-}
-
 func tenantsOf(ctx context.Context, pool *httpclient.Pool, questions []question) map[question]reply {
 	search := &domainSearch{pool: pool, silent: map[string]int{}}
 	replies := make([]reply, len(questions))
@@ -150,18 +145,15 @@ type domainSearch struct {
 
 func (s *domainSearch) ask(ctx context.Context, q question) reply {
 	host := q.cloud.AuthorityHost()
-	if s.gaveUp(host) {
+	s.mu.Lock()
+	gaveUp := s.silent[host] >= lookups
+	s.mu.Unlock()
+	if gaveUp {
 		return reply{err: problems.New(problems.CodeNetwork, fmt.Sprintf("Entra ID (%s) does not answer and was not asked again for the domain %s.", host, q.domain))}
 	}
 	id, err := signin.TenantOfDomain(ctx, s.pool, q.cloud, q.domain)
 	s.note(host, err)
 	return reply{id, err}
-}
-
-func (s *domainSearch) gaveUp(host string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.silent[host] >= lookups
 }
 
 func (s *domainSearch) note(host string, err error) {

@@ -107,7 +107,8 @@ func (r *reading) add(cells []string, line int) error {
 // Lines of one subscription mostly stand together.
 func (r *reading) subscription(cells []string, line int) (*Subscription, error) {
 	c := r.columns
-	tenant, id, currency := cells[c.tenant], bare(cells[c.subscription]), cells[c.currency]
+	tenant, id, currency := cells[c.tenant], cells[c.subscription], cells[c.currency]
+	id = id[strings.LastIndexByte(id, '/')+1:] // some files have its path
 	if l := r.last; l != nil && l.SubscriptionID == id && l.TenantID == tenant && l.Currency == currency {
 		return l, nil
 	}
@@ -152,11 +153,6 @@ func text(cells []string, at int) string {
 		return ""
 	}
 	return untrusted.Sanitize(cells[at])
-}
-
-// bare takes the path of a subscription off its ID.
-func bare(id string) string {
-	return id[strings.LastIndexByte(id, '/')+1:]
 }
 
 // credited reads whether credit was applied.
