@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"mcp-partner/fleet"
@@ -76,7 +78,7 @@ func (l *Ledger) Alert(ctx context.Context, alerts []Alert) (recorded int, err e
 				channels[channel] = true
 			}
 		}
-		for channel := range channels {
+		for _, channel := range slices.Sorted(maps.Keys(channels)) {
 			if err := w.enqueue(ctx, OutboxChange, fmt.Sprintf("%s/%d-%d", channel, first, w.tail.seq)); err != nil {
 				return err
 			}

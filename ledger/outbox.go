@@ -55,7 +55,7 @@ func (l *Ledger) Claim(ctx context.Context, pause func(tries int) time.Duration)
 		return Message{}, false, l.problem(err)
 	}
 	var created string
-	err = db.Read.QueryRowContext(ctx, `SELECT kind, name, tries, created FROM outbox WHERE due <= $1 ORDER BY due LIMIT 1`, formatTime(now)).Scan(&m.Kind, &m.Name, &m.Tries, &created)
+	err = db.Read.QueryRowContext(ctx, `SELECT kind, name, tries, created FROM outbox WHERE due <= $1 ORDER BY due, kind, name LIMIT 1`, formatTime(now)).Scan(&m.Kind, &m.Name, &m.Tries, &created)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Message{}, false, nil
 	}
@@ -94,5 +94,15 @@ func (l *Ledger) Undelivered(ctx context.Context) (count int, err error) {
 		return 0, err
 	}
 	err = db.Read.QueryRowContext(ctx, `SELECT count(*) FROM outbox WHERE tries > 0`).Scan(&count)
+	return count, l.problem(err)
+}
+
+// GivenUp counts the messages that were given up since a time.
+func (l *Ledger) GivenUp(ctx context.Context, since time.Time) (count int, err error) {
+	db, err := l.use(ctx)
+	if err != nil {
+		return 0, err
+	}
+	err = db.Read.QueryRowContext(ctx, `SELECT count(*) FROM events WHERE kind = $1 AND time >= $2`, guard.KindUndelivered, formatTime(since)).Scan(&count)
 	return count, l.problem(err)
 }

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/csvfile"
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/partnerid"
@@ -28,7 +30,7 @@ type auditOptions struct {
 	tenants, labels, ownIDs cmdutil.List
 	file, expected, label   string
 	staleAfterDays          int
-	roles                   bool
+	roles, notify           bool
 	house                   auditHouse
 	report                  reportOptions
 }
@@ -78,6 +80,7 @@ Exit codes: 0 done, 1 failed or --fail-on found something, 2 usage, 3 refused.`,
 	flags.IntVar(&options.staleAfterDays, "stale-after-days", 0, "mark links that were last written more than `N` days ago")
 	flags.BoolVar(&options.roles, "roles", false, "check roles for partner earned credit too")
 	flags.StringVar(&options.label, "label", "", "`NAME` of the run, such as 2026-11; named runs are kept")
+	flags.BoolVar(&options.notify, "notify", false, "send the alerts of the config file for what changed since the last audit")
 	options.report.add(flags)
 	options.house.add(deps, flags)
 	command.AddCommand(newCmdList(deps), newCmdShow(deps), newCmdResume(deps),
@@ -183,6 +186,9 @@ func runAudit(ctx context.Context, deps *cmdutil.Deps, o *auditOptions) error {
 		return err
 	}
 	defer session.Close()
+	if err := o.mayNotify(deps, session); err != nil {
+		return err
+	}
 	if !session.KeepsRecord() && session.Simulated == nil {
 		deps.IO.Note("there is no vault, so this run is not stored")
 	}
@@ -192,7 +198,52 @@ func runAudit(ctx context.Context, deps *cmdutil.Deps, o *auditOptions) error {
 	if err != nil {
 		return err
 	}
-	return finishAudit(ctx, deps, session, active, &o.report)
+	if !o.notify {
+		return finishAudit(ctx, deps, session, active, &o.report)
+	}
+	// The report ends the command, perhaps with --fail-on: alerts come first.
+	failure := watchRun(ctx, deps, active)
+	if failure == nil && ctx.Err() == nil {
+		failure = notify(ctx, deps, session, active.ID())
+	}
+	return cmp.Or(failure, finishAudit(ctx, deps, session, active, &o.report))
+}
+
+// mayNotify refuses --notify where nobody would be told.
+func (o *auditOptions) mayNotify(deps *cmdutil.Deps, session *app.Session) error {
+	switch {
+	case !o.notify:
+		return nil
+	case len(deps.Config.Alerts) == 0:
+		return exit.Usage("add alerts to the config file, as docs/audit.md shows", "--notify has nobody to tell: the config file has no alerts")
+	case !session.KeepsRecord():
+		return exit.Refused("mcp-partner vault init", "--notify compares audits that are stored, and there is no vault, so none is")
+	}
+	return nil
+}
+
+// notifyWithin bounds how long alerts are sent; what was not taken then stays in the
+// outbox.
+const notifyWithin = 30 * time.Second
+
+// notify alerts what an audit found to have changed.
+func notify(ctx context.Context, deps *cmdutil.Deps, session *app.Session, id string) error {
+	count, err := session.AlertChanges(ctx, fleet.Run{ID: id})
+	if err != nil {
+		return err
+	}
+	sending, cancel := context.WithTimeout(ctx, notifyWithin)
+	defer cancel()
+	if err := session.Deliver(sending); err != nil {
+		return err
+	}
+	waiting, err := session.Ledger.Undelivered(ctx)
+	text := phrase.Count(count, "change") + " alerted"
+	if waiting > 0 {
+		text += "; " + phrase.Count(waiting, "message") + " not taken yet: the next --notify or a server sends them again"
+	}
+	deps.IO.Note(text)
+	return err
 }
 
 // finishAudit waits for a run and writes its report.

@@ -21,7 +21,7 @@ import (
 func checkRecord(ctx context.Context, deps *cmdutil.Deps, a *app.App) []check {
 	checks := []check{checkPolicy(deps)}
 	recorded := a.Ledger.Begun() && a.KeepsRecord()
-	if deps.Config.Webhook != nil {
+	if deps.Config.Webhook != nil || len(deps.Config.Alerts) > 0 {
 		checks = append(checks, checkWebhook(ctx, deps, a, recorded))
 	}
 	if !recorded {
@@ -67,17 +67,23 @@ func checkPolicy(deps *cmdutil.Deps) check {
 	return check{"policy", checkOK, fmt.Sprintf("%s, digest %s; a tool without a rule is read-only.", phrase.Count(len(rules), "rule"), policy.Digest()), ""}
 }
 
+// givenUpFor is how long doctor tells of messages that were given up.
+const givenUpFor = 7 * 24 * time.Hour
+
 func checkWebhook(ctx context.Context, deps *cmdutil.Deps, a *app.App, recorded bool) check {
 	if _, err := deps.NewWebhook(); err != nil {
 		return failedCheck("webhook", err, "openssl rand -hex 32 > FILE")
 	}
 	if recorded {
 		// An unreadable ledger is reported by its own check.
+		if n, err := a.Ledger.GivenUp(ctx, time.Now().Add(-givenUpFor)); err == nil && n > 0 {
+			return check{"webhook", CheckWarn, phrase.Count(n, "message") + " given up in the last 7 days, because no webhook took it for a day.", "mcp-partner ledger list"}
+		}
 		if n, err := a.Ledger.Undelivered(ctx); err == nil && n > 0 {
-			return check{"webhook", CheckWarn, fmt.Sprintf("The webhook has not taken %s of a pending approval yet; a server sends them again.", phrase.Count(n, "announcement")), "mcp-partner approvals list"}
+			return check{"webhook", CheckWarn, fmt.Sprintf("The webhook has not taken %s yet; a server sends them again.", phrase.Count(n, "message")), "mcp-partner approvals list"}
 		}
 	}
-	return check{"webhook", checkOK, "The webhook announces pending approvals. It was not called.", ""}
+	return check{"webhook", checkOK, "Pending approvals and alerts are sent where the config file says. Nothing was sent now.", ""}
 }
 
 func checkLedger(ctx context.Context, a *app.App) check {
