@@ -3,6 +3,7 @@ package signin
 import (
 	"cmp"
 	"context"
+	"hash/maphash"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -34,10 +35,10 @@ const (
 	// usable is how long a token must last to be handed out: a write may take
 	// 15 s at the provider.
 	usable = time.Minute
-	// maxCaches bounds the tokens that are kept, some 2 kB each: far more pairs of
-	// credential and tenant than anybody has, so that a process that runs for
-	// months while the directory changes does not grow.
-	maxCaches = 32_768
+	// maxCaches bounds the tokens that are kept, some 2 kB each, so that a process
+	// that runs for months while the directory changes does not grow. It holds those of
+	// 100 000 tenants: an audit within their hour signs in nowhere again.
+	maxCaches = 131_072
 	// azAtOnce bounds the az processes: each starts a Python interpreter.
 	azAtOnce = 4
 )
@@ -77,6 +78,8 @@ type Source struct {
 
 	mu     sync.Mutex
 	caches *lru.Cache[tokenKey, *tokenCache]
+	// seed makes the hashes of targets, which take the place of many targets in memory.
+	seed maphash.Seed
 }
 
 // flightKey tells sign-ins apart that must not share an outcome.
@@ -89,7 +92,7 @@ type flightKey struct {
 func NewSource(options Options) *Source {
 	base, stop := context.WithCancel(context.Background())
 	s := &Source{
-		opts: options.filled(), stop: stop, signIns: flight.New[flightKey, token](base, signInLimit),
+		opts: options.filled(), seed: maphash.MakeSeed(), stop: stop, signIns: flight.New[flightKey, token](base, signInLimit),
 		az: make(chan struct{}, azAtOnce), first: &firstSignIn{all: map[credentialKey]*pioneer{}}, pairs: &pairs{},
 	}
 	s.caches, _ = lru.New[tokenKey, *tokenCache](maxCaches) // fails for no size but 0

@@ -2,6 +2,7 @@ package signin
 
 import (
 	"context"
+	"hash/maphash"
 	"sync"
 	"time"
 
@@ -39,9 +40,10 @@ func sealToken(t azcore.AccessToken, now time.Time) token {
 type tokenKey struct{ tenantID, credential string }
 
 type tokenCache struct {
-	mu     sync.Mutex
-	target target
-	token  token
+	mu sync.Mutex
+	// opens is the hash of what the token was asked for.
+	opens uint64
+	token token
 	// pausedUntil keeps a refresh that failed from being tried at every call.
 	pausedUntil time.Time
 }
@@ -58,12 +60,15 @@ func (s *Source) cacheOf(t target) *tokenCache {
 	return found
 }
 
+// hash stands for all that decides which token comes back.
+func (s *Source) hash(t target) uint64 { return maphash.Comparable(s.seed, t.opens()) }
+
 // cached returns the token for a target, whether it can be used, and whether it
 // should be replaced meanwhile.
-func (c *tokenCache) cached(t target, now time.Time) (got token, good, stale bool) {
+func (c *tokenCache) cached(opens uint64, now time.Time) (got token, good, stale bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.token.open == nil || c.target != t.opens() || !now.Before(c.token.usableUntil) {
+	if c.token.open == nil || c.opens != opens || !now.Before(c.token.usableUntil) {
 		return token{}, false, false
 	}
 	stale = !now.Before(c.token.refreshOn) && !now.Before(c.pausedUntil)
@@ -73,17 +78,17 @@ func (c *tokenCache) cached(t target, now time.Time) (got token, good, stale boo
 	return c.token, true, stale
 }
 
-func (c *tokenCache) keep(t target, fresh token) {
+func (c *tokenCache) keep(opens uint64, fresh token) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.target, c.token = t.opens(), fresh
+	c.opens, c.token = opens, fresh
 }
 
 // token returns a good token: the one at hand, or a new one. Claims mean that
 // ARM refused the one at hand, so a new one is fetched in any case.
 func (s *Source) token(ctx context.Context, t target, claims string) (token, error) {
 	if claims == "" {
-		got, good, stale := s.cacheOf(t).cached(t, s.opts.Clock())
+		got, good, stale := s.cacheOf(t).cached(s.hash(t), s.opts.Clock())
 		if stale {
 			s.signIns.Start(ctx, flightKey{t.opens(), ""}, func(ctx context.Context) (token, error) { return s.signIn(ctx, t, "", true) })
 		}
@@ -100,7 +105,7 @@ func (s *Source) token(ctx context.Context, t target, claims string) (token, err
 
 func (s *Source) signIn(ctx context.Context, t target, claims string, refresh bool) (token, error) {
 	// Another flight may have ended between a look at the cache and this one.
-	if got, good, stale := s.cacheOf(t).cached(t, s.opts.Clock()); claims == "" && !refresh && good && !stale {
+	if got, good, stale := s.cacheOf(t).cached(s.hash(t), s.opts.Clock()); claims == "" && !refresh && good && !stale {
 		return got, nil
 	}
 	begun := s.opts.Clock()
@@ -111,7 +116,7 @@ func (s *Source) signIn(ctx context.Context, t target, claims string, refresh bo
 	if problem != nil {
 		return token{}, problem.For(t.tenant)
 	}
-	s.cacheOf(t).keep(t, got)
+	s.cacheOf(t).keep(s.hash(t), got)
 	return got, nil
 }
 
