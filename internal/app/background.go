@@ -47,6 +47,11 @@ func (s *Settings) SettleInBackground(ctx context.Context, a *App, decider *guar
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { a.hook.serve(ctx, a.KeepsRecord) })
+	if s.ServesHTTP {
+		for _, check := range a.PolicyCheck(decider) {
+			running.Go(func() { _ = check.Run(ctx) }) // a failure is tried again with the next answer about readiness
+		}
+	}
 	running.Go(func() {
 		s.SettleRecord(ctx, a, decider, service)
 		// What a crash just before this start left is too young the first time.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -210,5 +211,51 @@ func TestRestoreTakesKeysThatNothingUses(t *testing.T) {
 				t.Errorf("own keys restored: %t", done.OwnKeys)
 			}
 		})
+	}
+}
+
+// The server that started last has the policy in force; one with another policy is
+// not ready until it is started with the same.
+func TestReplicaWithAnotherPolicyIsNotReady(t *testing.T) {
+	t.Parallel()
+	settings := replicas(t, 3)
+	makeVault(t, settings[0])
+	var log lockedBuffer
+	ready := make([]func(t *testing.T, want problems.Code), len(settings))
+	for i, options := range []guard.Options{{AllowWrites: true}, {}, {AllowWrites: true}} {
+		settings[i].Log = slog.New(slog.NewTextHandler(&log, nil))
+		a := open(t, settings[i])
+		decider, err := a.Guard(options)
+		must(t, err)
+		ready[i] = func(t *testing.T, want problems.Code) {
+			t.Helper()
+			err := a.PolicyCheck(decider)[0].Run(t.Context())
+			if err == nil && want != "" || err != nil && problems.As(err).Code != want {
+				t.Errorf("server %d: %v, want %q", i, err, want)
+			}
+		}
+	}
+	ready[0](t, "")
+	ready[0](t, "")
+	ready[1](t, "") // starts later, with another policy
+	ready[0](t, problems.CodeStateMoved)
+	ready[1](t, "")
+	if !strings.Contains(log.String(), "another policy") {
+		t.Error("the log does not tell why")
+	}
+	ready[2](t, "") // the first one is started again
+	ready[0](t, "")
+	ready[1](t, problems.CodeStateMoved)
+}
+
+func TestServerWithoutDatabaseComparesNoPolicy(t *testing.T) {
+	t.Parallel()
+	s := NewSettings(noEnv, nil)
+	s.SetStateDir(filepath.Join(t.TempDir(), "state"))
+	a := open(t, s)
+	decider, err := a.Guard(guard.Options{})
+	must(t, err)
+	if checks := a.PolicyCheck(decider); len(checks) != 0 {
+		t.Error(checks)
 	}
 }

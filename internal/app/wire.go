@@ -41,7 +41,8 @@ type App struct {
 	Keyring *vault.Keyring
 	Vault   *vault.Vault
 	// Files is where vault and directory are kept.
-	Files disk.Dir
+	Files  disk.Dir
+	policy policyInForce
 	// temporary is the ledger where there is no other.
 	temporary *temporaryLedger
 	// unrecorded keeps sign-ins out of the ledger. It is set before the first one.

@@ -33,7 +33,7 @@ func serveHTTP(ctx context.Context, deps *cmdutil.Deps, a *app.App, decider *gua
 	}
 	deps.WatchCallers(verifier)
 	options := server.HTTPOptions{
-		Hosts: o.hosts(bound.main.Addr()), Origins: o.allowedOn, Health: deps.Health(a, issuersCheck(verifier)...),
+		Hosts: o.hosts(bound.main.Addr()), Origins: o.allowedOn, Health: deps.Health(a, append(issuersCheck(verifier), a.PolicyCheck(decider)...)...),
 		Metrics: deps.Observer.Metrics, OnAnswer: deps.Observer.Metrics.Answered,
 		Approvals: service, PublicURL: o.oauth.public(),
 	}
