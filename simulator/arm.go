@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // The api-versions that exist.
@@ -19,8 +21,9 @@ func (c *call) armAnswer() answer {
 	if a, ok := c.intercept(); ok {
 		return a
 	}
-	if ok, wait := c.who.admit(c); !ok {
-		return c.throttled(wait)
+	if bucket := c.bucket(); !bucket.AllowN(c.now, 1) {
+		missing := (1 - bucket.TokensAt(c.now)) / float64(bucket.Limit())
+		return c.throttled(time.Duration(missing * float64(time.Second)))
 	}
 	if a, ok := c.checkVersion(); !ok {
 		return a
@@ -108,12 +111,16 @@ func (c *call) wrongVersion(got, want string) answer {
 		"' for type '"+kind+"'. The supported api-versions are '"+want+"'. The supported locations are ''.")
 }
 
-// admit takes a token from the bucket that the method draws on.
-func (p *principal) admit(c *call) (ok bool, wait time.Duration) {
+// bucket is the bucket that a request draws on, full at first.
+func (c *call) bucket() *rate.Limiter {
+	limiter, size := &c.who.reads, c.sim.cfg.Throttle.Reads
 	if c.writes() {
-		return p.writes.take(c.sim.cfg.Throttle.Writes, c.now)
+		limiter, size = &c.who.writes, c.sim.cfg.Throttle.Writes
 	}
-	return p.reads.take(c.sim.cfg.Throttle.Reads, c.now)
+	if *limiter == nil {
+		*limiter = rate.NewLimiter(rate.Limit(size.PerSecond), size.Size)
+	}
+	return *limiter
 }
 
 // throttled is ARM's answer when a bucket is empty.
@@ -146,13 +153,11 @@ func (c *call) armHeaders(a answer) answer {
 
 // rateHeaders reports what is left in the bucket of the request.
 func (c *call) rateHeaders(h http.Header) {
+	kind := "reads"
 	if c.writes() {
-		c.who.writes.refill(c.sim.cfg.Throttle.Writes, c.now)
-		h.Set("x-ms-ratelimit-remaining-tenant-writes", strconv.Itoa(c.who.writes.remaining()))
-		return
+		kind = "writes"
 	}
-	c.who.reads.refill(c.sim.cfg.Throttle.Reads, c.now)
-	h.Set("x-ms-ratelimit-remaining-tenant-reads", strconv.Itoa(c.who.reads.remaining()))
+	h.Set("x-ms-ratelimit-remaining-tenant-"+kind, strconv.Itoa(int(c.bucket().TokensAt(c.now))))
 }
 
 // unknown answers every other path.

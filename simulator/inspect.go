@@ -76,22 +76,12 @@ func (s *Simulator) change(tenantID string, f func(*Link, time.Time) *Link) erro
 	return nil
 }
 
-// AddPartner gives a partner ID a name. Links that exist keep the name they
-// were written with.
-func (s *Simulator) AddPartner(id, name string) {
-	s.addPartner(partner{id: id, name: name})
-}
-
 // AddGlobalPartner marks a partner ID as that of a virtual organization
 // (PartnerGlobal), which the provider refuses to link.
 func (s *Simulator) AddGlobalPartner(id, name string) {
-	s.addPartner(partner{id: id, name: name, global: true})
-}
-
-func (s *Simulator) addPartner(p partner) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.partners[p.id] = p
+	s.partners[id] = partner{id: id, name: name, global: true}
 }
 
 // SetConsent grants or withdraws the application's consent in a tenant.

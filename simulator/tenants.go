@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Tenant is a simulated customer, with the link that the application's own
@@ -48,7 +50,7 @@ type principal struct {
 
 	denied        bool // the application was not consented to in this tenant
 	link          *Link
-	reads, writes tokens
+	reads, writes *rate.Limiter
 	calls         uint64
 	burst         int
 }

@@ -71,16 +71,6 @@ func (l *List) Override(file io.Reader) (*List, error) {
 	return merged, nil
 }
 
-// Len returns how many roles are on the list, and how many of them are eligible.
-func (l *List) Len() (all, eligible int) {
-	for _, role := range l.roles {
-		if role.eligible {
-			eligible++
-		}
-	}
-	return len(l.roles), eligible
-}
-
 func (l *List) lookup(roleID string) (string, standing) {
 	role, ok := l.roles[roleID]
 	switch {

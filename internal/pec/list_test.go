@@ -8,7 +8,7 @@ import (
 func TestBuiltInList(t *testing.T) {
 	t.Parallel()
 	list := BuiltIn()
-	if all, eligible := list.Len(); all != 122 || eligible != 98 {
+	if all, eligible := counted(list); all != 122 || eligible != 98 {
 		t.Errorf("%d roles, %d eligible; Microsoft's list has 122 and 98", all, eligible)
 	}
 	if list.Date != "2020-12" || list.Source == "" {
@@ -79,4 +79,14 @@ func TestScopeKinds(t *testing.T) {
 			t.Errorf("%q: %q, want %q", scope, got, want)
 		}
 	}
+}
+
+// counted is how many roles are on a list, and how many of them are eligible.
+func counted(l *List) (all, eligible int) {
+	for _, role := range l.roles {
+		if role.eligible {
+			eligible++
+		}
+	}
+	return len(l.roles), eligible
 }
