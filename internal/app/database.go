@@ -1,7 +1,6 @@
 package app
 
 import (
-	"errors"
 	"os"
 
 	"mcp-partner/internal/database"
@@ -64,9 +63,10 @@ var ownFiles = []string{"vault.age", tenants.DirectoryFile}
 // checkMoved refuses a state directory that is not where changes belong: they
 // would be seen by nobody else.
 func (s *Settings) checkMoved(where disk.Dir, shared bool) error {
-	place, err := os.ReadFile(where.File(MovedMark))
-	moved := !errors.Is(err, os.ErrNotExist)
+	_, err := os.Lstat(where.File(MovedMark))
+	moved := err == nil
 	if moved && !shared {
+		place, _ := os.ReadFile(where.File(MovedMark)) // one that cannot be read counts too
 		return exit.Refused("give --database-url-file FILE, or go back: mcp-partner migrate --back --database-url-file FILE",
 			"the files of %s were moved %s", where.Path, untrusted.Sanitize(string(place)))
 	}

@@ -448,16 +448,12 @@ func (d Dir) Corrupt(name, what string, next problems.Option) *problems.Problem 
 	return problems.New(problems.CodeVaultCorrupt, d.File(name)+" cannot be used: "+what+". The file was not changed.", next)
 }
 
-// RemoveCommand is the command with which a person removes files.
-func (d Dir) RemoveCommand(names ...string) string {
-	command := "rm -f"
-	for _, name := range names {
-		if d.Shared != nil {
-			return d.Shared.command(removal(names))
-		}
-		command += " " + phrase.ShellWord(d.File(name))
+// RemoveCommand is the command with which a person removes a file.
+func (d Dir) RemoveCommand(name string) string {
+	if d.Shared != nil {
+		return d.Shared.command(removal(name))
 	}
-	return command
+	return "rm " + phrase.ShellWord(d.File(name))
 }
 
 // PreviousHint says how the previous version of a file is put back, without other
@@ -470,9 +466,11 @@ func (d Dir) PreviousHint(name, lastChange, otherwise string, without ...string)
 	path := d.File(name)
 	command := "cp " + phrase.ShellWord(path+PreviousMark) + " " + phrase.ShellWord(path)
 	if d.Shared != nil {
-		command = d.Shared.command(removal(append(without, name)) + fmt.Sprintf("; UPDATE files SET name = '%s' WHERE name = '%[1]s%s'", name, PreviousMark))
-	} else if len(without) > 0 {
-		command += " && " + d.RemoveCommand(without...)
+		command = d.Shared.command(removal(append(without, name)...) + fmt.Sprintf("; UPDATE files SET name = '%s' WHERE name = '%[1]s%s'", name, PreviousMark))
+	} else {
+		for _, name := range without {
+			command += " && rm -f " + phrase.ShellWord(d.File(name))
+		}
 	}
 	return problems.WithCommand("Restore the previous version, which lacks the last change: "+lastChange+".", "%s", command)
 }

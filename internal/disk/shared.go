@@ -52,6 +52,6 @@ func (s *Shared) command(sql string) string {
 	return fmt.Sprintf(`psql "$(cat %s)" -c "%s"`, phrase.ShellWord(s.URLFile), sql)
 }
 
-func removal(names []string) string {
+func removal(names ...string) string {
 	return "DELETE FROM files WHERE name IN ('" + strings.Join(names, "', '") + "')"
 }
