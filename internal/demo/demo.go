@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"mcp-partner/internal/cli/term"
 	"strings"
 	"time"
 
@@ -23,12 +24,9 @@ type World interface {
 	Garble(tenant string)
 }
 
-// Options configure a demo. All fields except Color are required.
+// Options configure a demo. All fields are required.
 type Options struct {
-	Out   io.Writer
-	Color bool
-	// Wrap breaks a line that is too long for the terminal.
-	Wrap func(line string) string
+	UI *term.UI
 	// ServerOut is what the server writes, ServerIn what it reads: a stdio pipe.
 	ServerOut io.Reader
 	ServerIn  io.WriteCloser
@@ -55,7 +53,7 @@ func Run(ctx context.Context, o Options) error {
 	if err := connection.Start(ctx); err != nil {
 		return fmt.Errorf("connect to the server: %w", err)
 	}
-	s := &show{Options: o, paint: painter(o.Color), client: connection, person: person}
+	s := &show{Options: o, client: connection, person: person}
 	err := s.run(ctx, script(o))
 	if closed := connection.Close(); err == nil && closed != nil {
 		return fmt.Errorf("close the connection: %w", closed)

@@ -1,50 +1,30 @@
 package demo
 
 import (
-	"fmt"
-
+	"mcp-partner/internal/cli/term"
 	"mcp-partner/schemas/answers"
 )
 
-// paint colours text for a terminal, or leaves it as it is.
-type paint func(code, text string) string
-
-func painter(color bool) paint {
-	return func(code, text string) string {
-		if !color {
-			return text
-		}
-		return "\x1b[" + code + "m" + text + "\x1b[0m"
-	}
-}
-
-func (p paint) bold(text string) string { return p("1", text) }
-func (p paint) dim(text string) string  { return p("2", text) }
-func (p paint) good(text string) string { return p("32", text) }
-func (p paint) warn(text string) string { return p("33", text) }
-func (p paint) bad(text string) string  { return p("31", text) }
-
-// status colours a status by what it means to a person.
-func (p paint) status(status answers.Status) string {
+// statusStyle colours a status by what it means to a person.
+func statusStyle(status answers.Status) term.Style {
 	switch status {
 	case answers.StatusDone, answers.StatusUnchanged:
-		return p.good(string(status))
+		return term.Good
 	case answers.StatusFailed:
-		return p.bad(string(status))
+		return term.Bad
 	default:
-		return p.warn(string(status))
+		return term.Warn
 	}
 }
 
-// effect colours what a tool may do, in a column of its own.
-func (p paint) effect(effect answers.Effect) string {
-	column := fmt.Sprintf("%-8s", effect)
+// effectStyle colours what a tool may do.
+func effectStyle(effect answers.Effect) term.Style {
 	switch effect {
 	case answers.EffectRead:
-		return p.good(column)
+		return term.Good
 	case answers.EffectWrite:
-		return p.warn(column)
+		return term.Warn
 	default:
-		return p.bad(column)
+		return term.Bad
 	}
 }

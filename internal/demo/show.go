@@ -10,6 +10,7 @@ import (
 	"github.com/mark3labs/mcp-go/client"
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"mcp-partner/internal/cli/term"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
@@ -18,20 +19,19 @@ import (
 // show plays a script.
 type show struct {
 	Options
-	paint  paint
 	client *client.Client
 	person *person
 }
 
 func (s *show) say(format string, args ...any) {
 	for line := range strings.SplitSeq(fmt.Sprintf(format, args...), "\n") {
-		fmt.Fprintln(s.Out, s.Wrap(line))
+		s.UI.Write(term.Wrap(line, s.UI.Width, len(line)-len(strings.TrimLeft(line, " "))+2) + "\n")
 	}
 }
 
 func (s *show) run(ctx context.Context, steps []step) error {
-	s.say("%s", s.paint.bold("mcp-partner demo"))
-	s.say("%s\n", s.paint.dim("A simulated Azure in this process, the real server, a real MCP client, a stdio pipe between them."))
+	s.say("%s", s.UI.Paint(term.Bold, "mcp-partner demo"))
+	s.say("%s\n", s.UI.Paint(term.Dim, "A simulated Azure in this process, the real server, a real MCP client, a stdio pipe between them."))
 	if err := s.connect(ctx); err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (s *show) run(ctx context.Context, steps []step) error {
 		}
 	}
 	if first == nil {
-		s.say("%s", s.paint.good(fmt.Sprintf("All %d steps ended as they should.", len(steps))))
+		s.say("%s", s.UI.Paint(term.Good, fmt.Sprintf("All %d steps ended as they should.", len(steps))))
 	}
 	return first
 }
@@ -56,14 +56,15 @@ func (s *show) connect(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("discover the server: %w", err)
 	}
-	s.say("%s %s, protocol %s", s.paint.bold("discover"), found.ServerInfo.Name, found.ProtocolVersion)
+	s.say("%s %s, protocol %s", s.UI.Paint(term.Bold, "discover"), found.ServerInfo.Name, found.ProtocolVersion)
 	list, err := s.client.ListTools(ctx, mcp.ListToolsRequest{})
 	if err != nil {
 		return fmt.Errorf("list the tools: %w", err)
 	}
-	s.say("%s", s.paint.bold("tools"))
+	s.say("%s", s.UI.Paint(term.Bold, "tools"))
 	for _, tool := range list.Tools {
-		s.say("  %s %s", s.paint.effect(effectOf(tool)), tool.Name)
+		effect := effectOf(tool)
+		s.say("  %s %s", s.UI.Paint(effectStyle(effect), fmt.Sprintf("%-8s", effect)), tool.Name)
 	}
 	s.say("")
 	if len(list.Tools) != len(schemas.Catalogue()) {
@@ -85,16 +86,16 @@ func effectOf(tool mcp.Tool) answers.Effect {
 
 // play calls one tool and compares the answer with the expected one.
 func (s *show) play(ctx context.Context, number int, step step) error {
-	s.say("%s", s.paint.bold(fmt.Sprintf("%2d. %s", number, step.says)))
+	s.say("%s", s.UI.Paint(term.Bold, fmt.Sprintf("%2d. %s", number, step.says)))
 	if step.before != nil {
 		step.before(s.World)
 	}
 	arguments, _ := json.Marshal(step.args)
-	s.say("    %s %s", s.paint.dim("call"), s.paint.dim(step.tool+" "+string(arguments)))
+	s.say("    %s %s", s.UI.Paint(term.Dim, "call"), s.UI.Paint(term.Dim, step.tool+" "+string(arguments)))
 	s.person.types, s.person.asked = step.types, ""
 	envelope, err := s.call(ctx, step)
 	if err != nil {
-		s.say("    %s", s.paint.bad(err.Error()))
+		s.say("    %s", s.UI.Paint(term.Bad, err.Error()))
 		return err
 	}
 	s.answer(step, envelope)
@@ -119,25 +120,25 @@ func (s *show) call(ctx context.Context, step step) (answers.Envelope, error) {
 
 func (s *show) answer(step step, e answers.Envelope) {
 	if s.person.asked != "" {
-		s.say("    %s %s", s.paint.warn("asks"), strings.ReplaceAll(s.person.asked, "\n", "\n         "))
-		s.say("    %s %s", s.paint.warn("typed"), cmp.Or(step.types, "(nothing: the form was closed)"))
+		s.say("    %s %s", s.UI.Paint(term.Warn, "asks"), strings.ReplaceAll(s.person.asked, "\n", "\n         "))
+		s.say("    %s %s", s.UI.Paint(term.Warn, "typed"), cmp.Or(step.types, "(nothing: the form was closed)"))
 	}
-	s.say("    %s %s", s.paint.status(e.Status), e.Summary)
+	s.say("    %s %s", s.UI.Paint(statusStyle(e.Status), string(e.Status)), e.Summary)
 	if len(e.Matches) > 0 && (e.OutOfScope == nil || e.OutOfScope.Out == nil) {
 		match := e.Matches[0]
 		arguments, _ := json.Marshal(match.Arguments)
-		s.say("    %s %s %s", s.paint.dim("match"), match.Tool, arguments)
+		s.say("    %s %s %s", s.UI.Paint(term.Dim, "match"), match.Tool, arguments)
 	}
 	for _, row := range e.Tenants {
-		s.say("    %s %s  %s", s.paint.dim("tenant"), row.Name, s.paint.dim(row.TenantID))
+		s.say("    %s %s  %s", s.UI.Paint(term.Dim, "tenant"), row.Name, s.UI.Paint(term.Dim, row.TenantID))
 	}
 	if e.Before != nil && e.After != nil && e.Status == answers.StatusDone {
-		s.say("    %s %s -> %s", s.paint.dim("link"), words(*e.Before), words(*e.After))
+		s.say("    %s %s -> %s", s.UI.Paint(term.Dim, "link"), words(*e.Before), words(*e.After))
 	} else if e.Link != nil {
-		s.say("    %s %s", s.paint.dim("link"), words(*e.Link))
+		s.say("    %s %s", s.UI.Paint(term.Dim, "link"), words(*e.Link))
 	}
 	if e.Problem != nil {
-		s.say("    %s %s: %s", s.paint.dim("problem"), e.Problem.Code, problems.NextStep(e.Problem.Hint, e.Problem.Command))
+		s.say("    %s %s: %s", s.UI.Paint(term.Dim, "problem"), e.Problem.Code, problems.NextStep(e.Problem.Hint, e.Problem.Command))
 	}
 }
 
@@ -149,10 +150,10 @@ func (s *show) judge(step step, e answers.Envelope) error {
 		err = step.check(e)
 	}
 	if err != nil {
-		s.say("    %s\n", s.paint.bad("not as it should be: "+err.Error()))
+		s.say("    %s\n", s.UI.Paint(term.Bad, "not as it should be: "+err.Error()))
 		return err
 	}
-	s.say("    %s %s\n", s.paint.good("ok"), s.paint.dim(step.note))
+	s.say("    %s %s\n", s.UI.Paint(term.Good, "ok"), s.UI.Paint(term.Dim, step.note))
 	return nil
 }
 

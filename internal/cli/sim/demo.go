@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,7 +11,6 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
-	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/demo"
 	"mcp-partner/tools"
 )
@@ -69,11 +67,7 @@ func playDemo(ctx context.Context, deps *cmdutil.Deps, service *tools.Service, w
 		_ = serverOut.Close() // a pipe in memory
 	}()
 	err := demo.Run(ctx, demo.Options{
-		Out: deps.IO.Out, Color: deps.IO.Color, ServerOut: clientIn, ServerIn: clientOut,
-		Wrap: func(line string) string {
-			return term.Wrap(line, deps.IO.OutWidth, len(line)-len(strings.TrimLeft(line, " "))+2)
-		},
-		World: world, Unlinked: demoUnlinked, Linked: demoLinked, Broken: demoBroken,
+		UI: deps.IO.UI(), ServerOut: clientIn, ServerIn: clientOut, World: world, Unlinked: demoUnlinked, Linked: demoLinked, Broken: demoBroken,
 	})
 	_ = clientOut.Close() // the end of the server's input
 	return errors.Join(err, <-served)
