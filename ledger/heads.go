@@ -80,7 +80,7 @@ const (
 // PushHead calls send with a signed head of now, and remembers it once it was
 // taken. Nothing is sent where the record is where the last one says. What is only
 // counted so far is recorded before.
-func (l *Ledger) PushHead(ctx context.Context, send func(context.Context, Head) error) error {
+func (l *Ledger) PushHead(ctx context.Context, send func(Head) error) error {
 	db, err := l.use(ctx)
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ func (l *Ledger) PushHead(ctx context.Context, send func(context.Context, Head) 
 	if err != nil || last.Seq == head.Seq && last.Hash == head.Hash {
 		return err
 	}
-	if err := send(ctx, head); err != nil {
+	if err := send(head); err != nil {
 		return err
 	}
 	return l.write(ctx, false, func(w *writing) error { return w.put(ctx, stateHead, pushedHead, encode(head)) })

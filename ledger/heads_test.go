@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -17,7 +16,7 @@ type keptElsewhere struct {
 	fails error
 }
 
-func (k *keptElsewhere) take(_ context.Context, head Head) error {
+func (k *keptElsewhere) take(head Head) error {
 	if k.fails != nil {
 		return k.fails
 	}

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -9,14 +8,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
+	"strconv"
 	"time"
 
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/exit"
-	"mcp-partner/internal/httpclient"
 	"mcp-partner/ledger"
 )
 
@@ -31,7 +29,7 @@ func (a *App) PushHeads(ctx context.Context) error {
 	if settings == nil || !a.KeepsRecord() || !a.Ledger.Begun() {
 		return nil
 	}
-	return a.Ledger.PushHead(ctx, func(ctx context.Context, head ledger.Head) error {
+	return a.Ledger.PushHead(ctx, func(head ledger.Head) error {
 		line, err := json.Marshal(head)
 		if err != nil {
 			return err
@@ -39,7 +37,7 @@ func (a *App) PushHeads(ctx context.Context) error {
 		if settings.File != "" {
 			return appendHead(settings.File, append(line, '\n'))
 		}
-		return a.settings.postHead(ctx, settings, line)
+		return a.settings.postHead(*settings.To, head.Seq, line)
 	})
 }
 
@@ -84,35 +82,16 @@ func headFailed(where, cause string) error {
 	return exit.Failed("correct heads in the config file", "the head of the ledger cannot be written to %s: %s", where, cause)
 }
 
-// postHead makes one attempt. The URL may hold a password, so no error repeats it.
-func (s *Settings) postHead(ctx context.Context, settings *config.Heads, body []byte) error {
-	const where = "the URL of heads"
-	client, err := httpclient.New(httpclient.Options{Getenv: s.getenv, PublicOnly: !settings.AllowPrivate}) // follows no redirect
+// postHead makes one attempt; the next one is a minute away.
+func (s *Settings) postHead(settings config.Webhook, seq int64, body []byte) error {
+	to, err := s.newChannel("heads", settings)
 	if err != nil {
 		return err
 	}
-	client.Timeout = webhookWithin
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, settings.URL, bytes.NewReader(body))
-	if err != nil {
-		return headFailed(where, "it is not a URL")
+	if done := to.post(ledger.Message{Kind: "head", Name: strconv.FormatInt(seq, 10)}, body); !done.taken() {
+		return headFailed("its URL", fmt.Sprintf("%s, status %d", done.why(), done.status))
 	}
-	request.Close = true // the next one is far away
-	request.Header.Set("Content-Type", "application/json")
-	if settings.KeyFile != "" {
-		key, err := readKey(settings.KeyFile, "the key file of heads", "correct heads.key_file in the config file")
-		if err != nil {
-			return err
-		}
-		request.Header.Set(webhookSignature, signature(key, body))
-	}
-	response, err := client.Do(request)
-	switch {
-	case err != nil:
-		return headFailed(where, "it cannot be reached")
-	case response.StatusCode/100 != 2:
-		err = headFailed(where, fmt.Sprintf("it answers with status %d", response.StatusCode))
-	}
-	return errors.Join(err, response.Body.Close())
+	return nil
 }
 
 // signature is the HMAC-SHA256 of a body, as a header carries it.

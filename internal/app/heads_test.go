@@ -96,7 +96,7 @@ func TestHeadsArePostedAndSigned(t *testing.T) {
 		w.WriteHeader(status)
 	}))
 	defer receiver.Close()
-	a := recording(t, &config.Heads{URL: receiver.URL + hookPath, KeyFile: key, AllowPrivate: true})
+	a := recording(t, &config.Heads{To: &config.Webhook{URL: receiver.URL + hookPath, KeyFile: key, Format: "json", AllowPrivate: true}})
 	if err := a.PushHeads(t.Context()); err == nil || !strings.Contains(err.Error(), "status 500") || strings.Contains(err.Error(), "s3cret") {
 		t.Error(err)
 	}

@@ -42,12 +42,10 @@ type Alert struct {
 	To      Webhook
 }
 
-// Heads is where signed heads of the ledger are pushed to: a file or a URL. KeyFile
-// holds the key that signs what is posted, or is "".
+// Heads is where signed heads of the ledger are pushed to: a file, or a webhook.
 type Heads struct {
-	File, URL, KeyFile string
-	// AllowPrivate lets the URL have an address that is not public.
-	AllowPrivate bool
+	File string
+	To   *Webhook
 }
 
 // WebhookFormats are the forms of an announcement.
@@ -211,22 +209,17 @@ func (f *File) locate(files ...*string) {
 	}
 }
 
-func (f *File) readHeads(node *yaml.Node) error {
+func (f *File) readHeads(node *yaml.Node) (err error) {
 	var heads Heads
-	err := readKeys(node, map[string]reader{"file": word(&heads.File), "url": word(&heads.URL), "key_file": word(&heads.KeyFile), "allow_private": yes(&heads.AllowPrivate)})
-	switch {
-	case err != nil:
-	case (heads.File == "") == (heads.URL == ""):
-		err = errors.New("give one of file and url")
-	case heads.File != "" && heads.KeyFile != "":
-		err = errors.New("key_file is for a url: a head in a file is signed already")
-	case heads.URL != "":
-		err = Webhook{AllowPrivate: heads.AllowPrivate}.CheckURL(heads.URL)
+	if valueOf(node, "file") != nil {
+		err = readKeys(node, map[string]reader{"file": word(&heads.File)})
+	} else if err = f.webhook(&heads.To)(node); err == nil && heads.To.Format != "json" {
+		err = errors.New("format is for announcements")
 	}
 	if err != nil {
 		return fmt.Errorf("heads: %w", err)
 	}
-	f.locate(&heads.File, &heads.KeyFile)
+	f.locate(&heads.File)
 	f.Heads = &heads
 	return nil
 }

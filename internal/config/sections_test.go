@@ -75,10 +75,11 @@ func TestInvalidSectionsAreRefused(t *testing.T) {
 		"policy:\n- {name: mine, answer: deny}\n- {name: yours, answer: allow}": "line 3: Policy, yours: allow for a write must name operations",
 		"policy: []\npolicy: []":                                                "key policy appears twice",
 		"approvals: [a]":                                                        "approvals: line 1: it is not a mapping",
-		"heads: {}":                                                             "heads: give one of file and url",
-		"heads: {file: a, url: 'https://b'}":                                    "heads: give one of file and url",
-		"heads: {file: a, key_file: k}":                                         "key_file is for a url",
-		"heads: {url: 'http://10.0.0.1/a'}":                                     "must begin with https://",
+		"heads: {}":                                                             "heads: cannot be used: key_file is missing",
+		"heads: {file: a, url: 'https://b'}":                                    "key url is not known",
+		"heads: {file: a, key_file: k}":                                         "key key_file is not known",
+		"heads: {url: 'http://10.0.0.1/a', key_file: k}":                        "must begin with https://",
+		"heads: {url_file: u, key_file: k, format: slack}":                      "format is for announcements",
 		"heads: {path: a}":                                                      "key path is not known",
 		"approvals: {webhok: {}}":                                               "did you mean webhook?",
 		"approvals: {webhook: {}}":                                              "key_file is missing",
@@ -104,7 +105,7 @@ func TestHeadsSection(t *testing.T) {
 		t.Errorf("%+v, %v", file.Heads, err)
 	}
 	file, err = load(t, "heads: {url: 'https://audit.example/heads', key_file: /k}")
-	if err != nil || *file.Heads != (Heads{URL: "https://audit.example/heads", KeyFile: "/k"}) {
+	if err != nil || *file.Heads.To != (Webhook{URL: "https://audit.example/heads", KeyFile: "/k", Format: "json"}) {
 		t.Errorf("%+v, %v", file.Heads, err)
 	}
 }
@@ -148,9 +149,9 @@ func TestAlertsSection(t *testing.T) {
 func TestInvalidChannelsAreRefused(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"approvals: {webhook: {url: 'https://192.168.0.1/a', key_file: k}}":                                        "add allow_private: true",
-		"approvals: {webhook: {url: 'http://localhost/a', key_file: k}}":                                           "add allow_private: true",
-		"heads: {url: 'https://[::1]/a'}":                                                                          "add allow_private: true",
+		"approvals: {webhook: {url: 'https://192.168.0.1/a', key_file: k}}": "add allow_private: true",
+		"approvals: {webhook: {url: 'http://localhost/a', key_file: k}}":    "add allow_private: true",
+		"heads: {url: 'https://[::1]/a', key_file: k}":                      "add allow_private: true",
 		"alerts: {name: a}":                                                                                        "alerts is not a list",
 		"alerts: [{name: a}]":                                                                                      "to is missing",
 		"alerts: [{to: {url: 'https://a', key_file: k}}]":                                                          "name is not 1 to 32",
