@@ -32,11 +32,18 @@ func Count(n int, thing string) string {
 // Words is a state or a kind as people read it.
 func Words[T ~string](word T) string { return strings.ReplaceAll(string(word), "_", " ") }
 
+// tools are the calls that hints advise an agent to make, in the words of somebody
+// who runs commands; the command itself stands beside the hint.
+var tools = strings.NewReplacer(
+	"Call check_partner_link", "Check the link", "Call find_partner_tool, or list the tools", "List the tools",
+	"Call again", "Run the command again", "call again", "run the command again",
+)
+
 // ForPerson words a hint for the person whom an agent would ask.
 func ForPerson(hint string) string {
-	step, asks := strings.CutPrefix(hint, "Ask a person to ")
+	step, asks := strings.CutPrefix(tools.Replace(hint), "Ask a person to ")
 	if !asks {
-		return hint
+		return step
 	}
 	return strings.ToUpper(step[:1]) + step[1:]
 }

@@ -120,7 +120,7 @@ func CommandFor(command, tenant string) string {
 	if tenant == "" {
 		return command
 	}
-	return strings.Replace(command, "tenants set NAME", "tenants set "+tenant, 1)
+	return strings.NewReplacer("tenants set NAME", "tenants set "+tenant, "partner check NAME", "partner check "+tenant).Replace(command)
 }
 
 // NextStep is the hint with the command behind it, for people.

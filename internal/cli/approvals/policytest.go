@@ -9,7 +9,6 @@ import (
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
-	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
@@ -20,9 +19,10 @@ import (
 )
 
 type policyTestOptions struct {
-	tool, tenant, partnerID, caller, state string
-	json                                   bool
-	guard                                  cmdutil.GuardFlags
+	tool, tenant, partnerID, caller string
+	state                           answers.LinkState
+	json                            bool
+	guard                           cmdutil.GuardFlags
 }
 
 // newCmdPolicyTest builds `policy test`.
@@ -46,8 +46,7 @@ token's hash. Exit codes: 0 for allow and ask, 3 for deny.`,
 	flags.StringVar(&options.tenant, "tenant", "", "`TENANT`: a name of the directory, or any other")
 	flags.StringVar(&options.partnerID, "partner-id", "", "partner `ID` that a write would carry")
 	flags.StringVar(&options.caller, "caller", tools.StdioCaller, "`NAME` of the caller")
-	flags.StringVar(&options.state, "state", "", "`STATE` of the link now, if known")
-	config.Choices(flags, "state", "linked", "not_linked")
+	cmdutil.AddChoice(flags, &options.state, "state", "`STATE` of the link now, if known", "", answers.LinkLinked, answers.LinkNotLinked)
 	flags.BoolVar(&options.json, "json", false, "print {\"verdict\",\"rule\",\"why\"}")
 	options.guard.Add(flags)
 	return command
@@ -75,7 +74,6 @@ func runPolicyTest(deps *cmdutil.Deps, o *policyTestOptions) error {
 func subject(o *policyTestOptions) (access.Subject, error) {
 	const next = "mcp-partner policy test --help"
 	op, ok := schemas.Lookup(o.tool)
-	state := answers.LinkState(o.state)
 	switch {
 	case o.tool == "":
 		return access.Subject{}, exit.Usage(next, "--tool is missing")
@@ -85,8 +83,6 @@ func subject(o *policyTestOptions) (access.Subject, error) {
 		return access.Subject{}, exit.Usage(next, "--tenant is missing")
 	case op.Effect.Writes() && o.partnerID == "":
 		return access.Subject{}, exit.Usage(next, "--partner-id is missing: %s carries one", o.tool)
-	case state != "" && state != answers.LinkLinked && state != answers.LinkNotLinked:
-		return access.Subject{}, exit.Usage(next, "--state must be linked or not_linked")
 	}
 	if o.partnerID != "" {
 		if err := partnerid.Check("--partner-id", o.partnerID); err != nil {
@@ -94,7 +90,7 @@ func subject(o *policyTestOptions) (access.Subject, error) {
 		}
 	}
 	subject := access.Subject{
-		Operation: op, By: app.Trusted(access.Caller(o.caller)), Tenant: schemas.Tenant{Name: o.tenant}, PartnerID: o.partnerID, Link: state,
+		Operation: op, By: app.Trusted(access.Caller(o.caller)), Tenant: schemas.Tenant{Name: o.tenant}, PartnerID: o.partnerID, Link: o.state,
 	}
 	return subject, nil
 }

@@ -3,6 +3,7 @@ package call
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"mcp-partner/internal/cli/render"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 )
 
@@ -45,6 +47,9 @@ func (a *toolArguments) add(command *cobra.Command, op schemas.Operation) {
 			}
 		}
 		flag := command.Flags().VarPF(&ArgumentFlag{into: a, name: name, kind: property.Type}, render.Dashed(name), "", text)
+		if len(property.Enum) > 0 {
+			config.Choices(command.Flags(), flag.Name, xslices.Map(property.Enum, func(value any) string { return fmt.Sprint(value) })...)
+		}
 		if property.Type == "boolean" {
 			flag.NoOptDefVal = "true"
 		}

@@ -9,22 +9,13 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"mcp-partner/internal/cli/cmdutil"
-	"mcp-partner/internal/config"
-	"mcp-partner/internal/exit"
 	"mcp-partner/schemas"
 )
 
 type openAPIOptions struct {
 	format string
-	output string
-	force  bool
+	output cmdutil.OutputFlags
 }
-
-// The forms of the document.
-const (
-	formatJSON = "json"
-	formatYAML = "yaml"
-)
 
 // NewCmdOpenAPI builds `openapi`.
 func NewCmdOpenAPI(deps *cmdutil.Deps) *cobra.Command {
@@ -38,38 +29,24 @@ formats, tenant and identity, throttling. MCP clients read it at partner://opena
 HTTP clients at /openapi.json. No state directory is needed.`,
 		Example: "  mcp-partner openapi\n  mcp-partner openapi --format yaml --output managementpartner.yaml",
 		RunE: func(command *cobra.Command, _ []string) error {
-			if options.format != formatJSON && options.format != formatYAML {
-				return exit.Usage("give json or yaml", "there is no format %q", options.format)
-			}
 			return runOpenAPI(command.Context(), deps, options)
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&options.format, "format", formatJSON, "`FORMAT` of the document")
-	config.Choices(flags, "format", "json", "yaml")
-	flags.StringVar(&options.output, "output", "", "write to this `FILE` instead of standard output")
-	flags.BoolVar(&options.force, "force", false, "let --output replace an existing file")
+	cmdutil.AddChoice(flags, &options.format, "format", "`FORMAT` of the document", "json", "yaml")
+	options.output.Add(flags, "write to this `FILE` instead of standard output")
 	return command
 }
 
 func runOpenAPI(_ context.Context, deps *cmdutil.Deps, o *openAPIOptions) error {
 	text := schemas.OpenAPI()
-	if o.format == formatYAML {
+	if o.format == "yaml" {
 		var err error
 		if text, err = yamlOf(text); err != nil {
 			return err
 		}
 	}
-	return Deliver(deps, text, o.output, o.force)
-}
-
-// Deliver writes a whole document to a file, or as it is to standard output.
-func Deliver(deps *cmdutil.Deps, text []byte, path string, force bool) error {
-	if path != "" {
-		return cmdutil.WriteOutput(path, text, force)
-	}
-	_, err := deps.IO.Out.Write(text)
-	return err
+	return o.output.Write(deps.IO, cmdutil.Whole(text))
 }
 
 // yamlOf writes a JSON document as YAML with its members in the same order:

@@ -3,14 +3,12 @@ package call
 import (
 	"context"
 	"encoding/json"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/render"
-	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
@@ -43,9 +41,6 @@ run a model's tool call with mcp-partner call TOOL --args - --json. --format mar
 is for a prompt. docs/frameworks.md has a program for each.`,
 		Example: "  mcp-partner tools\n  mcp-partner tools --format openai\n  echo '{\"tenant\":\"contoso\"}' | mcp-partner call check_partner_link --args - --json",
 		RunE: func(command *cobra.Command, _ []string) error {
-			if !slices.Contains([]string{"", formatMCP, formatOpenAI, formatAnthropic, formatMarkdown}, options.format) {
-				return exit.Usage("give mcp, openai, anthropic or markdown", "there is no format %q", options.format)
-			}
 			if options.json && options.format != "" && options.format != formatMCP {
 				return exit.Usage(cmdutil.Help(command), "--json is --format mcp, and another --format was given")
 			}
@@ -54,8 +49,8 @@ is for a prompt. docs/frameworks.md has a program for each.`,
 	}
 	flags := command.Flags()
 	flags.BoolVar(&options.json, "json", false, "print the tools/list result, like --format mcp")
-	flags.StringVar(&options.format, "format", "", "`FORMAT` of the list instead of a table")
-	config.Choices(flags, "format", "mcp", "openai", "anthropic", "markdown")
+	cmdutil.AddChoice(flags, &options.format, "format", "`FORMAT` of the list instead of a table",
+		"", formatMCP, formatOpenAI, formatAnthropic, formatMarkdown)
 	return command
 }
 

@@ -27,14 +27,15 @@ import (
 
 // ClientOptions say which entry of which client is meant.
 type ClientOptions struct {
-	client      clientfile.Client
-	Name, Scope string
+	client clientfile.Client
+	Name   string
+	Scope  clientfile.Scope
 }
 
 func (o *ClientOptions) add(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Name, "name", "partner", "`NAME` of the server in the client")
-	flags.StringVar(&o.Scope, "scope", string(clientfile.ScopeUser), "`SCOPE` of the configuration; project is that of the working directory")
-	config.Choices(flags, "scope", "user", "project")
+	cmdutil.AddChoice(flags, &o.Scope, "scope", "`SCOPE` of the configuration; project is that of the working directory",
+		clientfile.ScopeUser, clientfile.ScopeProject)
 }
 
 // maxServerName bounds a server's name, in bytes.
@@ -57,8 +58,6 @@ func (o *ClientOptions) Check(name string) error {
 		return unknownClient(name)
 	case !isServerName(o.Name):
 		return exit.Usage("use letters, digits, - and _, at most 64", "--name has a character that some clients do not accept")
-	case o.Scope != string(clientfile.ScopeUser) && o.Scope != string(clientfile.ScopeProject):
-		return exit.Usage("give --scope user or --scope project", "there is no such scope")
 	}
 	return nil
 }
@@ -81,7 +80,7 @@ func (o *ClientOptions) file(deps *cmdutil.Deps) (clientfile.File, error) {
 	if err != nil {
 		return clientfile.File{}, untouched(path, err)
 	}
-	if o.Scope == string(clientfile.ScopeProject) {
+	if o.Scope == clientfile.ScopeProject {
 		file = file.Shared()
 	}
 	return file, nil
@@ -92,7 +91,7 @@ func (o *ClientOptions) path(deps *cmdutil.Deps) (string, error) {
 	if err != nil {
 		return "", exit.Failed("change to a folder that exists", "the working directory is not known")
 	}
-	path, err := o.client.Path(clientfile.Place{GOOS: runtime.GOOS, Env: deps.IO.Env, Project: folder}, clientfile.Scope(o.Scope))
+	path, err := o.client.Path(clientfile.Place{GOOS: runtime.GOOS, Env: deps.IO.Env, Project: folder}, o.Scope)
 	if err != nil {
 		return "", exit.Usage("mcp-partner install "+o.client.Name+" --print shows the entry to add by hand", "%s", err)
 	}
@@ -354,8 +353,8 @@ func (o *ClientOptions) flags() string {
 	if o.Name != "partner" {
 		text += " --name " + o.Name
 	}
-	if o.Scope != string(clientfile.ScopeUser) {
-		text += " --scope " + o.Scope
+	if o.Scope != clientfile.ScopeUser {
+		text += " --scope " + string(o.Scope)
 	}
 	return text
 }

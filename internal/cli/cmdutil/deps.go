@@ -17,6 +17,7 @@ import (
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/telemetry"
 )
 
 // Deps is what every command gets: its streams, and the settings from which
@@ -43,8 +44,7 @@ func (d *Deps) AddGlobals(flags *pflag.FlagSet) {
 	flags.BoolVar(&d.PlatformModes, "platform-modes", false, "accept a state directory whose modes the platform sets (fsGroup, WSL)")
 	flags.StringVar(&d.global.configFile, "config", "", "config `FILE` (default: config.yaml in the state directory)")
 	flags.StringVar(&d.global.logLevel, "log-level", "", "lowest `LEVEL` to log: debug, info, warn or error (default: info for serve, else error)")
-	flags.StringVar(&d.global.logFormat, "log-format", "text", "`FORMAT` of the log")
-	config.Choices(flags, "log-format", "text", "json")
+	AddChoice(flags, &d.global.logFormat, "log-format", "`FORMAT` of the log", "text", "json")
 	flags.StringVar(&d.PECRoles, "pec-roles", "", "CSV `FILE` with changes to the list of roles for partner earned credit")
 	flags.StringVar(&d.DatabaseURLFile, "database-url-file", "", "`FILE` with the URL of a PostgreSQL database for all servers")
 	config.Standing(flags, "state-dir", "log-level", "log-format", "pec-roles", "database-url-file")
@@ -65,9 +65,8 @@ func (d *Deps) Prepare(command *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	if d.Log, err = newLogger(d.IO.Err, level, d.global.logFormat); err != nil {
-		return err
-	}
+	// Standard output belongs to the answer, and under serve to the protocol.
+	d.Log = telemetry.NewLogger(d.IO.Err, telemetry.LogOptions{Level: level, JSON: d.global.logFormat == "json", Facts: factsOf})
 	for _, name := range strangers {
 		fmt.Fprintf(d.IO.Err, "mcp-partner: note: the environment variable %s is not a setting and is ignored\n", term.Escape(name))
 	}

@@ -16,6 +16,7 @@ import (
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/problems"
 )
 
@@ -137,7 +138,7 @@ func (p Prompter) ask(ctx context.Context, prompt string) ([]byte, error) {
 // GuardFlags say what an operator allows.
 type GuardFlags struct {
 	AllowWrites                bool
-	approval                   Choice[access.Approval]
+	approval                   access.Approval
 	tools, Tenants, partnerIDs List
 }
 
@@ -149,9 +150,8 @@ func (g *GuardFlags) Add(flags *pflag.FlagSet) {
 }
 
 func (g *GuardFlags) addApproval(flags *pflag.FlagSet) {
-	g.approval = NewChoice("mode", access.ApprovalAsk, access.ApprovalRequester, access.ApprovalApprover, access.ApprovalNone)
-	flags.Var(&g.approval, "approval", "`MODE` of confirmation before a write; none needs --simulate or --partner-ids")
-	config.Choices(flags, "approval", "ask", "requester", "approver", "none")
+	AddChoice(flags, &g.approval, "approval", "`MODE` of confirmation before a write; none needs --simulate or --partner-ids",
+		access.ApprovalAsk, access.ApprovalRequester, access.ApprovalApprover, access.ApprovalNone)
 }
 
 // AddBounds adds what bounds a call whatever the policy says.
@@ -164,38 +164,37 @@ func (g *GuardFlags) AddBounds(flags *pflag.FlagSet) {
 
 func (g *GuardFlags) Rules() guard.Options {
 	return guard.Options{
-		AllowWrites: g.AllowWrites, Approval: g.approval.Value,
+		AllowWrites: g.AllowWrites, Approval: g.approval,
 		Bounds: access.Bounds{Tools: g.tools, Tenants: g.Tenants, PartnerIDs: g.partnerIDs},
 	}
 }
 
-// Choice is a flag that takes one of several words.
-type Choice[T ~string] struct {
-	Value   T
+// choice is a flag that takes one of several words.
+type choice[T ~string] struct {
+	value   *T
 	allowed []T
-	what    string
 }
 
-// NewChoice makes a flag that takes one of the words that are allowed; the first is
-// its default. What they are is for messages.
-func NewChoice[T ~string](what string, allowed ...T) Choice[T] {
-	return Choice[T]{Value: allowed[0], allowed: allowed, what: what}
+// AddChoice adds a flag that takes one of the words that are allowed, of which the
+// first is its default. An empty one is no word to give.
+func AddChoice[T ~string](flags *pflag.FlagSet, value *T, name, usage string, allowed ...T) {
+	*value = allowed[0]
+	flags.Var(&choice[T]{value, allowed}, name, usage)
+	words := xslices.Map(allowed, func(word T) string { return string(word) })
+	config.Choices(flags, name, slices.DeleteFunc(words, func(word string) bool { return word == "" })...)
 }
 
-// Set implements pflag.Value.
-func (c *Choice[T]) Set(text string) error {
+func (c *choice[T]) Set(text string) error {
 	if !slices.Contains(c.allowed, T(text)) {
-		return errors.New("no such " + c.what)
+		return errors.New("not one of the words")
 	}
-	c.Value = T(text)
+	*c.value = T(text)
 	return nil
 }
 
-// String implements pflag.Value.
-func (c *Choice[T]) String() string { return string(c.Value) }
+func (c *choice[T]) String() string { return string(*c.value) }
 
-// Type implements pflag.Value.
-func (c *Choice[T]) Type() string { return c.what }
+func (c *choice[T]) Type() string { return "word" }
 
 // List is a flag of several values separated by commas. It refuses an empty
 // one: --tenants "$CUSTOMERS" with nothing in the variable would otherwise be a

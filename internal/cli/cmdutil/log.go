@@ -2,7 +2,6 @@ package cmdutil
 
 import (
 	"context"
-	"io"
 	"log/slog"
 
 	"github.com/spf13/cobra"
@@ -11,15 +10,6 @@ import (
 	"mcp-partner/internal/telemetry"
 	"mcp-partner/tools"
 )
-
-// newLogger logs to standard error: standard output belongs to the answer, and
-// under serve to the protocol.
-func newLogger(to io.Writer, level slog.Level, format string) (*slog.Logger, error) {
-	if format != "text" && format != "json" {
-		return nil, exit.Usage("give text or json", "--log-format must be text or json")
-	}
-	return telemetry.NewLogger(to, telemetry.LogOptions{Level: level, JSON: format == "json", Facts: factsOf}), nil
-}
 
 // factsOf is what a line of the log tells about the request it belongs to.
 func factsOf(ctx context.Context) []slog.Attr {

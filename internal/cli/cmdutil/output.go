@@ -7,15 +7,56 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/exit"
+
+	"github.com/spf13/pflag"
 )
 
 // WriteOutput writes a file that only its owner can read. It replaces a file
 // only when forced, and never goes through a symbolic link.
 func WriteOutput(path string, data []byte, force bool) error {
 	return StreamOutput(path, force, Whole(data))
+}
+
+// OutputFlags say to which file a command writes instead of standard output.
+type OutputFlags struct {
+	Path  string
+	Force bool
+}
+
+// Add adds --output and --force.
+func (o *OutputFlags) Add(flags *pflag.FlagSet, usage string) {
+	flags.StringVarP(&o.Path, "output", "o", "", usage)
+	flags.BoolVar(&o.Force, "force", false, "let --output replace an existing file")
+}
+
+// Check refuses a file that could not be written afterwards.
+func (o *OutputFlags) Check() error {
+	if o.Path == "" {
+		return nil
+	}
+	return CheckOutput(o.Path, o.Force)
+}
+
+// Write writes to the file, or to standard output.
+func (o *OutputFlags) Write(s *term.Streams, c content) error {
+	if o.Path == "" {
+		return c(s.Out)
+	}
+	return StreamOutput(o.Path, o.Force, c)
+}
+
+// WriteText is Write for text, which a terminal shows without what could move or
+// hide anything.
+func (o *OutputFlags) WriteText(s *term.Streams, text []byte) error {
+	if o.Path == "" && s.OutTTY {
+		text = []byte(term.EscapeJSON(strings.ReplaceAll(string(text), "\r\n", "\n")))
+	}
+	return o.Write(s, Whole(text))
 }
 
 // content writes what belongs into a file.

@@ -12,7 +12,6 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
-	"mcp-partner/internal/cli/call"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/render"
 	"mcp-partner/internal/config"
@@ -27,8 +26,7 @@ type verifyOptions struct {
 	tenant, credential  string
 	partnerID, secondID string
 	yes, json           bool
-	output              string
-	force               bool
+	output              cmdutil.OutputFlags
 	guard               cmdutil.GuardFlags
 	simulate            cmdutil.SimulateFlags
 }
@@ -69,8 +67,7 @@ Exit codes: 0 the provider keeps the contract, 1 it does not or could not be ask
 	flags.StringVar(&options.secondID, "second-partner-id", "", "another partner `ID` of yours, to which the link is moved in between")
 	flags.BoolVar(&options.yes, "yes", false, "say that the tenant is meant for tests; it confirms no write")
 	flags.BoolVar(&options.json, "json", false, "print the report as JSON")
-	flags.StringVarP(&options.output, "output", "o", "", "write the report to this `FILE` instead of standard output")
-	flags.BoolVar(&options.force, "force", false, "let --output replace an existing file")
+	options.output.Add(flags, "write the report to this `FILE` instead of standard output")
 	config.Typed(flags, "yes", "with-partner-id", "second-partner-id")
 	deps.AddKeyFlags(flags)
 	options.guard.Add(flags)
@@ -178,15 +175,15 @@ func confirmRun(deps *cmdutil.Deps) func(context.Context, guard.Question) (guard
 
 func deliverReport(deps *cmdutil.Deps, report contract.Report, o *verifyOptions) error {
 	switch {
-	case o.json && o.output == "":
+	case o.json && o.output.Path == "":
 		return deps.IO.PrintJSON(report)
 	case o.json:
 		text, err := json.MarshalIndent(report, "", "  ")
 		if err != nil {
 			return err
 		}
-		return call.Deliver(deps, append(text, '\n'), o.output, o.force)
+		return o.output.Write(deps.IO, cmdutil.Whole(append(text, '\n')))
 	default:
-		return call.Deliver(deps, []byte(report.Markdown()), o.output, o.force)
+		return o.output.Write(deps.IO, cmdutil.Whole([]byte(report.Markdown())))
 	}
 }

@@ -1,21 +1,19 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
+	"io"
 
 	"github.com/spf13/cobra"
 
 	"mcp-partner/internal/cli/cmdutil"
-	"mcp-partner/internal/config"
-	"mcp-partner/internal/exit"
 	"mcp-partner/ledger"
 )
 
 type exportOptions struct {
-	format, output string
-	force          bool
-	filter         filterOptions
+	format ledger.Format
+	output cmdutil.OutputFlags
+	filter filterOptions
 }
 
 // newCmdExport builds `ledger export`.
@@ -33,20 +31,14 @@ approvers, accounts, and reasons that people typed.`,
 		RunE: func(command *cobra.Command, _ []string) error { return runExport(command.Context(), deps, options) },
 	}
 	flags := command.Flags()
-	flags.StringVar(&options.format, "format", string(ledger.FormatJSONL), "`FORMAT` of the entries")
-	config.Choices(flags, "format", "jsonl", "csv")
-	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE`, which only you can read")
-	flags.BoolVar(&options.force, "force", false, "replace an existing file")
+	cmdutil.AddChoice(flags, &options.format, "format", "`FORMAT` of the entries", ledger.FormatJSONL, ledger.FormatCSV)
+	options.output.Add(flags, "write to this `FILE`, which only you can read")
 	options.filter.add(flags)
 	deps.AddKeyFlags(flags)
 	return command
 }
 
 func runExport(ctx context.Context, deps *cmdutil.Deps, o *exportOptions) error {
-	format := ledger.Format(o.format)
-	if format != ledger.FormatJSONL && format != ledger.FormatCSV {
-		return exit.Usage("give jsonl or csv", "--format is neither jsonl nor csv")
-	}
 	filter, err := o.filter.filter()
 	if err != nil {
 		return err
@@ -56,12 +48,5 @@ func runExport(ctx context.Context, deps *cmdutil.Deps, o *exportOptions) error 
 		return err
 	}
 	defer a.Close()
-	if o.output == "" {
-		return a.Ledger.Export(ctx, deps.IO.Out, format, filter)
-	}
-	var text bytes.Buffer
-	if err := a.Ledger.Export(ctx, &text, format, filter); err != nil {
-		return err
-	}
-	return cmdutil.WriteOutput(o.output, text.Bytes(), o.force)
+	return o.output.Write(deps.IO, func(w io.Writer) error { return a.Ledger.Export(ctx, w, o.format, filter) })
 }

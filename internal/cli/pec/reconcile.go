@@ -27,9 +27,10 @@ import (
 
 // reconcileOptions are one reconciliation.
 type reconcileOptions struct {
-	file, format, output string
-	force, keep          bool
-	table                cmdutil.TableFlags
+	file, format string
+	keep         bool
+	output       cmdutil.OutputFlags
+	table        cmdutil.TableFlags
 	cmdutil.SessionFlags
 }
 
@@ -59,9 +60,8 @@ partner://pec/reconcile.`,
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&options.format, "format", "table", "`FORMAT` of the report (table, csv, html or json)")
-	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE`, which only you can read")
-	flags.BoolVar(&options.force, "force", false, "replace an existing file")
+	cmdutil.AddChoice(flags, &options.format, "format", "`FORMAT` of the report", "table", "csv", "html", "json")
+	options.output.Add(flags, "write to this `FILE`, which only you can read")
 	options.table.Add(flags, "--format csv")
 	flags.Lookup("all").Usage = "show every row of the table, also what is in order"
 	flags.BoolVar(&options.keep, "keep", false, "keep the totals for agents to read")
@@ -72,13 +72,8 @@ partner://pec/reconcile.`,
 }
 
 func runReconcile(ctx context.Context, deps *cmdutil.Deps, o *reconcileOptions) error {
-	if !strings.Contains(" table csv html json ", " "+o.format+" ") {
-		return exit.Usage("give table, csv, html or json", "--format %q is not a format", o.format)
-	}
-	if o.output != "" {
-		if err := cmdutil.CheckOutput(o.output, o.force); err != nil {
-			return err
-		}
+	if err := o.output.Check(); err != nil {
+		return err
 	}
 	file, err := readUsage(ctx, deps, o.file)
 	if err != nil {
@@ -189,15 +184,11 @@ func factsOf(ctx context.Context, session *app.Session, tenant schemas.Tenant, i
 }
 
 func (o *reconcileOptions) deliver(deps *cmdutil.Deps, found auditreport.Reconciliation) error {
-	write := func(w io.Writer) error { return o.write(deps, w, found) }
-	if o.output == "" {
-		return write(deps.IO.Out)
+	err := o.output.Write(deps.IO, func(w io.Writer) error { return o.write(deps, w, found) })
+	if err == nil && o.output.Path != "" {
+		deps.IO.Note("wrote " + o.output.Path + " (" + o.format + "): " + found.Summary)
 	}
-	if err := cmdutil.StreamOutput(o.output, o.force, write); err != nil {
-		return err
-	}
-	deps.IO.Note("wrote " + o.output + " (" + o.format + "): " + found.Summary)
-	return nil
+	return err
 }
 
 func (o *reconcileOptions) write(deps *cmdutil.Deps, w io.Writer, found auditreport.Reconciliation) error {
@@ -210,7 +201,7 @@ func (o *reconcileOptions) write(deps *cmdutil.Deps, w io.Writer, found auditrep
 		return found.JSON(w)
 	}
 	u := o.table.UI(deps.IO)
-	if o.output != "" {
+	if o.output.Path != "" {
 		u = &term.UI{Out: w}
 	}
 	u.Line(term.Plain, found.Summary)

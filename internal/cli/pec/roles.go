@@ -18,9 +18,9 @@ import (
 
 // rolesOptions are one check of roles.
 type rolesOptions struct {
-	tenant, credential, format, output string
-	subscriptions                      cmdutil.List
-	force                              bool
+	tenant, credential, format string
+	subscriptions              cmdutil.List
+	output                     cmdutil.OutputFlags
 	cmdutil.SessionFlags
 }
 
@@ -52,22 +52,16 @@ link, roles, the date of the list and ARM's request IDs.`,
 	flags := command.Flags()
 	flags.StringVar(&options.credential, "credential", "", "credential `NAME` (default: the tenant's first)")
 	flags.Var(&options.subscriptions, "subscriptions", "only these subscription `IDS`, separated by commas")
-	flags.StringVar(&options.format, "format", "table", "`FORMAT` of the answer (table, markdown or json)")
-	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE`, which only you can read")
-	flags.BoolVar(&options.force, "force", false, "replace an existing file")
+	cmdutil.AddChoice(flags, &options.format, "format", "`FORMAT` of the answer", "table", "markdown", "json")
+	options.output.Add(flags, "write to this `FILE`, which only you can read")
 	deps.AddKeyFlags(flags)
 	options.Simulate.Add(flags)
 	return command
 }
 
 func runRoles(ctx context.Context, deps *cmdutil.Deps, o *rolesOptions) error {
-	if o.format != "table" && o.format != "markdown" && o.format != "json" {
-		return exit.Usage("give table, markdown or json", "--format %q is not a format", o.format)
-	}
-	if o.output != "" {
-		if err := cmdutil.CheckOutput(o.output, o.force); err != nil {
-			return err
-		}
+	if err := o.output.Check(); err != nil {
+		return err
 	}
 	session, err := deps.StartSession(ctx, &o.SessionFlags)
 	if err != nil {
@@ -118,12 +112,8 @@ func callRoles(ctx context.Context, session *app.Session, in schemas.CheckPECRol
 
 // show writes the answer where it was asked for.
 func (o *rolesOptions) show(deps *cmdutil.Deps, e answers.Envelope) error {
-	if o.output == "" && o.format != "markdown" {
+	if o.output.Path == "" && o.format != "markdown" {
 		return render.Show(deps.IO, e, o.format == "json")
 	}
-	write := func(w io.Writer) error { return o.proof(w, e) }
-	if o.output == "" {
-		return write(deps.IO.Out)
-	}
-	return cmdutil.StreamOutput(o.output, o.force, write)
+	return o.output.Write(deps.IO, func(w io.Writer) error { return o.proof(w, e) })
 }

@@ -78,8 +78,7 @@ continues under the same approval for 24 hours.`,
 	flags := command.Flags()
 	flags.Var(&options.from, "from", "old partner `IDS`, separated by commas")
 	flags.StringVar(&options.to, "to", "", "new partner `ID`")
-	flags.StringVar(&options.strategy, "strategy", "", "`STRATEGY` of the move, by default update")
-	config.Choices(flags, "strategy", "update", "remove-then-register")
+	cmdutil.AddChoice(flags, &options.strategy, "strategy", "`STRATEGY` of the move, by default update", "", "update", "remove-then-register")
 	config.Typed(flags, "from", "to", "strategy")
 	options.add(deps, flags)
 	return command

@@ -11,7 +11,6 @@ import (
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/render"
-	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/csvcell"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas/answers"
@@ -40,19 +39,14 @@ func showMany(deps *cmdutil.Deps, e answers.Envelope, o *manyOptions) error {
 		return err
 	}
 	u := o.table.UI(deps.IO)
-	if o.output != "" {
-		if err := cmdutil.WriteOutput(o.output, text, o.force); err != nil {
+	if o.format != "table" {
+		if err := o.output.WriteText(deps.IO, text); err != nil {
 			return err
 		}
 		e.Changes = nil
-	} else if o.format != "table" {
-		if deps.IO.OutTTY {
-			text = []byte(term.EscapeJSON(strings.ReplaceAll(string(text), "\r\n", "\n")))
+		if o.output.Path == "" {
+			u.Out, u.Color = deps.IO.Err, false // what a person has to know stands beside the rows
 		}
-		if _, err := deps.IO.Out.Write(text); err != nil {
-			return err
-		}
-		e.Changes, u.Out, u.Color = nil, deps.IO.Err, false // what a person has to know stands beside the rows
 	}
 	render.WriteEnvelope(u, e)
 	return u.Err

@@ -30,8 +30,8 @@ type manyOptions struct {
 	plan, json, listed      bool
 	resume, run             string
 	settled                 time.Duration
-	format, output          string
-	force                   bool
+	format                  string
+	output                  cmdutil.OutputFlags
 	partnerID, to, strategy string
 	from                    cmdutil.List
 	roles, rolesGiven       bool
@@ -52,11 +52,9 @@ func (o *manyOptions) add(deps *cmdutil.Deps, flags *pflag.FlagSet) {
 	flags.StringVar(&o.reason, "reason", "", "`TEXT` that says why, for the record and the approver")
 	flags.StringVar(&o.approvalID, "approval-id", "", "the `ID` of an approval that was given")
 	flags.DurationVar(&o.settled, "settled-after", 0, "how much `TIME` a write with an unknown outcome may still be in progress (default 56s)")
-	flags.StringVar(&o.format, "format", "table", "`FORMAT` of the rows")
-	config.Choices(flags, "format", "table", "csv", "jsonl")
-	flags.StringVarP(&o.output, "output", "o", "", "write the rows to this `FILE` instead of standard output")
+	cmdutil.AddChoice(flags, &o.format, "format", "`FORMAT` of the rows", "table", "csv", "jsonl")
+	o.output.Add(flags, "write the rows to this `FILE` instead of standard output")
 	o.table.Add(flags, "--format csv")
-	flags.BoolVar(&o.force, "force", false, "let --output replace an existing file")
 	flags.BoolVar(&o.json, "json", false, "print the answer as JSON and nothing else")
 	config.Typed(flags, "tenants", "labels", "credential", "first", "plan", "resume", "run", "list", "reason", "approval-id", "settled-after", "format", "output", "force", "json", "all", "wide")
 	deps.AddKeyFlags(flags)
@@ -68,9 +66,6 @@ func (o *manyOptions) add(deps *cmdutil.Deps, flags *pflag.FlagSet) {
 func (o *manyOptions) prepare(deps *cmdutil.Deps, flags *pflag.FlagSet) (err error) {
 	if err := o.checkFlags(flags); err != nil {
 		return err
-	}
-	if o.format != "table" && o.format != "csv" && o.format != "jsonl" {
-		return exit.Usage("give table, csv or jsonl", "there is no format %q", o.format)
 	}
 	if err := o.checkReport(); err != nil {
 		return err
@@ -109,14 +104,10 @@ func (o *manyOptions) checkFlags(flags *pflag.FlagSet) error {
 // checkReport refuses before anything is written a report that could not be
 // written afterwards.
 func (o *manyOptions) checkReport() error {
-	switch {
-	case o.output == "":
-		return nil
-	case o.format == "table" || o.json:
+	if o.output.Path != "" && (o.format == "table" || o.json) {
 		return exit.Usage("add --format csv or --format jsonl", "--output needs --format csv or jsonl")
-	default:
-		return cmdutil.CheckOutput(o.output, o.force)
 	}
+	return o.output.Check()
 }
 
 // arguments are those of the tool.

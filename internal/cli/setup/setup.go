@@ -17,7 +17,7 @@ import (
 // unless --yes is set.
 type setupOptions struct {
 	yes        bool
-	key        cmdutil.Choice[keyPlace]
+	key        keyPlace
 	partnerIDs cmdutil.List
 	clients    []string
 	// tenant holds the flags of `tenants add`.
@@ -49,10 +49,9 @@ nothing; scripts give the answers as flags, including those of tenants add.`,
 		},
 	}
 	flags := command.Flags()
-	options.key = cmdutil.NewChoice("place", keyAuto, keyKeychain, keyFile, keyPassphrase)
 	flags.BoolVar(&options.yes, "yes", false, "ask nothing; use the flags and the defaults")
-	flags.Var(&options.key, "protect-by", "`PLACE` of the key of a new vault; auto is the keychain where there is one, else a file")
-	config.Choices(flags, "protect-by", "auto", "keychain", "file", "passphrase")
+	cmdutil.AddChoice(flags, &options.key, "protect-by", "`PLACE` of the key of a new vault; auto is the keychain where there is one, else a file",
+		keyAuto, keyKeychain, keyFile, keyPassphrase)
 	flags.Var(&options.partnerIDs, "partner-ids", "your own partner `IDS`, separated by commas; no other can be written")
 	flags.StringArrayVar(&options.clients, "client", nil, "`CLIENT` to set up, such as claude-desktop; repeatable")
 	options.tenant.Add(deps, flags)

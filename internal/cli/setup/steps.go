@@ -42,7 +42,7 @@ func (s *firstRun) makeVault(ctx context.Context) error {
 	if problems.As(err).Code != problems.CodeVaultMissing {
 		return err
 	}
-	if s.o.key.Value == keyAuto && s.terminal != nil {
+	if s.o.key == keyAuto && s.terminal != nil {
 		if err := s.chooseKey(ctx); err != nil {
 			return err
 		}
@@ -56,18 +56,18 @@ func (s *firstRun) chooseKey(ctx context.Context) error {
 		{string(keyFile), "in a file beside the vault that only you can read"},
 		{string(keyPassphrase), "nowhere: you type a passphrase, and a server reads it from a file"},
 	}, string(keyAuto))
-	s.o.key.Value = keyPlace(choice)
+	s.o.key = keyPlace(choice)
 	return err
 }
 
 // initVault tries the keychain first where that is wanted. A system without one
 // is no error unless it was asked for by name.
 func (s *firstRun) initVault(ctx context.Context) error {
-	if s.o.key.Value != keyKeychain && (s.o.key.Value != keyAuto || s.f.Keys != (app.KeyFiles{})) {
+	if s.o.key != keyKeychain && (s.o.key != keyAuto || s.f.Keys != (app.KeyFiles{})) {
 		return s.newVault(ctx, vault.BackendFile)
 	}
 	err := s.newVault(ctx, vault.BackendKeychain)
-	if err == nil || s.o.key.Value != keyAuto {
+	if err == nil || s.o.key != keyAuto {
 		return err
 	}
 	s.u.Field("keychain", "not available here: "+strings.TrimSuffix(exit.MessageOf(err), ".")+"; the key goes into a file")
@@ -80,7 +80,7 @@ func (s *firstRun) newVault(ctx context.Context, backend vault.Backend) error {
 		return err
 	}
 	source := s.f.KeySource()
-	if err := vault.Init(ctx, files, vault.InitOptions{Key: source, AskPassphrase: s.o.key.Value == keyPassphrase, Settings: vault.Settings{Backend: backend}, OwnKeys: app.OwnKeys()}); err != nil {
+	if err := vault.Init(ctx, files, vault.InitOptions{Key: source, AskPassphrase: s.o.key == keyPassphrase, Settings: vault.Settings{Backend: backend}, OwnKeys: app.OwnKeys()}); err != nil {
 		return err
 	}
 	made, err := vault.OpenVault(files, source, nil)
@@ -399,7 +399,7 @@ func (s *firstRun) installClients(ctx context.Context) error {
 		return err
 	}
 	for _, name := range names {
-		o := &client.InstallOptions{ClientOptions: client.ClientOptions{Name: "partner", Scope: string(clientfile.ScopeUser)}, Serve: serve}
+		o := &client.InstallOptions{ClientOptions: client.ClientOptions{Name: "partner", Scope: clientfile.ScopeUser}, Serve: serve}
 		if err := o.Check(name); err != nil {
 			return err
 		}

@@ -9,7 +9,6 @@ import (
 
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
-	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/tenantimport"
@@ -18,8 +17,9 @@ import (
 )
 
 type consentLinksOptions struct {
-	credential, output string
-	csv, force         bool
+	credential string
+	csv        bool
+	output     cmdutil.OutputFlags
 }
 
 func newCmdConsentLinks(deps *cmdutil.Deps) *cobra.Command {
@@ -41,13 +41,8 @@ that have consented; mcp-partner doctor names those that have not.`,
 	flags := command.Flags()
 	flags.StringVar(&options.credential, "credential", "", "`NAME` of the credential whose application is consented to (default: the only one)")
 	flags.BoolVar(&options.csv, "csv", false, "print CSV")
-	flags.StringVarP(&options.output, "output", "o", "", "write CSV to this `FILE` instead of standard output")
-	flags.BoolVar(&options.force, "force", false, "let --output replace an existing file")
+	options.output.Add(flags, "write CSV to this `FILE` instead of standard output")
 	return command
-}
-
-func consentColumns() []string {
-	return []string{"name", "tenant_id", "domains", "cloud", "owner", "external_id", "consent_url"}
 }
 
 func runConsentLinks(deps *cmdutil.Deps, a *app.App, o *consentLinksOptions) error {
@@ -61,8 +56,9 @@ func runConsentLinks(deps *cmdutil.Deps, a *app.App, o *consentLinksOptions) err
 	if err != nil {
 		return err
 	}
-	if o.csv || o.output != "" {
-		return writeCSV(deps, consentColumns(), rows, o.output, o.force)
+	if o.csv || o.output.Path != "" {
+		columns := []string{"name", "tenant_id", "domains", "cloud", "owner", "external_id", "consent_url"}
+		return writeCSV(deps, columns, rows, o.output)
 	}
 	u := deps.IO.UI()
 	lines := xslices.Map(rows, func(row tenantimport.Row) []string {
@@ -98,22 +94,10 @@ func consentRow(entry tenants.Entry, clientID string) tenantimport.Row {
 	}
 }
 
-func writeCSV(deps *cmdutil.Deps, columns []string, rows []tenantimport.Row, output string, force bool) error {
+func writeCSV(deps *cmdutil.Deps, columns []string, rows []tenantimport.Row, output cmdutil.OutputFlags) error {
 	text, err := tenantimport.EncodeColumns(columns, rows)
 	if err != nil {
 		return err
 	}
-	if output != "" {
-		return cmdutil.WriteOutput(output, text, force)
-	}
-	return printCSV(deps, text)
-}
-
-// printCSV shows CSV, on a terminal without what could move or hide anything.
-func printCSV(deps *cmdutil.Deps, text []byte) error {
-	if deps.IO.OutTTY {
-		text = []byte(term.EscapeJSON(strings.ReplaceAll(string(text), "\r\n", "\n")))
-	}
-	_, err := deps.IO.Out.Write(text)
-	return err
+	return output.WriteText(deps.IO, text)
 }

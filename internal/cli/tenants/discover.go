@@ -19,8 +19,9 @@ import (
 )
 
 type discoverOptions struct {
-	credential, tenant, output string
-	json, csv, force           bool
+	credential, tenant string
+	json, csv          bool
+	output             cmdutil.OutputFlags
 }
 
 func newCmdDiscover(deps *cmdutil.Deps) *cobra.Command {
@@ -50,8 +51,7 @@ directory that uses the credential: the first, or --tenant.`,
 	flags.StringVar(&options.tenant, "tenant", "", "begin in this `TENANT`")
 	flags.BoolVar(&options.json, "json", false, "print {\"tenants\":[...],\"notes\":[...]}")
 	flags.BoolVar(&options.csv, "csv", false, "print CSV, as tenants import takes it")
-	flags.StringVarP(&options.output, "output", "o", "", "write CSV to this `FILE` instead of standard output")
-	flags.BoolVar(&options.force, "force", false, "let --output replace an existing file")
+	options.output.Add(flags, "write CSV to this `FILE` instead of standard output")
 	deps.AddKeyFlags(flags)
 	return command
 }
@@ -73,7 +73,7 @@ func runDiscover(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *discove
 	switch {
 	case o.credential == "":
 		return exit.Usage("mcp-partner vault list shows the names", "--credential is missing")
-	case o.json && (o.csv || o.output != ""):
+	case o.json && (o.csv || o.output.Path != ""):
 		return exit.Usage("leave one out", "--json does not go with --csv and --output")
 	}
 	found, err := discover(ctx, a, o)
@@ -83,7 +83,7 @@ func runDiscover(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *discove
 	switch {
 	case o.json:
 		return deps.IO.PrintJSON(found)
-	case o.csv || o.output != "":
+	case o.csv || o.output.Path != "":
 		return writeDiscovery(deps, a, found, o)
 	}
 	return showDiscovery(deps, found)
@@ -186,7 +186,7 @@ func writeDiscovery(deps *cmdutil.Deps, a *app.App, found discovery, o *discover
 	if err != nil {
 		return err
 	}
-	if err := writeCSV(deps, []string{"name", "company", "tenant_id", "credential", "domains"}, rows, o.output, o.force); err != nil {
+	if err := writeCSV(deps, []string{"name", "company", "tenant_id", "credential", "domains"}, rows, o.output); err != nil {
 		return err
 	}
 	u := &term.UI{Out: deps.IO.Err}

@@ -10,7 +10,6 @@ import (
 
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
-	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/tenantimport"
 	"mcp-partner/schemas"
@@ -18,8 +17,8 @@ import (
 )
 
 type exportOptions struct {
-	format, output string
-	force          bool
+	format string
+	output cmdutil.OutputFlags
 }
 
 func newCmdExport(deps *cmdutil.Deps) *cobra.Command {
@@ -39,10 +38,8 @@ The CSV contains no CA file: give --ca-file again at an import.`,
 		}),
 	}
 	flags := command.Flags()
-	flags.StringVar(&options.format, "format", "csv", "`FORMAT` of the list")
-	config.Choices(flags, "format", "csv", "json")
-	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE` instead of standard output")
-	flags.BoolVar(&options.force, "force", false, "let --output replace an existing file")
+	cmdutil.AddChoice(flags, &options.format, "format", "`FORMAT` of the list", "csv", "json")
+	options.output.Add(flags, "write to this `FILE` instead of standard output")
 	return command
 }
 
@@ -52,21 +49,15 @@ func runExport(deps *cmdutil.Deps, a *app.App, o *exportOptions) error {
 		return err
 	}
 	var text []byte
-	switch o.format {
-	case "csv":
+	if o.format == "csv" {
 		text, err = exportCSV(a, entries)
-	case "json":
+	} else {
 		text, err = exportJSON(a)
-	default:
-		return exit.Usage("give csv or json", "--format is neither csv nor json")
 	}
 	if err != nil {
 		return err
 	}
-	if o.output != "" {
-		return cmdutil.WriteOutput(o.output, text, o.force)
-	}
-	return printCSV(deps, text)
+	return o.output.WriteText(deps.IO, text)
 }
 
 func exportJSON(a *app.App) ([]byte, error) {

@@ -47,7 +47,7 @@ func (o *Options) Add(deps *cmdutil.Deps, flags *pflag.FlagSet) {
 	flags.StringVar(&o.endpoint, "arm-endpoint", "", "custom cloud: `URL` of Azure Resource Manager")
 	flags.StringVar(&o.audience, "arm-audience", "", "custom cloud: audience `URL` of ARM tokens")
 	flags.StringVar(&o.authority, "authority", "", "custom cloud: `URL` of Entra ID")
-	cmdutil.AddAuthorities(flags, &o.caFile, "ca-file", "trust only the certificate authorities in this `FILE` (PEM)")
+	cmdutil.AddAuthorities(flags, &o.caFile, "ca-file", "trust only the certificate authorities in this `FILE` (PEM); system trusts those of the system again")
 	flags.BoolVar(&o.skipDiscovery, "skip-instance-discovery", false, "custom cloud: do not ask Microsoft whether it knows the authority")
 	cmdutil.AddCredentialFlags(&o.credential, flags)
 	cmdutil.AddConsentFlags(&o.consent, flags)
@@ -111,7 +111,11 @@ func (o *Options) applyCloud(entry *tenants.Entry) error {
 			set()
 		}
 	}
-	if !o.Given("ca-file") {
+	switch {
+	case !o.Given("ca-file"):
+		return nil
+	case o.caFile == "system": // an empty path, as of an unset variable, is refused
+		entry.Cloud.CAPEM = ""
 		return nil
 	}
 	pem, err := app.ReadCA(o.caFile)

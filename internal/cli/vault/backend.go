@@ -17,7 +17,7 @@ import (
 // backendOptions choose where the secrets are. They are set once, at `vault
 // init`, and stored in the state directory.
 type backendOptions struct {
-	Backend                          cmdutil.Choice[vault.Backend]
+	Backend                          vault.Backend
 	server, caFile                   string
 	auth, authMount, role, authFile  string
 	clientID, tenantID               string
@@ -28,9 +28,8 @@ type backendOptions struct {
 }
 
 func (o *backendOptions) add(flags *pflag.FlagSet) {
-	o.flags, o.Backend = flags, cmdutil.NewChoice("backend", vault.Backends()...)
-	flags.Var(&o.Backend, "backend", "`BACKEND` that holds the secrets")
-	config.Choices(flags, "backend", "file", "keychain", "hashicorp", "azurekeyvault")
+	o.flags = flags
+	cmdutil.AddChoice(flags, &o.Backend, "backend", "`BACKEND` that holds the secrets", vault.Backends()...)
 	flags.StringVar(&o.server, "server", "", "`URL` of the vault server or of the key vault")
 	cmdutil.AddAuthorities(flags, &o.caFile, "ca-file", "trust only the certificate authorities in this `FILE` (PEM) for the server")
 	flags.StringVar(&o.auth, "auth", "", "sign-in `METHOD` of the server: token, approle, kubernetes or jwt; managed-identity, workload-identity or azure-cli")
@@ -64,7 +63,7 @@ func backendFlags() []string {
 }
 
 func (o *backendOptions) settings() (vault.Settings, error) {
-	chosen := vault.Settings{Backend: o.Backend.Value}
+	chosen := vault.Settings{Backend: o.Backend}
 	if err := o.checkGiven(chosen.Backend); err != nil {
 		return chosen, err
 	}
