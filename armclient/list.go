@@ -35,7 +35,6 @@ func (c *Client) Tenants(ctx context.Context) ([]answers.TenantRow, answers.Iden
 	return list(ctx, c, schemas.PathTenants, schemas.TenantsAPIVersion, c.tenantRow)
 }
 
-// page is one page of a list.
 type page[T any] struct {
 	NextLink *string `json:"nextLink"`
 	Value    []*T    `json:"value"`
@@ -89,7 +88,6 @@ func (t trail) enter(link string) error {
 	return nil
 }
 
-// page reads the page that a nextLink names.
 func (c *connection) page(ctx context.Context, read trail, path, next string) (*http.Response, error) {
 	link, err := c.nextPage(path, next)
 	if err == nil {
@@ -129,7 +127,6 @@ func convert[W, R any](values []*W, row func(W) (R, bool)) []R {
 	return rows
 }
 
-// operation is one operation of the provider.
 type operation struct {
 	Name    *string           `json:"name"`
 	Display *operationDisplay `json:"display"`

@@ -40,7 +40,6 @@ type pacing struct{ clock func() time.Time }
 // headerRetryMillis is the header that azcore looks at before any other.
 const headerRetryMillis = "Retry-After-Ms"
 
-// Do implements policy.Policy.
 func (p pacing) Do(req *policy.Request) (*http.Response, error) {
 	resp, err := req.Next()
 	if err == nil {

@@ -41,7 +41,6 @@ func lazyRoleClients(credential azcore.TokenCredential, o Options, endpoint *url
 	})
 }
 
-// roleReader reads subscriptions and the roles in them.
 type roleReader struct {
 	client *Client
 	retry  policy.RetryOptions
@@ -53,7 +52,6 @@ func (c *Client) Roles() pec.Reader { return &roleReader{c, readRetry(c.options)
 // RolesOnce returns a reader that sends each request once, as LinkOnce does.
 func (c *Client) RolesOnce() pec.Reader { return &roleReader{c, noRetry()} }
 
-// Subscriptions implements pec.Reader.
 func (r *roleReader) Subscriptions(ctx context.Context) ([]pec.Subscription, pec.Identity, error) {
 	ctx, seen, cancel := r.begin(ctx)
 	defer cancel()
@@ -67,7 +65,6 @@ func (r *roleReader) Subscriptions(ctx context.Context) ([]pec.Subscription, pec
 	return rows, pec.Identity{TenantID: seen.claims.tenantID, ObjectID: seen.claims.objectID}, err
 }
 
-// Assignments implements pec.Reader.
 func (r *roleReader) Assignments(ctx context.Context, subscriptionID, objectID string) ([]pec.Assignment, string, error) {
 	ctx, seen, cancel := r.begin(ctx)
 	defer cancel()
@@ -89,7 +86,6 @@ func (r *roleReader) Assignments(ctx context.Context, subscriptionID, objectID s
 	return rows, untrusted.Sanitize(seen.requestID), err
 }
 
-// Schedules implements pec.Reader.
 func (r *roleReader) Schedules(ctx context.Context) ([]pec.Schedule, error) {
 	ctx, _, cancel := r.begin(ctx)
 	defer cancel()
@@ -104,7 +100,6 @@ func (r *roleReader) Schedules(ctx context.Context) ([]pec.Schedule, error) {
 	})
 }
 
-// Role implements pec.Reader.
 func (r *roleReader) Role(ctx context.Context, subscriptionID, roleID string) (pec.Role, error) {
 	ctx, _, cancel := r.begin(ctx)
 	defer cancel()

@@ -28,7 +28,6 @@ type listTrail struct {
 
 type listTrailKey struct{}
 
-// Do implements policy.Policy.
 func (listPolicy) Do(req *policy.Request) (*http.Response, error) {
 	u := req.Raw().URL
 	u.Path, u.RawPath = "/"+strings.TrimLeft(u.Path, "/"), "" // the scope of the whole tenant is empty

@@ -72,7 +72,6 @@ func guidClaim(payload map[string]json.RawMessage, name string) string {
 // of everything behind it. A *problems.Problem passes through as it is.
 type tokenSource struct{ next azcore.TokenCredential }
 
-// GetToken implements azcore.TokenCredential.
 func (s tokenSource) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	token, err := s.next.GetToken(ctx, options)
 	if err == nil {

@@ -48,7 +48,6 @@ func (s strict) send(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// Do implements policy.Transporter.
 func (s strict) Do(r *http.Request) (*http.Response, error) {
 	resp, err := s.send(r)
 	if err != nil {

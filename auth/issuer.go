@@ -13,7 +13,6 @@ import (
 	"mcp-partner/internal/untrusted"
 )
 
-// issuer is one whose tokens are accepted.
 type issuer struct {
 	// name is the URL exactly as tokens have it in iss.
 	name string

@@ -18,7 +18,6 @@ const (
 	maxSubject = 255
 )
 
-// identity is the identity of a verified token.
 type identity struct {
 	issuer issuer
 	// subject is the token's sub; object its oid where the issuer is Entra ID,
@@ -28,7 +27,6 @@ type identity struct {
 	span
 }
 
-// span is when a token holds.
 type span struct{ notBefore, expires time.Time }
 
 func verifySigned(ctx context.Context, keys *keySet, token string) (claims, error) {

@@ -156,7 +156,6 @@ func (g *Guard) matches(ticket Ticket, intent Intent) error {
 	}
 }
 
-// usable refuses a ticket that was denied, used or left to expire.
 func (g *Guard) usable(ticket Ticket) error {
 	switch {
 	case ticket.Decision != nil && !ticket.Decision.Approved:

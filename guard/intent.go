@@ -98,7 +98,6 @@ func (i Intent) Method() string {
 	}
 }
 
-// wire returns the one request that the intent may become.
 func (i Intent) wire() Wire {
 	return Wire{Method: i.Method(), TenantID: i.Identity.TenantID, ObjectID: i.Identity.ObjectID, PartnerID: i.PartnerID}
 }
@@ -125,7 +124,6 @@ func (i Intent) binding() [sha256.Size]byte {
 	return sha256.Sum256(canonical(bound))
 }
 
-// arguments are what is asked for, and of whom.
 func (i Intent) arguments() []string {
 	asked := []string{string(i.Caller), i.Tool, i.Identity.TenantID,
 		i.Identity.ObjectID, i.Identity.Cloud, i.Identity.Credential, i.PartnerID}

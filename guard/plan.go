@@ -153,7 +153,6 @@ func planBinding(caller access.Caller, tool, asked string, digest [sha256.Size]b
 	return sha256.Sum256(canonical)
 }
 
-// intentOf is one step of a row, as it was planned.
 func (p Plan) intentOf(row PlanRow, step runs.Step) Intent {
 	id := row.PartnerID
 	if step == runs.StepRemove || step == runs.StepRestore {
@@ -293,7 +292,6 @@ func (p Plan) names() string {
 	return strings.Join(names, ", ")
 }
 
-// customer names the tenant of a row for a person.
 func (r PlanRow) customer() string {
 	company := untrusted.Sanitize(r.Company)
 	if company == "" || company == r.Identity.Tenant {

@@ -179,7 +179,6 @@ func (s *Sealer) box(text string, with []byte) ([]byte, error) {
 	return aead.Seal(nonce, nonce, []byte(text), with), nil
 }
 
-// unbox opens with any of the keys.
 func (s *Sealer) unbox(box, with []byte) ([]byte, bool) {
 	keys, err := s.keys()
 	if err != nil || len(box) < chacha20poly1305.NonceSizeX {
@@ -215,7 +214,6 @@ func newID(prefix string) string {
 // NewRunID makes the ID of a run.
 func NewRunID() string { return newID("run_") }
 
-// newTicket fills in what every ticket has.
 func newTicket(intent Intent, now time.Time, life time.Duration) Ticket {
 	return Ticket{ID: newID("ap_"), Intent: intent, Binding: intent.binding(), CreatedAt: now, ExpiresAt: now.Add(life)}
 }

@@ -104,7 +104,6 @@ func (s TokenSelection) Selects(t Token) bool {
 	return s.All || s.ID != "" && s.ID == t.ID || s.For != "" && s.For == t.Caller
 }
 
-// newSecret makes a token of 256 random bits.
 func newSecret() string {
 	var random [tokenSize]byte
 	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the process instead

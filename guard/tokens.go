@@ -108,7 +108,6 @@ func badToken(message string) error {
 	return problems.New(problems.CodeInvalidArgument, message, problems.WithCommand("Read the help.", "mcp-partner token issue --help"))
 }
 
-// describe words what a token grants, for the record.
 func (t Token) describe() string {
 	words := []string{t.ID + " for " + t.Name(), "scopes " + joined(t.Grant.Scopes)}
 	if len(t.Grant.Tenants) > 0 {

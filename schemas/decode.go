@@ -56,7 +56,6 @@ func (o Operation) Decode(arguments json.RawMessage) (Decoded, error) {
 	return Decoded{Input: into.Interface(), Ignored: d.ignored}, nil
 }
 
-// decoder reads the members of one call's arguments.
 type decoder struct {
 	operation Operation
 	fields    []field
@@ -198,7 +197,6 @@ func (f field) readString(target reflect.Value, raw json.RawMessage) error {
 	return nil
 }
 
-// oneOf lists the values of an enum for a message.
 func oneOf(values []any) string {
 	return strings.Join(xslices.Map(values, func(value any) string { return fmt.Sprint(value) }), " or ")
 }
@@ -224,7 +222,6 @@ func (f field) readBool(target reflect.Value, raw json.RawMessage) error {
 	return nil
 }
 
-// jsonKind names the JSON type of a value for a message.
 func jsonKind(raw json.RawMessage) string {
 	switch raw[0] {
 	case '"':

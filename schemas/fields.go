@@ -27,7 +27,6 @@ type field struct {
 	values []any
 }
 
-// arguments lists what an operation takes.
 func (o Operation) arguments() []field {
 	if o.fields != nil {
 		return o.fields()

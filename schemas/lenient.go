@@ -38,7 +38,6 @@ func unwrapped(raw json.RawMessage) json.RawMessage {
 	return raw
 }
 
-// textOf returns the text of a JSON string.
 func textOf(raw json.RawMessage) (string, bool) {
 	if len(raw) == 0 || raw[0] != '"' {
 		return "", false

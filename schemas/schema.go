@@ -98,7 +98,6 @@ func (o Operation) OutputSchema() *jsonschema.Schema {
 	}
 }
 
-// envelopeFields lists the fields of the operation's envelope.
 func (o Operation) envelopeFields() []string {
 	fields := append([]string{"status", "summary", "problem", "plan"}, o.Answer...)
 	if o.Azure {

@@ -132,7 +132,6 @@ func newLevelCache() *levelCache {
 	return cache
 }
 
-// callerLevel is the log level of one caller.
 type callerLevel struct {
 	cache  *levelCache
 	caller access.Caller

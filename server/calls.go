@@ -149,7 +149,6 @@ func (c *calls) close() {
 	c.signal()
 }
 
-// cancelAll ends every call and returns those that were left.
 func (c *calls) cancelAll() []*call {
 	c.mu.Lock()
 	defer c.mu.Unlock()

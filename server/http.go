@@ -166,7 +166,6 @@ func (s *Server) ownSession(ctx context.Context, _ *http.Request) context.Contex
 	return ctx
 }
 
-// ServeHTTP implements http.Handler.
 func (t *httpTransport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if t.admitPage(w, r) {
 		return
@@ -236,7 +235,6 @@ type countedWriter struct {
 	status int
 }
 
-// WriteHeader implements http.ResponseWriter.
 func (w *countedWriter) WriteHeader(status int) {
 	w.status = status
 	w.ResponseWriter.WriteHeader(status)

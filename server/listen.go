@@ -127,7 +127,6 @@ func serve(ctx context.Context, hs *http.Server, l net.Listener) error {
 // is of no interest; that none can be taken any more is.
 type connectionLog struct{ log *slog.Logger }
 
-// Write implements io.Writer.
 func (f connectionLog) Write(line []byte) (int, error) {
 	level := slog.LevelDebug
 	if bytes.HasPrefix(line, []byte("http: Accept error")) {

@@ -17,7 +17,6 @@ type rpcError struct {
 	data any
 }
 
-// Error implements error.
 func (e *rpcError) Error() string { return e.text }
 
 func (e *rpcError) withID(id json.RawMessage) *rpcError {

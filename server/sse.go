@@ -70,7 +70,6 @@ func (w *exchangeWriter) Flush() {
 	}
 }
 
-// Notify implements tools.Notifier.
 func (w *exchangeWriter) Notify(method string, params any) error {
 	event, err := encodeNotification(method, params, askedLevel(w.post.message, w.levels))
 	if err != nil || event == nil {

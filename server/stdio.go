@@ -44,7 +44,6 @@ func (o StdioOptions) withDefaults() StdioOptions {
 	return o
 }
 
-// stdioConn is one stdio connection.
 type stdioConn struct {
 	server *Server
 	opts   StdioOptions

@@ -54,7 +54,6 @@ func newExchange(client *http.Client, t target) *exchange {
 	return &exchange{client: client, base: base, tokenURL: base + "/oauth2/v2.0/token"}
 }
 
-// Do implements policy.Transporter.
 func (x *exchange) Do(request *http.Request) (*http.Response, error) {
 	client := x.client
 	switch {

@@ -90,7 +90,6 @@ type silent struct {
 	tenantID string
 }
 
-// GetToken implements azcore.TokenCredential.
 func (s silent) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	accounts, err := s.client.Accounts(ctx)
 	if err != nil {
@@ -115,7 +114,6 @@ type signInCache struct {
 	fresh map[string]json.RawMessage
 }
 
-// Replace implements cache.ExportReplace.
 func (c *signInCache) Replace(_ context.Context, into cache.Unmarshaler, _ cache.ReplaceHints) error {
 	if len(c.record.Cache) == 0 {
 		return nil
@@ -128,7 +126,6 @@ func (c *signInCache) Replace(_ context.Context, into cache.Unmarshaler, _ cache
 	return into.Unmarshal(text)
 }
 
-// Export implements cache.ExportReplace.
 func (c *signInCache) Export(_ context.Context, from cache.Marshaler, _ cache.ExportHints) error {
 	text, err := from.Marshal()
 	if err != nil {

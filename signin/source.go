@@ -177,7 +177,6 @@ type tenantCredential struct {
 	credential string
 }
 
-// GetToken implements azcore.TokenCredential.
 func (c *tenantCredential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	t, err := c.source.target(c.tenantID, c.credential)
 	if err != nil {

@@ -118,10 +118,8 @@ func (j *job) progress(step, total int, message string) {
 	}
 }
 
-// done wraps an envelope that needs no further input.
 func done(envelope answers.Envelope) Result { return Result{Envelope: envelope} }
 
-// failure makes an envelope of an error alone.
 func failure(err error) Result { return done(problemEnvelope(err)) }
 
 // problemEnvelope makes an envelope whose status follows from the problem.

@@ -19,7 +19,6 @@ type Observer interface {
 	Step(ctx context.Context, name string) (context.Context, func(error))
 }
 
-// nopObserver is the Observer of a service that has none.
 type nopObserver struct{}
 
 func (nopObserver) Begin(ctx context.Context, _ string) (context.Context, func(string, problems.Code, time.Duration)) {

@@ -156,7 +156,6 @@ func (p elicitationConfirmer) Resume() (guard.Seal, guard.Answer, bool) {
 	return guard.Seal(p.params.RequestState), answer, true
 }
 
-// Reachable implements Confirmer.
 func (p elicitationConfirmer) Reachable() bool { return p.elicits }
 
 // Ask implements Confirmer: the question goes out with the result.
@@ -171,7 +170,6 @@ type sessionConfirmer struct {
 	server *mcpserver.MCPServer
 }
 
-// Reachable implements Confirmer.
 func (sessionConfirmer) Reachable() bool { return true }
 
 // Ask implements Confirmer. How long a form may stay open is the session's to say.
@@ -193,7 +191,6 @@ func answerOf(response mcp.ElicitationResponse) guard.Answer {
 	return answer
 }
 
-// form words a question as an elicitation with one text field.
 func form(question guard.Question) mcp.ElicitationParams {
 	message := question.Text
 	for _, fact := range question.Facts {

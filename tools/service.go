@@ -152,10 +152,8 @@ func NewService(d Deps) *Service {
 // NoConfirmer is the Confirmer of a call that cannot be confirmed.
 type NoConfirmer struct{}
 
-// Resume implements Confirmer.
 func (NoConfirmer) Resume() (guard.Seal, guard.Answer, bool) { return "", guard.Answer{}, false }
 
-// Reachable implements Confirmer.
 func (NoConfirmer) Reachable() bool { return false }
 
 // Ask implements Confirmer: silence is never a consent.
@@ -177,13 +175,11 @@ type expecting struct {
 	id string
 }
 
-// Resolve implements Directory.
 func (e expecting) Resolve(ref string, sees func(name string) bool) (schemas.Tenant, error) {
 	tenant, err := e.Directory.Resolve(ref, sees)
 	return e.expect(tenant), err
 }
 
-// All implements Directory.
 func (e expecting) All() iter.Seq2[schemas.Tenant, error] {
 	return func(yield func(schemas.Tenant, error) bool) {
 		for tenant, err := range e.Directory.All() {
@@ -215,7 +211,6 @@ type Azure interface {
 // handler answers one tool's call; input is what the catalogue's Input is.
 type handler func(ctx context.Context, j *job, input any) Result
 
-// handle makes a handler of a typed function.
 func handle[In any](answer func(context.Context, *job, *In) Result) handler {
 	return func(ctx context.Context, j *job, input any) Result {
 		return answer(ctx, j, input.(*In))

@@ -99,7 +99,6 @@ func noTenants(p access.Principal) error {
 		problems.WithHint("Ask for a token or role that allows it."))
 }
 
-// targets selects the identities that a caller means.
 func (s *Service) targets(p access.Principal, selection fleet.Selection) ([]fleet.Target, error) {
 	targets, err := fleet.Select(s.deps.Directory, selection, seenBy(p))
 	return targets, emptyFor(p, err)

@@ -218,7 +218,6 @@ func (s *Service) refused(ctx context.Context, p proposal, err error) Result {
 	return Result{Envelope: p.target.blocked(envelope, err)}
 }
 
-// intent is what the guard decides on.
 func (s *Service) intent(p proposal) guard.Intent {
 	return guard.Intent{
 		Caller: p.job.call.Principal.Caller, Tool: p.job.op.Name, Identity: *p.target.identity(p.before.Identity),

@@ -10,7 +10,6 @@ import (
 	"mcp-partner/internal/cli/term"
 )
 
-// newVersion builds `version`.
 func newVersion(deps *cmdutil.Deps) *cobra.Command {
 	var asJSON bool
 	command := &cobra.Command{

@@ -111,7 +111,6 @@ type throughProxy struct {
 	proxy Proxy
 }
 
-// RoundTrip implements http.RoundTripper.
 func (t throughProxy) RoundTrip(request *http.Request) (*http.Response, error) {
 	through, err := t.proxy.For(request)
 	if err != nil {

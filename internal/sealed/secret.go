@@ -93,19 +93,14 @@ func (s Secret) Equal(other Secret) bool {
 // Format implements fmt.Formatter for every verb.
 func (Secret) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, redacted) }
 
-// String implements fmt.Stringer.
 func (Secret) String() string { return redacted }
 
-// GoString implements fmt.GoStringer.
 func (Secret) GoString() string { return redacted }
 
-// LogValue implements slog.LogValuer.
 func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalJSON implements json.Marshaler.
 func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
-// MarshalText implements encoding.TextMarshaler.
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // OccursIn reports whether text holds the secret, plainly or in an encoding in
@@ -140,5 +135,4 @@ type Unprintable struct{}
 // Format implements fmt.Formatter for every verb.
 func (Unprintable) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, redacted) }
 
-// LogValue implements slog.LogValuer.
 func (Unprintable) LogValue() slog.Value { return slog.StringValue(redacted) }

@@ -22,7 +22,6 @@ type approveOptions struct {
 	guard         cmdutil.GuardFlags
 }
 
-// newCmdApprove builds `approvals approve`.
 func newCmdApprove(deps *cmdutil.Deps) *cobra.Command {
 	options := &approveOptions{}
 	command := &cobra.Command{

@@ -30,7 +30,6 @@ the first approver yourself; each further one needs an existing approver's conse
 	return command
 }
 
-// newCmdApproversAdd builds `approvers add`.
 func newCmdApproversAdd(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "add NAME",
@@ -82,7 +81,6 @@ type approverRow struct {
 	AddedAt string `json:"added_at"`
 }
 
-// newCmdApproversList builds `approvers list`.
 func newCmdApproversList(deps *cmdutil.Deps) *cobra.Command {
 	var flags cmdutil.ListFlags
 	command := &cobra.Command{
@@ -106,7 +104,6 @@ func newCmdApproversList(deps *cmdutil.Deps) *cobra.Command {
 	return command
 }
 
-// newCmdApproversRemove builds `approvers remove`.
 func newCmdApproversRemove(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "remove NAME",

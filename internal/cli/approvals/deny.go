@@ -10,7 +10,6 @@ import (
 	"mcp-partner/internal/cli/term"
 )
 
-// newCmdDeny builds `approvals deny`.
 func newCmdDeny(deps *cmdutil.Deps) *cobra.Command {
 	var reason string
 	command := &cobra.Command{

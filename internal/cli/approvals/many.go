@@ -22,7 +22,6 @@ import (
 // planPage is how many rows of a plan an approver is shown at once.
 const planPage = 40
 
-// shown is an approval as it is shown to a person.
 type shown struct {
 	session *app.Session
 	ticket  guard.Ticket
@@ -33,7 +32,6 @@ type shown struct {
 	more func(ctx context.Context, left int) error
 }
 
-// json prints the approval, with every row of its plan.
 func (s shown) json(ctx context.Context, to *term.Streams) error {
 	row := approvalRowOf(s.session, s.ticket)
 	if s.ticket.Plan != nil {

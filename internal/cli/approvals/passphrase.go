@@ -33,7 +33,6 @@ func knownApprover(ctx context.Context, decider *guard.Guard, name string) error
 	return nil
 }
 
-// approverName asks for a name where none is given.
 func approverName(ctx context.Context, deps *cmdutil.Deps, decider *guard.Guard, name, why string) (string, error) {
 	if err := knownApprover(ctx, decider, name); err != nil || name != "" {
 		return name, err
@@ -53,13 +52,11 @@ func Consent(ctx context.Context, deps *cmdutil.Deps, decider *guard.Guard, name
 	return askCredentials(ctx, deps.IO, name)
 }
 
-// askCredentials asks an approver for the passphrase.
 func askCredentials(ctx context.Context, s *term.Streams, name string) (guard.Credentials, error) {
 	typed, err := s.Ask(ctx, "Passphrase of approver "+name+" (not shown): ", true)
 	return guard.Credentials{Name: name, Passphrase: []byte(typed)}, err
 }
 
-// askNewCredentials asks for a new passphrase, twice.
 func askNewCredentials(ctx context.Context, s *term.Streams, name string) (guard.Credentials, error) {
 	first, err := s.Ask(ctx, "New passphrase of approver "+name+" (not shown): ", true)
 	if err != nil {

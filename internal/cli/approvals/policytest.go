@@ -25,7 +25,6 @@ type policyTestOptions struct {
 	guard                           cmdutil.GuardFlags
 }
 
-// newCmdPolicyTest builds `policy test`.
 func newCmdPolicyTest(deps *cmdutil.Deps) *cobra.Command {
 	options := &policyTestOptions{}
 	command := &cobra.Command{

@@ -16,7 +16,6 @@ type rotateOptions struct {
 	voidOpen, json bool
 }
 
-// newCmdRotateKey builds `approvals rotate-key`.
 func newCmdRotateKey(deps *cmdutil.Deps) *cobra.Command {
 	options := &rotateOptions{}
 	command := &cobra.Command{

@@ -15,7 +15,6 @@ import (
 	"mcp-partner/internal/phrase"
 )
 
-// newCmdShow builds `approvals show`.
 func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
 	var asJSON, all bool
 	command := &cobra.Command{
@@ -45,7 +44,6 @@ func addAllRows(all *bool, flags *pflag.FlagSet) {
 	flags.BoolVar(all, "all", false, "show also the tenants of a plan that are not touched")
 }
 
-// showTicket shows a plan to the person who decides on it.
 func showTicket(u *term.UI, t guard.Ticket, r ApprovalRow) {
 	u.Line(term.Bold, guard.QuestionFor(t.Intent).Text)
 	writeState(u, r)
@@ -81,7 +79,6 @@ func writeRequest(u *term.UI, r ApprovalRow) {
 	u.Field("denied", r.Denied)
 }
 
-// afterwards words what a write would leave.
 func afterwards(intent guard.Intent) string {
 	if intent.Method() == "DELETE" {
 		return "nothing linked"

@@ -18,7 +18,6 @@ import (
 	"mcp-partner/tools"
 )
 
-// callOptions are one call of a tool.
 type callOptions struct {
 	tool      string
 	flags     *pflag.FlagSet

@@ -76,7 +76,6 @@ func runTools(ctx context.Context, deps *cmdutil.Deps, o *toolsOptions) error {
 	}
 }
 
-// printTools prints the list of tools in the form of a framework.
 func printTools(deps *cmdutil.Deps, form func(schemas.Operation) any) error {
 	return deps.IO.PrintJSON(xslices.Map(schemas.Catalogue(), func(op schemas.Operation) any { return form(op) }))
 }

@@ -70,7 +70,6 @@ func unknownClient(name string) error {
 	return exit.Usage("the clients are "+strings.Join(clientfile.Names(), ", "), "there is no client %s%s", untrusted.Shown(name), near)
 }
 
-// file opens the client's configuration.
 func (o *ClientOptions) file(deps *cmdutil.Deps) (clientfile.File, error) {
 	path, err := o.path(deps)
 	if err != nil {
@@ -260,7 +259,6 @@ func RunInstall(_ context.Context, deps *cmdutil.Deps, o *InstallOptions) error 
 	return warnOfPassphrase(deps, o)
 }
 
-// server is the entry for the client.
 func (o *InstallOptions) server(deps *cmdutil.Deps) (clientfile.Server, error) {
 	if o.url != "" {
 		return clientfile.Server{URL: o.url, ClientID: o.clientID}, nil

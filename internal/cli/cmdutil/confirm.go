@@ -25,7 +25,6 @@ func Confirmer(s *term.Streams) tools.Confirmer {
 	return terminalConfirmer{streams: s}
 }
 
-// Reachable implements tools.Confirmer.
 func (p terminalConfirmer) Reachable() bool {
 	terminal, err := p.streams.Terminal()
 	if err != nil {

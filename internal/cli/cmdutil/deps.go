@@ -28,7 +28,6 @@ type Deps struct {
 	global globalFlags
 }
 
-// globalFlags are the flags of every command.
 type globalFlags struct{ stateDir, configFile, logLevel, logFormat string }
 
 func NewDeps(streams *term.Streams) *Deps {

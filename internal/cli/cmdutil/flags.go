@@ -102,7 +102,6 @@ type Prompter struct {
 	typed *sync.Map
 }
 
-// typedAnswer is what came of one prompt.
 type typedAnswer struct {
 	typed string
 	err   error
@@ -169,7 +168,6 @@ func (g *GuardFlags) Rules() guard.Options {
 	}
 }
 
-// choice is a flag that takes one of several words.
 type choice[T ~string] struct {
 	value   *T
 	allowed []T

@@ -59,7 +59,6 @@ func (o *OutputFlags) WriteText(s *term.Streams, text []byte) error {
 	return o.Write(s, Whole(text))
 }
 
-// content writes what belongs into a file.
 type content func(io.Writer) error
 
 func Whole(data []byte) content {

@@ -79,8 +79,6 @@ func (c *simulateCount) Set(text string) error {
 	return nil
 }
 
-// String implements pflag.Value.
 func (c *simulateCount) String() string { return strconv.Itoa(int(*c)) }
 
-// Type implements pflag.Value.
 func (c *simulateCount) Type() string { return "int" }

@@ -16,7 +16,6 @@ type exportOptions struct {
 	filter filterOptions
 }
 
-// newCmdExport builds `ledger export`.
 func newCmdExport(deps *cmdutil.Deps) *cobra.Command {
 	options := &exportOptions{}
 	command := &cobra.Command{

@@ -20,7 +20,6 @@ type headOptions struct {
 	push      bool
 }
 
-// newCmdHead builds `ledger head`.
 func newCmdHead(deps *cmdutil.Deps) *cobra.Command {
 	options := &headOptions{}
 	command := &cobra.Command{

@@ -50,7 +50,6 @@ func openLedger(ctx context.Context, deps *cmdutil.Deps) (*app.App, error) {
 	return a, nil
 }
 
-// filterOptions select entries of the ledger.
 type filterOptions struct {
 	tenant, since, until, caller, approver string
 }

@@ -22,7 +22,6 @@ type listOptions struct {
 	cmdutil.ListFlags
 }
 
-// newCmdList builds `ledger list`.
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	options := &listOptions{}
 	command := &cobra.Command{

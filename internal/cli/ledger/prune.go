@@ -11,7 +11,6 @@ import (
 	"mcp-partner/internal/exit"
 )
 
-// newCmdPrune builds `ledger prune`.
 func newCmdPrune(deps *cmdutil.Deps) *cobra.Command {
 	var before string
 	command := &cobra.Command{

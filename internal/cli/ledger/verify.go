@@ -21,7 +21,6 @@ type verifyOptions struct {
 	json                           bool
 }
 
-// newCmdVerify builds `ledger verify`.
 func newCmdVerify(deps *cmdutil.Deps) *cobra.Command {
 	options := &verifyOptions{}
 	command := &cobra.Command{

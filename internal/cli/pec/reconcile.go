@@ -25,7 +25,6 @@ import (
 	"mcp-partner/schemas/answers"
 )
 
-// reconcileOptions are one reconciliation.
 type reconcileOptions struct {
 	file, format string
 	keep         bool

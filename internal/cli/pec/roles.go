@@ -16,7 +16,6 @@ import (
 	"mcp-partner/tools"
 )
 
-// rolesOptions are one check of roles.
 type rolesOptions struct {
 	tenant, credential, format string
 	subscriptions              cmdutil.List

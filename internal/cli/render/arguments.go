@@ -60,7 +60,6 @@ func FlagsOf(op schemas.Operation, arguments map[string]any) string {
 	return b.String()
 }
 
-// commaSeparated writes a list as its flag takes it.
 func commaSeparated(items []any) string {
 	return strings.Join(xslices.Map(items, func(item any) string { return fmt.Sprint(item) }), ",")
 }

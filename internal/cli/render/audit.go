@@ -14,7 +14,6 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-// writeAudit writes what an answer holds of a run over many tenants.
 func writeAudit(u *term.UI, e answers.Envelope) {
 	if e.Run != nil {
 		WriteRun(u, e.Run)
@@ -53,7 +52,6 @@ func WriteAuditRows(u *term.UI, rows auditreport.Rows) error {
 		})
 }
 
-// rowsAtHand are rows that are at hand.
 func rowsAtHand(rows []answers.AuditRow) auditreport.Rows {
 	return func(yield func(answers.AuditRow, error) bool) {
 		for _, row := range rows {
@@ -72,7 +70,6 @@ func StateWords(r answers.AuditRow) string {
 	return text
 }
 
-// day is the date of an RFC 3339 time.
 func day(text string) string {
 	date, _, _ := strings.Cut(text, "T")
 	return date

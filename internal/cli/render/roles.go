@@ -8,7 +8,6 @@ import (
 	"mcp-partner/schemas/answers"
 )
 
-// writeRoles writes a table of subscriptions with their verdicts.
 func writeRoles(u *term.UI, r *answers.PECRoles) {
 	if r == nil {
 		return

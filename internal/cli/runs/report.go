@@ -52,7 +52,6 @@ func showMany(deps *cmdutil.Deps, e answers.Envelope, o *manyOptions) error {
 	return u.Err
 }
 
-// changesAs writes rows for other programs.
 func changesAs(format string, rows []answers.ChangeRow) ([]byte, error) {
 	switch format {
 	case "csv":

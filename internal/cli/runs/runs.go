@@ -20,7 +20,6 @@ import (
 	"mcp-partner/tools"
 )
 
-// manyOptions are those of the commands that write to many tenants.
 type manyOptions struct {
 	tool                    string
 	tenants, labels         cmdutil.List
@@ -110,7 +109,6 @@ func (o *manyOptions) checkReport() error {
 	return o.output.Check()
 }
 
-// arguments are those of the tool.
 func (o *manyOptions) arguments() (json.RawMessage, error) {
 	given := map[string]any{}
 	put := func(name string, value any, there bool) {

@@ -34,7 +34,6 @@ func kindsAndEnds(status []answers.CredentialView) (kinds, ends string) {
 	return strings.Join(k, " "), strings.Join(e, " ")
 }
 
-// dayOf is the date of an RFC 3339 time.
 func dayOf(at string) string { return at[:min(len(at), len(time.DateOnly))] }
 
 func lastOf(status []answers.CredentialView) (worked, failed string) {

@@ -89,7 +89,6 @@ type lenientWriter struct {
 	failed   bool
 }
 
-// Write implements io.Writer.
 func (w *lenientWriter) Write(p []byte) (int, error) {
 	if w.failed {
 		return len(p), nil

@@ -35,10 +35,8 @@ func openTerminal() (Terminal, error) {
 	return &device{in, out}, nil
 }
 
-// Close implements Terminal.
 func (d *device) Close() error { return errors.Join(d.in.Close(), d.out.Close()) }
 
-// Ask implements Terminal.
 func (d *device) Ask(ctx context.Context, text string, secret bool) (string, error) {
 	if secret {
 		return d.askSecret(ctx, text)

@@ -60,7 +60,6 @@ func (u *UI) Line(s Style, text string) {
 	u.Write(u.paintWrapped(s, text, indent) + "\n")
 }
 
-// paintWrapped paints a text line by line.
 func (u *UI) paintWrapped(s Style, text string, indent int) string {
 	lines := strings.Split(Wrap(Escape(text), u.Width, indent), "\n")
 	for i, line := range lines {

@@ -29,7 +29,6 @@ type issueOptions struct {
 	json                              bool
 }
 
-// newCmdIssue builds `token issue`.
 func newCmdIssue(deps *cmdutil.Deps) *cobra.Command {
 	options := &issueOptions{}
 	command := &cobra.Command{
@@ -75,7 +74,6 @@ type scopeList struct {
 	given bool
 }
 
-// Set implements pflag.Value.
 func (s *scopeList) Set(text string) error {
 	if !s.given {
 		*s.List = nil

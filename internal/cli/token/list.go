@@ -13,7 +13,6 @@ import (
 	"mcp-partner/internal/xslices"
 )
 
-// newCmdList builds `token list`.
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	var flags cmdutil.ListFlags
 	command := &cobra.Command{

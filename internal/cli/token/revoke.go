@@ -20,7 +20,6 @@ type revokeOptions struct {
 	json   bool
 }
 
-// newCmdRevoke builds `token revoke`.
 func newCmdRevoke(deps *cmdutil.Deps) *cobra.Command {
 	options := &revokeOptions{}
 	command := &cobra.Command{

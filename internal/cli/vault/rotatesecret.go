@@ -122,7 +122,6 @@ type proposed struct {
 	secret vault.Secret
 }
 
-// Get implements vault.Store.
 func (p proposed) Get(ctx context.Context, name string) (vault.Secret, error) {
 	if naming.Same(name, p.name) {
 		return p.secret, nil

@@ -52,7 +52,6 @@ type pinned struct {
 	scope, tenant string
 }
 
-// GetToken implements azcore.TokenCredential.
 func (p *pinned) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	if len(options.Scopes) != 1 || options.Scopes[0] != p.scope {
 		return azcore.AccessToken{}, errChallenge

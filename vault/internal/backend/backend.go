@@ -144,7 +144,6 @@ func Guarded(base *http.Client) *http.Client {
 
 type guarded struct{ base http.RoundTripper }
 
-// RoundTrip implements http.RoundTripper.
 func (g guarded) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := g.base.RoundTrip(request)
 	if err != nil {
@@ -171,7 +170,6 @@ type boundedBody struct {
 	left int
 }
 
-// Read implements io.Reader.
 func (b *boundedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if b.left -= n; b.left < 0 {
