@@ -9,11 +9,6 @@ import (
 	"mcp-partner/internal/config"
 )
 
-// completing reports whether a shell asks for completions.
-func completing(args []string) bool {
-	return len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd)
-}
-
 // completeFlags says of each flag of each command what it takes. Only a shell
 // that asks needs it.
 func completeFlags(deps *cmdutil.Deps, command *cobra.Command) {

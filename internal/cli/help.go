@@ -35,7 +35,11 @@ func showHelpOn(root *cobra.Command, streams *term.Streams) {
 		command.SetOut(&text)
 		defer command.SetOut(out)
 		show(command, args)
-		_, _ = io.WriteString(out, term.WrapItems(plainFlags(text.String()), width)) // a help text is all that was asked for
+		// What pflag writes behind each boolean flag goes, and the columns stay; the
+		// one optional value is written as it is typed.
+		const noise = "[=true|false]"
+		plain := strings.NewReplacer(noise, strings.Repeat(" ", len(noise)), " N[=10]", "[=N]   ").Replace(text.String())
+		_, _ = io.WriteString(out, term.WrapItems(plain, width)) // a help text is all that was asked for
 	})
 }
 
@@ -56,13 +60,6 @@ func newHelp() *cobra.Command {
 			return about.Help()
 		},
 	}
-}
-
-// plainFlags takes out what pflag writes behind each boolean flag and writes the
-// one optional value as it is typed. The columns stay where they are.
-func plainFlags(text string) string {
-	const noise = "[=true|false]"
-	return strings.NewReplacer(noise, strings.Repeat(" ", len(noise)), " N[=10]", "[=N]   ").Replace(text)
 }
 
 // foldExamples continues long command lines on the next line, as a shell takes

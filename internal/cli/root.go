@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/approvals"
 	"mcp-partner/internal/cli/audit"
 	"mcp-partner/internal/cli/call"
@@ -40,7 +41,7 @@ func Run(ctx context.Context, streams *term.Streams, args []string, more ...Comm
 	deps := cmdutil.NewDeps(streams)
 	root := NewRoot(deps, more...)
 	root.SetArgs(args)
-	if completing(args) {
+	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
 		completeFlags(deps, root)
 	}
 	err := root.ExecuteContext(ctx)
@@ -162,4 +163,36 @@ func groups(deps *cmdutil.Deps) []group {
 			newVersion(deps),
 		}},
 	}
+}
+
+func newVersion(deps *cmdutil.Deps) *cobra.Command {
+	var asJSON bool
+	command := &cobra.Command{
+		Use:     "version",
+		Short:   "Show version, commit, Go version and MCP protocol versions",
+		Example: "  mcp-partner version\n  mcp-partner version --json",
+		RunE:    func(command *cobra.Command, _ []string) error { return runVersion(command.Context(), deps, asJSON) },
+	}
+	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return command
+}
+
+func runVersion(ctx context.Context, deps *cmdutil.Deps, asJSON bool) error {
+	build := app.BuildInfo()
+	versions, err := deps.ProtocolVersions(ctx)
+	if err != nil {
+		return err
+	}
+	build.Protocols = versions
+	if asJSON {
+		return deps.IO.PrintJSON(build)
+	}
+	u := deps.IO.UI()
+	u.Line(term.Bold, "mcp-partner "+build.Version)
+	u.Field("commit", build.Commit+map[bool]string{true: " (modified)"}[build.Modified])
+	u.Field("go", build.Go)
+	for i, version := range build.Protocols {
+		u.Field(map[bool]string{true: "protocols"}[i == 0], version)
+	}
+	return u.Err
 }

@@ -43,7 +43,7 @@ func TestEveryCommandHasHelpAndExample(t *testing.T) {
 // TestEveryFlagHasAVariable sets each flag of each command by its variable.
 func TestEveryFlagHasAVariable(t *testing.T) {
 	t.Parallel()
-	samples := map[string]string{"bool": "true", "int": "3", "uint64": "3", "duration": "3s", config.ListType: "a,b", "mode": "approver", "format": "yaml", "place": "file"}
+	samples := map[string]string{"bool": "true", "int": "3", "uint64": "3", "duration": "3s", config.ListType: "a,b"}
 	var walk func(*cobra.Command)
 	walk = func(command *cobra.Command) {
 		command.Flags().AddFlagSet(command.InheritedFlags())
@@ -52,7 +52,9 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 				return
 			}
 			sample := samples[flag.Value.Type()]
-			if sample == "" {
+			if choices := config.ChoicesOf(flag); choices != nil {
+				sample = choices[len(choices)-1]
+			} else if sample == "" {
 				sample = "text"
 			}
 			env := func(name string) (string, bool) { return sample, name == config.EnvName(flag.Name) }

@@ -183,3 +183,16 @@ func (s Scope) MarshalJSON() ([]byte, error) { return json.Marshal(s.Out) }
 
 // UnmarshalJSON reads the object; a null leaves the envelope's field nil.
 func (s *Scope) UnmarshalJSON(text []byte) error { return json.Unmarshal(text, &s.Out) }
+
+// Effect is what an operation may do to the link.
+type Effect string
+
+// The effects. EffectDestroy covers whatever overwrites or removes something.
+const (
+	EffectRead    Effect = "read"
+	EffectWrite   Effect = "write"
+	EffectDestroy Effect = "destroy"
+)
+
+// Writes reports whether the effect needs a permit.
+func (e Effect) Writes() bool { return e != EffectRead }

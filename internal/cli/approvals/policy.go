@@ -1,10 +1,153 @@
 package approvals
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
+	"mcp-partner/access"
+	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
+	"mcp-partner/schemas/problems"
+	"mcp-partner/tools"
 )
+
+type policyTestOptions struct {
+	tool, tenant, partnerID, caller string
+	state                           answers.LinkState
+	json                            bool
+	guard                           cmdutil.GuardFlags
+}
+
+func newCmdPolicyTest(deps *cmdutil.Deps) *cobra.Command {
+	options := &policyTestOptions{}
+	command := &cobra.Command{
+		Use:   "test",
+		Short: "Show the policy's decision about a call, and the rule behind it",
+		Long: `Show the decision of the policy about a call, the rule behind it, and why. Nothing is
+called, read or recorded. Labels and the expected partner ID come from the directory.
+Freezes and rate limits are not considered.
+
+Callers are "stdio", "terminal" (this command line), or "http:" and a part of the
+token's hash. Exit codes: 0 for allow and ask, 3 for deny.`,
+		Example: `  mcp-partner policy test --tool update_partner --tenant contoso --partner-id 1234567 --caller stdio
+  mcp-partner policy test --tool register_partner --tenant contoso --partner-id 1234567 --state not_linked --json`,
+		RunE: func(*cobra.Command, []string) error { return runPolicyTest(deps, options) },
+	}
+	flags := command.Flags()
+	flags.StringVar(&options.tool, "tool", "", "`NAME` of the tool")
+	flags.StringVar(&options.tenant, "tenant", "", "`TENANT`: a name of the directory, or any other")
+	flags.StringVar(&options.partnerID, "partner-id", "", "partner `ID` that a write would carry")
+	flags.StringVar(&options.caller, "caller", tools.StdioCaller, "`NAME` of the caller")
+	cmdutil.AddChoice(flags, &options.state, "state", "`STATE` of the link now, if known", "", answers.LinkLinked, answers.LinkNotLinked)
+	flags.BoolVar(&options.json, "json", false, "print {\"verdict\",\"rule\",\"why\"}")
+	options.guard.Add(flags)
+	return command
+}
+
+func runPolicyTest(deps *cmdutil.Deps, o *policyTestOptions) error {
+	subject, err := subject(o)
+	if err != nil {
+		return err
+	}
+	verdict, err := verdict(deps, o, subject)
+	if err != nil {
+		return err
+	}
+	if err := showVerdict(deps, verdict, o.json); err != nil {
+		return err
+	}
+	if verdict.Ruling == access.RulingDeny {
+		return exit.Silent(exit.CodeRefused)
+	}
+	return nil
+}
+
+// subject is the call that the flags describe.
+func subject(o *policyTestOptions) (access.Subject, error) {
+	const next = "mcp-partner policy test --help"
+	op, ok := schemas.Lookup(o.tool)
+	switch {
+	case o.tool == "":
+		return access.Subject{}, exit.Usage(next, "--tool is missing")
+	case !ok:
+		return access.Subject{}, exit.Usage("mcp-partner tools", "there is no tool %q", untrusted.Sanitize(o.tool))
+	case o.tenant == "":
+		return access.Subject{}, exit.Usage(next, "--tenant is missing")
+	case op.Effect.Writes() && o.partnerID == "":
+		return access.Subject{}, exit.Usage(next, "--partner-id is missing: %s carries one", o.tool)
+	}
+	if o.partnerID != "" {
+		if err := partnerid.Check("--partner-id", o.partnerID); err != nil {
+			return access.Subject{}, exit.AsUsage(err)
+		}
+	}
+	subject := access.Subject{
+		Operation: op, By: app.Trusted(access.Caller(o.caller)), Tenant: schemas.Tenant{Name: o.tenant}, PartnerID: o.partnerID, Link: o.state,
+	}
+	return subject, nil
+}
+
+// describe adds what the directory knows of the tenant, and warns of names in
+// the policy that fit no tenant. A tenant that it does not know is looked at by its
+// name alone.
+func describe(deps *cmdutil.Deps, subject *access.Subject, policy *access.Policy) error {
+	a, err := deps.Open(nil)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	a.WarnOfNames(policy, func(warning string) { fmt.Fprintf(deps.IO.Err, "mcp-partner: note: %s\n", term.Escape(warning)) })
+	entry, err := a.Directory.Resolve(subject.Tenant.Name)
+	if err != nil {
+		if err := unlessUnknown(err); err != nil {
+			return err
+		}
+		fmt.Fprintf(deps.IO.Err, "mcp-partner: note: the directory has no tenant %s, so labels and its expected partner ID match nothing\n", term.Escape(subject.Tenant.Name))
+		return nil
+	}
+	subject.Tenant = entry.Tenant()
+	return nil
+}
+
+func unlessUnknown(err error) error {
+	switch problems.As(err).Code {
+	case problems.CodeUnknownTenant, problems.CodeDirectoryEmpty:
+		return nil
+	}
+	return err
+}
+
+// verdict asks bounds and rules, which need no store.
+func verdict(deps *cmdutil.Deps, o *policyTestOptions, subject access.Subject) (access.Verdict, error) {
+	rules := o.guard.Rules()
+	rules.Rules = deps.Config.Policy
+	policy, err := access.NewPolicy(rules.Settings())
+	if err != nil {
+		return access.Verdict{}, exit.AsUsage(err)
+	}
+	if err := describe(deps, &subject, policy); err != nil {
+		return access.Verdict{}, err
+	}
+	return policy.Evaluate(subject), nil
+}
+
+func showVerdict(deps *cmdutil.Deps, verdict access.Verdict, asJSON bool) error {
+	if asJSON {
+		return deps.IO.PrintJSON(verdict)
+	}
+	u := deps.IO.UI()
+	u.Line(map[access.Ruling]term.Style{access.RulingAllow: term.Good, access.RulingDeny: term.Bad}[verdict.Ruling], string(verdict.Ruling))
+	u.Field("rule", verdict.Rule)
+	u.Field("why", verdict.Why)
+	return u.Err
+}
 
 // NewCmdPolicy builds `policy` with its subcommand.
 func NewCmdPolicy(deps *cmdutil.Deps) *cobra.Command {

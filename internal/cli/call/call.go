@@ -51,7 +51,9 @@ Exit codes: 0 done or unchanged, 1 failed, 2 usage, 3 refused,
   echo '{"tenant":"contoso"}' | mcp-partner call check_partner_link --args -
   mcp-partner call check_partner_link --tenant contoso --simulate`,
 		Args: unknownToolArgument,
-		RunE: missingTool,
+		RunE: func(*cobra.Command, []string) error {
+			return exit.Usage("mcp-partner tools, or mcp-partner find 'what you want'", "call needs the name of a tool")
+		},
 	}
 	flags := command.PersistentFlags()
 	flags.StringVar(&options.arguments.base, "args", "", "all arguments as one `JSON` object; - reads it from standard input")
@@ -100,10 +102,6 @@ func unknownToolArgument(command *cobra.Command, args []string) error {
 		return exit.Usage("mcp-partner tools", "there is no tool %q: did you mean %s?", untrusted.Sanitize(args[0]), near)
 	}
 	return exit.Usage("mcp-partner tools, or mcp-partner find 'what you want'", "there is no tool %q", untrusted.Sanitize(args[0]))
-}
-
-func missingTool(*cobra.Command, []string) error {
-	return exit.Usage("mcp-partner tools, or mcp-partner find 'what you want'", "call needs the name of a tool")
 }
 
 func callExample(op schemas.Operation) string {

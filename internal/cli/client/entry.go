@@ -64,14 +64,11 @@ func keptFields(u *term.UI, kept []string) {
 	}
 	names := xslices.Map(kept, func(name string) string { return untrusted.Sanitize(name) })
 	u.Field("kept", strings.Join(names, ", "))
-	if slices.ContainsFunc(kept, decides) {
+	if slices.ContainsFunc(kept, func(name string) bool {
+		return strings.HasPrefix(strings.ToUpper(name), "ENV "+config.Prefix) || name == "envFile"
+	}) {
 		u.Line(term.Warn, "The settings that were kept also decide what the server may do, and this program did not write them. Check them in the file.")
 	}
-}
-
-// decides reports whether something that was kept can set flags of the server.
-func decides(kept string) bool {
-	return strings.HasPrefix(strings.ToUpper(kept), "ENV "+config.Prefix) || kept == "envFile"
 }
 
 // presentable leaves out what may be a secret that somebody wrote there: all of a

@@ -5,6 +5,8 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/config"
 	"mcp-partner/internal/credential"
 	"mcp-partner/tenants"
 )
@@ -45,4 +47,16 @@ func AddCredentialFlags(c *credential.Options, flags *pflag.FlagSet) {
 func AddSecretFlags(s *credential.SecretOptions, flags *pflag.FlagSet) {
 	flags.BoolVar(&s.Stdin, "secret-stdin", false, "read the client secret from standard input; on a terminal, ask without echo")
 	flags.StringVar(&s.File, "secret-file", "", "read the client secret from this `FILE`")
+}
+
+// AddConsentFlags adds the consent to send a stored secret to another place.
+func AddConsentFlags(c *app.Consent, flags *pflag.FlagSet) {
+	flags.BoolVar(&c.OtherAuthority, app.OtherAuthorityFlag, false, "send a stored secret, or its tokens, to an authority or ARM that is new for it")
+	config.Typed(flags, app.OtherAuthorityFlag)
+}
+
+// AddKeepLinkFlag adds the consent to leave a link of the former identity.
+func AddKeepLinkFlag(c *app.Consent, flags *pflag.FlagSet) {
+	flags.BoolVar(&c.KeepLink, "keep-link", false, "change the identity without reading the link, and leave the link as it is")
+	config.Typed(flags, "keep-link")
 }

@@ -55,7 +55,8 @@ func examine(ctx context.Context, deps *cmdutil.Deps, o *doctorOptions) []check 
 	checks = append(checks, checkProxy(ctx, deps, a, entries))
 	checks = append(checks, checkEndpoints(ctx, a, entries)...)
 	checks = append(checks, checkClients(deps)...)
-	return append(checks, checkDisk(dir))
+	free, err := freeBytes(nearest(dir))
+	return append(checks, judgeDisk(dir, free, err))
 }
 
 // failedCheck words a problem. Its fix is the problem's own command if it names

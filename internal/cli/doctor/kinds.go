@@ -104,7 +104,8 @@ func checkSurroundings(deps *cmdutil.Deps, credentials []tenants.CredentialConfi
 	if slices.ContainsFunc(credentials, func(c tenants.CredentialConfig) bool { return c.Kind == tenants.KindManagedIdentity }) {
 		checks = append(checks, check{"identity endpoint", checkOK, identityEndpoint(set), ""})
 	}
-	for _, name := range ignoredVariables() {
+	// These redirect other programs that use the same SDK.
+	for _, name := range []string{"AZURE_AUTHORITY_HOST", "AZURE_REGIONAL_AUTHORITY_NAME", "MSAL_FORCE_REGION"} {
 		if value, _ := deps.IO.Env(name); value != "" {
 			checks = append(checks, check{"variable " + name, CheckWarn, name + " is set and has no effect: the directory says where a credential is sent.", "unset " + name})
 		}
@@ -117,11 +118,6 @@ func identityEndpoint(set []string) string {
 		return "Managed identities are asked for at the metadata service of a virtual machine (169.254.169.254)."
 	}
 	return "Managed identities are asked for where the environment says: " + strings.Join(set, ", ") + "."
-}
-
-// ignoredVariables redirect other programs that use the same SDK.
-func ignoredVariables() []string {
-	return []string{"AZURE_AUTHORITY_HOST", "AZURE_REGIONAL_AUTHORITY_NAME", "MSAL_FORCE_REGION"}
 }
 
 // signInFix is the command for a sign-in that failed, where the problem names

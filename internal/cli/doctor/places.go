@@ -146,11 +146,6 @@ func clockFix() string {
 	return "sudo timedatectl set-ntp true"
 }
 
-func checkDisk(dir string) check {
-	free, err := freeBytes(nearest(dir))
-	return judgeDisk(dir, free, err)
-}
-
 // nearest is the folder, or the one above it in which it will be made.
 func nearest(dir string) string {
 	for dir != filepath.Dir(dir) {

@@ -49,7 +49,8 @@ func FlagsOf(op schemas.Operation, arguments map[string]any) string {
 		case string:
 			b.WriteString(" --" + Dashed(name) + " " + phrase.ShellWord(value))
 		case []any:
-			b.WriteString(" --" + Dashed(name) + " " + phrase.ShellWord(commaSeparated(value)))
+			items := xslices.Map(value, func(item any) string { return fmt.Sprint(item) })
+			b.WriteString(" --" + Dashed(name) + " " + phrase.ShellWord(strings.Join(items, ",")))
 		case []string:
 			b.WriteString(" --" + Dashed(name) + " " + phrase.ShellWord(strings.Join(value, ",")))
 		default:
@@ -58,8 +59,4 @@ func FlagsOf(op schemas.Operation, arguments map[string]any) string {
 		}
 	}
 	return b.String()
-}
-
-func commaSeparated(items []any) string {
-	return strings.Join(xslices.Map(items, func(item any) string { return fmt.Sprint(item) }), ",")
 }

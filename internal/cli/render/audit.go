@@ -43,8 +43,9 @@ func WriteAuditRows(u *term.UI, rows auditreport.Rows) error {
 	return u.LongTable([]string{"STATE", "COMPANY", "DOMAIN", "TENANT", "PARTNER ID", "PARTNER", "EXPECTED", "WHY UNKNOWN", "ELIGIBLE ROLE IN", "LAST WRITTEN", "CREDENTIAL", "LABELS", "OWNER", "EXTERNAL ID", "REQUEST ID"},
 		func(yield func([]string, error) bool) {
 			for r, err := range rows {
+				day, _, _ := strings.Cut(r.UpdatedTime, "T")
 				cells := []string{StateWords(r), r.Company, r.Domain, r.Tenant, r.PartnerID, phrase.Quote(r.PartnerName), r.ExpectedPartnerID, problemCode(r.Problem), r.PECRoles.EligibleIn(),
-					day(r.UpdatedTime), r.Credential, strings.Join(r.Labels, ", "), r.Owner, r.ExternalID, r.Problem.RequestID()}
+					day, r.Credential, strings.Join(r.Labels, ", "), r.Owner, r.ExternalID, r.Problem.RequestID()}
 				if !yield(cells, err) {
 					return
 				}
@@ -68,11 +69,6 @@ func StateWords(r answers.AuditRow) string {
 		text += ", stale"
 	}
 	return text
-}
-
-func day(text string) string {
-	date, _, _ := strings.Cut(text, "T")
-	return date
 }
 
 func problemCode(p *problems.Problem) string {

@@ -199,3 +199,48 @@ func WriteTools(u *term.UI, operations []schemas.Operation) {
 	}
 	u.Table([]string{"TOOL", "EFFECT", "ARGUMENTS (* REQUIRED)", "WHAT IT DOES"}, rows)
 }
+
+// AdaptHints rewrites the next step for a person at the terminal, who can do
+// right here what an agent is advised about a server and a tenant in general.
+func AdaptHints(e answers.Envelope) answers.Envelope {
+	if e.Problem == nil {
+		return e
+	}
+	problem := AdaptProblem(*e.Problem)
+	if problem.Code == problems.CodeWritesDisabled {
+		e.Summary = problem.Message
+	}
+	if e.Problem = &problem; e.Identity != nil {
+		e.Problem = problem.For(e.Identity.Tenant)
+	}
+	return e
+}
+
+// AdaptProblem words a refusal of writes for somebody who can add the flag.
+func AdaptProblem(problem problems.Problem) problems.Problem {
+	if problem.Code == problems.CodeWritesDisabled {
+		problem.Message = "Writes are off without --allow-writes."
+		problem.Hint = "Add --allow-writes. A person is asked before the write."
+	}
+	problem.Hint = phrase.ForPerson(problem.Hint)
+	return problem
+}
+
+func writeRoles(u *term.UI, r *answers.PECRoles) {
+	if r == nil {
+		return
+	}
+	u.Field("list", r.ListDate)
+	u.Field("not checked", strings.Join(r.NotChecked, "; "))
+	rows := make([][]string, len(r.Rows))
+	for i, row := range r.Rows {
+		verdict := phrase.Words(row.Verdict)
+		if row.Partial {
+			verdict += " (in part)"
+		}
+		rows[i] = []string{verdict, phrase.Quote(row.Name), row.SubscriptionID, row.Why, row.Fix}
+	}
+	if len(rows) > 0 {
+		u.Table([]string{"ROLE", "SUBSCRIPTION", "ID", "RESTS ON", "NEXT"}, rows)
+	}
+}

@@ -70,17 +70,13 @@ func changesAs(format string, rows []answers.ChangeRow) ([]byte, error) {
 	}
 }
 
-func changeColumns() []string {
-	return []string{"company", "domain", "tenant", "tenant_id", "credential", "object_id", "state", "linked_before", "partner_name_before", "partner_id", "linked_after",
-		"steps", "rule", "warning", "why", "problem", "eligible_role_in", "arm_request_id", "correlation_id"}
-}
-
 func changesCSV(rows []answers.ChangeRow) ([]byte, error) {
 	var b bytes.Buffer
 	writer := csv.NewWriter(&b)
 	writer.UseCRLF = true
 	quoter := csvcell.New()
-	records := [][]string{changeColumns()}
+	records := [][]string{{"company", "domain", "tenant", "tenant_id", "credential", "object_id", "state", "linked_before", "partner_name_before", "partner_id", "linked_after",
+		"steps", "rule", "warning", "why", "problem", "eligible_role_in", "arm_request_id", "correlation_id"}}
 	for _, r := range rows {
 		name := ""
 		if r.Before != nil {

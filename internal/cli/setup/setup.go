@@ -104,7 +104,9 @@ func runSetup(ctx context.Context, deps *cmdutil.Deps, o *setupOptions) error {
 		}
 		s.u.Blank()
 	}
-	s.goodbye()
+	s.u.Linef(term.Good, "Ready. Ask your agent: \"Is our partner link in place at %s?\"", s.o.tenant.Name)
+	s.u.Field("writes", "are off. When you want them: mcp-partner approvers add NAME, then rules in config.yaml (docs/policy.md) or --allow-writes")
+	s.u.Field("more", "mcp-partner doctor, mcp-partner tenants add, mcp-partner tenants import")
 	return s.u.Err
 }
 
@@ -118,12 +120,6 @@ func (s *firstRun) open() (term.Terminal, error) {
 		return nil, none
 	}
 	return terminal, nil
-}
-
-func (s *firstRun) goodbye() {
-	s.u.Linef(term.Good, "Ready. Ask your agent: \"Is our partner link in place at %s?\"", s.o.tenant.Name)
-	s.u.Field("writes", "are off. When you want them: mcp-partner approvers add NAME, then rules in config.yaml (docs/policy.md) or --allow-writes")
-	s.u.Field("more", "mcp-partner doctor, mcp-partner tenants add, mcp-partner tenants import")
 }
 
 // signIn signs a person in where the tenant's credential is one: a server never

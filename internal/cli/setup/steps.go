@@ -117,7 +117,8 @@ func (s *firstRun) boundPartnerIDs(ctx context.Context) error {
 	if err := partnerid.Check("--partner-ids", s.o.partnerIDs...); err != nil {
 		return exit.AsUsage(err)
 	}
-	if err := addSetting(s.f, path, partnerIDsLine(s.o.partnerIDs)); err != nil {
+	line := "# The only partner IDs that may be written, whatever an agent asks for.\n" + partnerIDsKey + ": [\"" + strings.Join(s.o.partnerIDs, `", "`) + "\"]\n"
+	if err := addSetting(s.f, path, line); err != nil {
 		return err
 	}
 	s.u.Linef(term.Good, "  Only %s can be written (set in %s).", strings.Join(s.o.partnerIDs, ", "), path)
@@ -155,10 +156,6 @@ func (s *firstRun) takePartnerIDs(typed string) error {
 	}
 	s.o.partnerIDs = ids
 	return nil
-}
-
-func partnerIDsLine(ids []string) string {
-	return "# The only partner IDs that may be written, whatever an agent asks for.\n" + partnerIDsKey + ": [\"" + strings.Join(ids, `", "`) + "\"]\n"
 }
 
 // addSetting appends a setting to a config file and proves that it still reads.

@@ -29,7 +29,3 @@ func Escape(text string) string {
 func hostile(r rune) bool {
 	return !unicode.IsPrint(r) && !(unicode.IsGraphic(r) && !unicode.Is(unicode.Zl, r) && !unicode.Is(unicode.Zp, r))
 }
-
-func trimLineEnd(text string) string {
-	return strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
-}

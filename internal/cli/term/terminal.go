@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"golang.org/x/term"
 
@@ -80,5 +81,5 @@ func line(from io.Reader) (string, error) {
 	case err != nil:
 		return "", err
 	}
-	return trimLineEnd(string(text)), nil
+	return strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r"), nil
 }

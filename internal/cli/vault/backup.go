@@ -77,7 +77,11 @@ func runBackup(ctx context.Context, deps *cmdutil.Deps, a *app.App, file string,
 	u := deps.IO.UI()
 	u.Linef(term.Good, "Wrote a backup of %s and %s to %s.", phrase.Count(len(info.Secrets), "secret"), phrase.Count(info.Keys, "key")+" of the program", file)
 	backupFields(u, info)
-	u.Field("not in it", notInBackup(info))
+	left := "the ledger"
+	if info.Backend.Shared() {
+		left = "the secrets, which are on the server, and the ledger"
+	}
+	u.Field("not in it", left)
 	return u.Err
 }
 
@@ -85,14 +89,6 @@ func backupFields(u *term.UI, info vault.BackupInfo) {
 	u.Field("made", phrase.Stamp(info.MadeAt))
 	u.Field("generation", fmt.Sprint(info.Generation))
 	u.Field("secrets", strings.Join(info.Secrets, ", "))
-}
-
-func notInBackup(info vault.BackupInfo) string {
-	switch info.Backend {
-	case vault.BackendHashiCorp, vault.BackendAzureKeyVault:
-		return "the secrets, which are on the server, and the ledger"
-	}
-	return "the ledger"
 }
 
 type restoreOptions struct {
