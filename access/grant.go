@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -34,14 +35,7 @@ func (s Scope) OfTools() bool { return s == ScopeRead || s == ScopeWrite || s ==
 
 // ScopeFor returns the scope that an effect needs.
 func ScopeFor(effect answers.Effect) Scope {
-	switch effect {
-	case answers.EffectRead:
-		return ScopeRead
-	case answers.EffectWrite:
-		return ScopeWrite
-	default:
-		return ScopeChange
-	}
+	return cmp.Or(map[answers.Effect]Scope{answers.EffectRead: ScopeRead, answers.EffectWrite: ScopeWrite}[effect], ScopeChange)
 }
 
 // Grant is what one caller may do, within the operator's bounds and the policy.

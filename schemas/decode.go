@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -223,20 +224,9 @@ func (f field) readBool(target reflect.Value, raw json.RawMessage) error {
 }
 
 func jsonKind(raw json.RawMessage) string {
-	switch raw[0] {
-	case '"':
-		return "a string"
-	case '{':
-		return "an object"
-	case '[':
-		return "an array"
-	case 't', 'f':
-		return "true or false"
-	case 'n':
-		return "null"
-	default:
-		return "a JSON number"
-	}
+	return cmp.Or(map[byte]string{
+		'"': "a string", '{': "an object", '[': "an array", 't': "true or false", 'f': "true or false", 'n': "null",
+	}[raw[0]], "a JSON number")
 }
 
 // Nearest returns the name that is close enough to what was written to ask

@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -26,16 +27,10 @@ const (
 
 // VersionOf returns the api-version of a path.
 func VersionOf(path string) string {
-	switch path {
-	case PathTenants, PathSubscriptions:
-		return TenantsAPIVersion
-	case PathRoleAssignments, PathRoleDefinition:
-		return RolesAPIVersion
-	case PathRoleSchedules:
-		return SchedulesAPIVersion
-	default:
-		return APIVersion
-	}
+	return cmp.Or(map[string]string{
+		PathTenants: TenantsAPIVersion, PathSubscriptions: TenantsAPIVersion, PathRoleSchedules: SchedulesAPIVersion,
+		PathRoleAssignments: RolesAPIVersion, PathRoleDefinition: RolesAPIVersion,
+	}[path], APIVersion)
 }
 
 // Catalogue returns every operation, reading ones first.

@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"cmp"
 	"encoding/json"
 	"reflect"
 	"slices"
@@ -146,17 +147,11 @@ func typeSchema(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "array", Items: typeSchema(t.Elem())}
 	case reflect.Map:
 		return &jsonschema.Schema{Type: "object", AdditionalProperties: typeSchema(t.Elem())}
-	case reflect.Bool:
-		return &jsonschema.Schema{Type: "boolean"}
-	case reflect.Int, reflect.Int64:
-		return &jsonschema.Schema{Type: "integer"}
-	case reflect.Float64:
-		return &jsonschema.Schema{Type: "number"}
 	case reflect.Interface:
 		return &jsonschema.Schema{}
-	default:
-		return &jsonschema.Schema{Type: "string"}
 	}
+	names := map[reflect.Kind]string{reflect.Bool: "boolean", reflect.Int: "integer", reflect.Int64: "integer", reflect.Float64: "number"}
+	return &jsonschema.Schema{Type: cmp.Or(names[t.Kind()], "string")}
 }
 
 // Object returns a schema as a plain JSON object, for answers that carry one.

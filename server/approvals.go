@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -145,18 +146,10 @@ func answerJSON(w http.ResponseWriter, r *http.Request, value any, err error) {
 
 // problemStatus is the status of an answer outside MCP.
 func problemStatus(code problems.Code) int {
-	switch code {
-	case problems.CodeInvalidArgument:
-		return http.StatusBadRequest
-	case problems.CodeTokenRefused:
-		return http.StatusUnauthorized
-	case problems.CodeInsufficientScope, problems.CodeNotAllowed:
-		return http.StatusForbidden
-	case problems.CodeApprovalUnknown:
-		return http.StatusNotFound
-	case problems.CodeApprovalExpired, problems.CodeApprovalMismatch:
-		return http.StatusConflict
-	default:
-		return http.StatusServiceUnavailable
-	}
+	return cmp.Or(map[problems.Code]int{
+		problems.CodeInvalidArgument: http.StatusBadRequest, problems.CodeTokenRefused: http.StatusUnauthorized,
+		problems.CodeInsufficientScope: http.StatusForbidden, problems.CodeNotAllowed: http.StatusForbidden,
+		problems.CodeApprovalUnknown: http.StatusNotFound,
+		problems.CodeApprovalExpired: http.StatusConflict, problems.CodeApprovalMismatch: http.StatusConflict,
+	}[code], http.StatusServiceUnavailable)
 }

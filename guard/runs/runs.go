@@ -3,6 +3,7 @@
 package runs
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"mcp-partner/access"
 	"slices"
@@ -84,16 +85,7 @@ const (
 
 // Stage is where a tenant stands while the step is under way.
 func (s Step) Stage() Stage {
-	switch s {
-	case StepRemove:
-		return StageRemoving
-	case StepReplace:
-		return StageReplacing
-	case StepRestore:
-		return StageRestoring
-	default:
-		return StageWriting
-	}
+	return cmp.Or(map[Step]Stage{StepRemove: StageRemoving, StepReplace: StageReplacing, StepRestore: StageRestoring}[s], StageWriting)
 }
 
 // Gate is what may hold the first write of a tenant back. The zero value holds

@@ -130,12 +130,10 @@ func skipSpace(raw []byte, at int) int {
 
 // memberName reads a name as encoding/json does. Most have no escape in them.
 func memberName(quoted []byte) string {
-	for _, c := range quoted {
-		if c == '\\' {
-			var name string
-			_ = json.Unmarshal(quoted, &name) // it is valid
-			return name
-		}
+	if bytes.IndexByte(quoted, '\\') >= 0 {
+		var name string
+		_ = json.Unmarshal(quoted, &name) // it is valid
+		return name
 	}
 	if len(quoted) < 2 {
 		return "" // no name, and no JSON
@@ -154,18 +152,10 @@ func valueEnd(raw []byte, at int) int {
 	case '{', '[':
 		return nestedEnd(raw, at)
 	}
-	for at < len(raw) && !endsScalar(raw[at]) {
+	for at < len(raw) && strings.IndexByte(",}] \t\r\n", raw[at]) < 0 {
 		at++
 	}
 	return at
-}
-
-func endsScalar(c byte) bool {
-	switch c {
-	case ',', '}', ']', ' ', '\t', '\r', '\n':
-		return true
-	}
-	return false
 }
 
 func stringEnd(raw []byte, at int) int {

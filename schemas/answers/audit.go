@@ -49,14 +49,13 @@ type AuditRow struct {
 	ObjectID   string `json:"object_id,omitempty" doc:"The identity, where a token was seen."`
 	Cloud      string `json:"cloud,omitempty"`
 	// Authority is where the credential signs in; it is for grouping.
-	Authority string   `json:"authority,omitempty"`
-	State     RowState `json:"state" doc:"What was found." enum:"linked_expected,linked_own,linked_other,linked,not_linked,deleted,unknown"`
-	// Stale says that the link was last written before the limit of the run.
-	Stale             bool   `json:"stale,omitempty" doc:"Last written before the limit."`
-	PartnerID         string `json:"partner_id,omitempty" doc:"MPN ID that is linked."`
-	PartnerName       string `json:"partner_name,omitempty" doc:"Untrusted text."`
-	PartnerState      string `json:"partner_state,omitempty"`
-	ExpectedPartnerID string `json:"expected_partner_id,omitempty" doc:"What the run or the directory expects."`
+	Authority         string   `json:"authority,omitempty"`
+	State             RowState `json:"state" doc:"What was found." enum:"linked_expected,linked_own,linked_other,linked,not_linked,deleted,unknown"`
+	Stale             bool     `json:"stale,omitempty" doc:"Last written before the limit."`
+	PartnerID         string   `json:"partner_id,omitempty" doc:"MPN ID that is linked."`
+	PartnerName       string   `json:"partner_name,omitempty" doc:"Untrusted text."`
+	PartnerState      string   `json:"partner_state,omitempty"`
+	ExpectedPartnerID string   `json:"expected_partner_id,omitempty" doc:"What the run or the directory expects."`
 	// UpdatedTime is the last write; since when this ID is linked is not known
 	// better than that, because CreatedTime survives a deletion.
 	UpdatedTime string   `json:"updated_time,omitempty" doc:"RFC 3339; last write, so linked since then at the latest."`
@@ -72,8 +71,7 @@ type AuditRow struct {
 	// CheckedAt is when the answer came, RFC 3339 in UTC.
 	CheckedAt string            `json:"checked_at,omitempty"`
 	Problem   *problems.Problem `json:"problem,omitempty" doc:"Why the state is unknown."`
-	// Reason is the code of Problem, in rows for agents.
-	Reason problems.Code `json:"reason,omitempty" doc:"Why the state is unknown; causes has more."`
+	Reason    problems.Code     `json:"reason,omitempty" doc:"Why the state is unknown; causes has more."`
 }
 
 // AuditCommon is what all rows of a page have in common, said once.

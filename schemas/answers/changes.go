@@ -54,18 +54,16 @@ func ChangeStates() []ChangeState {
 
 // ChangeRow is one identity in one tenant of a plan or a run that writes.
 type ChangeRow struct {
-	Company    string `json:"company,omitempty"`
-	Domain     string `json:"domain,omitempty"`
-	Tenant     string `json:"tenant" doc:"Name in the directory."`
-	TenantID   string `json:"tenant_id"`
-	Credential string `json:"credential"`
-	ObjectID   string `json:"object_id,omitempty" doc:"The identity, where a token was seen."`
-	// State is where it stands; see ChangeStates.
-	State ChangeState `json:"state" doc:"Where it stands."`
+	Company    string      `json:"company,omitempty"`
+	Domain     string      `json:"domain,omitempty"`
+	Tenant     string      `json:"tenant" doc:"Name in the directory."`
+	TenantID   string      `json:"tenant_id"`
+	Credential string      `json:"credential"`
+	ObjectID   string      `json:"object_id,omitempty" doc:"The identity, where a token was seen."`
+	State      ChangeState `json:"state" doc:"Where it stands."`
 	// Before is what the plan saw, After what was read back last.
-	Before *Link `json:"before,omitempty" doc:"The link when the plan was made."`
-	After  *Link `json:"after,omitempty" doc:"The link as read back after a write."`
-	// PartnerID is the ID that is to be linked.
+	Before    *Link  `json:"before,omitempty" doc:"The link when the plan was made."`
+	After     *Link  `json:"after,omitempty" doc:"The link as read back after a write."`
 	PartnerID string `json:"partner_id,omitempty" doc:"MPN ID that is to be linked."`
 	// Steps are the planned writes, in order: create, update, remove, replace.
 	Steps   []string `json:"steps,omitempty"`

@@ -35,9 +35,8 @@ type Envelope struct {
 	Identity *Identity `json:"identity,omitempty"`
 	Link     *Link     `json:"link,omitempty"`
 	// Before and After are what a write found and what was read back.
-	Before *Link `json:"before,omitempty"`
-	After  *Link `json:"after,omitempty"`
-	// PECRoles are the roles of the identity (check_pec_roles).
+	Before   *Link     `json:"before,omitempty"`
+	After    *Link     `json:"after,omitempty"`
 	PECRoles *PECRoles `json:"pec_roles,omitempty" doc:"Roles that are eligible for partner earned credit."`
 	// Operations are the provider's own (list_provider_operations).
 	Operations []ProviderOperation `json:"operations,omitzero"`
@@ -51,14 +50,12 @@ type Envelope struct {
 	Plan  []PlannedRequest `json:"plan,omitzero"`
 	RunID string           `json:"run_id,omitempty" doc:"Pass as run_id to see more of this run."`
 	// Run, Rows and Causes are of a run over many tenants.
-	Run *RunInfo `json:"run,omitempty"`
-	// Common is what all Rows have in common.
+	Run    *RunInfo     `json:"run,omitempty"`
 	Common *AuditCommon `json:"common,omitempty" doc:"What all rows have in common; they leave it out."`
 	Rows   []AuditRow   `json:"rows,omitzero"`
 	Causes []AuditCause `json:"causes,omitzero"`
 	// Changes are the rows of a plan or a run that writes to many tenants.
-	Changes []ChangeRow `json:"changes,omitzero"`
-	// Ignored are members of the arguments that no tool has and that clients add.
+	Changes    []ChangeRow       `json:"changes,omitzero"`
 	Ignored    []string          `json:"ignored,omitempty" doc:"Arguments that were ignored, because the tool has none of that name."`
 	NextCursor string            `json:"next_cursor,omitempty" doc:"Pass as cursor for the next page."`
 	Problem    *problems.Problem `json:"problem,omitempty"`
@@ -91,23 +88,18 @@ func (s LinkState) Absent() bool { return s == LinkNotLinked || s == LinkDeleted
 
 // Link is the partner link of one identity in one tenant.
 type Link struct {
-	State     LinkState `json:"state" doc:"What is known." enum:"linked,not_linked,deleted,unknown"`
-	PartnerID string    `json:"partner_id,omitempty" doc:"MPN ID that is linked."`
-	// PartnerName is untrusted text, cleaned by Sanitize.
-	PartnerName  string `json:"partner_name,omitempty" doc:"Untrusted text."`
-	PartnerState string `json:"partner_state,omitempty" doc:"The provider's own word, such as Active."`
-	// Version rises by one with every write, deletion included.
-	Version *int64 `json:"version,omitempty" doc:"Rises by one with every write."`
-	// CreatedTime survives a deletion and a new link: it is not "linked since".
+	State             LinkState     `json:"state" doc:"What is known." enum:"linked,not_linked,deleted,unknown"`
+	PartnerID         string        `json:"partner_id,omitempty" doc:"MPN ID that is linked."`
+	PartnerName       string        `json:"partner_name,omitempty" doc:"Untrusted text."`
+	PartnerState      string        `json:"partner_state,omitempty" doc:"The provider's own word, such as Active."`
+	Version           *int64        `json:"version,omitempty" doc:"Rises by one with every write."`
 	CreatedTime       string        `json:"created_time,omitempty" doc:"RFC 3339; survives deletion."`
 	UpdatedTime       string        `json:"updated_time,omitempty" doc:"RFC 3339; last write."`
 	Reason            problems.Code `json:"reason,omitempty" doc:"Why the state is unknown."`
 	ExpectedPartnerID string        `json:"expected_partner_id,omitempty" doc:"What the directory expects."`
 	MatchesExpected   *bool         `json:"matches_expected,omitempty" doc:"Whether the linked ID is the expected one."`
-	// AuditState is how an audit counts the link.
-	AuditState RowState `json:"audit_state,omitempty" doc:"How an audit counts it: linked_own is another ID of this partner, linked_other one of nobody known here." enum:"linked_expected,linked_own,linked_other,linked,not_linked,deleted,unknown"`
-	// Matches answers check_partner_link with partner_id; nil if it is not known.
-	Matches *bool `json:"matches,omitempty" doc:"Whether the linked ID is the partner_id that was asked about."`
+	AuditState        RowState      `json:"audit_state,omitempty" doc:"How an audit counts it: linked_own is another ID of this partner, linked_other one of nobody known here." enum:"linked_expected,linked_own,linked_other,linked,not_linked,deleted,unknown"`
+	Matches           *bool         `json:"matches,omitempty" doc:"Whether the linked ID is the partner_id that was asked about."`
 }
 
 // ProviderOperation is one row of the provider's own list of operations. All

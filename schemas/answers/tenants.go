@@ -31,16 +31,13 @@ type TenantRow struct {
 // where it is kept.
 type CredentialView struct {
 	Name string `json:"name" doc:"Name of the credential."`
-	// Kind is one of the kinds of docs/credentials.md.
 	Kind string `json:"kind" doc:"Kind of credential, such as client-secret."`
 	// Tenants is how many tenants use it, of those that the asker sees.
-	Tenants int `json:"tenants,omitempty" doc:"How many tenants use it."`
-	// Expiry is none, unknown, valid, soon or expired.
-	Expiry string `json:"expiry" doc:"none, unknown, valid, soon (within 30 days) or expired."`
+	Tenants int    `json:"tenants,omitempty" doc:"How many tenants use it."`
+	Expiry  string `json:"expiry" doc:"none, unknown, valid, soon (within 30 days) or expired."`
 	// ExpiresAt, LastSuccess and LastFailure are times in RFC 3339, in UTC.
-	ExpiresAt   string `json:"expires_at,omitempty" doc:"Expiry date."`
-	LastSuccess string `json:"last_success,omitempty" doc:"When it last signed in."`
-	LastFailure string `json:"last_failure,omitempty" doc:"When it last failed to."`
-	// LastProblem is the code of the last failure.
+	ExpiresAt   string        `json:"expires_at,omitempty" doc:"Expiry date."`
+	LastSuccess string        `json:"last_success,omitempty" doc:"When it last signed in."`
+	LastFailure string        `json:"last_failure,omitempty" doc:"When it last failed to."`
 	LastProblem problems.Code `json:"last_problem,omitempty" doc:"Why it last failed to: a problem code."`
 }

@@ -125,9 +125,7 @@ that the approver gave and nobody has used become void.`,
 				return err
 			}
 			deps.IO.ChangeMade()
-			u := deps.IO.UI()
-			u.Linef(term.Good, "%s can no longer approve writes.", args[0])
-			return u.Err
+			return deps.IO.Say(term.Good, "%s can no longer approve writes.", args[0])
 		}),
 	}
 	deps.AddKeyFlags(command.Flags())

@@ -28,9 +28,7 @@ func newCmdDeny(deps *cmdutil.Deps) *cobra.Command {
 				return err
 			}
 			deps.IO.ChangeMade()
-			u := deps.IO.UI()
-			u.Linef(term.Good, "Denied %s.", ticket.ID)
-			return u.Err
+			return deps.IO.Say(term.Good, "Denied %s.", ticket.ID)
 		}),
 	}
 	command.Flags().StringVar(&reason, "reason", "", "`TEXT` that says why, for the agent and the record")

@@ -81,9 +81,7 @@ func NewCmdUnfreeze(deps *cmdutil.Deps) *cobra.Command {
 				return err
 			}
 			deps.IO.ChangeMade()
-			u := deps.IO.UI()
-			u.Line(term.Good, "The freeze has ended. The policy applies again.")
-			return u.Err
+			return deps.IO.Say(term.Good, "The freeze has ended. The policy applies again.")
 		}),
 	}
 	command.Flags().StringVar(&approver, "approver", "", "`NAME` of the approver (default: asked for)")

@@ -106,7 +106,7 @@ func describe(deps *cmdutil.Deps, subject *access.Subject, policy *access.Policy
 	a.WarnOfNames(policy, func(warning string) { fmt.Fprintf(deps.IO.Err, "mcp-partner: note: %s\n", term.Escape(warning)) })
 	entry, err := a.Directory.Resolve(subject.Tenant.Name)
 	if err != nil {
-		if err := unlessUnknown(err); err != nil {
+		if code := problems.As(err).Code; code != problems.CodeUnknownTenant && code != problems.CodeDirectoryEmpty {
 			return err
 		}
 		fmt.Fprintf(deps.IO.Err, "mcp-partner: note: the directory has no tenant %s, so labels and its expected partner ID match nothing\n", term.Escape(subject.Tenant.Name))
@@ -114,14 +114,6 @@ func describe(deps *cmdutil.Deps, subject *access.Subject, policy *access.Policy
 	}
 	subject.Tenant = entry.Tenant()
 	return nil
-}
-
-func unlessUnknown(err error) error {
-	switch problems.As(err).Code {
-	case problems.CodeUnknownTenant, problems.CodeDirectoryEmpty:
-		return nil
-	}
-	return err
 }
 
 // verdict asks bounds and rules, which need no store.

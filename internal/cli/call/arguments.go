@@ -2,6 +2,7 @@ package call
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -123,15 +124,7 @@ func (f *ArgumentFlag) String() string { return "" }
 
 // Type implements pflag.Value.
 func (f *ArgumentFlag) Type() string {
-	switch f.kind {
-	case "integer":
-		return "N"
-	case "boolean":
-		return "bool"
-	case "array":
-		return config.ListType
-	}
-	return "TEXT"
+	return cmp.Or(map[string]string{"integer": "N", "boolean": "bool", "array": config.ListType}[f.kind], "TEXT")
 }
 
 // json returns the arguments as one JSON object: those of --args, then those

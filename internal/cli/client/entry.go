@@ -119,14 +119,7 @@ func difference(before, after string) []string {
 func changedLines(u *term.UI, lines []string) {
 	u.Blank()
 	for _, line := range lines {
-		shown := term.Plain
-		switch line[0] {
-		case '+':
-			shown = term.Good
-		case '-':
-			shown = term.Bad
-		}
-		u.Line(shown, "  "+line)
+		u.Line(map[byte]term.Style{'+': term.Good, '-': term.Bad}[line[0]], "  "+line)
 	}
 	u.Blank()
 }

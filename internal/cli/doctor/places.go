@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -137,13 +138,9 @@ func clockCheck(host, date string, began, ended time.Time) check {
 }
 
 func clockFix() string {
-	switch runtime.GOOS {
-	case "windows":
-		return "w32tm /resync"
-	case "darwin":
-		return "sudo sntp -sS time.apple.com"
-	}
-	return "sudo timedatectl set-ntp true"
+	return cmp.Or(map[string]string{
+		"windows": "w32tm /resync", "darwin": "sudo sntp -sS time.apple.com",
+	}[runtime.GOOS], "sudo timedatectl set-ntp true")
 }
 
 // nearest is the folder, or the one above it in which it will be made.

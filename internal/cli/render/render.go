@@ -49,14 +49,9 @@ func WriteEnvelope(u *term.UI, e answers.Envelope) {
 }
 
 func statusStyle(status answers.Status) term.Style {
-	switch status {
-	case answers.StatusDone, answers.StatusUnchanged:
-		return term.Good
-	case answers.StatusFailed:
-		return term.Bad
-	default:
-		return term.Warn
-	}
+	return cmp.Or(map[answers.Status]term.Style{
+		answers.StatusDone: term.Good, answers.StatusUnchanged: term.Good, answers.StatusFailed: term.Bad,
+	}[status], term.Warn)
 }
 
 func writeIdentity(u *term.UI, id *answers.Identity) {

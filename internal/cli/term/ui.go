@@ -73,6 +73,13 @@ func (u *UI) paintWrapped(s Style, text string, indent int) string {
 // Linef is line with a format whose arguments are data.
 func (u *UI) Linef(s Style, format string, args ...any) { u.Line(s, fmt.Sprintf(format, args...)) }
 
+// Say writes one line in a style, as the whole output of a command.
+func (s *Streams) Say(style Style, format string, args ...any) error {
+	u := s.UI()
+	u.Linef(style, format, args...)
+	return u.Err
+}
+
 // Blank writes an empty line.
 func (u *UI) Blank() { u.Write("\n") }
 

@@ -81,7 +81,5 @@ func revoke(ctx context.Context, deps *cmdutil.Deps, session *app.Session, o *re
 	if o.json {
 		return deps.IO.PrintJSON(map[string]int{"revoked": revoked})
 	}
-	u := deps.IO.UI()
-	u.Linef(term.Good, "%s revoked.", phrase.Count(revoked, "token"))
-	return u.Err
+	return deps.IO.Say(term.Good, "%s revoked.", phrase.Count(revoked, "token"))
 }

@@ -87,7 +87,5 @@ func checkUnused(a *app.App, secret string) error {
 
 func removed(ctx context.Context, deps *cmdutil.Deps, a *app.App, what string) error {
 	deps.Record(ctx, a, guard.KindSecret, "The %s was removed.", what)
-	u := deps.IO.UI()
-	u.Linef(term.Good, "Removed the %s.", what)
-	return u.Err
+	return deps.IO.Say(term.Good, "Removed the %s.", what)
 }
