@@ -160,7 +160,10 @@ const (
 // intercept answers instead of the provider and writes nothing.
 func (c *call) intercept() (answer, bool) {
 	if c.plan.shows(FaultForeignPrincipal) {
-		return c.foreignPrincipal(), true
+		// It begins with the one message that is known word for word. Its status is
+		// not known; 400 fits the provider's other refusals.
+		return c.providerError(http.StatusBadRequest, "BadRequest", "The user does not have an account in this tenant, work with the administrator to add the account. "+
+			"An identity of a CSP partner cannot be linked in the customer's tenant."), true
 	}
 	p := &c.plan
 	switch p.Kind {
@@ -181,21 +184,10 @@ func (c *call) intercept() (answer, bool) {
 	case FaultClaimsChallenge:
 		return c.claimsChallenge(), true
 	case FaultForbidden:
-		return c.forbidden(), true
+		return armError(http.StatusForbidden, "AuthorizationFailed", "The client '"+c.who.clientID+"' with object id '"+c.who.objectID+
+			"' does not have authorization to perform this action over scope '/providers/Microsoft.ManagementPartner'."), true
 	}
 	return answer{}, false
-}
-
-// foreignPrincipal begins with the one message that is known word for word.
-// Its status is not known; 400 fits the provider's other refusals.
-func (c *call) foreignPrincipal() answer {
-	return c.providerError(http.StatusBadRequest, "BadRequest", "The user does not have an account in this tenant, work with the administrator to add the account. "+
-		"An identity of a CSP partner cannot be linked in the customer's tenant.")
-}
-
-func (c *call) forbidden() answer {
-	return armError(http.StatusForbidden, "AuthorizationFailed", "The client '"+c.who.clientID+"' with object id '"+c.who.objectID+
-		"' does not have authorization to perform this action over scope '/providers/Microsoft.ManagementPartner'.")
 }
 
 func serverError(status int) answer {

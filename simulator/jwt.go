@@ -174,7 +174,9 @@ func (c *call) proveByAssertion(who *principal, form url.Values) (why entraProbl
 
 func (c *call) proveByCertificate(who *principal, a assertion) (why entraProblem, ok bool) {
 	thumbprint, _ := a.Header["x5t#S256"].(string)
-	certificate := who.registry.certificate(thumbprint)
+	// RFC 7515 wants base64url; MSAL for Go writes plain base64, which Entra ID takes too.
+	thumbprint = strings.TrimRight(strings.NewReplacer("+", "-", "/", "_").Replace(thumbprint), "=")
+	certificate := who.registry.certificates[thumbprint]
 	switch {
 	case certificate == nil || a.Method != jwt.SigningMethodPS256:
 		return entraAssertion.about(who.clientID), false
@@ -192,12 +194,6 @@ func (c *call) proveByCertificate(who *principal, a assertion) (why entraProblem
 		return entraBadAssertion, false
 	}
 	return entraProblem{}, true
-}
-
-// certificate finds one by its thumbprint. RFC 7515 wants it in base64url;
-// MSAL for Go writes it in plain base64, which Entra ID takes too.
-func (r *registry) certificate(thumbprint string) *x509.Certificate {
-	return r.certificates[strings.TrimRight(strings.NewReplacer("+", "-", "/", "_").Replace(thumbprint), "=")]
 }
 
 // first reports whether an assertion was not seen before.

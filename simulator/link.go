@@ -108,13 +108,10 @@ func (s *Simulator) partner(id string) partner {
 	if p, ok := s.partners[id]; ok {
 		return p
 	}
-	return partner{id: id, name: partnerName(draw(s.cfg.Seed, "partner", id))}
-}
-
-func partnerName(d rng) string {
 	first := []string{"Alpine", "Blue Yonder", "Coho", "Datum", "Fourth Coffee", "Graphic", "Humongous", "Margie's", "Relecloud", "Trey"}
 	second := []string{"Cloud", "Consulting", "Digital", "Managed Services", "Partners", "Research", "Systems"}
-	return first[int(d[0])%len(first)] + " " + second[int(d[1])%len(second)]
+	d := draw(s.cfg.Seed, "partner", id)
+	return partner{id: id, name: first[int(d[0])%len(first)] + " " + second[int(d[1])%len(second)]}
 }
 
 // validPartnerID accepts what was seen in use, 5 to 8 digits, with a margin.

@@ -107,8 +107,12 @@ func (c Client) locate(text []byte, name string) (d *document, servers *hujson.V
 	if d, err = parse(text); err != nil {
 		return nil, nil, 0, err
 	}
-	if servers, err = d.object(d.root, c.key); err != nil || servers == nil {
+	if i, err = find(d.root, c.key); err != nil || i < 0 {
 		return nil, nil, 0, err
+	}
+	servers = &d.root.Value.(*hujson.Object).Members[i].Value
+	if servers.Value.Kind() != '{' {
+		return nil, nil, 0, fmt.Errorf("its member %q is not an object", c.key)
 	}
 	if i, err = find(*servers, name); err != nil || i < 0 {
 		return nil, nil, 0, err
@@ -147,19 +151,6 @@ func lineOf(err error) string {
 		return ""
 	}
 	return fmt.Sprintf(" (line %d, column %d)", line, column)
-}
-
-// object returns the member of that name, which must be an object, or nil.
-func (d *document) object(in hujson.Value, name string) (*hujson.Value, error) {
-	i, err := find(in, name)
-	if err != nil || i < 0 {
-		return nil, err
-	}
-	value := in.Value.(*hujson.Object).Members[i].Value
-	if value.Value.Kind() != '{' {
-		return nil, fmt.Errorf("its member %q is not an object", name)
-	}
-	return &value, nil
 }
 
 // find returns the index of a member, or -1. A repeated member is refused: it is

@@ -138,11 +138,8 @@ func (t *table) checkNames() error {
 	return nil
 }
 
-// EncodeCSV writes rows that decodeCSV reads back, with CRLF as RFC 4180 has
-// it.
-func EncodeCSV(rows []Row) ([]byte, error) { return EncodeColumns(Columns(), rows) }
-
-// EncodeColumns writes some columns of rows.
+// EncodeColumns writes some columns of rows, which decodeCSV reads back, with CRLF
+// as RFC 4180 has it.
 func EncodeColumns(columns []string, rows []Row) ([]byte, error) {
 	var b bytes.Buffer
 	writer := csv.NewWriter(&b)

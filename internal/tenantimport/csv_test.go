@@ -17,7 +17,7 @@ func TestCSVRoundTrip(t *testing.T) {
 		{"name": "größe", "note": "+1", "owner": "'quoted", "external_id": "-7", "domains": "@x"},
 		{"name": "x", "note": "'=1", "owner": "'", "labels": "資料"},
 	}
-	text, err := EncodeCSV(rows)
+	text, err := EncodeColumns(Columns(), rows)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func FuzzDecodeCSV(f *testing.F) {
 		for i, row := range read.rows {
 			bare[i] = row.Row
 		}
-		again, err := EncodeCSV(bare)
+		again, err := EncodeColumns(Columns(), bare)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"math"
-	"slices"
 
 	"mcp-partner/search"
 )
@@ -108,12 +106,6 @@ func (m *weights) quantised(classes []string, sharpness float64) *search.Model {
 		}
 	}
 	return out
-}
-
-// fileOf is the model as search reads it.
-func fileOf(m *search.Model) ([]byte, error) {
-	head, err := json.Marshal(m)
-	return slices.Concat(head, []byte("\n"), m.Weights), err
 }
 
 const (

@@ -6,6 +6,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"flag"
 	"log"
 	"os"
@@ -21,7 +22,6 @@ import (
 type options struct {
 	evals, folder  string
 	measure, wrong bool
-	parts          int
 }
 
 func main() {
@@ -31,7 +31,6 @@ func main() {
 	flag.StringVar(&o.folder, "search", "search", "folder of the lexicons, and of the files to write")
 	flag.BoolVar(&o.measure, "measure", false, "only tell how well sources that were held out are understood")
 	flag.BoolVar(&o.wrong, "wrong", false, "with -measure: also print each utterance that is answered wrongly")
-	flag.IntVar(&o.parts, "parts", 0, "with -measure: parts to hold out in turn (default each source by itself)")
 	flag.Parse()
 	if err := o.run(); err != nil {
 		log.Fatal(err)
@@ -55,18 +54,18 @@ func (o options) run() error {
 		c.samples[i].features = index.Features(c.samples[i].says, names)
 	}
 	if sources := c.sources(); o.measure {
-		heldOut := c.holdOut(sources, cmp.Or(o.parts, len(sources)))
+		heldOut := c.holdOut(sources, len(sources))
 		report(os.Stdout, c.judge(heldOut, sharpness(heldOut), names), o.wrong)
 		return nil
 	}
 	model := c.holdOut(nil, 1)[0].weights.quantised(c.classes, sharpness(c.holdOut(c.sources(), folds)))
-	file, err := fileOf(model)
+	head, err := json.Marshal(model)
 	if err != nil {
 		return err
 	}
 	return cmp.Or(
 		os.WriteFile(filepath.Join(o.folder, "lexicon.bin"), c.lexicon, 0o644),
-		os.WriteFile(filepath.Join(o.folder, "model.bin"), file, 0o644),
+		os.WriteFile(filepath.Join(o.folder, "model.bin"), slices.Concat(head, []byte("\n"), model.Weights), 0o644),
 	)
 }
 

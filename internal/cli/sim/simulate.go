@@ -170,7 +170,7 @@ func writeTenants(s *app.Simulation, announced app.Announcement, o *simulateComm
 		row["ca_file"] = announced.CAFile
 		rows = append(rows, row)
 	}
-	text, err := tenantimport.EncodeCSV(rows)
+	text, err := tenantimport.EncodeColumns(tenantimport.Columns(), rows)
 	if err != nil {
 		return err
 	}

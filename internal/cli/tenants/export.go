@@ -84,7 +84,7 @@ func exportCSV(a *app.App, entries []tenants.Entry) ([]byte, error) {
 		}
 		rows[i] = tenantimport.RowOf(entry, config)
 	}
-	return tenantimport.EncodeCSV(rows)
+	return tenantimport.EncodeColumns(tenantimport.Columns(), rows)
 }
 
 // fitsCSV refuses what would come back as something else.
