@@ -144,8 +144,8 @@ func (ix *Index) noteCount(tokens []token, i int, found *entities) {
 	found.many = found.many || n != 1 && ix.lexicon.begins(tokens, i+1, tenant)
 }
 
-// mostDays is the most days that a link is asked to be old.
-const mostDays = 9999
+// mostDays is the most days that stale_after_days takes.
+const mostDays = 3650
 
 // longPiece is the least length of a number that no date or amount has.
 const longPiece = 5

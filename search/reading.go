@@ -10,9 +10,9 @@ import (
 // hit is one concept found in a text.
 type hit struct {
 	concept string
-	// first and last are its first and last token, object the first that is no part of it.
-	first, last, object int
-	glyphs              bool
+	// first and last are its first and last token.
+	first, last int
+	glyphs      bool
 }
 
 // reading is a text as tokens and the concepts found in them.
@@ -27,6 +27,8 @@ type reading struct {
 	of map[string][]hit
 	// inner are concepts of shorter terms inside those of hits.
 	inner []hit
+	// whose says of each token whose thing it speaks of.
+	whose []whose
 	// marked is set where the text carries a question mark.
 	marked bool
 	// question is set where something is asked. orders holds what was asked for, and
@@ -60,18 +62,21 @@ func (r *reading) findConcepts(lex *lexicon) {
 			all = append(all, lex.spansAt(r.tokens, i)...)
 		}
 	}
-	spoken := languages(all, len(r.tokens))
+	spoken := languages(all)
 	if len(spoken) > 0 {
 		r.language = spoken[0]
 	}
 	all = slices.DeleteFunc(all, func(s span) bool { return len(hitsOf(s, r.tokens, spoken)) == 0 })
 	owners := longest(all, len(r.tokens))
+	r.noteUnknown(owners)
 	for _, s := range exactest(all) {
 		found := hitsOf(s, r.tokens, spoken)
 		if slices.Equal(owners[s.at[0]], s.at) {
 			r.hits = append(r.hits, found...)
+			r.noteWhose(s.at, found, false)
 		} else {
 			r.inner = append(r.inner, found...)
+			r.noteWhose(s.at, found, true)
 		}
 	}
 	r.promote()
@@ -134,26 +139,23 @@ func exactest(spans []span) []span {
 }
 
 // languages lists the languages that explain the most tokens of a text.
-func languages(spans []span, tokens int) []string {
-	explained, scores, most := map[string][]bool{}, map[string]int{}, 0
+func languages(spans []span) []string {
+	explained, most := map[string]map[int]bool{}, 0
 	for _, s := range spans {
 		for _, m := range s.means {
 			if m.language == anyLanguage {
 				continue
 			}
 			if explained[m.language] == nil {
-				explained[m.language] = make([]bool, tokens)
+				explained[m.language] = map[int]bool{}
 			}
 			for _, i := range s.at {
-				if !explained[m.language][i] {
-					explained[m.language][i] = true
-					scores[m.language]++
-					most = max(most, scores[m.language])
-				}
+				explained[m.language][i] = true
 			}
+			most = max(most, len(explained[m.language]))
 		}
 	}
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(scores)), func(l string) bool { return scores[l] < most })
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(explained)), func(l string) bool { return len(explained[l]) < most })
 }
 
 // hitsOf turns a span into the concepts that it has in the languages spoken. A
@@ -162,16 +164,13 @@ func languages(spans []span, tokens int) []string {
 func hitsOf(s span, tokens []token, spoken []string) []hit {
 	var out []hit
 	first := func(m meaning) bool { return m.language == anyLanguage || m.language == spoken[0] }
-	own, object := slices.ContainsFunc(s.means, first), s.at[0]
-	for slices.Contains(s.at, object) {
-		object++
-	}
+	own := slices.ContainsFunc(s.means, first)
 	for _, m := range s.means {
 		foreign := m.language != anyLanguage && !slices.Contains(spoken, m.language)
 		if own && writes(m.concept) && !first(m) || foreign && (m.language != "en" || listed("manner", m.concept)) {
 			continue
 		}
-		out = append(out, hit{concept: m.concept, first: s.at[0], last: s.at[len(s.at)-1], object: object, glyphs: tokens[s.at[0]].kind == glyph})
+		out = append(out, hit{concept: m.concept, first: s.at[0], last: s.at[len(s.at)-1], glyphs: tokens[s.at[0]].kind == glyph})
 	}
 	return out
 }
@@ -222,7 +221,7 @@ const (
 	tenant, fleet, whoever, every, plural = "tenant", "fleet", "whoever", "every", "plural"
 	reach, permission, approval           = "reach", "permission", "approval"
 	from, to, oldID, newID, insteadOf, at = "from", "to", "old", "new", "instead", "at"
-	counts, otherNumber                   = "count", "notid"
+	counts, otherNumber, trade            = "count", "notid", "trade"
 )
 
 // writes reports whether a concept is a verb that changes something.

@@ -3,6 +3,8 @@ package search
 import (
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"mcp-partner/schemas/answers"
 )
@@ -21,23 +23,41 @@ const (
 const sure = 0.8
 
 // allows reports whether the words ask for what an operation does: writing, or
-// overwriting and removing.
+// overwriting and removing, of a thing of ours.
 func (r *reading) allows(effect answers.Effect, probability float64) bool {
-	likely := probability >= sure && !r.takesBack()
 	switch {
 	case effect == answers.EffectRead:
 		return true
 	case probability < mediumFrom || r.aboutOthers():
 		return false
-	case effect == answers.EffectWrite:
-		return likely || r.orders[registers] || (r.orders[updates] || r.orders[removes]) && r.has(lacks, without)
 	}
-	return r.asksToChange(likely)
+	orders := r.ordersOfOurs()
+	likely := probability >= sure && !r.takesBack() && (len(orders) > 0 || len(r.standing) == 0 && r.someIsOurs())
+	if effect == answers.EffectWrite {
+		return likely || orders[registers] || (orders[updates] || orders[removes]) && r.has(lacks, without)
+	}
+	return r.asksToChange(orders, likely)
 }
 
-func (r *reading) asksToChange(likely bool) bool {
+// ordersOfOurs are the verbs that stand and whose clause is about a thing of ours.
+func (r *reading) ordersOfOurs() map[string]bool {
+	orders := map[string]bool{}
+	for _, v := range r.standing {
+		if r.isOurs(r.clause(v.first)) {
+			orders[v.concept] = true
+		}
+	}
+	return orders
+}
+
+// ordersOthers reports whether all that is ordered is about things of others.
+func (r *reading) ordersOthers() bool {
+	return len(r.standing) > 0 && len(r.ordersOfOurs()) == 0 && !slices.Contains(r.whose, ours)
+}
+
+func (r *reading) asksToChange(orders map[string]bool, likely bool) bool {
 	replaces := r.has(insteadOf) || len(r.entities.ids) > 1 && (slices.ContainsFunc(r.tokens, func(t token) bool { return t.kind == arrow }) || r.has(from))
-	if r.orders[updates] || r.orders[removes] || replaces && r.orders[registers] {
+	if orders[updates] || orders[removes] || replaces && orders[registers] {
 		return true
 	}
 	return likely && (replaces || r.has(updates, removes, updated, removed, errs, amends, oldID, newID, nolonger, merger))
@@ -50,49 +70,106 @@ func (r *reading) takesBack() bool {
 	return denied || r.question || r.marked && !r.has(howto) || r.has(guard, ahead, permission, whichTool) || r.has(reads) && !r.has(ensures)
 }
 
+// whose says whose thing a token speaks of.
+type whose uint8
+
+const (
+	nobodys whose = iota // a word that names no thing, or one that anybody has
+	strange              // no lexicon has it
+	others
+	ours // nothing else is called so
+)
+
+// noteUnknown finds the words that no term has. In scripts that set no spaces these
+// are Chinese characters, Katakana, and words of Hangul from their beginning on.
+func (r *reading) noteUnknown(owners [][]int) {
+	r.whose = make([]whose, len(r.tokens))
+	for i, t := range r.tokens {
+		first, _ := utf8.DecodeRuneInString(t.text)
+		inside := unicode.Is(unicode.Hangul, first) && i > 0 && r.tokens[i-1].end == t.start
+		if owners[i] == nil && (t.kind == word && len(t.text) > 2 || t.kind == glyph) && !unicode.Is(unicode.Hiragana, first) && !inside && !listed("polite", t.text) && !listed("us", t.text) {
+			r.whose[i] = strange
+		}
+	}
+}
+
+// noteWhose notes whose thing the term at some tokens is. A shorter one inside a
+// longer tells only what is ours.
+func (r *reading) noteWhose(at []int, found []hit, inner bool) {
+	is := func(concepts ...string) bool {
+		return slices.ContainsFunc(found, func(h hit) bool { return slices.Contains(concepts, h.concept) })
+	}
+	foreign := func(h hit) bool { return h.concept[0] == '!' && !listed("strange", h.concept) }
+	unsure := func(h hit) bool { return listed("strange", h.concept) }
+	owner := nobodys
+	switch {
+	case is(pal, mpn):
+		owner = ours
+	case inner:
+		return
+	case is(tenant, partner, registers, updates, removes) && !is(trade):
+	case slices.ContainsFunc(found, foreign):
+		owner = others
+	case slices.ContainsFunc(found, unsure), is(counts) && r.miscounts(at):
+		owner = strange
+	}
+	for _, i := range at {
+		r.whose[i] = owner
+	}
+}
+
+// miscounts reports whether a glyph that counts things follows no number: it is a
+// piece of an unknown word.
+func (r *reading) miscounts(at []int) bool {
+	return len(at) == 1 && r.tokens[at[0]].kind == glyph && (at[0] == 0 || r.tokens[at[0]-1].kind != slot)
+}
+
+// isOurs reports whether the tokens from first to last speak of a thing of ours: of
+// nothing that others have, and of nothing unknown, but a name behind a preposition,
+// unless what they name is called like nothing else.
+func (r *reading) isOurs(first, last int) bool {
+	within := r.whose[first : last+1]
+	sure := slices.Contains(within, ours) && r.namesTenant(first, last)
+	for i, w := range within {
+		if w == others || w == strange && !sure && !r.isName(first+i) {
+			return false
+		}
+	}
+	return true
+}
+
+// namesTenant reports whether a tenant is named, or spoken of, from first to last.
+func (r *reading) namesTenant(first, last int) bool {
+	inside := func(h hit) bool { return first <= h.first && h.first <= last }
+	return slices.ContainsFunc(r.tokens[first:last+1], func(t token) bool { return t.text == slotTenant }) ||
+		r.some(tenant, inside) || r.some(fleet, inside) || r.some(every, inside)
+}
+
+// someIsOurs reports whether some clause is about a thing of ours that it names.
+func (r *reading) someIsOurs() bool {
+	return slices.ContainsFunc(r.hits, func(h hit) bool { return slices.Contains(subjects, h.concept) && r.isOurs(r.clause(h.first)) }) ||
+		slices.ContainsFunc(r.entities.ids, func(m partnerMention) bool { return r.isOurs(r.clause(m.at)) })
+}
+
+// isName reports whether an unknown word stands where a tenant is named.
+func (r *reading) isName(i int) bool {
+	if r.tokens[i].kind != word {
+		return false
+	}
+	for i > 0 && r.whose[i-1] == strange {
+		i--
+	}
+	return i > 0 && r.hasAt(i-1, at) && !listed("before a noun", r.tokens[i-1].text)
+}
+
 // subjects are the concepts of what these tools are about.
 var subjects = []string{pal, mpn, partner, link, id}
 
-// aboutOthers reports whether the words are about something out of scope: a
-// phrase of another product, unless it opens the text ("Jira OPS-772: ..."),
-// or, where no link or ID is named, the object of a verb that writes.
+// aboutOthers reports whether a phrase of another product is in the text, unless it
+// opens it ("Jira OPS-772: ..."), or a single word that is no thing of ours.
 func (r *reading) aboutOthers() bool {
-	ours, subject := len(r.entities.ids) > 0, false
-	outsideVerbs := func(h hit) bool {
-		return !slices.ContainsFunc(r.standing, func(v hit) bool { return v.first < h.first && h.last <= v.last })
-	}
-	for _, h := range slices.Concat(r.hits, slices.DeleteFunc(slices.Clone(r.inner), outsideVerbs)) {
-		switch {
-		case h.first > 0 && strings.HasPrefix(h.concept, "!!"):
-			return true
-		case slices.Contains(subjects, h.concept):
-			subject = true
-			ours = ours || !slices.ContainsFunc(r.standing, func(v hit) bool { return v.first == h.first })
-		}
-	}
-	return !subject && len(r.tokens) == 1 || !ours && slices.ContainsFunc(r.standing, r.actsOnOthers)
-}
-
-// actsOnOthers reports whether the object of a verb is no thing of ours: an
-// unknown noun, or one of another topic.
-func (r *reading) actsOnOthers(v hit) bool {
-	for i := v.object; i < len(r.tokens) && !r.tokens[i-1].breaks; i++ {
-		small := i == v.last || r.hasAt(i, stop, every, newID, oldID) || listed("polite", r.tokens[i].text) || v.glyphs && r.tokens[i].text == slotTenant // tenants stand before what they own
-		if !small || listed("us", r.tokens[i].text) {
-			return r.isForeign(i, v)
-		}
-	}
-	return false
-}
-
-// isForeign reports whether a token is a noun of another topic, or an unknown word
-// of a script that sets spaces.
-func (r *reading) isForeign(i int, v hit) bool {
-	about := slices.DeleteFunc(slices.Clone(r.hits), func(h hit) bool { return h.first > i || h.last < i || h.first == v.first })
-	if len(about) == 0 {
-		return r.tokens[i].kind == word && !listed("us", r.tokens[i].text)
-	}
-	return !slices.ContainsFunc(about, func(h hit) bool { return h.concept[0] != '!' })
+	foreign := func(h hit) bool { return h.first > 0 && strings.HasPrefix(h.concept, "!!") }
+	return slices.ContainsFunc(r.hits, foreign) || len(r.tokens) == 1 && !r.has(subjects...)
 }
 
 // maxVerbs bounds the work on a text that is nothing but verbs; those beyond it
@@ -200,7 +277,7 @@ func (r *reading) within(v hit) bool {
 // asksToBeAllowed reports whether the words are about what somebody may do, or
 // needs for it, rather than about doing it.
 func (r *reading) asksToBeAllowed(v hit) bool {
-	return r.has(permission) && !r.startsAt(v.first) && !r.hasAt(v.first-1, joins, wants)
+	return r.has(permission) && (v.glyphs || !r.startsAt(v.first)) && !r.hasAt(v.first-1, joins, wants)
 }
 
 // negated reports whether a negation covers the verb: one before it in the same
@@ -227,7 +304,7 @@ func (r *reading) notYet(v hit) bool {
 // inQuestion reports whether the verb is asked about rather than asked for. A
 // question word that opens a sentence governs all of it, if a mark says so.
 func (r *reading) inQuestion(v hit) bool {
-	first, last := r.sentence(v.first)
+	first, last := r.around(v.first, func(t token) bool { return t.ends })
 	if r.has(howto) && !r.hasAt(first, asks) {
 		return false
 	}
@@ -247,10 +324,7 @@ func (r *reading) asksAround(v hit, last int) bool {
 		ends := func(h hit) bool { return h.last == last }
 		return r.some(asks, ends) || r.some(opens, ends)
 	}
-	clause := last
-	for clause > v.last && !r.tokens[clause-1].breaks {
-		clause--
-	}
+	clause, _ := r.clause(last)
 	asked, inside := r.tokens[last].asked, !r.startsAt(v.first) && !listed("polite", r.wordAt(v.first-1))
 	return clause > v.last && listed("how", r.wordAt(clause)) || asked && (inside || v.last == last)
 }
@@ -277,13 +351,18 @@ func (r *reading) wordAt(i int) string {
 // startsAt reports whether a clause starts at a token.
 func (r *reading) startsAt(i int) bool { return i == 0 || r.tokens[i-1].breaks }
 
-// sentence returns the first and the last token of the sentence that has a token.
-func (r *reading) sentence(i int) (first, last int) {
-	for first = i; first > 0 && !r.tokens[first-1].ends; {
+// around returns the first and the last token of the sentence or clause that has a
+// token.
+func (r *reading) around(i int, ends func(token) bool) (first, last int) {
+	for first = i; first > 0 && !ends(r.tokens[first-1]); {
 		first--
 	}
-	for last = i; last < len(r.tokens)-1 && !r.tokens[last].ends; {
+	for last = i; last < len(r.tokens)-1 && !ends(r.tokens[last]); {
 		last++
 	}
 	return first, last
+}
+
+func (r *reading) clause(i int) (first, last int) {
+	return r.around(i, func(t token) bool { return t.breaks })
 }

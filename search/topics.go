@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 )
 
@@ -26,12 +27,14 @@ type topic struct {
 const nearMiss = 5
 
 // outOfScope says where it is done when the model finds it likelier that nothing
-// here is meant, or nil.
+// here is meant, or that something is to be written that no word calls ours, or nil.
 func (ix *Index) outOfScope(r *reading, probabilities []float64) *answers.OutOfScope {
 	if len(r.tokens) == 0 {
 		return &answers.OutOfScope{Reason: "There are no words to go by: say what to do (check, register, change, remove) and in which tenant.", UseInstead: []answers.UseInstead{}}
 	}
-	if here := slices.Index(ix.model.Classes, NotHere); here < 0 || probabilities[here] < slices.Max(probabilities) {
+	likeliest := ix.model.Classes[slices.Index(probabilities, slices.Max(probabilities))]
+	writes := func(o schemas.Operation) bool { return o.Name == likeliest && o.Effect.Writes() }
+	if likeliest != NotHere && !(r.ordersOthers() && slices.ContainsFunc(ix.operations, writes)) {
 		return nil
 	}
 	counts := map[string]int{}
