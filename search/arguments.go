@@ -62,9 +62,8 @@ func (r *reading) others(now string) []string {
 	return out
 }
 
-// fromTo tells the old partner ID from the new one. Of two IDs the first is the
-// old one unless the words say otherwise, but none to register; a single one is
-// new unless the words of a change call it old.
+// fromTo tells the old partner ID from the new one. Of two the first is old, but none
+// to register, and a single one is new, unless the words say otherwise.
 func (r *reading) fromTo(tool string) (old, now string) {
 	ids := r.entities.ids
 	changes := tool == schemas.ToolUpdatePartner || tool == schemas.ToolTransitionPartner
@@ -83,8 +82,7 @@ func (r *reading) fromTo(tool string) (old, now string) {
 	return ids[0].id, ids[1].id
 }
 
-// ages weigh the words beside an ID: below 0 what calls it old, above 0 new.
-// Particles of Japanese and Korean stand after it.
+// ages weigh the words beside an ID; particles of Japanese and Korean stand after it.
 var ages = map[string]struct{ near, before, after, glyphAfter int }{
 	oldID:     {near: -4},
 	nolonger:  {near: -4},
@@ -96,9 +94,10 @@ var ages = map[string]struct{ near, before, after, glyphAfter int }{
 }
 
 // age is below 0 for an ID that is called old, above 0 for a new one. "Not" makes
-// one old after "should be" alone: "it is 1, not 2" leaves open which is right.
+// one old after "should be" or "is" alone: "carries 1, not 2" says what is there.
 func (r *reading) age(m partnerMention) int {
 	sum := 0
+	said := listed("is", r.wordAt(r.entities.ids[0].at-1))
 	for _, h := range slices.Concat(r.hits, r.inner) {
 		age, gap, reach := ages[h.concept], m.at-h.last, nearWords
 		particle := h.glyphs && (h.concept != insteadOf || r.language != "zh")
@@ -106,7 +105,7 @@ func (r *reading) age(m partnerMention) int {
 			age.after, reach = age.glyphAfter, nearGlyphs
 		}
 		switch {
-		case h.concept == negates && !r.some(shall, func(s hit) bool { return s.first < h.first }):
+		case h.concept == negates && !said && !r.some(shall, func(s hit) bool { return s.first < h.first }):
 		case h.first == m.at+1:
 			sum += age.after
 		case gap == 1 && !(particle && (h.concept == from || h.concept == insteadOf)):

@@ -21,8 +21,7 @@ const (
 
 // entities are what an utterance names.
 type entities struct {
-	// tenants are directory names, each once, in the order of the text; one
-	// group a mention, for a display name may belong to several tenants.
+	// tenants are directory names, one group a mention: several may share a name.
 	tenants [][]string
 	ids     []partnerMention
 	// guids are those that name no tenant: subscriptions, where a tool takes some.
@@ -74,8 +73,7 @@ func (ix *Index) takeTenants(tokens []token, names *Names, found *entities) []to
 	return out
 }
 
-// standsForTenant keeps a tenant called "partner" from being seen everywhere:
-// a name that is a word of some lexicon needs a word before it such as "at".
+// standsForTenant keeps a tenant called "partner" from being seen everywhere.
 func (ix *Index) standsForTenant(tokens []token, i int) bool {
 	text := tokens[i].text
 	if !ix.lexicon.isWord(text, false) || ix.lexicon.has(text, known) {
@@ -150,9 +148,7 @@ const mostDays = 3650
 // longPiece is the least length of a number that no date or amount has.
 const longPiece = 5
 
-// pieces are patterns of what stands around a number that is a piece of something
-// else: a joint to a few digits, a phone's prefix, a currency, letters that do not say
-// that it is an ID. They are compiled when a number is first looked at.
+// pieces are patterns around a number that is a piece of something, or named an ID.
 var pieces = sync.OnceValue(func() (p struct{ joined, named *regexp.Regexp }) {
 	p.joined = regexp.MustCompile(`(?:(?:^|[^0-9])[0-9]{1,4}[-/.:,']|(?:\+|(?:^|[^-/.:,'0-9])0)[0-9 ()]{1,12} |[$€£+]|[a-z][-_]*)\x00|\x00(?:[-/.:,'][0-9]{1,4}(?:[^0-9]|$)|[%a-z€])`)
 	p.named = regexp.MustCompile(`(?:^|[^a-z])(?:mpn|id|pid|partner|partnerid|mpnid|pal|nr|no|n|num)[-_]*\x00(?:[^%a-z€]|$)`)
@@ -162,8 +158,7 @@ var pieces = sync.OnceValue(func() (p struct{ joined, named *regexp.Regexp }) {
 // maxAround bounds the text around a number that is looked at.
 const maxAround = 24
 
-// isPiece reports whether the number from start to end is a piece of a date, a
-// time, a version, an amount or a name. Two long numbers side by side are two IDs.
+// isPiece reports whether a number is a piece of a date, time, version, amount or name.
 func isPiece(text string, start, end int) bool {
 	around := text[max(0, start-maxAround):start] + "\x00" + text[end:min(len(text), end+maxAround)]
 	return pieces().joined.MatchString(around) && !pieces().named.MatchString(around)

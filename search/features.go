@@ -15,8 +15,7 @@ type Feature struct {
 // Buckets is the number of buckets that features are hashed to.
 const Buckets = 28672
 
-// The groups of features. Each group weighs the same in a long text as in a
-// short one.
+// The groups of features.
 const (
 	groupWord    = iota // words, and single glyphs
 	groupPair           // two words side by side
@@ -106,8 +105,7 @@ func (r *reading) addWords(f *hashing) {
 	f.add(groupPair, before, "$")
 }
 
-// runs returns the words of a text between brackets, and what it has in scripts
-// that set no spaces: what character n-grams are made of.
+// runs returns what character n-grams are made of.
 func (r *reading) runs() []string {
 	var out strings.Builder
 	for _, t := range r.tokens {

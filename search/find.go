@@ -1,16 +1,8 @@
 // Package search finds the operation that an utterance means.
 //
-// An utterance is folded and cut into tokens, its entities (tenants, partner
-// IDs, approvals, runs) are masked, its words are read as concepts through one
-// lexicon a language, and all of that becomes features of a linear model with
-// one class for each operation and one for "not here". The model is trained by
-// search/train and embedded. Nothing is run or asked: an answer depends on the
-// words and on the tenants that the caller may see.
-//
-// Rules stand above the model for what writes: a tool that writes stands first
-// only where an un-negated word asks for that writing, one that destroys only
-// where a destroying word does, and a question about a past or possible write
-// is a read.
+// A linear model chooses by the words, and by the concepts that a lexicon a
+// language finds in them; rules stand above it for what writes. Nothing is run or
+// asked. docs/dev/search.md explains each step.
 package search
 
 import (
@@ -41,8 +33,7 @@ type Index struct {
 	build     sync.Once
 }
 
-// Result is the answer to one utterance: the nearest operations, best first, and
-// where else to go when it is likely that nothing here is meant.
+// Result is the answer to one utterance; without OutOfScope something here is meant.
 type Result struct {
 	Matches    []answers.Match
 	OutOfScope *answers.OutOfScope
@@ -57,15 +48,13 @@ const (
 	mediumFrom = 0.4
 )
 
-// New returns an index of the operations. schemaOf gives the input schema that
-// a match shows; nil shows none. The index is built at the first Find, so that
-// a server that is never asked starts as fast as one without a search.
+// New returns an index of the operations, which is built at the first Find.
+// schemaOf gives the input schema that a match shows; nil shows none.
 func New(operations []schemas.Operation, schemaOf func(name string) map[string]any) *Index {
 	return &Index{operations: operations, schemaOf: schemaOf, lexiconFile: lexiconFile}
 }
 
-// NewTrained is New with a lexicon file and a model of its own, such as one that
-// has not seen some of the utterances.
+// NewTrained is New with a lexicon file and a model of its own.
 func NewTrained(operations []schemas.Operation, lexiconFile []byte, m *Model) *Index {
 	return &Index{operations: operations, lexiconFile: lexiconFile, model: m}
 }
@@ -87,16 +76,14 @@ func (ix *Index) prepare() {
 	}
 }
 
-// candidate is an operation, by its place in the catalogue, and how likely it is
-// meant.
+// candidate is an operation, by its place in the catalogue.
 type candidate struct {
 	operation   int
 	probability float64
 	allowed     bool
 }
 
-// Find answers an utterance with at most limit matches, 3 when limit is 0. The
-// names are the tenants that the caller may see; nil means none.
+// Find answers with at most limit matches, 3 when limit is 0; nil names know no tenant.
 func (ix *Index) Find(query string, names *Names, limit int) Result {
 	ix.build.Do(ix.prepare)
 	if limit <= 0 {
@@ -115,8 +102,7 @@ func (ix *Index) Find(query string, names *Names, limit int) Result {
 	return found
 }
 
-// rank orders the operations, best first. One that writes what the words do not
-// ask for gives way to those that do not.
+// rank orders the operations, best first; what may not write gives way to a read.
 func (ix *Index) rank(r *reading, probabilities []float64, elsewhere bool) []candidate {
 	var out []candidate
 	for i, o := range ix.operations {
@@ -172,9 +158,7 @@ func (ix *Index) match(r *reading, c candidate, elsewhere bool) answers.Match {
 	return m
 }
 
-// why says in one sentence what an operation does with the request, and quotes
-// the words that were decisive for it. They are the caller's own and sanitized
-// like untrusted text.
+// why says what an operation does, and quotes the words that were decisive for it.
 func (ix *Index) why(r *reading, c candidate) string {
 	text := purposes[ix.operations[c.operation].Effect]
 	if !c.allowed {
@@ -192,8 +176,7 @@ var purposes = map[answers.Effect]string{
 	answers.EffectDestroy: "The words ask to replace or remove something",
 }
 
-// quotes is the most words that are quoted, and longestQuote the most bytes of
-// one.
+// quotes is the most words that are quoted, longestQuote the most bytes of one.
 const quotes, longestQuote = 3, 40
 
 // decisive returns the words that spoke loudest for a class, in their order.

@@ -88,6 +88,12 @@ func TestArguments(t *testing.T) {
 		"change the partner ID at contoso to 1234567 from 7654321":         {"tenant": "contoso", "partner_id": "1234567", "expected_current_partner_id": "7654321"},
 		"ändere bei contoso die alte 1111111 auf die neue 2222222":         {"tenant": "contoso", "partner_id": "2222222", "expected_current_partner_id": "1111111"},
 		"update contoso, it should have been 1234567 and not 7654321":      {"tenant": "contoso", "partner_id": "1234567", "expected_current_partner_id": "7654321"},
+		"correct the ID at contoso, it is 1234567, not 7654321":            {"tenant": "contoso", "partner_id": "1234567", "expected_current_partner_id": "7654321"},
+		"corrige l'ID chez contoso : c'est 1234567, pas 7654321":           {"tenant": "contoso", "partner_id": "1234567", "expected_current_partner_id": "7654321"},
+		"cambia el ID de contoso: es 1234567, no 7654321":                  {"tenant": "contoso", "partner_id": "1234567", "expected_current_partner_id": "7654321"},
+		"cambia l'ID di contoso: è 1234567, non 7654321":                   {"tenant": "contoso", "partner_id": "1234567", "expected_current_partner_id": "7654321"},
+		"corrigeer het ID bij contoso: het is 1234567, niet 7654321":       {"tenant": "contoso", "partner_id": "1234567", "expected_current_partner_id": "7654321"},
+		"altere o ID da contoso: é 1234567, não 7654321":                   {"tenant": "contoso", "partner_id": "1234567", "expected_current_partner_id": "7654321"},
 		"popraw Contoso: ma być 1234567, a nie 7654321":                    {"tenant": "contoso", "partner_id": "1234567", "expected_current_partner_id": "7654321"},
 		"Contoso的合作伙伴ID应该是1234567而不是7654321,请更正":                           {"tenant": "contoso", "partner_id": "1234567", "expected_current_partner_id": "7654321"},
 		"请在Contoso用1234567代替7654321":                                       {"tenant": "contoso", "partner_id": "1234567", "expected_current_partner_id": "7654321"},
@@ -96,6 +102,7 @@ func TestArguments(t *testing.T) {
 		"register MPN-1234567 at contoso, approved in CAB-2231":            {"tenant": "contoso", "partner_id": "1234567"},
 		"register 1234567 at contoso. Regards, Tom, +44 20 7946 0958":      {"tenant": "contoso", "partner_id": "1234567"},
 		"register 1234567 at contoso 77012":                                {"tenant": "contoso"},
+		"which links at contoso are older than 4000 days":                  {"tenant": "contoso"},
 		"remove the old link 7654321 at contoso":                           {"tenant": "contoso", "partner_id": "7654321"},
 	} {
 		found := ix.Find(says, names, 1)

@@ -39,27 +39,23 @@ type Lexicon struct {
 	// Meanings are what terms mean, "language concept, language concept": an entry
 	// has the place of its meanings. The first is empty, for beginnings of terms.
 	Meanings []string
-	// Mendable are single words and stems, with a star, that a misspelt word may
-	// have meant, by alphabet.
+	// Mendable are words and stems, with a star, that a misspelt word may have meant.
 	Mendable []string
 }
 
 // meaning is one concept that a term has in one language.
 type meaning struct{ language, concept string }
 
-// lexicon holds the terms. A beginning of a term is known by the hash of its
-// steps, which are words, stems and gaps; it has meanings where a term ends.
+// lexicon holds the terms, each beginning by the hash of its words, stems and gaps.
 type lexicon struct {
-	// entries are sorted, each EntrySize bytes: the upper bits of the hash, and in
-	// the lower ones the place of its meanings.
+	// entries are sorted: the upper bits of a hash, and below the place of its meanings.
 	entries  []byte
 	meanings [][]meaning
 	// mendable are by first letter and alphabet.
 	mendable map[byte][]string
 }
 
-// EntrySize is the size of an entry, and EntryBits how many of its bits are the
-// place of its meanings.
+// EntrySize is the size of an entry; EntryBits are for the place of its meanings.
 const EntrySize, EntryBits = 8, 16
 
 func readLexicon(file []byte) (*lexicon, error) {
@@ -111,8 +107,7 @@ func step(at, hash uint64, stem bool) uint64 {
 	return at ^ at>>32
 }
 
-// span is a term found in a text: the tokens it took, what it may mean, and how
-// many bytes it matched, which is less where stems stood for words.
+// span is a term found: the tokens it took, its meanings, and the bytes it matched.
 type span struct {
 	term  uint64
 	at    []int
@@ -180,8 +175,7 @@ func (f *finder) follow(from uint64, j int, so span) {
 	}
 }
 
-// begins reports whether a term of the concept, in any language, begins at
-// token i.
+// begins reports whether a term of the concept begins at a token.
 func (l *lexicon) begins(tokens []token, i int, concept string) bool {
 	return slices.ContainsFunc(l.spansAt(tokens, i), func(s span) bool { return means(s.means, concept) })
 }
@@ -203,8 +197,7 @@ const (
 	maxMends = 16
 )
 
-// mend replaces, in place, each misspelt word by the one for an act or a subject of
-// ours that it was meant to be. What else is misspelt the model knows by its letters.
+// mend replaces, in place, each misspelt word for an act or a subject of ours.
 func (l *lexicon) mend(tokens []token) {
 	mends := 0
 	for i, t := range tokens {
@@ -228,8 +221,7 @@ func (l *lexicon) knows(w string) bool {
 	return false
 }
 
-// fix returns the word meant, the first by alphabet, or the word itself. A whole
-// word is believed before a stem.
+// fix returns the word meant, rather a whole one than a stem, or the word itself.
 func (l *lexicon) fix(w string) string {
 	entries := l.mendable[w[0]]
 	if i := slices.IndexFunc(entries, func(entry string) bool { return oneEdit(w, entry) && entry[len(entry)-1] != '*' }); i >= 0 {
@@ -246,8 +238,7 @@ func (l *lexicon) fix(w string) string {
 	return w
 }
 
-// oneEdit reports whether one letter is added, lost, changed or swapped with its
-// neighbour.
+// oneEdit reports whether one letter is added, lost, changed or swapped.
 func oneEdit(a, b string) bool {
 	for a != "" && b != "" && a[0] == b[0] {
 		a, b = a[1:], b[1:]

@@ -21,8 +21,7 @@ const NotHere = "not_here"
 // Model is a linear model, one class against the rest.
 type Model struct {
 	Classes []string `json:"classes"`
-	// Scale is what a weight of 1 is worth in each class, Bias the score of a
-	// text without features.
+	// Scale is what a weight of 1 is worth, Bias the score of a text without features.
 	Scale []float64 `json:"scale"`
 	Bias  []float64 `json:"bias"`
 	// Sharpness makes probabilities of scores.

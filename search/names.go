@@ -8,19 +8,16 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// TenantName is one tenant that the caller may see, as an utterance may name
-// it. DisplayName is untrusted text; it is matched and never shown.
+// TenantName is one tenant. DisplayName is untrusted text; it is never shown.
 type TenantName struct {
 	Name, TenantID string
 	Domains        []string
 	DisplayName    string
 }
 
-// Names is a directory made ready for matching: build it once a directory, not
-// once a query. It is safe for concurrent use. A nil *Names knows no tenant.
+// Names is a directory made ready for matching, safe for concurrent use.
 type Names struct {
-	// tenants are the names of those that are meant by a text, by the hash of its
-	// tokens; the beginning of a text means none.
+	// tenants are those that a text means, by the hash of its tokens.
 	tenants map[uint64][]string
 	size    int
 }
@@ -28,8 +25,7 @@ type Names struct {
 // maxNameTokens is the longest name that is matched, in tokens.
 const maxNameTokens = 24
 
-// NewNames indexes a directory by name, domain, first label of a domain, GUID
-// and display name.
+// NewNames indexes a directory by name, domain and its first label, GUID, display name.
 func NewNames(directory []TenantName) *Names {
 	n := &Names{tenants: map[uint64][]string{}, size: len(directory)}
 	for _, t := range directory {
@@ -52,8 +48,7 @@ func withoutForm(name string) string {
 	return strings.TrimRight(strings.Join(fields, " "), ",")
 }
 
-// addDomain takes in a domain and its first label, each in letters and in the
-// ASCII form (xn--): people write both.
+// addDomain takes in a domain and its first label, in letters and as xn--.
 func (n *Names) addDomain(domain, name string) {
 	forms := []string{domain}
 	for _, convert := range []func(string) (string, error){idna.Punycode.ToASCII, idna.Punycode.ToUnicode} {
@@ -68,8 +63,7 @@ func (n *Names) addDomain(domain, name string) {
 	}
 }
 
-// add takes in a name, unless it is empty, too long, or digits that would
-// swallow partner IDs and counts.
+// add takes in a name, unless it is empty, too long, or like a partner ID.
 func (n *Names) add(alias, name string) {
 	tokens := tokenise(fold(alias))
 	if len(tokens) == 0 || len(tokens) > maxNameTokens || len(tokens) == 1 && tokens[0].kind == number {
@@ -85,8 +79,7 @@ func (n *Names) add(alias, name string) {
 	}
 }
 
-// longest returns the tenants that the longest name at a token means, and the
-// token after it.
+// longest returns the tenants that the longest name at a token means, and its end.
 func (n *Names) longest(tokens []token, i int) (tenants []string, end int) {
 	if n == nil {
 		return nil, i

@@ -31,8 +31,7 @@ type reading struct {
 	whose []whose
 	// marked is set where the text carries a question mark.
 	marked bool
-	// question is set where something is asked. orders holds what was asked for, and
-	// standing the verbs that say so.
+	// orders holds what was asked for, and standing the verbs that say so.
 	question bool
 	orders   map[string]bool
 	standing []hit
@@ -85,8 +84,7 @@ func (r *reading) findConcepts(lex *lexicon) {
 	}
 }
 
-// promote makes hits of words that ask, also inside longer terms such as "how
-// many customers", unless these ask for the way to do it.
+// promote makes hits of words that ask also inside longer terms: "how many customers".
 func (r *reading) promote() {
 	ways := slices.DeleteFunc(slices.Clone(r.hits), func(h hit) bool { return h.concept != howto })
 	for _, in := range r.inner {
@@ -98,8 +96,7 @@ func (r *reading) promote() {
 	slices.SortStableFunc(r.hits, func(a, b hit) int { return cmp.Compare(a.first, b.first) })
 }
 
-// longest returns which span has each token: the longest that does, and of the
-// same length the one that begins first.
+// longest returns which span has each token: the longest, or the first of several.
 func longest(spans []span, tokens int) [][]int {
 	owners, most := make([][]int, tokens), 0
 	for _, s := range spans {
@@ -118,8 +115,7 @@ func longest(spans []span, tokens int) [][]int {
 	return owners
 }
 
-// exactest drops what a stem means where the language has the whole word or a
-// longer stem: a participle is no imperative, though they begin alike.
+// exactest drops what a stem means where the language has a longer one or the word.
 func exactest(spans []span) []span {
 	out := slices.Clone(spans)
 	for from, to := 0, 0; from < len(spans); from = to {
@@ -158,9 +154,8 @@ func languages(spans []span) []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(explained)), func(l string) bool { return len(explained[l]) < most })
 }
 
-// hitsOf turns a span into the concepts that it has in the languages spoken. A
-// word that the first of them has is a verb that writes only if it says so.
-// English nouns and verbs count in any language, since the field mixes them in.
+// hitsOf turns a span into the concepts that it has in the languages spoken. English
+// nouns and verbs count in any language, since the field mixes them in.
 func hitsOf(s span, tokens []token, spoken []string) []hit {
 	var out []hit
 	first := func(m meaning) bool { return m.language == anyLanguage || m.language == spoken[0] }

@@ -9,8 +9,7 @@ import (
 	"mcp-partner/schemas/answers"
 )
 
-// Windows say how far, in tokens, a small word reaches. A glyph is a token, so
-// scripts without spaces need more of them.
+// Windows say how far, in tokens, a small word reaches; a glyph is a token.
 const (
 	nearWords  = 3
 	nearGlyphs = 6
@@ -22,8 +21,7 @@ const (
 // writing: "contoso needs 1234567", "no longer 1 but 2", "old ID out".
 const sure = 0.8
 
-// allows reports whether the words ask for what an operation does: writing, or
-// overwriting and removing, of a thing of ours.
+// allows reports whether the words ask for what an operation does to a thing of ours.
 func (r *reading) allows(effect answers.Effect, probability float64) bool {
 	switch {
 	case effect == answers.EffectRead:
@@ -63,8 +61,7 @@ func (r *reading) asksToChange(orders map[string]bool, likely bool) bool {
 	return likely && (replaces || r.has(updates, removes, updated, removed, errs, amends, oldID, newID, nolonger, merger))
 }
 
-// takesBack reports whether some word forbids to read a request for writing into
-// a text that has no verb for it.
+// takesBack reports whether a word forbids to see an order where no verb gives one.
 func (r *reading) takesBack() bool {
 	denied := r.has(negates) && !r.has(nolonger, without, insteadOf)
 	return denied || r.question || r.marked && !r.has(howto) || r.has(guard, ahead, permission, whichTool) || r.has(reads) && !r.has(ensures)
@@ -93,8 +90,7 @@ func (r *reading) noteUnknown(owners [][]int) {
 	}
 }
 
-// noteWhose notes whose thing the term at some tokens is. A shorter one inside a
-// longer tells only what is ours.
+// noteWhose notes whose thing a term is; one inside a longer tells only what is ours.
 func (r *reading) noteWhose(at []int, found []hit, inner bool) {
 	is := func(concepts ...string) bool {
 		return slices.ContainsFunc(found, func(h hit) bool { return slices.Contains(concepts, h.concept) })
@@ -110,7 +106,7 @@ func (r *reading) noteWhose(at []int, found []hit, inner bool) {
 	case is(tenant, partner, registers, updates, removes) && !is(trade):
 	case slices.ContainsFunc(found, foreign):
 		owner = others
-	case slices.ContainsFunc(found, unsure), is(counts) && r.miscounts(at):
+	case slices.ContainsFunc(found, unsure), is(counts) && found[0].glyphs && len(at) == 1 && (at[0] == 0 || r.tokens[at[0]-1].kind != slot):
 		owner = strange
 	}
 	for _, i := range at {
@@ -118,15 +114,8 @@ func (r *reading) noteWhose(at []int, found []hit, inner bool) {
 	}
 }
 
-// miscounts reports whether a glyph that counts things follows no number: it is a
-// piece of an unknown word.
-func (r *reading) miscounts(at []int) bool {
-	return len(at) == 1 && r.tokens[at[0]].kind == glyph && (at[0] == 0 || r.tokens[at[0]-1].kind != slot)
-}
-
-// isOurs reports whether the tokens from first to last speak of a thing of ours: of
-// nothing that others have, and of nothing unknown, but a name behind a preposition,
-// unless what they name is called like nothing else.
+// isOurs reports whether the tokens from first to last speak of nothing of others and
+// nothing unknown but a name, or of a PAL or an MPN in a tenant and nothing of others.
 func (r *reading) isOurs(first, last int) bool {
 	within := r.whose[first : last+1]
 	sure := slices.Contains(within, ours) && r.namesTenant(first, last)
@@ -165,19 +154,17 @@ func (r *reading) isName(i int) bool {
 // subjects are the concepts of what these tools are about.
 var subjects = []string{pal, mpn, partner, link, id}
 
-// aboutOthers reports whether a phrase of another product is in the text, unless it
-// opens it ("Jira OPS-772: ..."), or a single word that is no thing of ours.
+// aboutOthers reports whether a phrase of another product is in the text, but does
+// not open it ("Jira OPS-772: ..."), or a single word that is no thing of ours.
 func (r *reading) aboutOthers() bool {
 	foreign := func(h hit) bool { return h.first > 0 && strings.HasPrefix(h.concept, "!!") }
 	return slices.ContainsFunc(r.hits, foreign) || len(r.tokens) == 1 && !r.has(subjects...)
 }
 
-// maxVerbs bounds the work on a text that is nothing but verbs; those beyond it
-// do not stand.
+// maxVerbs bounds the work on a text that is nothing but verbs.
 const maxVerbs = 32
 
-// noteOrders finds the verbs that write and stand: not negated, not asked about,
-// not in the past.
+// noteOrders finds the verbs that stand: not negated, asked about, or past.
 func (r *reading) noteOrders() {
 	r.orders = map[string]bool{}
 	r.question = r.has(asks)
@@ -210,8 +197,7 @@ func (r *reading) asVerb(h hit) string {
 	return ""
 }
 
-// asRepair reads a verb of mending. One that says neither what is wrong nor what
-// is right is looked at first.
+// asRepair reads a verb of mending, which has to say what is wrong or right.
 func (r *reading) asRepair(h hit) string {
 	switch {
 	case r.hasAt(h.first, reads):
@@ -224,8 +210,7 @@ func (r *reading) asRepair(h hit) string {
 	return ""
 }
 
-// asParticiple reads "link" and "set", which are verbs too in English, and
-// participles, which ask for something beside a word that wants it.
+// asParticiple reads the English "link" and "set", and participles.
 func (r *reading) asParticiple(h hit) string {
 	text := r.wordAt(h.first)
 	imperative := (r.startsAt(h.first) || listed("before a verb", r.wordAt(h.first-1))) && !listed("after a noun", r.wordAt(h.first+1))
@@ -238,8 +223,7 @@ func (r *reading) asParticiple(h hit) string {
 	return map[string]string{linked: registers, updated: updates, removed: removes}[h.concept]
 }
 
-// stateBefore reports whether a form of "to be" that is not itself wanted stands
-// before a verb.
+// stateBefore reports whether a form of "to be" makes a verb a state.
 func (r *reading) stateBefore(h hit) bool {
 	return r.some(been, func(b hit) bool {
 		text := r.wordAt(b.first)
@@ -247,8 +231,7 @@ func (r *reading) stateBefore(h hit) bool {
 	})
 }
 
-// pastAfter reports whether a particle after the verb makes it a state, as in
-// Chinese, Japanese and Korean. A single glyph does so only in a question.
+// pastAfter reports whether a particle does so after the verb.
 func (r *reading) pastAfter(v hit) bool {
 	return v.glyphs && r.some(been, func(h hit) bool {
 		return h.first > v.last && h.first-v.last <= 2 && (h.last > h.first || r.has(asks))
@@ -262,8 +245,7 @@ func (r *reading) stands(v hit) bool {
 }
 
 // within reports whether a verb stands inside an order to read ("list the customers
-// that we should remove"), a request that was approved, or beside one to look at
-// what should be.
+// that we should remove"), or a request that was approved.
 func (r *reading) within(v hit) bool {
 	inside := func(h hit) bool { return h.last < v.first && !r.hasAt(v.first-1, joins) }
 	reading := func(h hit) bool {
@@ -274,14 +256,12 @@ func (r *reading) within(v hit) bool {
 		r.some(approval, func(h hit) bool { return inside(h) && r.reaches(h, v, farWords, 0) })
 }
 
-// asksToBeAllowed reports whether the words are about what somebody may do, or
-// needs for it, rather than about doing it.
+// asksToBeAllowed reports whether the words are about what somebody may do.
 func (r *reading) asksToBeAllowed(v hit) bool {
 	return r.has(permission) && (v.glyphs || !r.startsAt(v.first)) && !r.hasAt(v.first-1, joins, wants)
 }
 
-// negated reports whether a negation covers the verb: one before it in the same
-// clause, or after it where the language puts it there.
+// negated reports whether a negation covers the verb, before it or behind.
 func (r *reading) negated(v hit) bool {
 	return r.some(negates, func(n hit) bool {
 		switch {
@@ -301,8 +281,7 @@ func (r *reading) notYet(v hit) bool {
 	})
 }
 
-// inQuestion reports whether the verb is asked about rather than asked for. A
-// question word that opens a sentence governs all of it, if a mark says so.
+// inQuestion reports whether the verb is asked about rather than asked for.
 func (r *reading) inQuestion(v hit) bool {
 	first, last := r.around(v.first, func(t token) bool { return t.ends })
 	if r.has(howto) && !r.hasAt(first, asks) {
@@ -315,10 +294,8 @@ func (r *reading) inQuestion(v hit) bool {
 	return r.asksAround(v, last) || r.some(asks, func(q hit) bool { return q.last < v.first && r.reaches(q, v, 2*farWords, 2*farGlyphs) })
 }
 
-// asksAround reports whether a question has the verb where no imperative stands:
-// neither first in its clause nor after a word such as "please", or ends with a
-// clause that asks ("they claim to be linked, who is recorded?"). In scripts
-// without spaces the question ends with a word that asks.
+// asksAround reports whether a question has the verb where no imperative stands, or
+// ends with a clause that asks ("they claim to be linked, who is recorded?").
 func (r *reading) asksAround(v hit, last int) bool {
 	if v.glyphs {
 		ends := func(h hit) bool { return h.last == last }
@@ -351,8 +328,7 @@ func (r *reading) wordAt(i int) string {
 // startsAt reports whether a clause starts at a token.
 func (r *reading) startsAt(i int) bool { return i == 0 || r.tokens[i-1].breaks }
 
-// around returns the first and the last token of the sentence or clause that has a
-// token.
+// around returns the first and the last token of the part of a text around a token.
 func (r *reading) around(i int, ends func(token) bool) (first, last int) {
 	for first = i; first > 0 && !ends(r.tokens[first-1]); {
 		first--

@@ -10,12 +10,10 @@ import (
 	"mcp-partner/internal/xslices"
 )
 
-// maxRunes bounds the work of one query. The tool takes 1000 runes; folding
-// may lengthen a text, for example a ligature.
+// maxRunes bounds the work of one query; the tool takes 1000, and folding adds some.
 const maxRunes = 1200
 
-// maxTokens is where reading stops: two hundred words are a long request, and
-// in scripts without spaces a token is one rune.
+// maxTokens is where reading stops.
 const maxTokens = 400
 
 type kind uint8
@@ -39,19 +37,16 @@ type token struct {
 	breaks, ends, asked bool
 }
 
-// fold makes texts comparable: compatibility forms, case, accents, and letters
-// that have no decomposition.
+// fold makes texts comparable.
 func fold(text string) string { return Fold(clip(text)) }
 
-// plainLetters replaces letters that NFD leaves as they are, and drops what has
-// no width. Without its accent the German "change" would be "other".
+// plainLetters replaces what NFD leaves, and the German "change" without an accent.
 var plainLetters = strings.NewReplacer(
 	"a\u0308nder", "aender", "ß", "ss", "ł", "l", "ø", "o", "æ", "ae", "œ", "oe", "ı", "i",
 	"\u200b", "", "\u200c", "", "\u200d", "", "\ufeff", "", "\u00ad", "",
 )
 
-// participles write out the accent that ends a French word: without it "linked"
-// would be "link".
+// participles write out the last accent: without it the French "linked" is "link".
 var participles = strings.NewReplacer(" é ", " e ", "é ", "ee ", "é,", "ee,", "é.", "ee.", "é?", "ee?", "é!", "ee!", "é)", "ee)", "é:", "ee:", "é;", "ee;", "é*", "ee*", "é\n", "ee\n")
 
 // Fold folds a text of any length.
@@ -71,8 +66,7 @@ func Fold(text string) string {
 	return norm.NFC.String(withoutAccents)
 }
 
-// lastAccent ends the combining marks of Latin letters; those of other scripts
-// tell their letters apart.
+// lastAccent ends the combining marks of Latin letters: others tell letters apart.
 const lastAccent = 0x36f
 
 func clip(text string) string {
@@ -86,8 +80,7 @@ func clip(text string) string {
 	return text
 }
 
-// tokenise cuts a folded text. Every glyph is a token of its own, so that a
-// term of such a script is a phrase of glyphs like any other phrase.
+// tokenise cuts a folded text. Every glyph is a token of its own.
 func tokenise(text string) []token {
 	var out []token
 	for i := 0; i < len(text) && len(out) < maxTokens; {
@@ -159,8 +152,7 @@ func arrowAt(text string) int {
 	return 0
 }
 
-// markBreak notes the end of a clause or a sentence. A full stop or colon counts
-// only before a space, since domains and times carry them too.
+// markBreak notes the end of a clause or a sentence: domains and times have stops too.
 func markBreak(out []token, r rune, rest string) {
 	if len(out) == 0 {
 		return

@@ -10,8 +10,7 @@ import (
 	"mcp-partner/schemas/answers"
 )
 
-// topicsFile says where what people ask for here is done instead. The first of a
-// tie is the one that is named, so near misses come first.
+// topicsFile says where what people ask for here is done instead: the first of a tie.
 //
 //go:embed topics.json
 var topicsFile []byte
@@ -22,8 +21,7 @@ type topic struct {
 	Use          []answers.UseInstead
 }
 
-// nearMiss is what a phrase counts that shares its words with ours, in words of
-// another topic.
+// nearMiss is what a phrase counts that shares its words with ours.
 const nearMiss = 5
 
 // outOfScope says where it is done when the model finds it likelier that nothing
