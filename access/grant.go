@@ -182,3 +182,10 @@ func (c Caller) Remote() bool {
 	kind, _, named := strings.Cut(string(c), ":")
 	return named && slices.Contains([]string{"http", "token", "oidc", "entra"}, kind)
 }
+
+// ScheduleKind comes before the name of a schedule where that is a caller.
+const ScheduleKind = "schedule"
+
+// Scheduled reports whether a caller is a schedule, behind which nobody can be asked
+// to sign in.
+func (c Caller) Scheduled() bool { return strings.HasPrefix(string(c), ScheduleKind+":") }

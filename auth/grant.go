@@ -20,6 +20,33 @@ func (id *identity) caller() access.Caller {
 	return access.Caller("oidc:" + hex.EncodeToString(sum[:16]))
 }
 
+// Standing returns the grant of a caller whose token is not at hand, for reading:
+// that of a person whom object_id or subject names. Where a role or a group decides,
+// before that or with it, the grant is not known, and ok is false.
+func (m Mapping) Standing(caller access.Caller) (grant access.Grant, ok bool) {
+	for _, g := range m.Grants {
+		if g.mayBe(caller) {
+			known := g.Role == "" && g.Group == "" && (len(g.Scopes) == 0 || slices.Contains(g.Scopes, access.ScopeRead))
+			return access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tools: g.Tools, Tenants: g.Tenants, PartnerIDs: g.PartnerIDs}, known
+		}
+	}
+	return access.Grant{}, false
+}
+
+// mayBe reports whether a grant is for a caller, or may be by a role or a group.
+func (g CallerGrant) mayBe(caller access.Caller) bool {
+	kind, name, _ := strings.Cut(string(caller), ":")
+	tenant, object, _ := strings.Cut(name, ":")
+	switch {
+	case g.TenantID != "":
+		return kind == "entra" && strings.EqualFold(g.TenantID, tenant) && (g.ObjectID == "" || strings.EqualFold(g.ObjectID, object))
+	case g.Subject == "":
+		return kind == "oidc"
+	default:
+		return caller == (&identity{issuer: issuer{name: g.Issuer}, subject: g.Subject}).caller()
+	}
+}
+
 // grant returns scopes only if no grant matches.
 func (m Mapping) grant(id *identity) access.Grant {
 	given := access.Grant{Scopes: m.scopes(id.claims)}

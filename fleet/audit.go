@@ -24,7 +24,23 @@ type Access struct {
 	// AdmitRoles refuses to read roles in a tenant, or in all of them for the zero
 	// Tenant. Only runs that read roles call it.
 	AdmitRoles func(context.Context, schemas.Tenant) error
+	// Usable leaves credentials out, those that need a person where there is none. Nil
+	// takes all.
+	Usable func(credential string) bool
 }
+
+// first is the credential that a target begins with: its own, or another one of the
+// same identity. ok is false where none may be used.
+func (a Access) first(t Target) (credential string, ok bool) {
+	for _, name := range append([]string{t.Credential}, t.spares()...) {
+		if a.usable(name) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+func (a Access) usable(credential string) bool { return a.Usable == nil || a.Usable(credential) }
 
 // Audit asks what is linked in every target.
 type Audit struct {
@@ -39,6 +55,9 @@ type Audit struct {
 	OwnIDs []string `json:"own_ids,omitempty"`
 	// TenantCount is how many tenants the rows are of.
 	TenantCount int `json:"tenant_count,omitempty"`
+	// LeftOut is how many identities were left out, because each of their credentials
+	// needs a person.
+	LeftOut int `json:"left_out,omitempty"`
 	// SoleExpected is the ID that is expected in every tenant of the run, if it is
 	// one and the same.
 	SoleExpected string `json:"sole_expected,omitempty"`
@@ -49,10 +68,16 @@ type Audit struct {
 // Start begins an audit, or joins the caller's own that asks the same and is
 // under way. Problems: those of Select and of the store, CodeRunInProgress.
 func (f *Fleet) Start(ctx context.Context, caller access.Caller, label string, audit Audit, access Access) (*Active, error) {
+	return f.StartNamed(ctx, guard.NewRunID(), caller, label, audit, access)
+}
+
+// StartNamed is Start of a run whose ID is known before it begins, so that it begins
+// once: where there is a run of that ID already, the store refuses.
+func (f *Fleet) StartNamed(ctx context.Context, id string, caller access.Caller, label string, audit Audit, access Access) (*Active, error) {
 	if caller == Operator {
 		return nil, problems.New(problems.CodeInternal, "The run has no caller.")
 	}
-	places, err := audit.choose(f.opts.Directory, access.Visible)
+	places, err := audit.choose(f.opts.Directory, access)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +96,7 @@ func (f *Fleet) Start(ctx context.Context, caller access.Caller, label string, a
 	f.starting.Lock()
 	defer f.starting.Unlock()
 	run := Run{
-		ID: guard.NewRunID(), Kind: RunKindAudit, Caller: caller, Label: label, CreatedAt: f.opts.Now(), State: RunRunning,
+		ID: id, Kind: RunKindAudit, Caller: caller, Label: label, CreatedAt: f.opts.Now(), State: RunRunning,
 		Owner: f.owner, Rows: len(places), Request: request,
 	}
 	stored, err := f.opts.Store.CreateRun(ctx, run, leaseTime, pendingRows(places))
@@ -95,14 +120,16 @@ func (a Audit) mayReadRoles(ctx context.Context, access Access) error {
 
 // choose selects one target for each identity of a tenant, with its first
 // credential, and notes what is expected of them.
-func (a *Audit) choose(directory Directory, visible Visible) (places []place, err error) {
+func (a *Audit) choose(directory Directory, access Access) (places []place, err error) {
 	expected := map[string]bool{}
-	a.TenantCount = 0
-	err = a.Each(visible.of(directory), func(t schemas.Tenant) {
+	a.TenantCount, a.LeftOut = 0, 0
+	err = a.Each(access.Visible.of(directory), func(t schemas.Tenant) {
 		before := len(places)
-		for _, credential := range t.Credentials {
-			if t.SameIdentity[credential] == "" {
+		for _, target := range OnePerIdentity(targetsOf(t)) {
+			if credential, ok := access.first(target); ok {
 				places = append(places, place{t.Name, t.TenantID, credential, t.Authority})
+			} else {
+				a.LeftOut++
 			}
 		}
 		if len(places) > before {

@@ -100,6 +100,9 @@ func (w *auditing) read(ctx context.Context, target Target, missing error) armcl
 		return first
 	}
 	for _, name := range target.spares() {
+		if !w.access.usable(name) {
+			continue
+		}
 		if read := w.readWith(ctx, Target{target.Tenant, name}); read.Problem == nil && target.mayBe(read.Identity) {
 			return read
 		}

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"maps"
@@ -9,6 +10,7 @@ import (
 
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/problems"
 )
@@ -50,8 +52,9 @@ type place struct{ tenant, tenantID, credential, authority string }
 
 // spares are the other credentials of the target's identity.
 func (t Target) spares() (names []string) {
+	same := func(name string) string { return cmp.Or(t.Tenant.SameIdentity[name], name) }
 	for _, name := range t.Tenant.Credentials {
-		if t.Tenant.SameIdentity[name] == t.Credential {
+		if name != t.Credential && same(name) == same(t.Credential) {
 			names = append(names, name)
 		}
 	}
@@ -69,11 +72,13 @@ type Visible func(schemas.Tenant) bool
 // a malformed glob.
 func Select(directory Directory, s Selection, visible Visible) (found []Target, err error) {
 	err = s.Each(visible.of(directory), func(tenant schemas.Tenant) {
-		for _, credential := range tenant.Credentials {
-			found = append(found, Target{tenant, credential})
-		}
+		found = append(found, targetsOf(tenant)...)
 	})
 	return found, err
+}
+
+func targetsOf(tenant schemas.Tenant) []Target {
+	return xslices.Map(tenant.Credentials, func(credential string) Target { return Target{tenant, credential} })
 }
 
 // of goes through the tenants that exist for a caller.

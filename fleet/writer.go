@@ -217,9 +217,10 @@ func (w *Writer) Working(id string) (*Execution, bool) {
 }
 
 // CompleteAll goes through the runs that have not ended and completes or
-// compensates the tenants that have begun. No other tenant begins. It returns
-// how many runs had such tenants.
-func (w *Writer) CompleteAll(ctx context.Context) (int, error) {
+// compensates the tenants that have begun. No other tenant begins. A run in which
+// something happened less than quiet ago is left to the process that works on it. It
+// returns how many runs had such tenants.
+func (w *Writer) CompleteAll(ctx context.Context, quiet time.Duration) (int, error) {
 	opened, err := w.opts.Guard.OpenRuns(ctx)
 	if err != nil {
 		return 0, err
@@ -231,7 +232,7 @@ func (w *Writer) CompleteAll(ctx context.Context) (int, error) {
 			w.opts.Logger.WarnContext(ctx, "a run cannot be read", "run", run.ID, "problem", problems.As(err).Code)
 			continue
 		}
-		if !anyBegun(progress) && !w.over(opened, progress) {
+		if !anyBegun(progress) && !w.over(opened, progress) || w.busy(run.ID, progress, quiet) {
 			continue
 		}
 		touched++
@@ -242,6 +243,19 @@ func (w *Writer) CompleteAll(ctx context.Context) (int, error) {
 		}
 	}
 	return touched, nil
+}
+
+// busy reports whether this process works on a run, or another one seems to.
+func (w *Writer) busy(id string, progress map[int]guard.Progress, quiet time.Duration) bool {
+	if _, working := w.Working(id); working && quiet > 0 {
+		return true
+	}
+	for _, p := range progress {
+		if w.opts.Now().Sub(p.At) < quiet {
+			return true
+		}
+	}
+	return false
 }
 
 func anyBegun(progress map[int]guard.Progress) bool {

@@ -72,7 +72,13 @@ func (g *Guard) Followed(ctx context.Context, event Event) (bool, error) {
 // Changed records a change that is no write to Azure: of the directory, a
 // credential, the policy or the approvers.
 func (g *Guard) Changed(ctx context.Context, kind EventKind, detail string) error {
-	return g.append(ctx, g.change(kind, g.opts.Account, detail))
+	return g.append(ctx, g.Change(kind, detail))
+}
+
+// Change is the entry of a change by the account of this process, for a store that
+// makes both at once.
+func (g *Guard) Change(kind EventKind, detail string) Event {
+	return g.change(kind, g.opts.Account, detail)
 }
 
 func (g *Guard) change(kind EventKind, by, detail string) Event {

@@ -31,6 +31,8 @@ const (
 	KindToken     EventKind = "token"
 	KindRunOpened EventKind = "run opened"
 	KindRunEnded  EventKind = "run ended"
+	// KindSchedule is about a schedule: added, removed, or stopped.
+	KindSchedule EventKind = "schedule"
 	// KindStep says where a tenant of a run stands, without a write.
 	KindStep EventKind = "step"
 	// KindChange is a change between two audits that somebody is told of: Result is

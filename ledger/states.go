@@ -14,6 +14,7 @@ const (
 	stateApprover = "approver"
 	stateFreeze   = "freeze"
 	stateToken    = "token"
+	stateSchedule = "schedule"
 	theFreeze     = "all"
 )
 

@@ -11,6 +11,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/fleet"
+	"mcp-partner/guard"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
@@ -112,6 +113,11 @@ func (s *Service) auditRun(ctx context.Context, j *job, in *schemas.AuditPartner
 // StartAudit begins an audit for a caller, inside its grant and the operator's
 // bounds, or joins its own that asks the same. Its errors are problems.
 func (s *Service) StartAudit(ctx context.Context, p access.Principal, label string, audit fleet.Audit) (*fleet.Active, error) {
+	return s.StartAuditNamed(ctx, p, guard.NewRunID(), label, audit)
+}
+
+// StartAuditNamed is StartAudit with an ID that no run has yet.
+func (s *Service) StartAuditNamed(ctx context.Context, p access.Principal, id, label string, audit fleet.Audit) (*fleet.Active, error) {
 	p = s.deps.Guard.Confine(p)
 	access, err := s.auditAccess(ctx, p)
 	if err != nil {
@@ -120,7 +126,7 @@ func (s *Service) StartAudit(ctx context.Context, p access.Principal, label stri
 	if audit.OwnIDs == nil {
 		audit.OwnIDs = s.deps.Guard.Bounds().PartnerIDs
 	}
-	active, err := s.deps.Fleet.Start(ctx, p.Caller, label, audit, access)
+	active, err := s.deps.Fleet.StartNamed(ctx, id, p.Caller, label, audit, access)
 	return active, emptyFor(p, err)
 }
 
@@ -145,11 +151,15 @@ func (s *Service) auditAccess(ctx context.Context, p access.Principal) (fleet.Ac
 	if err := s.admit(ctx, j, schemas.Tenant{}, ""); err != nil {
 		return fleet.Access{}, err
 	}
-	return fleet.Access{
+	may := fleet.Access{
 		Visible:    seenBy(p),
 		Admit:      func(ctx context.Context, t schemas.Tenant) error { return s.admit(ctx, j, t, "") },
 		AdmitRoles: func(ctx context.Context, t schemas.Tenant) error { return s.mayReadRoles(ctx, p, t) },
-	}, nil
+	}
+	if p.Caller.Scheduled() {
+		may.Usable = s.deps.Unattended
+	}
+	return may, nil
 }
 
 // attend waits for the run for as long as a call may take. A client that hangs
@@ -253,6 +263,9 @@ func AuditSentence(r fleet.Report, next AuditNext) string {
 		fmt.Fprintf(&b, "The run continues: %s. ", resume)
 	case fleet.RunInterrupted, fleet.RunCancelled:
 		fmt.Fprintf(&b, "The run was %s: %s to resume it. ", r.Run.State, resume)
+	}
+	if n := r.Audit().LeftOut; n > 0 {
+		fmt.Fprintf(&b, "Left out, because a schedule signs no person in: %d. ", n)
 	}
 	if ownUnknown(r) {
 		b.WriteString("Your own partner IDs are unknown: set partner-ids, or " + next.OwnIDs + ". ")

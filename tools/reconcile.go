@@ -1,7 +1,9 @@
 package tools
 
 import (
+	"cmp"
 	"context"
+	"time"
 
 	"mcp-partner/armclient"
 	"mcp-partner/fleet"
@@ -24,7 +26,14 @@ const (
 // read now, and what is younger than fleet.Settled, stays open for the next one. An
 // intent of a run is the run's: tenants that have begun are completed or
 // compensated, and no other begins.
-func (s *Service) Reconcile(ctx context.Context) (int, error) {
+func (s *Service) Reconcile(ctx context.Context) (int, error) { return s.reconcile(ctx, 0) }
+
+// Upkeep is Reconcile beside other processes, which work on what has changed of late.
+func (s *Service) Upkeep(ctx context.Context) (int, error) {
+	return s.reconcile(ctx, cmp.Or(s.deps.Settled, fleet.Settled))
+}
+
+func (s *Service) reconcile(ctx context.Context, quiet time.Duration) (int, error) {
 	events, err := s.deps.Guard.Unfinished(ctx)
 	if err != nil {
 		return 0, err
@@ -48,7 +57,7 @@ func (s *Service) Reconcile(ctx context.Context) (int, error) {
 			"tool", event.Intent.Tool, "tenant", event.Intent.Identity.Tenant, "found", outcome.Result)
 		closed++
 	}
-	runs, err := s.writer.CompleteAll(ctx)
+	runs, err := s.writer.CompleteAll(ctx, quiet)
 	return closed + runs, err
 }
 

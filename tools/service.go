@@ -99,6 +99,8 @@ type Deps struct {
 	// Reconciliation returns the totals of usage that a person kept, as JSON, or
 	// nil; it may be nil.
 	Reconciliation func() ([]byte, error)
+	// Unattended reports whether a credential signs in without a person; nil means all.
+	Unattended func(credential string) bool
 	// Simulated says that no real Azure is reached, and that approvals live no
 	// longer than this process.
 	Simulated bool

@@ -41,19 +41,25 @@ func (a *App) KeepsRecord() bool {
 	return err != nil || !seen.Missing() // what cannot be asked may well be there
 }
 
-// SettleInBackground is SettleRecord beside a server that starts, and announces what
-// waits for approvers. The returned function ends both and waits for their end.
+// SettleInBackground is SettleRecord beside a server that starts, and then what
+// happens by itself: over HTTP by jobs, and over stdio, where the server may end at any
+// time, deliveries alone. The returned function ends all and waits for its end.
 func (s *Settings) SettleInBackground(ctx context.Context, a *App, decider *guard.Guard, service *tools.Service) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	running.Go(func() { a.hook.serve(ctx, a.KeepsRecord) })
 	if s.ServesHTTP {
 		for _, check := range a.PolicyCheck(decider) {
 			running.Go(func() { _ = check.Run(ctx) }) // a failure is tried again with the next answer about readiness
 		}
+	} else {
+		running.Go(func() { a.hook.serve(ctx, a.KeepsRecord) })
 	}
 	running.Go(func() {
 		s.SettleRecord(ctx, a, decider, service)
+		if s.ServesHTTP {
+			a.runJobs(ctx, decider, service)
+			return
+		}
 		// What a crash just before this start left is too young the first time.
 		select {
 		case <-time.After(fleet.Settled + time.Second):

@@ -148,3 +148,21 @@ func (s *Settings) WatchCallers(verifier *auth.Authenticator) {
 	watch.seen = glimpseOf(watch.path)
 	verifier.RefreshBy(watch.refresh)
 }
+
+// callersNow returns the section callers as it is at each call.
+func (s *Settings) callersNow() func() auth.Mapping {
+	var now atomic.Pointer[auth.Mapping]
+	now.Store(&s.Config.Callers)
+	if readOnce(s.Source.Path) {
+		return func() auth.Mapping { return *now.Load() }
+	}
+	watch := &callersWatch{path: s.Source.Path, parse: s.Source.parse, log: slog.New(slog.DiscardHandler), used: s.Config.Callers, remap: func(m auth.Mapping) error {
+		now.Store(&m)
+		return nil
+	}}
+	watch.seen = glimpseOf(watch.path)
+	return func() auth.Mapping {
+		watch.refresh()
+		return *now.Load()
+	}
+}

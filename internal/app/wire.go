@@ -202,7 +202,7 @@ func (a *App) Service(decider *guard.Guard) *tools.Service {
 	service := tools.NewService(tools.Deps{
 		Directory: directory, Clients: a.Clients, Fleet: a.openFleet(directory), Guard: decider, Command: a.settings.Command(), PublicURL: a.settings.PublicURL, Simulated: a.Simulated != nil,
 		Search: search.New(schemas.Catalogue(), inputSchema), Logger: a.settings.Log,
-		Observer: a.settings.Observer, Settled: a.settings.Settled,
+		Observer: a.settings.Observer, Settled: a.settings.Settled, Unattended: a.Unattended,
 		PECRoles: a.roles, Reconciliation: a.reconciliation,
 	})
 	a.services = append(a.services, service)

@@ -270,6 +270,11 @@ func changes() []change {
 			s.must("", nil, "freeze", "--reason", "to be pruned")
 			return []string{time.Now().UTC().Format(time.RFC3339Nano)}
 		}, args: []string{"ledger", "prune", "--before"}, made: gone("to be pruned", "ledger", "list", "--json")},
+		{name: "schedules add", args: []string{"schedules", "add", "nightly", "--cron", "@daily"}, made: seen("nightly", "schedules", "list", "--json")},
+		{name: "schedules remove", prepare: func(s *stage) []string {
+			s.must("", nil, "schedules", "add", "nightly", "--cron", "@daily")
+			return nil
+		}, args: []string{"schedules", "remove", "nightly"}, made: gone("nightly", "schedules", "list", "--json")},
 		{name: "audit label", prepare: func(s *stage) []string {
 			s.must("", nil, "audit")
 			return nil
@@ -353,7 +358,7 @@ func otherCommands() []string {
 		"audit", "audit list", "audit show", "audit resume", "audit changes", "check", "find", "tools", "doctor", "health", "demo", "openapi", "version",
 		"approvals list", "approvals show", "approvers list", "policy test", "token list", "simulate", "serve",
 		"ledger list", "ledger export", "ledger head", "ledger verify", "tenants list", "tenants export", "tenants discover", "tenants consent-links",
-		"vault status", "vault list", "vault show", "vault test", "vault recipients list", "pec roles", "pec reconcile",
+		"vault status", "vault list", "vault show", "vault test", "vault recipients list", "pec roles", "pec reconcile", "schedules list", "schedules run",
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	ledgercmd "mcp-partner/internal/cli/ledger"
 	"mcp-partner/internal/cli/pec"
 	"mcp-partner/internal/cli/runs"
+	schedulescmd "mcp-partner/internal/cli/schedules"
 	"mcp-partner/internal/cli/serve"
 	"mcp-partner/internal/cli/setup"
 	"mcp-partner/internal/cli/sim"
@@ -150,6 +151,7 @@ func groups(deps *cmdutil.Deps) []group {
 		{"Serve", []*cobra.Command{
 			serve.NewCmdServe(deps),
 			serve.NewCmdHealth(deps),
+			schedulescmd.NewCmdSchedules(deps),
 			tokencmd.NewCmdToken(deps),
 		}},
 		{"Administer", []*cobra.Command{

@@ -18,6 +18,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 )
@@ -155,10 +156,26 @@ func (s *Server) statements() statements {
 	}
 }
 
-// catalog lists what the schema holds. Names of schemas are left out, because the
+// queueConnections bounds what the queue of jobs keeps open.
+const queueConnections = 4
+
+// Queue returns connections for the queue of jobs, which brings tables of its own
+// into the same schema. Their names begin with river_.
+func (s *Server) Queue(ctx context.Context) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(s.config.ConnString())
+	if err != nil {
+		return nil, err
+	}
+	config.ConnConfig = s.config.Copy()
+	config.ConnConfig.RuntimeParams["statement_timeout"] = "30s"
+	config.MaxConns = queueConnections
+	return pgxpool.NewWithConfig(ctx, config)
+}
+
+// catalog lists what the schema holds, but for the tables of the queue. Names of schemas are left out, because the
 // tables are made once more in another one to compare.
 const catalog = `WITH relation AS (SELECT c.*, n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = current_schema() AND c.relkind <> 'S')
+		WHERE n.nspname = current_schema() AND c.relkind <> 'S' AND NOT starts_with(c.relname, 'river_'))
 	SELECT replace(replace(line, quote_ident(current_schema()) || '.', ''), 'pg_temp.', '') FROM (
 		SELECT concat_ws(' ', 'relation', relname, relkind, relrowsecurity) AS line FROM relation
 		UNION ALL SELECT concat_ws(' ', 'column', relname, attname, format_type(atttypid, atttypmod), attnotnull, attgenerated, attidentity, collname, pg_get_expr(adbin, adrelid))

@@ -130,6 +130,19 @@ func (f *File) connections(ctx context.Context) (write, read *sql.DB, err error)
 	return write, read, nil
 }
 
+// Queue opens a file for the queue of jobs, which brings its own tables. It has one
+// connection, because SQLite refuses who comes second.
+func (f File) Queue(ctx context.Context) (*sql.DB, error) {
+	f.Patience = cmp.Or(f.Patience, 5*time.Second)
+	write, read, ready, err := f.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ready()
+	write.SetMaxOpenConns(1)
+	return write, read.Close()
+}
+
 // Replaced notices a file that was put in the place of the open one. What is
 // written into the old one would be lost.
 func (f *File) Replaced() bool {

@@ -27,12 +27,31 @@ import (
 
 // auditOptions are one audit from the command line.
 type auditOptions struct {
+	asked  RequestFlags
+	label  string
+	notify bool
+	house  auditHouse
+	report reportOptions
+}
+
+// RequestFlags say what an audit asks, and of which tenants.
+type RequestFlags struct {
 	tenants, labels, ownIDs cmdutil.List
-	file, expected, label   string
+	file, expected          string
 	staleAfterDays          int
-	roles, notify           bool
-	house                   auditHouse
-	report                  reportOptions
+	roles                   bool
+}
+
+// Add adds the flags.
+func (o *RequestFlags) Add(flags *pflag.FlagSet) {
+	flags.Var(&o.tenants, "tenants", "only these `TENANTS`: names, domains, IDs or globs, separated by commas")
+	config.Typed(flags, "tenants") // the variable and the key of that name are the operator's bound
+	flags.Var(&o.labels, "labels", "only tenants with all of these `LABELS`")
+	flags.StringVar(&o.file, "file", "", "only the tenants in this `FILE`, one a line")
+	flags.StringVar(&o.expected, "expected", "", "partner `ID` that should be linked everywhere (default: each tenant's own)")
+	flags.Var(&o.ownIDs, "own-ids", "your own partner `IDS`")
+	flags.IntVar(&o.staleAfterDays, "stale-after-days", 0, "mark links that were last written more than `N` days ago")
+	flags.BoolVar(&o.roles, "roles", false, "check roles for partner earned credit too")
 }
 
 // auditHouse says in which house the audits are.
@@ -71,14 +90,7 @@ Exit codes: 0 done, 1 failed or --fail-on found something, 2 usage, 3 refused.`,
 		},
 	}
 	flags := command.Flags()
-	flags.Var(&options.tenants, "tenants", "only these `TENANTS`: names, domains, IDs or globs, separated by commas")
-	config.Typed(flags, "tenants") // the variable and the key of that name are the operator's bound
-	flags.Var(&options.labels, "labels", "only tenants with all of these `LABELS`")
-	flags.StringVar(&options.file, "file", "", "only the tenants in this `FILE`, one a line")
-	flags.StringVar(&options.expected, "expected", "", "partner `ID` that should be linked everywhere (default: each tenant's own)")
-	flags.Var(&options.ownIDs, "own-ids", "your own partner `IDS`")
-	flags.IntVar(&options.staleAfterDays, "stale-after-days", 0, "mark links that were last written more than `N` days ago")
-	flags.BoolVar(&options.roles, "roles", false, "check roles for partner earned credit too")
+	options.asked.Add(flags)
 	flags.StringVar(&options.label, "label", "", "`NAME` of the run, such as 2026-11; named runs are kept")
 	flags.BoolVar(&options.notify, "notify", false, "send the alerts of the config file for what changed since the last audit")
 	options.report.add(flags)
@@ -88,8 +100,8 @@ Exit codes: 0 done, 1 failed or --fail-on found something, 2 usage, 3 refused.`,
 	return command
 }
 
-// request is the audit that the flags ask for.
-func (o *auditOptions) request() (fleet.Audit, error) {
+// Audit is the audit that the flags ask for.
+func (o *RequestFlags) Audit() (fleet.Audit, error) {
 	audit := fleet.Audit{Selection: fleet.Selection{Tenants: o.tenants, Labels: o.labels}, ExpectedIDs: o.ownIDs, OwnIDs: o.ownIDs, StaleAfterDays: o.staleAfterDays, Roles: o.roles}
 	if o.file != "" {
 		names, err := namesIn(o.file)
@@ -110,7 +122,7 @@ func (o *auditOptions) request() (fleet.Audit, error) {
 	case o.staleAfterDays < 0 || o.staleAfterDays > 3650:
 		return audit, exit.Usage("give a number of days up to 3650", "--stale-after-days is out of range")
 	}
-	return audit, checkRunLabel(o.label)
+	return audit, nil
 }
 
 // maxRunLabel bounds the name of a run, in bytes.
@@ -174,8 +186,11 @@ func openAudits(ctx context.Context, deps *cmdutil.Deps, o *auditHouse) (*app.Se
 }
 
 func runAudit(ctx context.Context, deps *cmdutil.Deps, o *auditOptions) error {
-	audit, err := o.request()
+	audit, err := o.asked.Audit()
 	if err != nil {
+		return err
+	}
+	if err := checkRunLabel(o.label); err != nil {
 		return err
 	}
 	if err := o.report.check(); err != nil {
@@ -260,6 +275,11 @@ func finishAudit(ctx context.Context, deps *cmdutil.Deps, session *app.Session, 
 		return failure
 	}
 	return writeReport(ctx, deps, session, active.ID(), o)
+}
+
+// Finish waits for a run and shows its report.
+func Finish(ctx context.Context, deps *cmdutil.Deps, session *app.Session, active *fleet.Active) error {
+	return finishAudit(ctx, deps, session, active, &reportOptions{format: formatTable})
 }
 
 // watchRun waits for a run and draws how far it is, where somebody looks.

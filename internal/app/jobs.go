@@ -1,0 +1,229 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"mcp-partner/access"
+	"mcp-partner/auth"
+	"mcp-partner/fleet"
+	"mcp-partner/guard"
+	"mcp-partner/internal/database"
+	"mcp-partner/jobs"
+	"mcp-partner/jobs/schedules"
+	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
+	"mcp-partner/tenants"
+	"mcp-partner/tools"
+)
+
+// runJobs does until the context ends what happens by itself. The queue runs only
+// where there is something for it: a schedule may be added at any time.
+func (a *App) runJobs(ctx context.Context, decider *guard.Guard, service *tools.Service) {
+	work := a.work(decider, service)
+	for pause := fleet.Settled + time.Second; ; pause = time.Minute {
+		if a.hasJobs(ctx) {
+			stop, err := a.startQueue(ctx, work)
+			if err == nil {
+				<-ctx.Done()
+				stop()
+				return
+			}
+			a.settings.Log.WarnContext(ctx, "the queue of jobs cannot be opened; there is another attempt in a minute", "reason", err.Error())
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+		if a.KeepsRecord() && work.Upkeep(ctx) != nil && ctx.Err() == nil {
+			a.settings.Log.WarnContext(ctx, "writes with an unknown outcome could not be checked")
+		}
+	}
+}
+
+// hasJobs reports whether something is to be done by itself: deliveries, upkeep for
+// other replicas, schedules.
+func (a *App) hasJobs(ctx context.Context) bool {
+	if !a.KeepsRecord() {
+		return false
+	}
+	if a.hook != nil || a.settings.Config.Heads != nil || a.Ledger.OnServer() {
+		return true
+	}
+	all, err := a.Ledger.Schedules(ctx)
+	return err == nil && len(all) > 0
+}
+
+// startQueue opens the queue where the ledger is, or in a file beside it.
+func (a *App) startQueue(ctx context.Context, work *jobs.Work) (stop func(), err error) {
+	shared, err := a.settings.database()
+	if err != nil {
+		return nil, err
+	}
+	file := database.File{Dir: a.settings.Disk(), Base: "jobs"}
+	source := database.InFile(file, nil)
+	var server *database.Server
+	if shared != nil {
+		server, source = shared.server, database.OnServer(shared.server, nil)
+	}
+	queue, closer, err := openQueue(ctx, server, file, work)
+	if err != nil {
+		return nil, source.Trouble(err)
+	}
+	return func() {
+		// Jobs are told to end, and have some seconds to.
+		_ = queue.Stop(context.WithoutCancel(ctx))
+		closer()
+	}, nil
+}
+
+func openQueue(ctx context.Context, server *database.Server, file database.File, work *jobs.Work) (jobs.Queue, func(), error) {
+	if server != nil {
+		pool, err := server.Queue(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		queue, err := jobs.OnServer(ctx, pool, work)
+		if err != nil {
+			pool.Close()
+		}
+		return queue, pool.Close, err
+	}
+	db, err := file.Queue(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	queue, err := jobs.OnFile(ctx, db, work)
+	closer := func() { _ = db.Close() } // the queue has stopped, and what it lost is found again
+	if err != nil {
+		closer()
+	}
+	return queue, closer, err
+}
+
+// work is what there is to do.
+func (a *App) work(decider *guard.Guard, service *tools.Service) *jobs.Work {
+	w := &jobs.Work{
+		Schedules: a.Ledger, Audits: a.ScheduledAudits(service), Entry: decider.Change, Now: time.Now, Log: a.settings.Log, Push: a.PushHeads,
+		Upkeep: func(ctx context.Context) error {
+			_, err := service.Upkeep(ctx)
+			return err
+		},
+	}
+	if a.hook != nil {
+		w.Deliver = a.hook.drain
+	}
+	return w
+}
+
+// Unattended reports whether a credential signs in without a person.
+func (a *App) Unattended(credential string) bool {
+	config, err := a.Directory.Credential(credential)
+	return err == nil && !config.Kind.Interactive() && config.Kind != tenants.KindAzureCLI
+}
+
+// ScheduledAudits runs the audits of schedules, as callers of their own.
+type ScheduledAudits struct {
+	app     *App
+	service *tools.Service
+	callers func() auth.Mapping
+}
+
+var _ jobs.Audits = (*ScheduledAudits)(nil)
+
+// ScheduledAudits is what runs the audits of schedules in this house.
+func (a *App) ScheduledAudits(service *tools.Service) *ScheduledAudits {
+	return &ScheduledAudits{a, service, a.settings.callersNow()}
+}
+
+// Principal is a schedule as a caller: it reads, and no more than its creator may now.
+func (s *ScheduledAudits) Principal(of schedules.Schedule) (access.Principal, error) {
+	grant, err := s.grant(of)
+	if err != nil {
+		return access.Principal{}, err
+	}
+	return access.Principal{Caller: of.Caller(), Grant: grant, Revalidate: func() (access.Grant, error) { return s.revalidate(of) }}, nil
+}
+
+func (s *ScheduledAudits) grant(of schedules.Schedule) (access.Grant, error) {
+	if of.Creator == "" {
+		return access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: []string{access.AllTenants}}, nil
+	}
+	grant, ok := s.callers().Standing(of.Creator)
+	if !ok {
+		return access.Grant{}, jobs.Ended{Reason: "the section callers of the config file has no grant that names " + string(of.Creator) + " and allows reading"}
+	}
+	return grant, nil
+}
+
+// revalidate is asked before each tenant.
+func (s *ScheduledAudits) revalidate(of schedules.Schedule) (access.Grant, error) {
+	all, err := s.app.Ledger.Schedules(context.Background())
+	if err != nil {
+		return access.Grant{}, err
+	}
+	for _, now := range all {
+		if !now.Same(of) || now.Stopped != "" {
+			continue
+		}
+		if grant, err := s.grant(of); err == nil {
+			return grant, nil
+		}
+	}
+	return access.Grant{}, problems.New(problems.CodeInsufficientScope, "The schedule "+of.Name+" was removed, or its creator's grant was.")
+}
+
+// Allowed implements jobs.Audits.
+func (s *ScheduledAudits) Allowed(_ context.Context, of schedules.Schedule) error {
+	p, err := s.Principal(of)
+	if err != nil {
+		return err
+	}
+	op, _ := schemas.Lookup(schemas.ToolAuditPartnerLinks)
+	if err := p.Grant.Check(op); err != nil {
+		return jobs.Ended{Reason: string(of.Creator) + " may not audit any more"}
+	}
+	return nil
+}
+
+// Start implements jobs.Audits.
+func (s *ScheduledAudits) Start(ctx context.Context, of schedules.Schedule, due time.Time) (string, error) {
+	p, err := s.Principal(of)
+	if err != nil {
+		return "", err
+	}
+	id := of.RunID(due)
+	run, err := s.app.Fleet.Run(ctx, fleet.Operator, id)
+	if err == nil {
+		return run.ID, nil
+	}
+	if problems.As(err).Code != problems.CodeUnknownRun {
+		return "", err
+	}
+	active, err := s.service.StartAuditNamed(ctx, p, id, "", of.Audit)
+	if err != nil {
+		return "", err
+	}
+	return active.ID(), nil
+}
+
+// Run implements jobs.Audits.
+func (s *ScheduledAudits) Run(ctx context.Context, of schedules.Schedule, id string) (fleet.Run, error) {
+	run, err := s.app.Fleet.Run(ctx, fleet.Operator, id)
+	if err != nil || run.State != fleet.RunInterrupted {
+		return run, err
+	}
+	p, err := s.Principal(of)
+	if err != nil {
+		return run, err
+	}
+	_, err = s.service.ResumeAudit(ctx, p, id)
+	return run, err
+}
+
+// Compare implements jobs.Audits.
+func (s *ScheduledAudits) Compare(ctx context.Context, run fleet.Run) error {
+	_, err := s.app.AlertChanges(ctx, run)
+	return err
+}

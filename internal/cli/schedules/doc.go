@@ -1,0 +1,2 @@
+// Package schedules has the commands of audits that recur.
+package schedules

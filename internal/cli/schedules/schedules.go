@@ -1,0 +1,199 @@
+package schedules
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/access"
+	"mcp-partner/fleet"
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/audit"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/jobs/schedules"
+	"mcp-partner/schemas"
+)
+
+// NewCmdSchedules builds `schedules` with its subcommands.
+func NewCmdSchedules(deps *cmdutil.Deps) *cobra.Command {
+	command := &cobra.Command{
+		Use:   "schedules",
+		Short: "Manage audits that run at set times",
+		Long: `Manage audits that mcp-partner serve --http runs at set times, as the caller
+schedule:NAME. A schedule reads and never writes, and may read no more than the caller
+for whom it was added. It signs no person in: credentials that need one are left out.
+
+Of the slots that were missed while no server ran, the last one runs late. In a freeze
+of reads a slot waits.`,
+		Example: `  mcp-partner schedules add nightly --cron '0 2 * * *' --zone Europe/Berlin
+  mcp-partner schedules list
+  mcp-partner schedules remove nightly`,
+	}
+	command.AddCommand(newCmdList(deps), newCmdAdd(deps), newCmdRemove(deps), newCmdRun(deps))
+	return command
+}
+
+type addOptions struct {
+	schedule schedules.Schedule
+	creator  string
+	asked    audit.RequestFlags
+}
+
+// newCmdAdd builds `schedules add`.
+func newCmdAdd(deps *cmdutil.Deps) *cobra.Command {
+	options := &addOptions{}
+	command := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Add an audit that runs at set times",
+		Long: `Add an audit that runs at set times. The cron expression has five fields (minute, hour,
+day of month, month, day of week), or is @hourly, @daily, @weekly, @monthly or @yearly.
+
+With --for the schedule belongs to a person who calls over HTTP, and is stopped when
+the section callers of config.yaml no longer names that person by object_id or subject.
+Without it the schedule is the operator's and runs until it is removed.`,
+		Example: `  mcp-partner schedules add nightly --cron '0 2 * * *' --zone Europe/Berlin
+  mcp-partner schedules add emea --cron @weekly --labels emea --roles
+  mcp-partner schedules add ann --cron @daily --for entra:TENANT-ID:OBJECT-ID`,
+		Args: cmdutil.OneArgument("the name of the schedule"),
+		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {
+			options.schedule.Name = args[0]
+			return add(ctx, deps, session, options)
+		}),
+	}
+	flags := command.Flags()
+	flags.StringVar(&options.schedule.Cron, "cron", "", "cron `EXPRESSION`, such as '0 2 * * *' or @daily")
+	flags.StringVar(&options.schedule.Zone, "zone", "UTC", "time `ZONE`, such as Europe/Berlin")
+	flags.StringVar(&options.creator, "for", "", "`CALLER` whose grant bounds the schedule (default: the operator)")
+	config.Typed(flags, "cron", "zone", "for")
+	options.asked.Add(flags)
+	deps.AddKeyFlags(flags)
+	return command
+}
+
+func add(ctx context.Context, deps *cmdutil.Deps, session *app.Session, o *addOptions) error {
+	s, err := o.schedule, error(nil)
+	if s.Audit, err = o.asked.Audit(); err != nil {
+		return err
+	}
+	s.Creator, s.By, s.CreatedAt = access.Caller(o.creator), app.Account(), time.Now().UTC()
+	if err := s.Check(); err != nil {
+		return exit.AsUsage(err)
+	}
+	if err := session.ScheduledAudits(session.Service).Allowed(ctx, s); err != nil {
+		return exit.Usage("name the person in the section callers of config.yaml", "the schedule cannot be added: %s", err)
+	}
+	targets, err := fleet.Select(app.Directory{Directory: session.Directory, Health: session.Health}, s.Audit.Selection, func(schemas.Tenant) bool { return true })
+	if err != nil {
+		return err
+	}
+	if err := session.Ledger.AddSchedule(ctx, s, session.Guard.Change(guard.KindSchedule, "added "+describe(s))); err != nil {
+		return exit.AsUsage(err)
+	}
+	deps.IO.ChangeMade()
+	u := deps.IO.UI()
+	u.Linef(term.Good, "%s is audited at %s, next at %s, while mcp-partner serve --http runs.", s.Name, when(s), phrase.Stamp(s.Next(s.CreatedAt)))
+	if out := leftOut(session.App, targets); len(out) > 0 {
+		u.Linef(term.Warn, "Left out, because they sign in a person: %s.", strings.Join(out, ", "))
+	}
+	return u.Err
+}
+
+// leftOut are the credentials of a selection that a schedule does not use.
+func leftOut(a *app.App, targets []fleet.Target) (names []string) {
+	for _, target := range targets {
+		if !a.Unattended(target.Credential) && !slices.Contains(names, target.Credential) {
+			names = append(names, target.Credential)
+		}
+	}
+	return names
+}
+
+func when(s schedules.Schedule) string { return s.Cron + " " + s.Zone }
+
+// describe words a schedule for the record.
+func describe(s schedules.Schedule) string {
+	text := s.Name + " (" + untrusted.Sanitize(when(s)) + ")"
+	if s.Creator != "" {
+		text += " for " + untrusted.Sanitize(string(s.Creator))
+	}
+	return text
+}
+
+// newCmdRemove builds `schedules remove`.
+func newCmdRemove(deps *cmdutil.Deps) *cobra.Command {
+	command := &cobra.Command{
+		Use:     "remove NAME",
+		Short:   "Remove a schedule, and stop its audit",
+		Long:    "Remove a schedule. An audit of it that is under way reads no further tenant.",
+		Example: "  mcp-partner schedules remove nightly",
+		Args:    cmdutil.OneArgument("the name of the schedule"),
+		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {
+			removed, err := session.Ledger.RemoveSchedule(ctx, args[0], session.Guard.Change(guard.KindSchedule, "removed "+untrusted.Sanitize(args[0])))
+			if err != nil {
+				return err
+			}
+			if !removed {
+				return unknown(args[0])
+			}
+			deps.IO.ChangeMade()
+			u := deps.IO.UI()
+			u.Linef(term.Good, "%s was removed.", args[0])
+			return u.Err
+		}),
+	}
+	deps.AddKeyFlags(command.Flags())
+	return command
+}
+
+func unknown(name string) error {
+	return exit.Failed("mcp-partner schedules list", "there is no schedule %s", untrusted.Shown(name))
+}
+
+// newCmdRun builds `schedules run`.
+func newCmdRun(deps *cmdutil.Deps) *cobra.Command {
+	command := &cobra.Command{
+		Use:     "run NAME",
+		Short:   "Run the audit of a schedule now, as the schedule does",
+		Long:    "Run the audit of a schedule now, in this process, with what the schedule may read. Its next slot stays as it is.",
+		Example: "  mcp-partner schedules run nightly",
+		Args:    cmdutil.OneArgument("the name of the schedule"),
+		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {
+			all, err := session.Ledger.Schedules(ctx)
+			if err != nil {
+				return err
+			}
+			at := slices.IndexFunc(all, func(s schedules.Schedule) bool { return s.Name == args[0] })
+			if at < 0 {
+				return unknown(args[0])
+			}
+			return run(ctx, deps, session, all[at])
+		}),
+	}
+	deps.AddKeyFlags(command.Flags())
+	return command
+}
+
+func run(ctx context.Context, deps *cmdutil.Deps, session *app.Session, s schedules.Schedule) error {
+	p, err := session.ScheduledAudits(session.Service).Principal(s)
+	if s.Stopped != "" {
+		err = fmt.Errorf("%s", s.Stopped)
+	}
+	if err != nil {
+		return exit.Refused("remove the schedule and add it again", "the schedule %s was stopped: %s", s.Name, err)
+	}
+	active, err := session.Service.StartAudit(ctx, p, "", s.Audit)
+	if err != nil {
+		return err
+	}
+	return audit.Finish(ctx, deps, session, active)
+}
