@@ -159,14 +159,15 @@ type opened struct {
 
 func (w *world) open(now func() time.Time) *opened {
 	w.tb.Helper()
-	directory, err := tenants.OpenDirectory(disk.New(w.state))
+	files, server := w.places()
+	directory, err := tenants.OpenDirectory(files)
 	check(w.tb, err)
-	secrets, err := vault.OpenVault(disk.New(w.state), vault.KeySource{}, nil)
+	secrets, err := vault.OpenVault(files, vault.KeySource{}, nil)
 	check(w.tb, err)
 	pool := httpclient.NewPool(httpclient.Options{})
 	inside := &wiring{tb: w.tb, directory: directory, http: pool, source: signin.NewSource(signin.Options{Directory: directory, Store: secrets, HTTP: pool})}
 	inside.pool = armclient.NewPool(inside.build)
-	o := &opened{wiring: inside, record: ledger.Open(ledger.Options{Dir: disk.New(w.state), Server: w.server(), Keys: secrets.Keyring(), Now: now})}
+	o := &opened{wiring: inside, record: ledger.Open(ledger.Options{Dir: disk.New(w.state), Server: server, Keys: secrets.Keyring(), Now: now})}
 	o.decider, err = guard.New(guard.Options{AllowWrites: true, Store: o.record, Now: now})
 	check(w.tb, err)
 	o.service = tools.NewService(tools.Deps{Directory: wiredDirectory{directory}, Clients: named{inside}, Guard: o.decider, Now: now})

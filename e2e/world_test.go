@@ -16,7 +16,9 @@ import (
 	"sync"
 	"testing"
 
+	"mcp-partner/internal/app"
 	"mcp-partner/internal/database"
+	"mcp-partner/internal/disk"
 	"mcp-partner/internal/pgtest"
 	"mcp-partner/simulator"
 )
@@ -68,17 +70,24 @@ func (w *world) keepOnServer() {
 	w.write(filepath.Join(w.state, "config.yaml"), "database-url-file: "+file+"\n")
 }
 
-// server is where the ledger is, or nil for a file.
-func (w *world) server() *database.Server {
+// places are where vault, directory and ledger are: in the state directory, or in the
+// database of a server.
+func (w *world) places() (disk.Dir, *database.Server) {
 	w.tb.Helper()
-	text, err := os.ReadFile(filepath.Join(w.dir, "database-url"))
+	settings := app.NewSettings(func(string) (string, bool) { return "", false }, nil)
+	settings.StateDir = w.state
+	file := filepath.Join(w.dir, "database-url")
+	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return settings.Disk(), nil
 	}
+	check(w.tb, err)
+	settings.DatabaseURLFile = file
+	files, err := settings.Files()
 	check(w.tb, err)
 	server, err := database.ParseURL(string(text))
 	check(w.tb, err)
-	return server
+	return files, server
 }
 
 func (w *world) write(path, text string) {
