@@ -5,6 +5,7 @@ package e2e
 import (
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -164,26 +165,26 @@ func (c *cluster) spentOnce(entries []recorded) {
 	}
 }
 
-// freezesHeld fails the test if anything began while writes were frozen. What had
-// begun may be completed.
+// freezesHeld fails the test if anything began after each replica had refused a call.
+// Until then a call may be under way that looked before the freeze was set, and what
+// had begun may be completed.
 func (c *cluster) freezesHeld(entries []recorded) {
 	c.tb.Helper()
-	begun, frozen, freezes := map[string]bool{}, false, 0
+	begun, frozen := map[string]bool{}, false
 	for _, e := range entries {
+		tenant := e.Run + e.TenantID
 		switch e.Kind {
-		case "freeze":
-			frozen, freezes = true, freezes+1
 		case "unfreeze":
 			frozen = false
 		case "intent":
-			tenant := e.Run + e.TenantID
 			if frozen && (e.Run == "" || !begun[tenant]) {
 				c.tb.Errorf("entry %d permits a write in a freeze", e.Seq)
 			}
 			begun[tenant] = true
 		}
+		frozen = frozen || slices.Contains(c.refused, strconv.FormatInt(e.Seq, 10))
 	}
-	if freezes == 0 {
+	if len(c.refused) == 0 {
 		c.tb.Error("nothing was ever frozen")
 	}
 }
