@@ -5,7 +5,6 @@ import (
 	"context"
 	"net/http"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,11 +30,6 @@ const (
 	OpRoleDefinitions Op = "role_definitions" // GET all of a subscription, or one
 	OpRoleSchedules   Op = "role_schedules"   // GET when assignments hold
 )
-
-func (o Op) known() bool {
-	return slices.Contains([]Op{"", OpPartners, OpPartner, OpOperations, opTenants, OpToken, opSignIn, opMetadata, OpDiscovery, OpOther,
-		OpSubscriptions, OpRoleAssignments, OpRoleDefinitions, OpRoleSchedules}, o)
-}
 
 func (o Op) entra() bool { return o == OpToken || o == opSignIn || o == OpDiscovery }
 

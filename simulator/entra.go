@@ -92,20 +92,14 @@ func (c *call) checkForm(form url.Values) (answer, bool) {
 
 // prove checks the client's credential.
 func (c *call) prove(p *principal, form url.Values) (why entraProblem, ok bool) {
-	switch {
-	case form.Get("client_secret") != "":
-		return p.secret.accept(form.Get("client_secret"))
-	case form.Get("client_assertion") != "":
+	switch secret := form.Get("client_secret"); {
+	case secret == "" && form.Get("client_assertion") != "":
 		return c.proveByAssertion(p, form)
-	}
-	return entraNoProof, false
-}
-
-func (c *clientSecret) accept(given string) (why entraProblem, ok bool) {
-	switch {
-	case given != c.value:
+	case secret == "":
+		return entraNoProof, false
+	case secret != p.secret.value:
 		return entraWrongSecret, false
-	case c.expired:
+	case p.secret.expired:
 		return entraExpiredSecret, false
 	}
 	return entraProblem{}, true

@@ -63,7 +63,8 @@ func (s *Simulator) place(rule Rule) (*placed, error) {
 	if info == nil {
 		return nil, Fault{Kind: rule.Kind}.validate()
 	}
-	if !rule.Path.known() {
+	if !slices.Contains([]Op{"", OpPartners, OpPartner, OpOperations, opTenants, OpToken, opSignIn, opMetadata, OpDiscovery, OpOther,
+		OpSubscriptions, OpRoleAssignments, OpRoleDefinitions, OpRoleSchedules}, rule.Path) {
 		return nil, fmt.Errorf("simulator: rule for an unknown path %q", rule.Path)
 	}
 	if rule.TenantID != "" {
