@@ -167,7 +167,7 @@ func (c *cluster) terminate(victim *replica) {
 // heldLock says of the lock that writers wait for, if a replica has it, whether the
 // server has waited for that replica so long that nothing is on its way.
 const heldLock = `SELECT (state = 'idle in transaction' AND clock_timestamp() - state_change > interval '200 ms')::text
-	FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND granted AND application_name = $1`
+	FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND classid = 1886221424 AND granted AND application_name = $1`
 
 // pauseInTransaction pauses a replica while it has the lock that writers wait for.
 func (c *cluster) pauseInTransaction(victim *replica) {
@@ -182,7 +182,7 @@ func (c *cluster) pauseInTransaction(victim *replica) {
 	})
 	testkit.WaitFor(c.tb, victim.name+" is paused in a transaction", func() bool {
 		victim.pause()
-		for held := true; held; {
+		for began, held := time.Now(), true; held && time.Since(began) < pauseTime; {
 			idle := c.db.column(heldLock, victim.name)
 			if slices.Contains(idle, "true") {
 				return true
