@@ -1,6 +1,10 @@
 package jobs_test
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -248,6 +252,46 @@ func TestScheduleNamesAreTakenOnce(t *testing.T) {
 		report, err := p.Ledger.Verify(t.Context(), nil)
 		if err != nil || !report.Whole() {
 			t.Errorf("%+v, %v", report, err)
+		}
+	})
+}
+
+// A link that was removed behind our back is alerted after the next slot, once,
+// whatever process compared the audits.
+func TestVanishedLinkIsAlertedOnceOverARestart(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(w *world) {
+		var mu sync.Mutex
+		var got []string
+		hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			mu.Lock()
+			defer mu.Unlock()
+			got = append(got, string(body))
+		}))
+		t.Cleanup(hook.Close)
+		w.must(os.WriteFile(w.dir+"/key", []byte(strings.Repeat("k", 32)), 0o600))
+		w.configure("alerts:\n  - name: finops\n    to: {url: " + hook.URL + ", key_file: " + w.dir + "/key, allow_private: true}\n")
+		victim := w.sim.Tenants()[0]
+		w.must(w.sim.SetLink(victim.TenantID, "1234567"))
+		p := w.open()
+		s := p.add("nightly", "", fleet.Audit{})
+		for i := range 4 {
+			if i == 1 {
+				w.must(w.sim.ClearLink(victim.TenantID))
+			}
+			w.pass(day)
+			w.must(p.round())
+			p.runs(s.Caller())
+			p.Close()
+			p = w.open() // which compares what the one before began
+			w.must(p.round())
+			w.must(p.App.Deliver(t.Context()))
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if len(got) != 1 || !strings.Contains(got[0], "link_vanished") || !strings.Contains(got[0], victim.Name) {
+			t.Errorf("%d messages: %s", len(got), got)
 		}
 	})
 }
