@@ -217,8 +217,6 @@ func TestPromotedStandbyVoidsTicketsAndTokens(t *testing.T) {
 				t.Fatal(there, err)
 			}
 			standby := pgtest.Standby(t)
-			on(t, standby, "ALTER SYSTEM SET primary_conninfo = ''")
-			on(t, standby, "SELECT pg_reload_conf()")
 			tail := h
 			if !sawTail {
 				tail = &house{t: t, dir: t.TempDir(), url: primary, keys: keysAt(t.TempDir()), clock: h.clock}

@@ -44,7 +44,7 @@ var server struct {
 // The commands that make a database in the folder data.
 const (
 	anew   = `initdb -D data --no-sync --auth=scram-sha-256 --username=postgres --pwfile=password --encoding=UTF8 --locale=C.UTF-8`
-	copied = `pg_basebackup -d "$4" -D data -R --checkpoint=fast --no-sync`
+	copied = `pg_basebackup -d "$4" -D data --checkpoint=fast --no-sync; touch data/standby.signal`
 )
 
 // script makes a database in the folder $1 and runs it on port $2 until its input
@@ -89,8 +89,9 @@ func URL(t testing.TB) string {
 	return server.url + "?search_path=" + schema
 }
 
-// Standby starts a second server that follows the one of URL until its function
-// pg_promote is called, and returns its URL without a schema. It ends with the test.
+// Standby starts a copy of the server of URL, which gets nothing of what follows and
+// can be written after pg_promote(), and returns its URL without a schema. It ends with
+// the test.
 func Standby(t testing.TB) string { return second(t, copied) }
 
 // Another starts an empty server beside the one of URL. It ends with the test.
