@@ -64,7 +64,7 @@ var ownFiles = []string{"vault.age", tenants.DirectoryFile}
 // would be seen by nobody else.
 func (s *Settings) checkMoved(where disk.Dir, shared bool) error {
 	_, err := os.Lstat(where.File(MovedMark))
-	moved := err == nil
+	moved := err == nil && !s.migrating
 	if moved && !shared {
 		place, _ := os.ReadFile(where.File(MovedMark)) // one that cannot be read counts too
 		return exit.Refused("give --database-url-file FILE, or go back: mcp-partner migrate --back --database-url-file FILE",

@@ -13,6 +13,7 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/doctor"
 	ledgercmd "mcp-partner/internal/cli/ledger"
+	"mcp-partner/internal/cli/migrate"
 	"mcp-partner/internal/cli/pec"
 	"mcp-partner/internal/cli/runs"
 	schedulescmd "mcp-partner/internal/cli/schedules"
@@ -155,6 +156,7 @@ func groups(deps *cmdutil.Deps) []group {
 			tokencmd.NewCmdToken(deps),
 		}},
 		{"Administer", []*cobra.Command{
+			migrate.NewCmdMigrate(deps),
 			tenantscmd.NewCmdTenants(deps),
 			vaultcmd.NewCmdVault(deps),
 			ledgercmd.NewCmdLedger(deps),

@@ -1,0 +1,192 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"maps"
+	"os"
+	"slices"
+
+	"mcp-partner/internal/disk"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/sharedfiles"
+	"mcp-partner/ledger"
+	"mcp-partner/tenants"
+)
+
+// movedFiles are the files that move as they are. Health of credentials and what is
+// learned again stay behind.
+var movedFiles = []string{"backend.json", "vault.age", "vault.generation", "vault.counter", "pec-reconcile.json"}
+
+// Migration is what moves from a state directory into the database.
+type Migration struct {
+	Place string   `json:"place"`
+	Files []string `json:"files"`
+	// Rows counts the rows of each table of the ledger; Last and Head are its end.
+	Rows map[string]int64 `json:"rows"`
+	Last int64            `json:"last"`
+	Head string           `json:"head"`
+	// Moved is true where all of it is in the database.
+	Moved bool `json:"moved"`
+}
+
+// migration has both places open.
+type migration struct {
+	Migration
+	local  *App
+	shared disk.Dir
+	closes *sharedfiles.Files
+	record *ledger.Ledger
+	files  map[string][]byte
+	head   ledger.Head
+}
+
+// Migrate moves the state directory into the database, or says what would move. A
+// move that was interrupted goes on where it was.
+func (s *Settings) Migrate(ctx context.Context, execute bool) (Migration, error) {
+	m, err := s.openMigration(ctx)
+	if err != nil {
+		return Migration{}, err
+	}
+	defer m.close()
+	if execute {
+		err = m.execute(ctx)
+	}
+	return m.Migration, err
+}
+
+// MigrateBack lets the state directory be used again, as long as nothing was written
+// to the database since it was moved.
+func (s *Settings) MigrateBack(ctx context.Context) error {
+	m, err := s.openMigration(ctx)
+	if err != nil {
+		return err
+	}
+	defer m.close()
+	if m.head.Ledger != "" {
+		now, err := m.record.Head(ctx)
+		if err != nil {
+			return err
+		}
+		if now.Seq != m.head.Seq || now.Hash != m.head.Hash {
+			return exit.Refused("go on with the database", "the ledger in the database has entry %d and that of the state directory ends with %d: what was approved and done since would be forgotten", now.Seq, m.head.Seq)
+		}
+	}
+	for name, data := range m.files {
+		if now, _, err := m.shared.Read(name); err != nil || !bytes.Equal(now, data) {
+			return exit.Refused("go on with the database", "%s is another one by now", m.shared.File(name))
+		}
+	}
+	return os.Remove(m.local.settings.Disk().File(MovedMark))
+}
+
+func (s *Settings) openMigration(ctx context.Context) (m *migration, err error) {
+	shared, err := s.database()
+	if err != nil {
+		return nil, err
+	}
+	if shared == nil {
+		return nil, exit.Usage("give --database-url-file FILE", "no database is named")
+	}
+	here := *s
+	here.DatabaseURLFile, here.shared, here.migrating = "", nil, true
+	m = &migration{shared: s.Disk(), closes: shared.files, files: map[string][]byte{}}
+	m.Place = shared.files.Place()
+	m.shared.Shared = &disk.Shared{Files: shared.files, Place: m.Place, URLFile: s.DatabaseURLFile}
+	if m.local, err = here.Open(nil); err != nil {
+		return nil, err
+	}
+	m.record = ledger.Open(ledger.Options{Dir: s.Disk(), Server: shared.server, Keys: m.local.Keyring, Program: BuildInfo().Version})
+	if err := m.gather(ctx); err != nil {
+		m.close()
+		return nil, err
+	}
+	return m, nil
+}
+
+func (m *migration) close() {
+	_ = m.record.Close() // nothing is written through it
+	_ = m.closes.Close()
+	m.local.Close()
+}
+
+// gather reads what moves: the ledger first, whose first head changes the vault.
+func (m *migration) gather(ctx context.Context) error {
+	if err := m.local.Open(ctx); err != nil {
+		return err
+	}
+	record := m.local.Ledger
+	err := m.local.MissingLedger(ctx)
+	if record.Begun() {
+		m.head, err = record.Head(ctx)
+		m.Last, m.Head = m.head.Seq, m.head.Hash
+		if err == nil {
+			m.Rows, err = record.TableRows(ctx)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return m.read()
+}
+
+// read reads the files. Pins become a part of the directory.
+func (m *migration) read() (err error) {
+	for _, name := range movedFiles {
+		if m.files[name], _, err = m.local.Files.Read(name); err != nil {
+			return err
+		}
+	}
+	if m.files[tenants.DirectoryFile], m.files["archive.json"], err = tenants.FilesIn(m.local.Files).Export(); err != nil {
+		return err
+	}
+	maps.DeleteFunc(m.files, func(_ string, data []byte) bool { return data == nil })
+	m.Files = slices.Sorted(maps.Keys(m.files))
+	return nil
+}
+
+func (m *migration) execute(ctx context.Context) error {
+	unlock, err := m.shared.Lock(ctx, "migrate.lock")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	for _, name := range m.Files {
+		now, seen, err := m.shared.Read(name)
+		switch {
+		case err != nil:
+			return err
+		case seen.Missing():
+			err = m.shared.Write(name, m.files[name])
+		case !bytes.Equal(now, m.files[name]):
+			err = exit.Refused("give a database that holds nothing else", "%s is another one", m.shared.File(name))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if m.head.Ledger != "" {
+		if err := m.moveLedger(ctx); err != nil {
+			return err
+		}
+	}
+	m.Moved = true
+	return m.local.Files.Write(MovedMark, []byte(m.Place+"\n"))
+}
+
+// moveLedger copies and verifies: both are whole and have one end.
+func (m *migration) moveLedger(ctx context.Context) error {
+	if _, err := m.local.Ledger.CopyTo(ctx, m.record); err != nil {
+		return err
+	}
+	for _, record := range []*ledger.Ledger{m.local.Ledger, m.record} {
+		report, err := record.Verify(ctx, []ledger.Head{m.head})
+		if err != nil {
+			return err
+		}
+		if !report.Whole() || report.Last != m.Last {
+			return exit.Failed("mcp-partner ledger verify", "the ledger %s is not what was to be moved: it has findings or another end", record.Path())
+		}
+	}
+	return nil
+}

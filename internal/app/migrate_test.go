@@ -1,0 +1,125 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/exit"
+	"mcp-partner/tenants"
+	"mcp-partner/vault"
+)
+
+// old is a state directory with a vault, a tenant and a ledger, and the settings with
+// which it moves into a database.
+func old(t *testing.T) (here, moving *Settings) {
+	t.Helper()
+	moving = replicas(t, 1)[0]
+	here = NewSettings(noEnv, nil)
+	here.SetStateDir(moving.StateDir)
+	here.Keys = moving.Keys
+	makeVault(t, here)
+	a, err := here.Open(nil)
+	must(t, err)
+	defer a.Close()
+	secret, err := vault.NewSecret([]byte("canary of a secret"))
+	must(t, err)
+	must(t, a.Store.Put(t.Context(), "partner", secret))
+	cloud, err := tenants.CloudNamed(tenants.CloudPublic)
+	must(t, err)
+	entry := tenants.Entry{Name: "contoso", TenantID: "11111111-0000-0000-0000-000000000001", Cloud: cloud, Credentials: []tenants.CredentialRef{{Name: "partner"}}}
+	must(t, a.Directory.Add(t.Context(), entry, tenants.CredentialConfig{Name: "partner", Kind: tenants.KindClientSecret, ClientID: "33333333-0000-0000-0000-000000000001"}))
+	must(t, a.Directory.PinObjectID(t.Context(), "contoso", "partner", "22222222-0000-0000-0000-000000000001"))
+	decider, err := a.Guard(guard.Options{})
+	must(t, err)
+	must(t, decider.Changed(t.Context(), guard.KindDirectory, "The tenant contoso was added."))
+	return here, moving
+}
+
+func TestStateDirectoryMovesIntoDatabase(t *testing.T) {
+	t.Parallel()
+	here, moving := old(t)
+	plan, err := moving.Migrate(t.Context(), false)
+	must(t, err)
+	if plan.Moved || plan.Last == 0 || !slices.Contains(plan.Files, "vault.age") || slices.Contains(plan.Files, "vault.key") {
+		t.Errorf("%+v", plan)
+	}
+	if a, err := here.Open(nil); err != nil {
+		t.Error("a dry run changed the state directory: ", err)
+	} else {
+		a.Close()
+	}
+	for range 2 {
+		done, err := moving.Migrate(t.Context(), true)
+		must(t, err)
+		if !done.Moved || done.Last != plan.Last || done.Head != plan.Head || !slices.Equal(done.Files, plan.Files) {
+			t.Errorf("%+v, the plan was %+v", done, plan)
+		}
+	}
+	if _, err := here.Open(nil); err == nil || !strings.Contains(exit.Of(err).Next, "migrate --back") {
+		t.Error("the state directory is used after the move: ", err)
+	}
+	a := open(t, moving)
+	if _, err := a.Store.Get(t.Context(), "partner"); err != nil {
+		t.Error(err)
+	}
+	if entry, err := a.Directory.Get("contoso"); err != nil || entry.Credentials[0].PinnedObjectID == "" {
+		t.Errorf("%+v, %v", entry, err)
+	}
+	if report, err := a.Ledger.Verify(t.Context(), nil); err != nil || !report.Whole() || report.Last != plan.Last {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+func TestMoveGoesOnAfterInterruption(t *testing.T) {
+	t.Parallel()
+	_, moving := old(t)
+	m, err := moving.openMigration(t.Context())
+	must(t, err)
+	unlock, err := m.shared.Lock(t.Context(), "migrate.lock")
+	must(t, err)
+	must(t, m.shared.Write("vault.age", m.files["vault.age"]))
+	unlock()
+	m.close()
+	if done, err := moving.Migrate(t.Context(), true); err != nil || !done.Moved {
+		t.Errorf("%+v, %v", done, err)
+	}
+}
+
+func TestMoveIntoUsedDatabaseIsRefused(t *testing.T) {
+	t.Parallel()
+	_, moving := old(t)
+	_, other := old(t)
+	_, err := other.Migrate(t.Context(), true)
+	must(t, err)
+	moving.DatabaseURLFile = other.DatabaseURLFile
+	if done, err := moving.Migrate(t.Context(), true); err == nil || done.Moved || !strings.Contains(err.Error(), "another one") {
+		t.Errorf("%+v, %v", done, err)
+	}
+	if _, err := os.Lstat(filepath.Join(moving.StateDir, MovedMark)); err == nil {
+		t.Error("it is marked as moved")
+	}
+}
+
+func TestMoveBackWhileNothingWasWritten(t *testing.T) {
+	t.Parallel()
+	here, moving := old(t)
+	_, err := moving.Migrate(t.Context(), true)
+	must(t, err)
+	must(t, moving.MigrateBack(t.Context()))
+	a, err := here.Open(nil)
+	must(t, err)
+	a.Close()
+	_, err = moving.Migrate(t.Context(), true)
+	must(t, err)
+	b := open(t, moving)
+	decider, err := b.Guard(guard.Options{})
+	must(t, err)
+	must(t, decider.Changed(t.Context(), guard.KindDirectory, "Something was changed since."))
+	if err := moving.MigrateBack(t.Context()); err == nil || !strings.Contains(err.Error(), "would be forgotten") {
+		t.Error("what happened in the database is forgotten: ", err)
+	}
+}
