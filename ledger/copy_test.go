@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"maps"
+	"slices"
 	"testing"
 
 	"mcp-partner/guard"
@@ -43,4 +45,21 @@ func TestCopiedLedgerIsWholeAndGoesOn(t *testing.T) {
 	other.fill(2)
 	_, err = from.CopyTo(ctx(), other.Ledger)
 	problemOf(t, err, problems.CodeVaultUnavailable, "another ledger")
+}
+
+// A table that a migration adds is copied too.
+func TestCopyKnowsEveryTable(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	h.fill(2)
+	db, err := h.use(ctx())
+	h.must(err)
+	found, err := list(ctx(), h.Ledger, func(columns scanner) (name string, err error) { return name, columns(&name) },
+		`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'schema_versions' ORDER BY name`)
+	h.must(err)
+	counts, err := countRows(ctx(), db.Read)
+	h.must(err)
+	if known := slices.Sorted(maps.Keys(counts)); !slices.Equal(known, found) {
+		t.Errorf("copied are %v of %v", known, found)
+	}
 }
