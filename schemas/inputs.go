@@ -79,6 +79,7 @@ type AuditPartnerLinksInput struct {
 	IncludeRoles      bool           `json:"include_roles,omitempty" doc:"Also read roles (check_pec_roles)."`
 	StaleAfterDays    int            `json:"stale_after_days,omitempty" doc:"Marks older links as stale." minimum:"1" maximum:"3650"`
 	RunID             string         `json:"run_id,omitempty" doc:"Shows or resumes this run." minLength:"1" maxLength:"64"`
+	Since             string         `json:"since,omitempty" doc:"Show only changes since this audit: ID, label or last." minLength:"1" maxLength:"100"`
 	Cursor            string         `json:"cursor,omitempty" doc:"next_cursor of the previous page." minLength:"1" maxLength:"512"`
 	Limit             int            `json:"limit,omitempty" doc:"Rows per page. Default: 50." minimum:"1" maximum:"200"`
 }

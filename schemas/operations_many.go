@@ -60,6 +60,7 @@ func auditPartnerLinks() Operation {
 		Examples: []Example{
 			{Says: "Which of our customers are not linked?", Arguments: json.RawMessage(`{}`), Link: "1234567", Status: answers.StatusDone},
 			{Says: "Is 1234567 linked at Contoso and Fabrikam?", Arguments: json.RawMessage(`{"tenants":["contoso","fabrikam"],"expected_partner_id":"1234567"}`), Link: "1234567", Status: answers.StatusDone},
+			{Says: "Which partner links changed since the last audit?", Arguments: json.RawMessage(`{"since":"last"}`), Status: answers.StatusRefused},
 			{Says: "Show me more of that audit", Arguments: json.RawMessage(`{"run_id":"run_000000000000000000"}`), Status: answers.StatusRefused},
 		},
 	}

@@ -59,7 +59,7 @@ func checkAuditInput(in *schemas.AuditPartnerLinksInput) error {
 	begins := len(in.Tenants)+len(in.Labels)+len(in.OwnPartnerIDs)+in.StaleAfterDays > 0 || in.ExpectedPartnerID != "" || in.IncludeRoles
 	switch {
 	case in.RunID != "" && begins:
-		return problems.New(problems.CodeInvalidArgument, "run_id can be combined only with cursor and limit: a run keeps the arguments that it began with.")
+		return problems.New(problems.CodeInvalidArgument, "run_id can be combined only with since, cursor and limit: a run keeps the arguments that it began with.")
 	case in.Cursor != "" && in.RunID == "":
 		return problems.New(problems.CodeInvalidArgument, "cursor needs run_id.")
 	case in.ExpectedPartnerID != "" && len(in.OwnPartnerIDs) > 0:
@@ -220,6 +220,9 @@ func (s *Service) auditPage(ctx context.Context, j *job, in *schemas.AuditPartne
 	report, err := s.deps.Fleet.Report(ctx, j.call.Principal.Caller, id)
 	if err != nil {
 		return failure(err)
+	}
+	if in.Since != "" && report.Run.State == fleet.RunFinished {
+		return s.changesPage(ctx, j, in, report)
 	}
 	rows, next, err := s.deps.Fleet.Page(ctx, id, in.Cursor, in.Limit)
 	if err != nil {

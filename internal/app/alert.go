@@ -8,9 +8,11 @@ import (
 	"strings"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
 	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas/answers"
 )
@@ -62,6 +64,20 @@ func (a *App) AlertChanges(ctx context.Context, run fleet.Run) (sent int, err er
 		return sent, nil
 	}
 	return sent, flush()
+}
+
+// Acknowledge records that somebody knows of the state of a tenant, or without Until
+// that nobody has to any more; ok is false if nobody did.
+func (a *App) Acknowledge(ctx context.Context, known fleet.Acknowledgement) (ok bool, err error) {
+	known.By, known.Note, known.Owner = Account(), untrusted.Sanitize(known.Note), untrusted.Sanitize(known.Owner)
+	detail := "Alerts about the tenant are sent again."
+	if !known.Until.IsZero() {
+		detail = fmt.Sprintf("No alerts about the tenant until %s: %s", known.Until.UTC().Format(time.DateOnly), known.Note)
+	}
+	return a.Ledger.Acknowledge(ctx, known, guard.Event{
+		Time: time.Now(), Kind: guard.KindAcknowledged, Approver: known.By, Detail: detail,
+		Intent: guard.Intent{Caller: access.Caller("account:" + known.By), Identity: answers.Identity{Tenant: known.Tenant, TenantID: known.TenantID}},
+	})
 }
 
 // wanting names the channels that are told of changes of a kind.

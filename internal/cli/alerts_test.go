@@ -110,6 +110,16 @@ func TestVanishedLinkIsAlertedOnceByEachChannel(t *testing.T) {
 
 	must(s.world.Sim.SetLink("contoso", "1234567"))
 	audit("0 changes alerted")
+	s.must("", nil, "audit", "acknowledge", "contoso", "--note", "they said so", "--until", "2999-12-31")
+	must(s.world.Sim.ClearLink("contoso"))
+	audit("0 changes alerted")
+	if text := s.must("", nil, "audit", "changes", "--json"); !strings.Contains(text, "they said so") {
+		t.Errorf("changes: %s", text)
+	}
+	s.must("", nil, "audit", "acknowledge", "contoso", "--end")
+
+	must(s.world.Sim.SetLink("contoso", "1234567"))
+	audit("0 changes alerted")
 	s.must("", nil, "call", "remove_partner", "--tenant", "contoso", "--partner-id", "1234567", "--allow-writes", "--approval", "none", "--partner-ids", "1234567")
 	audit("0 changes alerted")
 	nothing()

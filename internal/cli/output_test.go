@@ -275,6 +275,7 @@ func changes() []change {
 			s.must("", nil, "schedules", "add", "nightly", "--cron", "@daily")
 			return nil
 		}, args: []string{"schedules", "remove", "nightly"}, made: gone("nightly", "schedules", "list", "--json")},
+		{name: "audit acknowledge", args: []string{"audit", "acknowledge", "contoso", "--note", "contract ends", "--until", "2999-12-31"}, made: seen("contract ends", "audit", "acknowledge", "--json")},
 		{name: "audit label", prepare: func(s *stage) []string {
 			s.must("", nil, "audit")
 			return nil

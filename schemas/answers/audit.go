@@ -66,6 +66,8 @@ type AuditRow struct {
 	ExternalID  string   `json:"external_id,omitempty"`
 	// CredentialExpires is when the credential ends, where that is near, in RFC 3339.
 	CredentialExpires string `json:"credential_expires,omitempty" doc:"RFC 3339, where near."`
+	// Change is there in an answer to since.
+	Change *RowChange `json:"change,omitempty" doc:"How it differs from the earlier audit."`
 	// PECRoles are there where the audit read roles, without a row a subscription.
 	PECRoles *PECRoles `json:"pec_roles,omitempty" doc:"Roles that are eligible for partner earned credit."`
 	// CheckedAt is when the answer came, RFC 3339 in UTC.

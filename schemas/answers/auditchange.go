@@ -52,3 +52,15 @@ func AlertKinds() []ChangeKind {
 func (k ChangeKind) AboutLink() bool {
 	return slices.Contains([]ChangeKind{KindLinkVanished, KindPartnerChanged, KindNewlyLinked, KindVerdictChanged}, k)
 }
+
+// RowChange is how a row differs from the last answer of its identity.
+type RowChange struct {
+	Kind ChangeKind `json:"kind" doc:"Such as link_vanished or identity_replaced."`
+	// State and PartnerID are those of the earlier audit.
+	State     RowState `json:"state,omitempty" doc:"State before."`
+	PartnerID string   `json:"partner_id,omitempty" doc:"MPN ID before."`
+	Roles     []string `json:"roles,omitempty"`
+	Own       bool     `json:"own,omitempty" doc:"Written by this program."`
+	// Acknowledged is what a person wrote about it: untrusted text.
+	Acknowledged string `json:"acknowledged,omitempty" doc:"Untrusted text of a person who knows of it."`
+}

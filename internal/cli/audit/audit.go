@@ -96,7 +96,7 @@ Exit codes: 0 done, 1 failed or --fail-on found something, 2 usage, 3 refused.`,
 	options.report.add(flags)
 	options.house.add(deps, flags)
 	command.AddCommand(newCmdList(deps), newCmdShow(deps), newCmdResume(deps),
-		newCmdChanges(deps), newCmdLabel(deps))
+		newCmdChanges(deps), newCmdAcknowledge(deps), newCmdLabel(deps))
 	return command
 }
 
