@@ -20,7 +20,7 @@ type Confirmation struct {
 // CheckPartnerLinkInput are the arguments of check_partner_link.
 type CheckPartnerLinkInput struct {
 	Target
-	PartnerID partnerid.ID `json:"partner_id,omitempty" doc:"MPN ID to compare with the one linked."`
+	PartnerID partnerid.ID `json:"partner_id,omitempty" doc:"MPN ID to compare with."`
 }
 
 // RegisterPartnerInput are the arguments of register_partner.
@@ -55,14 +55,14 @@ type ListTenantsInput struct {
 	Discover   bool   `json:"discover,omitempty" doc:"List what a credential reaches in Azure."`
 	Tenant     string `json:"tenant,omitempty" doc:"With discover: tenant whose credential is used." minLength:"1" maxLength:"255"`
 	Credential string `json:"credential,omitempty" doc:"With discover: credential of that tenant." minLength:"1" maxLength:"128"`
-	Cursor     string `json:"cursor,omitempty" doc:"next_cursor of the previous page." minLength:"1" maxLength:"512"`
+	Cursor     string `json:"cursor,omitempty" doc:"Previous next_cursor." minLength:"1" maxLength:"512"`
 	Limit      int    `json:"limit,omitempty" doc:"Rows per page. Default: 50." minimum:"1" maximum:"200"`
 }
 
 // FindPartnerToolInput are the arguments of find_partner_tool.
 type FindPartnerToolInput struct {
 	Query string `json:"query" doc:"The user's own words." text:"prose" minLength:"1" maxLength:"1000"`
-	Limit int    `json:"limit,omitempty" doc:"Maximum number of matches. Default: 3." minimum:"1" maximum:"12"`
+	Limit int    `json:"limit,omitempty" doc:"Matches at most. Default: 3." minimum:"1" maximum:"12"`
 }
 
 // GetApprovalInput are the arguments of get_approval.
@@ -73,22 +73,22 @@ type GetApprovalInput struct {
 // AuditPartnerLinksInput are the arguments of audit_partner_links.
 type AuditPartnerLinksInput struct {
 	Tenants           []string       `json:"tenants,omitempty" doc:"Names, domains, GUIDs or globs (emea-*). Default: all." minLength:"1" maxLength:"255"`
-	Labels            []string       `json:"labels,omitempty" doc:"Only tenants with all these labels." minLength:"1" maxLength:"500" maxItems:"32"`
+	Labels            []string       `json:"labels,omitempty" doc:"Tenants with all these labels." minLength:"1" maxLength:"500" maxItems:"32"`
 	ExpectedPartnerID partnerid.ID   `json:"expected_partner_id,omitempty" doc:"MPN ID expected everywhere. Default: each tenant's own."`
 	OwnPartnerIDs     []partnerid.ID `json:"own_partner_ids,omitempty" doc:"Several accepted MPN IDs instead."`
 	IncludeRoles      bool           `json:"include_roles,omitempty" doc:"Also read roles (check_pec_roles)."`
 	StaleAfterDays    int            `json:"stale_after_days,omitempty" doc:"Marks older links as stale." minimum:"1" maximum:"3650"`
 	RunID             string         `json:"run_id,omitempty" doc:"Shows or resumes this run." minLength:"1" maxLength:"64"`
-	Since             string         `json:"since,omitempty" doc:"Show only changes since this audit: ID, label or last." minLength:"1" maxLength:"100"`
-	Cursor            string         `json:"cursor,omitempty" doc:"next_cursor of the previous page." minLength:"1" maxLength:"512"`
+	Since             string         `json:"since,omitempty" doc:"Only changes since: run ID, label or last." minLength:"1" maxLength:"100"`
+	Cursor            string         `json:"cursor,omitempty" doc:"Previous next_cursor." minLength:"1" maxLength:"512"`
 	Limit             int            `json:"limit,omitempty" doc:"Rows per page. Default: 50." minimum:"1" maximum:"200"`
 }
 
 // Many says for which tenants a tool that writes to many is meant, and how far
 // it goes.
 type Many struct {
-	Tenants    []string `json:"tenants,omitempty" doc:"Names, domains, GUIDs or globs (emea-*). Default: all." minLength:"1" maxLength:"255"`
-	Labels     []string `json:"labels,omitempty" doc:"Only tenants with all these labels." minLength:"1"`
+	Tenants    []string `json:"tenants,omitempty" doc:"Names, domains, GUIDs or globs. Default: all." minLength:"1" maxLength:"255"`
+	Labels     []string `json:"labels,omitempty" doc:"Tenants with all these labels." minLength:"1"`
 	Credential string   `json:"credential,omitempty" doc:"Only this credential." minLength:"1"`
 	Plan       bool     `json:"plan,omitempty" doc:"Only show the plan."`
 	First      int      `json:"first,omitempty" doc:"Rows to write at most." minimum:"1" maximum:"100000"`
@@ -98,7 +98,7 @@ type Many struct {
 type RunRef struct {
 	RunID  string `json:"run_id,omitempty" doc:"Shows this run." minLength:"1"`
 	Resume bool   `json:"resume,omitempty" doc:"With run_id: resume it."`
-	Cursor string `json:"cursor,omitempty" doc:"next_cursor of the previous page." minLength:"1"`
+	Cursor string `json:"cursor,omitempty" doc:"Previous next_cursor." minLength:"1"`
 	Limit  int    `json:"limit,omitempty" doc:"Rows per page. Default: 50." minimum:"1" maximum:"200"`
 }
 

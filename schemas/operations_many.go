@@ -84,7 +84,7 @@ const ToolCheckPECRoles = "check_pec_roles"
 type CheckPECRolesInput struct {
 	Target
 	Subscriptions []string `json:"subscriptions,omitempty" doc:"Subscription IDs. Default: all." maxLength:"36" maxItems:"100"`
-	Cursor        string   `json:"cursor,omitempty" doc:"next_cursor of the previous page." minLength:"1" maxLength:"512"`
+	Cursor        string   `json:"cursor,omitempty" doc:"Previous next_cursor." minLength:"1" maxLength:"512"`
 	Limit         int      `json:"limit,omitempty" doc:"Rows per page. Default: 25." minimum:"1" maximum:"100"`
 }
 

@@ -67,12 +67,15 @@ func TestAuditSinceNeedsEqualAuditOfTheCaller(t *testing.T) {
 	h := build(t, simulator.Config{Tenants: 2}, nil)
 	others := h.audit(t.Context(), everywhere("b"), `{}`, nil)
 	own := h.audit(t.Context(), everywhere("a"), `{"tenants":["contoso"]}`, nil)
-	for since, code := range map[string]problems.Code{
-		"last": problems.CodeUnknownRun, "no such label": problems.CodeUnknownRun, others.RunID: problems.CodeUnknownRun, own.RunID: problems.CodeInvalidArgument,
+	for _, test := range []struct {
+		since string
+		code  problems.Code
+	}{
+		{"last", problems.CodeUnknownRun}, {"no such label", problems.CodeUnknownRun}, {others.RunID, problems.CodeUnknownRun}, {own.RunID, problems.CodeInvalidArgument},
 	} {
-		got := h.audit(t.Context(), everywhere("a"), fmt.Sprintf(`{"since":%q,"include_roles":true}`, since), nil)
-		if got.Problem == nil || got.Problem.Code != code {
-			t.Errorf("since %s: %+v", since, got)
+		got := h.audit(t.Context(), everywhere("a"), fmt.Sprintf(`{"since":%q,"include_roles":true}`, test.since), nil)
+		if got.Problem == nil || got.Problem.Code != test.code {
+			t.Errorf("since %s: %+v", test.since, got)
 		}
 	}
 	first := h.audit(t.Context(), everywhere("a"), `{}`, nil)
