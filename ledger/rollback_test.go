@@ -49,7 +49,7 @@ func (h *house) remove() {
 	h.t.Helper()
 	h.must(h.Close())
 	if h.url != "" {
-		h.meanwhile(`DROP TABLE ledger, events, states, checkpoints, run_rows, runs, outbox, schema_versions`)
+		h.meanwhile(`DROP TABLE ledger, events, states, checkpoints, run_rows, runs, outbox, files, file_parts, schema_versions`)
 		return
 	}
 	for _, suffix := range []string{"", "-wal", "-shm"} {
