@@ -52,6 +52,20 @@ func TestUnusableServerIsNamedWithoutPassword(t *testing.T) {
 	}
 }
 
+// A server may start, or be killed, while another one brings in the tables of the queue.
+func TestQueueBetweenTwoMigrationsKeepsNobodyOut(t *testing.T) {
+	t.Parallel()
+	h := furnish(buildOnServer(t))
+	h.meanwhile(`CREATE TABLE river_job (id bigint)`,
+		`CREATE FUNCTION river_job_notify() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$`,
+		`CREATE TRIGGER river_notify AFTER INSERT ON river_job FOR EACH ROW EXECUTE FUNCTION river_job_notify()`)
+	h.reopen()
+	if _, err := h.Append(ctx(), event(guard.KindRefusal, guard.Intent{})); err != nil {
+		t.Error(err)
+	}
+	h.whole()
+}
+
 func TestTriggersRulesAndViewsOnServerAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, statements := range map[string][]string{
