@@ -14,6 +14,7 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/semaphore"
 
 	"mcp-partner/access"
 	"mcp-partner/internal/untrusted"
@@ -133,7 +134,7 @@ func (a *Authenticator) addIssuers() error {
 			return fmt.Errorf("issuer %s appears twice", untrusted.Sanitize(text))
 		}
 		a.issuers = append(a.issuers, one)
-		keys := &keySet{issuer: one, client: a.o.Client, log: a.o.Logger, now: a.o.Now, onDeclared: a.o.OnDeclared}
+		keys := &keySet{issuer: one, client: a.o.Client, log: a.o.Logger, now: a.o.Now, onDeclared: a.o.OnDeclared, waiting: semaphore.NewWeighted(maxWaiting)}
 		keys.declares.Store(slices.Contains(a.o.Declaring, one.name))
 		a.keys[one.name] = keys
 	}
@@ -180,7 +181,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, token string) (access.
 	p := access.Principal{Caller: id.caller(), Grant: mapping.grant(id)}
 	p.Revalidate = a.still(id, mapping, p.Grant)
 	if generation > 0 {
-		a.known.Add(hash, recollection{p, id.issuer.name, generation, mapping, id.span, a.o.Now().Add(rememberFor)})
+		a.known.Add(hash, recollection{p, id, generation, mapping, a.o.Now().Add(rememberFor)})
 	}
 	return p, nil
 }
@@ -210,8 +211,8 @@ func (a *Authenticator) still(id *identity, then *Mapping, grant access.Grant) a
 func (a *Authenticator) remembered(hash [sha256.Size]byte) (access.Principal, bool) {
 	found, ok := a.known.Get(hash)
 	now := a.o.Now()
-	if !ok || !now.Before(found.until) || found.span.current(now) != nil || found.mapping != a.mapping.Load() ||
-		found.generation != a.keys[found.issuer].generation() {
+	if !ok || !now.Before(found.until) || found.id.current(now) != nil || found.mapping != a.mapping.Load() ||
+		found.generation != a.keys[found.id.issuer.name].generation() {
 		return access.Principal{}, false
 	}
 	return found.principal, true
@@ -220,14 +221,14 @@ func (a *Authenticator) remembered(hash [sha256.Size]byte) (access.Principal, bo
 // verify runs all checks of a token. It returns the generation of the keys before
 // the check, 0 without keys, so that a token is verified again after a change.
 func (a *Authenticator) verify(ctx context.Context, token string) (*identity, uint64, error) {
-	parts, err := takeApart(token)
+	header, payload, err := takeApart(token)
 	if err == nil {
-		err = parts.checkHeader()
+		err = checkHeader(header)
 	}
 	if err != nil {
 		return nil, 0, err
 	}
-	name, _ := parts.payload.text("iss")
+	name, _ := payload.text("iss")
 	keys := a.keys[name]
 	if keys == nil {
 		return nil, 0, errIssuer
@@ -238,10 +239,10 @@ func (a *Authenticator) verify(ctx context.Context, token string) (*identity, ui
 		return nil, 0, err
 	}
 	id := &identity{issuer: keys.issuer, claims: verified}
-	if err := a.judge(id, parts.header); err != nil {
+	if err := a.judge(id, header); err != nil {
 		return nil, 0, err
 	}
-	return id, generation, keys.checkDeclared(parts.header, a.mapping.Load().RequireATJWT)
+	return id, generation, keys.checkDeclared(header, a.mapping.Load().RequireATJWT)
 }
 
 func (a *Authenticator) judge(id *identity, header claims) error {
@@ -256,15 +257,9 @@ func (a *Authenticator) judge(id *identity, header claims) error {
 	)
 }
 
-// Warm starts loading the keys of all issuers before the first token needs them.
-func (a *Authenticator) Warm() {
-	for _, keys := range a.keys {
-		keys.ready()
-	}
-}
-
-// Ready returns a CodeSignInUnavailable problem if no issuer's keys are loaded. If
-// only some issuers are unreachable, that is logged.
+// Ready returns a CodeSignInUnavailable problem if no issuer's keys are loaded, and
+// starts loading those that are missing. If only some issuers are unreachable, that is
+// logged.
 func (a *Authenticator) Ready(context.Context) error {
 	ready := false
 	for _, keys := range a.keys {
@@ -284,13 +279,12 @@ const (
 	maxRemembered = 1024
 )
 
-// recollection is the result of a verification. The principal keeps the claims,
+// recollection is the result of a verification. The identity keeps the claims,
 // so that a changed mapping can grant again, but no proof of them.
 type recollection struct {
 	principal  access.Principal
-	issuer     string
+	id         *identity
 	generation uint64
 	mapping    *Mapping
-	span       span
 	until      time.Time
 }

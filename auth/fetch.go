@@ -32,28 +32,26 @@ func newClient(caPEM []byte) (*http.Client, error) {
 	return client, nil
 }
 
-// description is the part of an issuer's metadata that is needed.
-type description struct {
-	Issuer  string `json:"issuer"`
-	KeysURL string `json:"jwks_uri"`
-}
-
-func (i issuer) describe(ctx context.Context, client *http.Client) (description, error) {
-	var d description
+// discover returns the address of an issuer's keys, which its metadata name.
+func (i issuer) discover(ctx context.Context, client *http.Client) (string, error) {
+	var d struct {
+		Issuer  string `json:"issuer"`
+		KeysURL string `json:"jwks_uri"`
+	}
 	if err := getJSON(ctx, client, strings.TrimSuffix(i.name, "/")+"/.well-known/openid-configuration", &d); err != nil {
-		return d, fmt.Errorf("discovery: %w", err)
+		return "", fmt.Errorf("discovery: %w", err)
 	}
 	if d.Issuer != i.name {
-		return d, errors.New("discovery: it names another issuer")
+		return "", errors.New("discovery: it names another issuer")
 	}
-	return d, i.checkKeysURL(d.KeysURL)
+	return d.KeysURL, i.checkKeysURL(d.KeysURL)
 }
 
 // checkKeysURL keeps an issuer from directing this server to internal addresses.
 func (i issuer) checkKeysURL(text string) error {
 	at, err := url.Parse(text)
 	if err == nil && at.Host != "" && at.User == nil && (at.Scheme == "https" || at.Scheme == "http") {
-		if inside := httpclient.IsLoopback(at.Hostname()); inside && i.onLoopback() || !inside && at.Scheme == "https" {
+		if inside := httpclient.IsLoopback(at.Hostname()); inside && httpclient.IsLoopback(i.url().Hostname()) || !inside && at.Scheme == "https" {
 			return nil
 		}
 	}

@@ -24,13 +24,13 @@ func (id *identity) caller() access.Caller {
 // that of a person whom object_id or subject names. Where a role or a group decides,
 // before that or with it, the grant is not known, and ok is false.
 func (m Mapping) Standing(caller access.Caller) (grant access.Grant, ok bool) {
-	for _, g := range m.Grants {
-		if g.mayBe(caller) {
-			known := g.Role == "" && g.Group == "" && (len(g.Scopes) == 0 || slices.Contains(g.Scopes, access.ScopeRead))
-			return access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tools: g.Tools, Tenants: g.Tenants, PartnerIDs: g.PartnerIDs}, known
-		}
+	i := slices.IndexFunc(m.Grants, func(g CallerGrant) bool { return g.mayBe(caller) })
+	if i < 0 {
+		return access.Grant{}, false
 	}
-	return access.Grant{}, false
+	g := m.Grants[i]
+	known := g.Role == "" && g.Group == "" && (len(g.Scopes) == 0 || slices.Contains(g.Scopes, access.ScopeRead))
+	return access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tools: g.Tools, Tenants: g.Tenants, PartnerIDs: g.PartnerIDs}, known
 }
 
 // mayBe reports whether a grant is for a caller, or may be by a role or a group.
@@ -50,15 +50,14 @@ func (g CallerGrant) mayBe(caller access.Caller) bool {
 // grant returns scopes only if no grant matches.
 func (m Mapping) grant(id *identity) access.Grant {
 	given := access.Grant{Scopes: m.scopes(id.claims)}
-	for _, grant := range m.Grants {
-		if !grant.isFor(id, m) {
-			continue
-		}
-		given.Tools, given.Tenants, given.PartnerIDs = grant.Tools, grant.Tenants, grant.PartnerIDs
-		if len(grant.Scopes) > 0 {
-			given.Scopes = slices.DeleteFunc(given.Scopes, func(s access.Scope) bool { return !slices.Contains(grant.Scopes, s) })
-		}
+	i := slices.IndexFunc(m.Grants, func(g CallerGrant) bool { return g.isFor(id, m) })
+	if i < 0 {
 		return given
+	}
+	g := m.Grants[i]
+	given.Tools, given.Tenants, given.PartnerIDs = g.Tools, g.Tenants, g.PartnerIDs
+	if len(g.Scopes) > 0 {
+		given.Scopes = slices.DeleteFunc(given.Scopes, func(s access.Scope) bool { return !slices.Contains(g.Scopes, s) })
 	}
 	return given
 }
@@ -98,14 +97,10 @@ func orElse(path []string, name string) []string {
 }
 
 func (g CallerGrant) isFor(id *identity, m Mapping) bool {
-	switch {
-	case g.Issuer != "" && (g.Issuer != id.issuer.name || id.issuer.tenant != ""),
-		g.TenantID != "" && !strings.EqualFold(g.TenantID, id.issuer.tenant),
-		g.Subject != "" && g.Subject != id.subject,
-		g.ObjectID != "" && !strings.EqualFold(g.ObjectID, id.object),
-		g.Role != "" && !slices.Contains(id.claims.list(orElse(m.RolesClaim, "roles")...), g.Role),
-		g.Group != "" && !slices.Contains(id.claims.list(orElse(m.GroupsClaim, "groups")...), g.Group):
-		return false
-	}
-	return true
+	return (g.Issuer == "" || g.Issuer == id.issuer.name && id.issuer.tenant == "") &&
+		(g.TenantID == "" || strings.EqualFold(g.TenantID, id.issuer.tenant)) &&
+		(g.Subject == "" || g.Subject == id.subject) &&
+		(g.ObjectID == "" || strings.EqualFold(g.ObjectID, id.object)) &&
+		(g.Role == "" || slices.Contains(id.claims.list(orElse(m.RolesClaim, "roles")...), g.Role)) &&
+		(g.Group == "" || slices.Contains(id.claims.list(orElse(m.GroupsClaim, "groups")...), g.Group))
 }

@@ -63,16 +63,8 @@ func ofEntra(host string) bool {
 	return slices.ContainsFunc(domains, func(domain string) bool { return host == domain || strings.HasSuffix(host, "."+domain) })
 }
 
-func (i issuer) onLoopback() bool {
-	at, err := url.Parse(i.name)
-	return err == nil && httpclient.IsLoopback(at.Hostname())
-}
-
-// host names the issuer in the log.
-func (i issuer) host() string {
-	at, err := url.Parse(i.name)
-	if err != nil {
-		return ""
-	}
-	return at.Host
+// url is the name, which parseIssuer has parsed before.
+func (i issuer) url() *url.URL {
+	at, _ := url.Parse(i.name)
+	return at
 }

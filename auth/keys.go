@@ -36,14 +36,14 @@ func algorithms() []jose.SignatureAlgorithm {
 func loadKeys(ctx context.Context, client *http.Client, i issuer) ([]jose.JSONWebKey, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
 	defer cancel()
-	d, err := i.describe(ctx, client)
+	from, err := i.discover(ctx, client)
 	if err != nil {
 		return nil, err
 	}
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
-	if err := getJSON(ctx, client, d.KeysURL, &set); err != nil {
+	if err := getJSON(ctx, client, from, &set); err != nil {
 		return nil, fmt.Errorf("keys: %w", err)
 	}
 	if set.Keys == nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -42,7 +43,7 @@ type keySet struct {
 	tried   time.Time // when they were asked for last
 	count   uint64    // how often they came
 	flight  chan struct{}
-	waiting int
+	waiting *semaphore.Weighted
 	// declares is set once an access token of the issuer said in typ what it is.
 	declares   atomic.Bool
 	onDeclared func(issuer string)
@@ -129,11 +130,16 @@ func (s *keySet) ready() bool {
 // reload waits for new keys if a load is due. All callers share one load, each
 // with its own deadline.
 func (s *keySet) reload(ctx context.Context) error {
-	flight, err := s.queue()
-	if flight == nil {
-		return err
+	s.mu.Lock()
+	flight := s.launch()
+	s.mu.Unlock()
+	switch {
+	case flight == nil:
+		return nil
+	case !s.waiting.TryAcquire(1):
+		return errUnverified
 	}
-	defer s.leave()
+	defer s.waiting.Release(1)
 	ctx, cancel := context.WithTimeout(ctx, waitFor)
 	defer cancel()
 	select {
@@ -144,29 +150,8 @@ func (s *keySet) reload(ctx context.Context) error {
 	}
 }
 
-// queue returns a channel that closes with the current load, or nil.
-func (s *keySet) queue() (<-chan struct{}, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	flight := s.launch()
-	switch {
-	case flight == nil:
-		return nil, nil
-	case s.waiting >= maxWaiting:
-		return nil, errUnverified
-	}
-	s.waiting++
-	return flight, nil
-}
-
-func (s *keySet) leave() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.waiting--
-}
-
 // launch starts a load unless one is running or recent, and returns a channel that
-// closes with it. The caller holds the lock.
+// closes with the one that runs, or nil. The caller holds the lock.
 func (s *keySet) launch() <-chan struct{} {
 	pause := retryWithoutKeys
 	if s.keys != nil {
@@ -186,7 +171,7 @@ func (s *keySet) load(flight chan struct{}) {
 	if err == nil {
 		s.keys, s.loaded, s.count = keys, s.now(), s.count+1
 	} else {
-		s.log.Warn("the keys of an issuer could not be loaded", "issuer", s.issuer.host(), "reason", err.Error())
+		s.log.Warn("the keys of an issuer could not be loaded", "issuer", s.issuer.url().Host, "reason", err.Error())
 	}
 	s.flight = nil
 	close(flight)

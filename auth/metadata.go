@@ -1,7 +1,9 @@
 package auth
 
 import (
+	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"mcp-partner/access"
@@ -34,30 +36,14 @@ func (a *Authenticator) Metadata(resource string) []byte {
 }
 
 // ScopeName returns the scope that a client requests at the issuer to get one of
-// ours, or "" if no scope maps to it.
+// ours, or "" if no scope maps to it. It prefers the one that gives the least beside
+// the wanted one, then the first by name.
 func (a *Authenticator) ScopeName(scope access.Scope) string {
-	mapping := a.mapping.Load()
-	name := mapping.scopeName(scope)
-	if name == "" {
+	m := a.mapping.Load()
+	names := append(slices.Sorted(maps.Keys(m.Scopes)), string(scope))
+	names = slices.DeleteFunc(names, func(name string) bool { return !gives(m.Scopes, name, scope) })
+	if len(names) == 0 {
 		return ""
 	}
-	return mapping.ScopePrefix + name
-}
-
-// scopeName prefers the scope that gives the least beside the wanted one, then the
-// first by name.
-func (m Mapping) scopeName(scope access.Scope) string {
-	best := ""
-	if gives(m.Scopes, string(scope), scope) {
-		best = string(scope)
-	}
-	for name, gives := range m.Scopes {
-		if !slices.Contains(gives, scope) {
-			continue
-		}
-		if best == "" || len(gives) < len(m.Scopes[best]) || len(gives) == len(m.Scopes[best]) && name < best {
-			best = name
-		}
-	}
-	return best
+	return m.ScopePrefix + slices.MinFunc(names, func(a, b string) int { return cmp.Compare(len(m.Scopes[a]), len(m.Scopes[b])) })
 }

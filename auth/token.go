@@ -17,22 +17,17 @@ import (
 // maxToken bounds a token, in bytes. Entra ID's largest have about 6 kB.
 const maxToken = 16 << 10
 
-// unverified is a parsed token. Nothing in it can be trusted.
-type unverified struct {
-	header, payload claims
-}
-
 // takeApart parses the compact form of a signed token: three parts in base64url
-// without padding, two of them JSON objects.
-func takeApart(token string) (unverified, error) {
+// without padding, two of them JSON objects. Nothing in it is verified.
+func takeApart(token string) (header, payload claims, err error) {
 	parts := strings.SplitN(token, ".", 4)
 	// The decoder would skip line ends.
 	if len(parts) != 3 || parts[2] == "" || strings.ContainsAny(token, "\r\n") {
-		return unverified{}, errForm
+		return nil, nil, errForm
 	}
 	header, headerErr := decodePart(parts[0])
 	payload, payloadErr := decodePart(parts[1])
-	return unverified{header, payload}, cmp.Or(headerErr, payloadErr)
+	return header, payload, cmp.Or(headerErr, payloadErr)
 }
 
 func decodePart(part string) (claims, error) {
@@ -54,18 +49,18 @@ func parseClaims(text []byte) (claims, error) {
 
 // checkHeader refuses members that would change the token's meaning. Keys in the
 // header (jwk, jku, x5c, x5u) are ignored.
-func (u unverified) checkHeader() error {
-	alg, _ := u.header.text("alg")
+func checkHeader(header claims) error {
+	alg, _ := header.text("alg")
 	if !slices.Contains(algorithms(), jose.SignatureAlgorithm(alg)) {
 		return errHeader
 	}
 	for _, name := range []string{"crit", "b64", "zip", "enc"} {
-		if u.header.has(name) {
+		if header.has(name) {
 			return errHeader
 		}
 	}
-	kind, given := u.header.text("typ")
-	if u.header.has("typ") && !given {
+	kind, given := header.text("typ")
+	if header.has("typ") && !given {
 		return errHeader
 	}
 	if kind != "" && mediaType(kind) != "jwt" && !declaresAccess(kind) {

@@ -24,10 +24,9 @@ type identity struct {
 	// whose sub differs from one application to the next.
 	subject, object string
 	claims          claims
-	span
+	// notBefore and expires are set by checkTimes.
+	notBefore, expires time.Time
 }
-
-type span struct{ notBefore, expires time.Time }
 
 func verifySigned(ctx context.Context, keys *keySet, token string) (claims, error) {
 	signed, err := jose.ParseSignedCompact(token, algorithms())
@@ -78,11 +77,11 @@ func (id *identity) checkTimes(now time.Time) error {
 	return id.current(now)
 }
 
-func (s span) current(now time.Time) error {
+func (id *identity) current(now time.Time) error {
 	switch {
-	case !now.Before(s.expires.Add(skew)):
+	case !now.Before(id.expires.Add(skew)):
 		return errExpired
-	case now.Add(skew).Before(s.notBefore):
+	case now.Add(skew).Before(id.notBefore):
 		return errNotYet
 	}
 	return nil

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"net"
 	"net/url"
 	"strings"
@@ -105,7 +106,7 @@ func verifier(deps *cmdutil.Deps, a *app.App, o *oauthOptions) (*auth.Authentica
 	if err != nil {
 		return nil, exit.Usage("correct --oidc-issuer, --oidc-audience, --oidc-ca-file or the section callers of the config file", "access tokens cannot be verified: %s", err)
 	}
-	verifier.Warm()
+	_ = verifier.Ready(context.Background()) // loads the keys before the first token needs them
 	return verifier, nil
 }
 
