@@ -67,23 +67,22 @@ func (b Bounds) Outside(ref string) error {
 	return outside("for other tenants than " + quote(ref) + ".")
 }
 
-func (b Bounds) admitsTool(op schemas.Operation) bool {
-	return b.Tools == nil || slices.Contains(b.Tools, op.Name)
-}
+func (b Bounds) admitsTool(op schemas.Operation) bool { return admits(b.Tools, op.Name) }
 
 func (b Bounds) admitsTenant(name string) bool { return matchAny(b.Tenants, name) }
 
 // admitsPartner bounds the IDs that a write may carry, removals included.
-func (b Bounds) admitsPartner(id string) bool {
-	return b.PartnerIDs == nil || slices.Contains(b.PartnerIDs, id)
-}
+func (b Bounds) admitsPartner(id string) bool { return admits(b.PartnerIDs, id) }
+
+// admits reports whether a value is on a list; a nil list admits all.
+func admits(list []string, value string) bool { return list == nil || slices.Contains(list, value) }
 
 func outside(how string) error {
 	return problems.New(problems.CodeNotAllowed, "This server was started "+how)
 }
 
 // matchAny reports whether a name matches one of the patterns; a nil list
-// matches nothing.
+// matches everything.
 func matchAny(patterns []string, name string) bool {
 	return patterns == nil || slices.ContainsFunc(patterns, func(p string) bool { return naming.Match(p, name) })
 }

@@ -88,7 +88,7 @@ func (g Grant) Check(op schemas.Operation) error {
 	case !g.covers(op):
 		return problems.New(problems.CodeInsufficientScope,
 			"The caller's grant lacks the scope "+string(ScopeFor(op.Effect))+", which "+op.Name+" needs.")
-	case g.Tools != nil && !slices.Contains(g.Tools, op.Name):
+	case !admits(g.Tools, op.Name):
 		return problems.New(problems.CodeInsufficientScope, "The caller's grant lacks the tool "+op.Name+".")
 	default:
 		return nil
@@ -98,10 +98,7 @@ func (g Grant) Check(op schemas.Operation) error {
 // covers compares scopes. A caller that may request an approval may also read
 // its state.
 func (g Grant) covers(op schemas.Operation) bool {
-	if op.Name == schemas.ToolGetApproval && (g.Has(ScopeWrite) || g.Has(ScopeChange)) {
-		return true
-	}
-	return g.Has(ScopeFor(op.Effect))
+	return g.Has(ScopeFor(op.Effect)) || op.Name == schemas.ToolGetApproval && (g.Has(ScopeWrite) || g.Has(ScopeChange))
 }
 
 // AllowsTenant reports whether a tenant of the directory was granted, and lies
@@ -130,11 +127,7 @@ func (g Grant) Everywhere() bool {
 
 // AllowsPartner reports whether a write may carry a partner ID.
 func (g Grant) AllowsPartner(id string) bool {
-	return g.grantsPartner(id) && g.Within.admitsPartner(id)
-}
-
-func (g Grant) grantsPartner(id string) bool {
-	return g.PartnerIDs == nil || slices.Contains(g.PartnerIDs, id)
+	return admits(g.PartnerIDs, id) && g.Within.admitsPartner(id)
 }
 
 // admit refuses what the caller was not given. A tenant out of the grant is
@@ -147,7 +140,7 @@ func (g Grant) admit(s Subject) error {
 	case s.Tenant.Name != "" && !g.grantsTenant(s.Tenant.Name):
 		return problems.New(problems.CodeUnknownTenant, "There is no tenant "+quote(s.Tenant.Name)+" for this caller.",
 			problems.WithNextTool(schemas.ToolListTenants))
-	case s.Operation.Effect.Writes() && !s.undecided() && !g.grantsPartner(s.PartnerID):
+	case s.Operation.Effect.Writes() && !s.undecided() && !admits(g.PartnerIDs, s.PartnerID):
 		return problems.New(problems.CodeInsufficientScope, "The caller's grant lacks the partner ID "+quote(s.PartnerID)+".",
 			problems.WithHint("Use one of: %s.", strings.Join(g.PartnerIDs, ", ")))
 	default:

@@ -186,25 +186,15 @@ func refused(by string, err error) Verdict {
 // that denies one of the last two by name or ID denies it all.
 func (p *Policy) match(s Subject) Verdict {
 	verdict := p.first(s)
-	for _, also := range []func(Subject) (Subject, bool){Subject.single, Subject.lost, lostBySingle} {
-		as, ok := also(s)
-		if !ok || verdict.Ruling == RulingDeny {
-			continue
+	for _, as := range s.also() {
+		if verdict.Ruling == RulingDeny {
+			break
 		}
 		if v := p.first(as); v.Ruling == RulingDeny && v.specific {
 			verdict = v
 		}
 	}
 	return verdict
-}
-
-// lostBySingle is the ID that a single call with the same request takes away.
-func lostBySingle(s Subject) (Subject, bool) {
-	single, ok := s.single()
-	if !ok {
-		return Subject{}, false
-	}
-	return single.lost()
 }
 
 // first finds the first rule that matches. Where a rule hangs on something that

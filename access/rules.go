@@ -14,7 +14,7 @@ import (
 )
 
 func (r Rule) check() error {
-	for _, problem := range []string{r.badRuling(), r.badList(), r.badOperation(), r.badPattern(), r.badPartner(), r.badCondition()} {
+	for _, problem := range []string{r.badList(), r.badOperation(), r.badPattern(), r.badPartner(), r.badCondition()} {
 		if problem != "" {
 			return badRule(r, problem)
 		}
@@ -25,13 +25,6 @@ func (r Rule) check() error {
 func badRule(r Rule, problem string) error {
 	return problems.New(problems.CodeInvalidArgument, fmt.Sprintf("Policy, %s: %s.", untrusted.Sanitize(r.Name), problem),
 		problems.WithHint("docs/policy.md has a complete example."))
-}
-
-func (r Rule) badRuling() string {
-	if !slices.Contains([]Ruling{RulingDeny, RulingAllow, RulingRequester, RulingApprover}, r.Ruling) {
-		return fmt.Sprintf("the answer %q is not deny, allow, ask: requester or ask: approver", r.Ruling)
-	}
-	return ""
 }
 
 func (r Rule) badOperation() string {
@@ -76,6 +69,8 @@ func (r Rule) badPartner() string {
 // unconfirmed write is too dangerous for a rule with a missing line.
 func (r Rule) badCondition() string {
 	switch {
+	case r.Ruling.strictness() < 0:
+		return fmt.Sprintf("the answer %q is not deny, allow, ask: requester or ask: approver", r.Ruling)
 	case !slices.Contains([]answers.LinkState{"", answers.LinkLinked, answers.LinkNotLinked}, r.When):
 		return fmt.Sprintf("when is %q; use linked or not_linked", r.When)
 	case r.Rate != nil && (r.Rate.Count < 1 || r.Rate.Per <= 0):
@@ -131,27 +126,24 @@ func (s Settings) rules() ([]Rule, error) {
 	}
 	writes := []string{string(answers.EffectWrite)}
 	destroys := []string{string(answers.EffectDestroy)}
+	every := slices.Concat(writes, destroys)
+	asks := s.Approval == ApprovalAsk || s.Approval == "" // it depends on the operation whom
 	switch {
-	case !s.AllowWrites:
+	case !s.AllowWrites, s.Approval == ApprovalNone: // see unasked
 		return nil, nil
-	case s.asks() && s.Simulated:
+	case asks && s.Simulated:
 		// A simulation has no approvers, and nothing that another person would protect.
-		return []Rule{{Name: "--allow-writes, simulated", Operations: append(writes, destroys...), Ruling: RulingRequester}}, nil
-	case s.asks():
+		return []Rule{{Name: "--allow-writes, simulated", Operations: every, Ruling: RulingRequester}}, nil
+	case asks:
 		return []Rule{{Name: "--allow-writes, new links", Operations: writes, Ruling: RulingRequester}, {Name: "--allow-writes", Operations: destroys, Ruling: RulingApprover}}, nil
 	case s.Approval == ApprovalRequester:
-		return []Rule{{Name: "--approval requester", Operations: append(writes, destroys...), Ruling: RulingRequester}}, nil
+		return []Rule{{Name: "--approval requester", Operations: every, Ruling: RulingRequester}}, nil
 	case s.Approval == ApprovalApprover:
-		return []Rule{{Name: "--approval approver", Operations: append(writes, destroys...), Ruling: RulingApprover}}, nil
-	case s.Approval == ApprovalNone:
-		return nil, nil // see unasked
+		return []Rule{{Name: "--approval approver", Operations: every, Ruling: RulingApprover}}, nil
 	default:
 		return nil, problems.New(problems.CodeInvalidArgument, "--approval is "+quote(string(s.Approval))+"; it is ask, requester, approver or none.")
 	}
 }
-
-// asks reports whether the flags leave it to the operation whom to ask.
-func (s Settings) asks() bool { return s.Approval == ApprovalAsk || s.Approval == "" }
 
 // WritesOff is the refusal of a tool while writes are off.
 func WritesOff(tool string) error {

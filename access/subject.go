@@ -31,6 +31,22 @@ type Subject struct {
 // once its ID is known.
 func (s Subject) undecided() bool { return s.Tenant.Name == "" && s.PartnerID == "" }
 
+// also returns what else the rules are asked about: the single call, and both with the
+// ID that the request would take away.
+func (s Subject) also() []Subject {
+	all := []Subject{s}
+	if single, ok := s.single(); ok {
+		all = append(all, single)
+	}
+	if s.Current != "" && s.Current != s.PartnerID {
+		for _, as := range all {
+			as.PartnerID = s.Current
+			all = append(all, as)
+		}
+	}
+	return all[1:]
+}
+
 // single returns the subject as a call of the tool that sends such a request in
 // one tenant: what a rule denies there is denied in a batch as well.
 func (s Subject) single() (Subject, bool) {
@@ -46,14 +62,5 @@ func (s Subject) single() (Subject, bool) {
 	if s.Method == http.MethodPut {
 		s.Link = answers.LinkNotLinked
 	}
-	return s, true
-}
-
-// lost returns the subject with the ID that the request would take away.
-func (s Subject) lost() (Subject, bool) {
-	if s.Current == "" || s.Current == s.PartnerID {
-		return Subject{}, false
-	}
-	s.PartnerID = s.Current
 	return s, true
 }
