@@ -150,7 +150,7 @@ func (t *httpTransport) stepUp(r *http.Request, p *post) *refusal {
 	if !p.issued || p.message.kind != kindRequest || p.message.method != string(mcp.MethodToolsCall) {
 		return nil
 	}
-	name, _ := requireString(objectOf(p.message.params), "params.name", "")
+	name, _ := textOf(objectOf(p.message.params), "name")
 	op, known := schemas.Lookup(name)
 	if !known {
 		return nil

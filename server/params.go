@@ -29,39 +29,42 @@ func checkParams(m *message) *rpcError {
 }
 
 func checkValues(m *message) *rpcError {
-	var f *rpcError
+	members := objectOf(m.params)
 	switch mcp.MCPMethod(m.method) {
 	case mcp.MethodToolsCall:
-		f = checkToolCall(m.params)
+		return checkToolCall(members)
 	case mcp.MethodPromptsGet:
-		f = checkPromptGet(m.params)
+		return checkPromptGet(members)
 	case mcp.MethodResourcesRead:
-		_, f = requireString(objectOf(m.params), "params.uri", "the URI of a resource from resources/list")
+		return requireString(members, "params.uri", "the URI of a resource from resources/list")
 	case mcp.MethodCompletionComplete:
-		f = checkCompletion(m.params)
+		return checkCompletion(members)
 	}
-	return f
+	return nil
 }
 
 func objectOf(raw json.RawMessage) map[string]json.RawMessage {
 	if !isObject(raw) {
 		return nil
 	}
-	members := make(map[string]json.RawMessage, 4)
-	for name, value := range strictjson.Members(raw) {
-		members[name] = value
-	}
-	return members
+	return maps.Collect(strictjson.Members(raw))
 }
 
-// requireString reads the member that path ends in.
-func requireString(members map[string]json.RawMessage, path, what string) (string, *rpcError) {
-	name := path[strings.LastIndexByte(path, '.')+1:]
+// textOf returns a member that is a string.
+func textOf(members map[string]json.RawMessage, name string) (string, bool) {
 	var text *string
 	if json.Unmarshal(members[name], &text) != nil || text == nil {
-		return "", invalidParams(fmt.Sprintf("%s must be a string: %s.", path, what))
+		return "", false
 	}
-	return *text, nil
+	return *text, true
+}
+
+// requireString refuses an object whose member that path ends in is no string.
+func requireString(members map[string]json.RawMessage, path, what string) *rpcError {
+	if _, ok := textOf(members, path[strings.LastIndexByte(path, '.')+1:]); !ok {
+		return invalidParams(fmt.Sprintf("%s must be a string: %s.", path, what))
+	}
+	return nil
 }
 
 func isObject(raw json.RawMessage) bool { return len(raw) > 0 && raw[0] == '{' }
@@ -70,74 +73,58 @@ func isObject(raw json.RawMessage) bool { return len(raw) > 0 && raw[0] == '{' }
 // send all arguments; tools that read take it.
 func isObjectText(raw json.RawMessage) bool {
 	var text string
-	if json.Unmarshal(raw, &text) != nil {
-		return false
-	}
+	err := json.Unmarshal(raw, &text)
 	text = strings.TrimSpace(text)
-	return text == "" || text[0] == '{'
+	return err == nil && (text == "" || text[0] == '{')
 }
 
 // absent takes null for a member that is not there, as many clients mean it.
 func absent(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
 
-func checkToolCall(params json.RawMessage) *rpcError {
-	members := objectOf(params)
-	if _, f := requireString(members, "params.name", "the name of a tool from tools/list"); f != nil {
-		return f
-	}
-	if arguments := members["arguments"]; !absent(arguments) && !isObject(arguments) && !isObjectText(arguments) {
+func checkToolCall(members map[string]json.RawMessage) *rpcError {
+	f := requireString(members, "params.name", "the name of a tool from tools/list")
+	if arguments := members["arguments"]; f == nil && !absent(arguments) && !isObject(arguments) && !isObjectText(arguments) {
 		return invalidParams("params.arguments must be an object that holds the tool's arguments by name.")
 	}
-	return nil
+	return f
 }
 
-func checkPromptGet(params json.RawMessage) *rpcError {
-	members := objectOf(params)
-	if _, f := requireString(members, "params.name", "the name of a prompt from prompts/list"); f != nil {
-		return f
-	}
+func checkPromptGet(members map[string]json.RawMessage) *rpcError {
 	arguments := members["arguments"]
-	if absent(arguments) {
-		return nil
+	f := requireString(members, "params.name", "the name of a prompt from prompts/list")
+	if f != nil || absent(arguments) {
+		return f
 	}
 	if !isObject(arguments) {
 		return invalidParams("params.arguments must be an object that holds the prompt's arguments by name.")
 	}
 	values := objectOf(arguments)
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if _, f := requireString(values, "params.arguments."+name, "arguments of prompts are text"); f != nil {
+		if _, ok := textOf(values, name); !ok {
 			return invalidParams(fmt.Sprintf("params.arguments[%q] must be a string: arguments of prompts are text.", clip(name)))
 		}
 	}
 	return nil
 }
 
-func checkCompletion(params json.RawMessage) *rpcError {
-	members := objectOf(params)
-	if f := checkReference(objectOf(members["ref"])); f != nil {
-		return f
-	}
+func checkCompletion(members map[string]json.RawMessage) *rpcError {
 	argument := objectOf(members["argument"])
-	if _, f := requireString(argument, "params.argument.name", "the argument to complete"); f != nil {
-		return f
-	}
-	_, f := requireString(argument, "params.argument.value", "what has been typed so far, which may be empty")
-	return f
+	return cmp.Or(
+		checkReference(objectOf(members["ref"])),
+		requireString(argument, "params.argument.name", "the argument to complete"),
+		requireString(argument, "params.argument.value", "what has been typed so far, which may be empty"),
+	)
 }
 
 func checkReference(ref map[string]json.RawMessage) *rpcError {
-	var refType string
-	_ = json.Unmarshal(ref["type"], &refType) // anything but the two is refused below
-	var f *rpcError
-	switch refType {
+	switch kind, _ := textOf(ref, "type"); kind {
 	case "ref/prompt":
-		_, f = requireString(ref, "params.ref.name", "the name of a prompt")
+		return requireString(ref, "params.ref.name", "the name of a prompt")
 	case "ref/resource":
-		_, f = requireString(ref, "params.ref.uri", "the URI or URI template of a resource")
+		return requireString(ref, "params.ref.uri", "the URI or URI template of a resource")
 	default:
-		f = invalidParams(`params.ref.type must be "ref/prompt" or "ref/resource".`)
+		return invalidParams(`params.ref.type must be "ref/prompt" or "ref/resource".`)
 	}
-	return f
 }
 
 // checkPromptArguments refuses a prompt whose required arguments are missing
