@@ -372,27 +372,30 @@ func (c *Comparison) changesOf(p pair, warned map[string]bool) (found []Change) 
 // is in how many audits there was no answer.
 func kindOf(p pair, known answers.AuditRow, times int) answers.ChangeKind {
 	after := *p.after
-	same := known.State == after.State && known.PartnerID == after.PartnerID
 	switch {
 	case known.ObjectID != "" && after.ObjectID != "" && known.ObjectID != after.ObjectID:
 		return answers.KindIdentityReplaced
-	case after.State == answers.RowUnknown && times == 0:
-		return answers.KindNewlyUnknown
-	case after.State == answers.RowUnknown && times == UnknownTimes-1:
-		return answers.KindUnknownRepeatedly
-	case after.State == answers.RowUnknown, same && times == 0:
-		return ""
-	case same, known.State == answers.RowUnknown:
+	case after.State == answers.RowUnknown:
+		return map[int]answers.ChangeKind{0: answers.KindNewlyUnknown, UnknownTimes - 1: answers.KindUnknownRepeatedly}[times]
+	case known.State == answers.RowUnknown:
 		return answers.KindKnownAgain
-	case known.State.Linked() && after.State.Missing():
-		return answers.KindLinkVanished
-	case known.State.Missing() && after.State.Linked():
-		return answers.KindNewlyLinked
-	case known.PartnerID != after.PartnerID:
-		return answers.KindPartnerChanged
-	default:
-		return answers.KindVerdictChanged
 	}
+	return cmp.Or(linkKind(known, after), map[bool]answers.ChangeKind{true: answers.KindKnownAgain}[times > 0])
+}
+
+// linkKind says how two answers about a link differ, or "".
+func linkKind(before, after answers.AuditRow) answers.ChangeKind {
+	switch {
+	case before.State == after.State && before.PartnerID == after.PartnerID:
+		return ""
+	case before.State.Linked() && after.State.Missing():
+		return answers.KindLinkVanished
+	case before.State.Missing() && after.State.Linked():
+		return answers.KindNewlyLinked
+	case before.PartnerID != after.PartnerID:
+		return answers.KindPartnerChanged
+	}
+	return answers.KindVerdictChanged
 }
 
 func rolesKind(differences []string, before, after *answers.PECRoles) answers.ChangeKind {

@@ -58,6 +58,9 @@ type alertBody struct {
 // nothing. It passes over those that were recorded by this run, or by another one
 // that found them since they came about, and returns the number of the others.
 func (l *Ledger) Alert(ctx context.Context, alerts []Alert) (recorded int, err error) {
+	if len(alerts) == 0 {
+		return 0, nil
+	}
 	err = l.write(ctx, false, func(w *writing) error {
 		recorded = 0
 		first, channels := w.tail.seq+1, map[string]bool{}

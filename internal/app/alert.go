@@ -41,29 +41,22 @@ func (a *App) AlertChanges(ctx context.Context, run fleet.Run) (sent int, err er
 		return 0, err
 	}
 	var batch []ledger.Alert
-	flush := func() error {
-		n, err := a.Ledger.Alert(ctx, batch)
-		sent, batch = sent+n, batch[:0]
-		return err
-	}
 	for change, err := range diff.Changes(ctx) {
 		if err != nil {
 			return sent, err
 		}
-		channels := a.hook.wanting(change.Kind)
-		if change.Quiet() || len(channels) == 0 {
-			continue
+		if channels := a.hook.wanting(change.Kind); len(channels) > 0 && !change.Quiet() {
+			batch = append(batch, alertOf(change, before, run, channels))
 		}
-		if batch = append(batch, alertOf(change, before, run, channels)); len(batch) == alertsAtOnce {
-			if err := flush(); err != nil {
+		if len(batch) == alertsAtOnce {
+			n, err := a.Ledger.Alert(ctx, batch)
+			if sent, batch = sent+n, nil; err != nil {
 				return sent, err
 			}
 		}
 	}
-	if len(batch) == 0 {
-		return sent, nil
-	}
-	return sent, flush()
+	n, err := a.Ledger.Alert(ctx, batch)
+	return sent + n, err
 }
 
 // Acknowledge records that somebody knows of the state of a tenant, or without Until
