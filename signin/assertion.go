@@ -38,7 +38,7 @@ const (
 // so that a token which was replaced is seen at once.
 type assertions struct {
 	now  func() time.Time
-	http func() (*http.Client, error)
+	pool *httpclient.Pool
 
 	mu     sync.Mutex
 	github vault.Secret
@@ -103,10 +103,7 @@ func (a *assertions) askGitHub(ctx context.Context, t target) (vault.Secret, *pr
 	if err != nil {
 		return vault.Secret{}, t.noAssertion(err.Error(), "Run this in a job of GitHub Actions that has the permission id-token: write.")
 	}
-	client, err := a.http()
-	if err != nil {
-		return vault.Secret{}, t.noAssertion("GitHub's token endpoint cannot be reached", "Check network, proxy and TLS.")
-	}
+	client, _ := a.pool.Client(nil) // fails for no CA bundle but a broken one
 	ctx, cancel := context.WithTimeout(ctx, githubLimit)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, where, nil)

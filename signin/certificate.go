@@ -73,20 +73,14 @@ func NewCertificate(raw, passphrase []byte) (secret vault.Secret, about Certific
 	if len(raw) > vault.MaxSecretBytes {
 		return vault.Secret{}, Certificate{}, problems.InvalidArgument("The certificate is larger than %d bytes.", vault.MaxSecretBytes)
 	}
-	sealed.WithSecret(func() { secret, about, err = newCertificate(raw, passphrase) })
+	sealed.WithSecret(func() {
+		var given pair
+		if given, err = readPair(raw, passphrase); err == nil {
+			about = given.about()
+			secret, err = given.seal()
+		}
+	})
 	return secret, about, err
-}
-
-func newCertificate(raw, passphrase []byte) (vault.Secret, Certificate, error) {
-	pair, err := readPair(raw, passphrase)
-	if err != nil {
-		return vault.Secret{}, Certificate{}, err
-	}
-	encoded, err := pair.encode()
-	if err != nil {
-		return vault.Secret{}, Certificate{}, err
-	}
-	return sealed.Seal(encoded), pair.about(), nil
 }
 
 // CertificateOf describes the certificate in a Store. Another program may have
@@ -116,11 +110,11 @@ func (p pair) about() Certificate {
 	return Certificate{Subject: untrusted.Sanitize(leaf.Subject.String()), NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter, Thumbprint: strings.ToUpper(hex.EncodeToString(sum[:]))}
 }
 
-// encode writes the pair as PEM, the form in which the vault keeps it.
-func (p pair) encode() ([]byte, error) {
+// seal writes the pair as PEM, the form in which the vault keeps it.
+func (p pair) seal() (vault.Secret, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(p.key)
 	if err != nil {
-		return nil, problems.InvalidArgument("The key of the certificate cannot be stored.")
+		return vault.Secret{}, problems.InvalidArgument("The key of the certificate cannot be stored.")
 	}
 	defer clear(der)
 	var b bytes.Buffer
@@ -129,24 +123,19 @@ func (p pair) encode() ([]byte, error) {
 	for _, c := range p.chain {
 		_ = pem.Encode(&b, &pem.Block{Type: blockCert, Bytes: c.Raw})
 	}
+	defer clear(b.Bytes())
 	if b.Len() > vault.MaxSecretBytes {
-		clear(b.Bytes())
-		return nil, problems.InvalidArgument("The certificate and those above it are larger than %d bytes.", vault.MaxSecretBytes)
+		return vault.Secret{}, problems.InvalidArgument("The certificate and those above it are larger than %d bytes.", vault.MaxSecretBytes)
 	}
-	encoded := bytes.Clone(b.Bytes())
-	clear(b.Bytes())
-	return encoded, nil
+	return sealed.Seal(bytes.Clone(b.Bytes())), nil
 }
 
 func readPair(raw, passphrase []byte) (pair, error) {
-	var key any
-	var certificates []*x509.Certificate
-	var err error
+	read := readPFX
 	if raw = plainForm(raw); isPEM(raw) {
-		key, certificates, err = readPEM(raw, passphrase)
-	} else {
-		key, certificates, err = readPFX(raw, passphrase)
+		read = readPEM
 	}
+	key, certificates, err := read(raw, passphrase)
 	if err != nil {
 		return pair{}, err
 	}

@@ -3,10 +3,7 @@ package signin
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -23,12 +20,8 @@ import (
 	"mcp-partner/tenants"
 )
 
-const (
-	// discoveryTime bounds one look-up of a domain.
-	discoveryTime = 20 * time.Second
-	// maxDiscovery bounds what is read of a discovery document; real ones have 2 kB.
-	maxDiscovery = 64 << 10
-)
+// discoveryTime bounds one look-up of a domain.
+const discoveryTime = 20 * time.Second
 
 // TenantOfDomain asks Entra ID of a cloud for the ID of the tenant that a domain
 // belongs to, in its public discovery document. No credential is sent and no
@@ -68,12 +61,11 @@ func (l lookup) ask(ctx context.Context, client *http.Client, address string) (s
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return "", l.unreached(err)
+		return "", l.unanswered(err)
 	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxDiscovery))
+	body, err := readAnswer(response)
 	if err != nil {
-		return "", l.unreached(err)
+		return "", l.unanswered(err)
 	}
 	if response.StatusCode == http.StatusOK {
 		return l.tenant(body)
@@ -85,21 +77,8 @@ func (l lookup) problem(code problems.Code, what string) *problems.Problem {
 	return problems.New(code, fmt.Sprintf("Entra ID (%s) %s for the domain %s.", l.cloud.AuthorityHost(), what, l.domain))
 }
 
-func (l lookup) unreached(err error) *problems.Problem {
-	var timeout net.Error
-	var proxy *httpclient.ProxyError
-	switch {
-	case errors.As(err, &proxy):
-		return problems.New(problems.CodeNetwork, fmt.Sprintf("The domain %s was not looked up: %s.", l.domain, proxy), problems.WithHint("%s", proxy.Next))
-	case errors.Is(err, context.Canceled):
-		return l.problem(problems.CodeCancelled, "was not asked again")
-	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout():
-		return l.problem(problems.CodeTimeout, "did not answer in time")
-	}
-	why, hint := networkCause(err)
-	problem := l.problem(problems.CodeNetwork, why+" and was not asked")
-	problem.Hint = hint
-	return problem
+func (l lookup) unanswered(err error) *problems.Problem {
+	return unanswered(err, "Looking up the domain "+l.domain, "Entra ID ("+l.cloud.AuthorityHost()+")")
 }
 
 // refused classifies an answer that is not the document. Only Entra ID's own

@@ -144,9 +144,6 @@ func (e entraError) finding() finding {
 
 func (t target) findingProblem(c entraCodes) *problems.Problem {
 	switch c.finding {
-	case findingNotFederated:
-		return problems.New(problems.CodeCredentialRejected,
-			fmt.Sprintf("The application of credential %s has no federated credential for the assertion: %s.", t.credential.Name, c.detail), t.renewHint())
 	case findingBlocked:
 		return t.blocked(c.detail)
 	case findingRegistration:
@@ -157,35 +154,53 @@ func (t target) findingProblem(c entraCodes) *problems.Problem {
 		return t.unusable("is temporarily unavailable", true)
 	case findingDeclined, findingLate:
 		return t.notSignedIn(c.finding == findingLate)
+	case findingPerson:
+		return t.wantsPerson()
+	case findingClock:
+		return t.clockProblem()
+	case findingAudience:
+		p := t.unusable("does not know the audience of the directory entry", false)
+		p.Hint = "Check the cloud and the ARM audience of the entry."
+		return p
+	case findingMalformed:
+		p := t.unusable("does not understand the request", false)
+		p.Hint = "Report this with the code: it is a defect of this program, or of a proxy that changes requests."
+		return p
 	}
-	means, known := map[finding]func() *problems.Problem{
-		findingNoTenant: t.noTenant, findingOtherCloud: t.otherCloud, findingNoConsent: t.noConsent,
-		findingAppDisabled: t.appDisabled, findingSecretRejected: t.secretRejected, findingSecretExpired: t.secretExpired,
-		findingClock: t.clockProblem, findingPerson: t.wantsPerson, findingNoUser: t.noUser,
-		findingAudience: t.badAudience, findingMalformed: t.malformed,
-	}[c.finding]
-	if known {
-		return means()
+	return t.rejected(c)
+}
+
+// rejected is for findings about the tenant, the application or its secret.
+func (t target) rejected(c entraCodes) *problems.Problem {
+	name := t.credential.Name
+	switch c.finding {
+	case findingNoTenant:
+		return problems.New(problems.CodeTenantNotFound, fmt.Sprintf("Entra ID (%s) knows no tenant %s, which the directory has as %s.", t.host(), t.tenantID, t.tenant))
+	case findingOtherCloud:
+		others := xslices.Filter([]string{tenants.CloudUSGovernment, tenants.CloudChina, tenants.CloudPublic}, func(name string) bool { return name != t.cloud.Name })
+		return problems.New(problems.CodeTenantNotFound,
+			fmt.Sprintf("Tenant %s is in another cloud than the directory entry names (%s).", t.tenant, t.host()),
+			problems.WithCommand("Ask a person to set the tenant's cloud: "+others[0]+" or "+others[1]+".", "mcp-partner tenants set %s --cloud %s", t.tenant, others[0]))
+	case findingNoConsent:
+		return problems.New(problems.CodeConsentMissing, fmt.Sprintf("The application of credential %s is not in tenant %s, or nobody there consented to it.", name, t.tenant),
+			problems.WithHint("An administrator of that tenant opens %s (if the client ID is right).", t.cloud.ConsentURL(t.tenantID, t.credential.ClientID)))
+	case findingAppDisabled:
+		// Entra ID answers alike for both places. The text names no tenant, because
+		// it may be remembered for all of them.
+		return problems.New(problems.CodeCredentialRejected,
+			fmt.Sprintf("The application of credential %s is disabled in this tenant (Enterprise applications), or in its home tenant.", name),
+			problems.WithHint("An administrator of the tenant enables it under Enterprise applications; if no tenant accepts it, an administrator of its home tenant does."))
+	case findingNoUser:
+		return problems.New(problems.CodeForeignPrincipal, fmt.Sprintf("The user of credential %s has no account in tenant %s.", name, t.tenant))
+	case findingSecretRejected:
+		return problems.New(problems.CodeCredentialRejected, fmt.Sprintf("Entra ID does not accept the %s of credential %s.", t.credential.Kind.Shows(), name), t.renewHint())
+	case findingSecretExpired:
+		return problems.New(problems.CodeCredentialExpired, fmt.Sprintf("The %s of credential %s has expired.", t.credential.Kind.Shows(), name), t.renewHint())
+	case findingNotFederated:
+		return problems.New(problems.CodeCredentialRejected,
+			fmt.Sprintf("The application of credential %s has no federated credential for the assertion: %s.", name, c.detail), t.renewHint())
 	}
 	return t.unusable("refused the request for an unknown reason", false)
-}
-
-func (t target) noTenant() *problems.Problem {
-	return problems.New(problems.CodeTenantNotFound,
-		fmt.Sprintf("Entra ID (%s) knows no tenant %s, which the directory has as %s.", t.host(), t.tenantID, t.tenant))
-}
-
-func (t target) otherCloud() *problems.Problem {
-	others := xslices.Filter([]string{tenants.CloudUSGovernment, tenants.CloudChina, tenants.CloudPublic}, func(name string) bool { return name != t.cloud.Name })
-	return problems.New(problems.CodeTenantNotFound,
-		fmt.Sprintf("Tenant %s is in another cloud than the directory entry names (%s).", t.tenant, t.host()),
-		problems.WithCommand("Ask a person to set the tenant's cloud: "+others[0]+" or "+others[1]+".", "mcp-partner tenants set %s --cloud %s", t.tenant, others[0]))
-}
-
-func (t target) noConsent() *problems.Problem {
-	return problems.New(problems.CodeConsentMissing,
-		fmt.Sprintf("The application of credential %s is not in tenant %s, or nobody there consented to it.", t.credential.Name, t.tenant),
-		problems.WithHint("An administrator of that tenant opens %s (if the client ID is right).", t.cloud.ConsentURL(t.tenantID, t.credential.ClientID)))
 }
 
 func (t target) wantsPerson() *problems.Problem {
@@ -197,84 +212,49 @@ func (t target) wantsPerson() *problems.Problem {
 	return p
 }
 
-func (t target) secretExpired() *problems.Problem {
-	return problems.New(problems.CodeCredentialExpired,
-		fmt.Sprintf("The %s of credential %s has expired.", t.credential.Kind.Shows(), t.credential.Name), t.renewHint())
-}
-
-func (t target) secretRejected() *problems.Problem {
-	return problems.New(problems.CodeCredentialRejected,
-		fmt.Sprintf("Entra ID does not accept the %s of credential %s.", t.credential.Kind.Shows(), t.credential.Name), t.renewHint())
-}
-
-// appDisabled cannot tell where: Entra ID answers alike for both. The text names
-// no tenant, because it may be remembered for all of them.
-func (t target) appDisabled() *problems.Problem {
-	return problems.New(problems.CodeCredentialRejected,
-		fmt.Sprintf("The application of credential %s is disabled in this tenant (Enterprise applications), or in its home tenant.", t.credential.Name),
-		problems.WithHint("An administrator of the tenant enables it under Enterprise applications; if no tenant accepts it, an administrator of its home tenant does."))
-}
-
-func (t target) noUser() *problems.Problem {
-	return problems.New(problems.CodeForeignPrincipal,
-		fmt.Sprintf("The user of credential %s has no account in tenant %s.", t.credential.Name, t.tenant))
-}
-
 func (t target) blocked(detail string) *problems.Problem {
-	if detail == "" {
-		detail = "a rule of the tenant refuses it"
-	}
-	return problems.New(problems.CodeSignInBlocked,
-		fmt.Sprintf("The sign-in of credential %s to tenant %s is blocked: %s.", t.credential.Name, t.tenant, detail))
+	return problems.New(problems.CodeSignInBlocked, fmt.Sprintf("The sign-in of credential %s to tenant %s is blocked: %s.",
+		t.credential.Name, t.tenant, cmp.Or(detail, "a rule of the tenant refuses it")))
 }
 
-func (t target) badAudience() *problems.Problem {
-	p := t.unusable("does not know the audience of the directory entry", false)
-	p.Hint = "Check the cloud and the ARM audience of the entry."
-	return p
-}
-
-func (t target) malformed() *problems.Problem {
-	p := t.unusable("does not understand the request", false)
-	p.Hint = "Report this with the code: it is a defect of this program, or of a proxy that changes requests."
-	return p
-}
-
-// networkProblem says in our words why there was no answer; the text of a
-// transport error may hold the address of a proxy with its password.
+// networkProblem is unanswered for a sign-in.
 func networkProblem(err error, t target, host string) *problems.Problem {
-	var timeout net.Error
-	var proxy *httpclient.ProxyError
-	switch {
-	case errors.As(err, &proxy):
-		return problems.New(problems.CodeNetwork, fmt.Sprintf("Signing in to tenant %s: %s.", t.tenant, proxy),
-			problems.WithHint("%s The state of the link is unknown.", proxy.Next))
-	case errors.Is(err, errStrayRequest):
+	if errors.Is(err, errStrayRequest) {
 		return problems.New(problems.CodeInternal, "Signing in to tenant "+t.tenant+" tried to send a request to an address other than its entry names; it was stopped.",
 			problems.WithHint("Check for environment variables that begin with AZURE_, MSAL_ or IDENTITY_."))
-	case errors.Is(err, context.Canceled):
-		return problems.New(problems.CodeCancelled, "Signing in to tenant "+t.tenant+" was stopped.")
-	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout():
-		return problems.New(problems.CodeTimeout, fmt.Sprintf("Signing in to tenant %s: %s did not answer in time.", t.tenant, host))
 	}
-	why, hint := networkCause(err)
-	if host != t.host() {
-		hint = "It is asked about private authorities unless the tenant was added with --skip-instance-discovery."
+	p := unanswered(err, "Signing in to tenant "+t.tenant, host)
+	if p.Code != problems.CodeNetwork {
+		return p
 	}
-	return problems.New(problems.CodeNetwork, fmt.Sprintf("Signing in to tenant %s: %s %s.", t.tenant, host, why),
-		problems.WithHint("%s The state of the link is unknown.", hint))
+	if _, proxy := errors.AsType[*httpclient.ProxyError](err); !proxy && host != t.host() {
+		p.Hint = "It is asked about private authorities unless the tenant was added with --skip-instance-discovery."
+	}
+	p.Hint += " The state of the link is unknown."
+	return p
 }
 
-func networkCause(err error) (why, hint string) {
+// unanswered says in our words why there was no answer; the text of a transport
+// error may hold the address of a proxy with its password.
+func unanswered(err error, doing, host string) *problems.Problem {
+	var timeout net.Error
+	var proxy *httpclient.ProxyError
 	var certificate *tls.CertificateVerificationError
 	var name *net.DNSError
+	why, hint := "cannot be reached", "Check network, proxy and TLS."
 	switch {
+	case errors.As(err, &proxy):
+		return problems.New(problems.CodeNetwork, fmt.Sprintf("%s: %s.", doing, proxy), problems.WithHint("%s", proxy.Next))
+	case errors.Is(err, context.Canceled):
+		return problems.New(problems.CodeCancelled, doing+" was stopped.")
+	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout():
+		return problems.New(problems.CodeTimeout, fmt.Sprintf("%s: %s did not answer in time.", doing, host))
 	case errors.As(err, &certificate):
-		return "shows a certificate that is not trusted", "Set the right CA file with --ca-file, or check for a proxy that inspects TLS."
+		why, hint = "shows a certificate that is not trusted", "Set the right CA file with --ca-file, or check for a proxy that inspects TLS."
 	case errors.As(err, &name):
-		return "cannot be resolved", "Check the network and the cloud of the directory entry."
+		why, hint = "cannot be resolved", "Check the network and the cloud of the directory entry."
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "refuses the connection", "Check the network, the proxy and the cloud of the directory entry."
+		why, hint = "refuses the connection", "Check the network, the proxy and the cloud of the directory entry."
 	}
-	return "cannot be reached", "Check network, proxy and TLS."
+	return problems.New(problems.CodeNetwork, fmt.Sprintf("%s: %s %s.", doing, host, why), problems.WithHint("%s", hint))
 }

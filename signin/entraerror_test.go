@@ -145,7 +145,7 @@ func TestEchoedSecretIsNotShown(t *testing.T) {
 			event := <-r.events
 			encoded, _ := json.Marshal(err)
 			shown := []string{err.Error(), string(encoded), log.String(), fmt.Sprintf("%+v %#v", *problems.As(err), event.Problem),
-				fmt.Sprintf("%+v %#v", event, event), fmt.Sprintf("%+v", r.Source), fmt.Sprintf("%#v", *r.cacheOf(target{tenantID: roomtest.TenantID(0), credential: tenants.CredentialConfig{Name: "partner"}}))}
+				fmt.Sprintf("%+v %#v", event, event), fmt.Sprintf("%+v", r.Source), fmt.Sprintf("%#v", r.caches.Values())}
 			roomtest.WantNoLeak(t, leaked, shown...)
 		})
 	}
@@ -155,7 +155,7 @@ func TestSecretIsNotShownAfterSuccess(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 1)
 	minted := r.must(0)
-	s := r.cacheOf(target{tenantID: roomtest.TenantID(0), credential: tenants.CredentialConfig{Name: "partner"}})
+	s, _ := r.caches.Get(tokenKey{roomtest.TenantID(0), "partner"})
 	credential, _ := r.Credential(context.Background(), "", "")
 	event := <-r.events
 	roomtest.WantNoLeak(t, minted, fmt.Sprintf("%+v %#v", s.token, s.token), fmt.Sprintf("%+v %#v", credential, credential),

@@ -168,12 +168,11 @@ func (f *firstSignIn) enter(ctx context.Context, key credentialKey, secret vault
 	if own {
 		return func(refused bool) { f.finish(key, first, refused) }
 	}
-	patience := time.NewTimer(firstPatience)
-	defer patience.Stop()
+	ctx, cancel := context.WithTimeout(ctx, firstPatience)
+	defer cancel()
 	select {
 	case <-first.done:
 	case <-ctx.Done():
-	case <-patience.C:
 	}
 	return func(bool) {}
 }

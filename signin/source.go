@@ -76,8 +76,8 @@ type Source struct {
 	// learning is held while the expiry of a secret is written.
 	learning sync.Mutex
 
-	mu     sync.Mutex
-	caches *lru.Cache[tokenKey, *tokenCache]
+	mu     sync.Mutex // guards what changes of a keptToken
+	caches *lru.Cache[tokenKey, *keptToken]
 	// seed makes the hashes of targets, which take the place of many targets in memory.
 	seed maphash.Seed
 }
@@ -95,9 +95,9 @@ func NewSource(options Options) *Source {
 		opts: options.filled(), seed: maphash.MakeSeed(), stop: stop, signIns: flight.New[flightKey, token](base, signInLimit),
 		az: make(chan struct{}, azAtOnce), first: &firstSignIn{all: map[credentialKey]*pioneer{}}, pairs: &pairs{},
 	}
-	s.caches, _ = lru.New[tokenKey, *tokenCache](maxCaches) // fails for no size but 0
+	s.caches, _ = lru.New[tokenKey, *keptToken](maxCaches) // fails for no size but 0
 	s.refused = newNegativeCache(s.opts.Clock)
-	s.asserted = &assertions{now: s.opts.Clock, http: func() (*http.Client, error) { return s.opts.HTTP.Client(nil) }}
+	s.asserted = &assertions{now: s.opts.Clock, pool: s.opts.HTTP}
 	return s
 }
 

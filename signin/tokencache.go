@@ -3,7 +3,6 @@ package signin
 import (
 	"context"
 	"hash/maphash"
-	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -39,56 +38,41 @@ func sealToken(t azcore.AccessToken, now time.Time) token {
 // tenant that was used, up to maxCaches, of which the oldest are forgotten.
 type tokenKey struct{ tenantID, credential string }
 
-type tokenCache struct {
-	mu sync.Mutex
+type keptToken struct {
+	token
 	// opens is the hash of what the token was asked for.
 	opens uint64
-	token token
 	// pausedUntil keeps a refresh that failed from being tried at every call.
 	pausedUntil time.Time
 }
 
-func (s *Source) cacheOf(t target) *tokenCache {
-	key := tokenKey{t.tenantID, naming.Fold(t.credential.Name)}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	found, ok := s.caches.Get(key)
-	if !ok {
-		found = &tokenCache{}
-		s.caches.Add(key, found)
-	}
-	return found
-}
+func (t target) tokenKey() tokenKey { return tokenKey{t.tenantID, naming.Fold(t.credential.Name)} }
 
 // hash stands for all that decides which token comes back.
 func (s *Source) hash(t target) uint64 { return maphash.Comparable(s.seed, t.opens()) }
 
 // cached returns the token for a target, whether it can be used, and whether it
 // should be replaced meanwhile.
-func (c *tokenCache) cached(opens uint64, now time.Time) (got token, good, stale bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.token.open == nil || c.opens != opens || !now.Before(c.token.usableUntil) {
+func (s *Source) cached(t target) (got token, good, stale bool) {
+	opens, now := s.hash(t), s.opts.Clock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	kept, ok := s.caches.Get(t.tokenKey())
+	if !ok || kept.opens != opens || !now.Before(kept.usableUntil) {
 		return token{}, false, false
 	}
-	stale = !now.Before(c.token.refreshOn) && !now.Before(c.pausedUntil)
+	stale = !now.Before(kept.refreshOn) && !now.Before(kept.pausedUntil)
 	if stale {
-		c.pausedUntil = now.Add(refreshPause)
+		kept.pausedUntil = now.Add(refreshPause)
 	}
-	return c.token, true, stale
-}
-
-func (c *tokenCache) keep(opens uint64, fresh token) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.opens, c.token = opens, fresh
+	return kept.token, true, stale
 }
 
 // token returns a good token: the one at hand, or a new one. Claims mean that
 // ARM refused the one at hand, so a new one is fetched in any case.
 func (s *Source) token(ctx context.Context, t target, claims string) (token, error) {
 	if claims == "" {
-		got, good, stale := s.cacheOf(t).cached(s.hash(t), s.opts.Clock())
+		got, good, stale := s.cached(t)
 		if stale {
 			s.signIns.Start(ctx, flightKey{t.opens(), ""}, func(ctx context.Context) (token, error) { return s.signIn(ctx, t, "", true) })
 		}
@@ -105,7 +89,7 @@ func (s *Source) token(ctx context.Context, t target, claims string) (token, err
 
 func (s *Source) signIn(ctx context.Context, t target, claims string, refresh bool) (token, error) {
 	// Another flight may have ended between a look at the cache and this one.
-	if got, good, stale := s.cacheOf(t).cached(s.hash(t), s.opts.Clock()); claims == "" && !refresh && good && !stale {
+	if got, good, stale := s.cached(t); claims == "" && !refresh && good && !stale {
 		return got, nil
 	}
 	begun := s.opts.Clock()
@@ -116,7 +100,7 @@ func (s *Source) signIn(ctx context.Context, t target, claims string, refresh bo
 	if problem != nil {
 		return token{}, problem.For(t.tenant)
 	}
-	s.cacheOf(t).keep(s.hash(t), got)
+	s.caches.Add(t.tokenKey(), &keptToken{token: got, opens: s.hash(t)})
 	return got, nil
 }
 
