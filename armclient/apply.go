@@ -58,13 +58,6 @@ const (
 	settleDefault = 3 * time.Second
 )
 
-func settleTime(o Options) time.Duration {
-	if o.RetryDelay > 0 {
-		return min(settleDefault, 4*o.RetryDelay)
-	}
-	return settleDefault
-}
-
 // Apply sends a change once, reads the link back, and decides the outcome by
 // state and version. From the moment the permit is spent it cannot be
 // cancelled: the request goes on under its own deadline, 40 s, or less if ctx
@@ -135,8 +128,7 @@ func (w written) lost() bool {
 func (c *Client) send(ctx context.Context, permit guard.Permit, change Change) written {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeForWrite(ctx))
 	defer cancel()
-	ctx, r := withRecord(ctx)
-	err := c.conn.write(ctx, permit, change.Method, change.PartnerID)
+	r, err := c.conn.write(ctx, permit, change.Method, change.PartnerID)
 	return written{record: r, sent: r.wrote > 0 && !r.undelivered, err: err}
 }
 
@@ -163,12 +155,8 @@ func (c *Client) readBack(ctx context.Context, w written, change Change) LinkRea
 }
 
 func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	pausing, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	<-pausing.Done()
+	return ctx.Err() == nil
 }

@@ -35,13 +35,14 @@ func New(cred azcore.TokenCredential, o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{options: o, conn: conn, settle: settleTime(o), roles: lazyRoleClients(cred, o, endpoint)}, nil
+	return &Client{options: o, conn: conn, settle: min(settleDefault, cmp.Or(4*o.RetryDelay, settleDefault)), roles: lazyRoleClients(cred, o, endpoint)}, nil
 }
 
 // Probe reads .../partners/{segment}, whatever the segment is, under the given
 // api-version ("" is the right one), to see how the provider answers:
 // Options.Observe has the answer. The error is a *problems.Problem.
 func (c *Client) Probe(ctx context.Context, segment, version string) error {
+	ctx, _ = withRecord(ctx)
 	_, err := c.conn.read(ctx, c.conn.retry, schemas.PathPartners+"/"+url.PathEscape(segment), cmp.Or(version, schemas.APIVersion))
 	return err
 }

@@ -68,17 +68,18 @@ func (c *connection) linkTo(ctx context.Context, id partnerid.ID) (*linkProperti
 }
 
 // write sends a PUT, PATCH or DELETE, once, with a permit for the gate to spend.
-func (c *connection) write(ctx context.Context, permit guard.Permit, method string, id partnerid.ID) error {
+func (c *connection) write(ctx context.Context, permit guard.Permit, method string, id partnerid.ID) (*record, error) {
+	ctx, r := withRecord(ctx)
+	r.permit = permit
 	path, err := partnerPath(id)
 	if err != nil {
-		return err
+		return r, err
 	}
-	ctx = policy.WithRetryOptions(withPermit(ctx, permit), noRetry())
-	resp, err := c.send(ctx, writeTime, method, path, schemas.APIVersion)
+	resp, err := c.send(policy.WithRetryOptions(ctx, noRetry()), writeTime, method, path, schemas.APIVersion)
 	if err == nil && method != http.MethodDelete { // to which the provider sends no body
 		_, err = linkOf(resp, err)
 	}
-	return err
+	return r, err
 }
 
 // partnerPath lets nothing but digits into a path.
@@ -91,7 +92,6 @@ func partnerPath(id partnerid.ID) (string, error) {
 func (c *connection) send(ctx context.Context, limit time.Duration, method, path, version string) (*http.Response, error) {
 	ctx, cancel := withDeadline(ctx, limit)
 	defer cancel()
-	ctx = ensureRecord(ctx)
 	req, err := c.request(ctx, method, path, version)
 	if err != nil {
 		return nil, failed(ctx, err)
@@ -126,11 +126,3 @@ func (c *connection) request(ctx context.Context, method, path, version string) 
 }
 
 func versionQuery(version string) string { return url.Values{"api-version": {version}}.Encode() }
-
-func ensureRecord(ctx context.Context) context.Context {
-	if _, ok := ctx.Value(recordKey{}).(*record); ok {
-		return ctx
-	}
-	ctx, _ = withRecord(ctx)
-	return ctx
-}

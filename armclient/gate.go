@@ -88,10 +88,11 @@ func (g *gate) admitWrite(r *http.Request, c claims, readable bool) error {
 			"The write was not sent, because the token does not name its identity and tenant.")
 	}
 	wire := guard.Wire{Method: r.Method, TenantID: c.tenantID, ObjectID: c.objectID, PartnerID: g.partnerID(r.URL)}
-	if err := permitOf(r.Context()).Spend(wire); err != nil {
+	seen := recordOf(r.Context())
+	if err := seen.permit.Spend(wire); err != nil {
 		return err
 	}
-	recordOf(r.Context()).wrote++
+	seen.wrote++
 	return nil
 }
 
@@ -128,7 +129,7 @@ func (g *gate) note(r *http.Request, resp *http.Response) {
 	if r.Method != http.MethodGet && claimsChallenge(resp) {
 		seen.wrote--
 		seen.challenged = true
-		permitOf(r.Context()).Challenged()
+		seen.permit.Challenged()
 	}
 }
 
@@ -159,6 +160,8 @@ func sameHost(a, b *url.URL) bool {
 // record is what the gate saw of one call, for the layer above. A call runs in
 // one goroutine, its retries included, so nothing is locked.
 type record struct {
+	// permit is that of a write; the zero permit, of any other call, allows none.
+	permit guard.Permit
 	claims claims
 	// readable is whether the token of the last request could be decoded.
 	readable bool
@@ -182,10 +185,7 @@ type record struct {
 
 // The pipeline hands nothing else down than the request and its context, with
 // Microsoft's generated client too.
-type (
-	recordKey struct{}
-	permitKey struct{}
-)
+type recordKey struct{}
 
 func withRecord(ctx context.Context) (context.Context, *record) {
 	r := &record{}
@@ -199,15 +199,4 @@ func recordOf(ctx context.Context) *record {
 		return r
 	}
 	return &record{}
-}
-
-func withPermit(ctx context.Context, permit guard.Permit) context.Context {
-	return context.WithValue(ctx, permitKey{}, permit)
-}
-
-// permitOf returns the permit of the context, or the zero permit, which allows
-// nothing.
-func permitOf(ctx context.Context) guard.Permit {
-	permit, _ := ctx.Value(permitKey{}).(guard.Permit)
-	return permit
 }

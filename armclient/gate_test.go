@@ -45,7 +45,7 @@ func TestGateRefusesWritesThatNoPermitFits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := replying(active(partner1, 1))
-			err := testConnection(t, withToken(goodToken()), testOptions(w)).write(t.Context(), test.permit, http.MethodPut, partner1)
+			_, err := testConnection(t, withToken(goodToken()), testOptions(w)).write(t.Context(), test.permit, http.MethodPut, partner1)
 			if codeOfErr(err) != test.want || (w.writes() == 1) != (test.want == "") {
 				t.Errorf("%v, %d writes sent", err, w.writes())
 			}
@@ -58,10 +58,10 @@ func TestGateSpendsAPermitOnce(t *testing.T) {
 	w := replying(active(partner1, 1))
 	conn := testConnection(t, withToken(goodToken()), testOptions(w))
 	once := permitFor(t, schemas.ToolUpdatePartner, tenantID, objectID, partner1)
-	if err := conn.write(t.Context(), once, http.MethodPatch, partner1); err != nil {
+	if _, err := conn.write(t.Context(), once, http.MethodPatch, partner1); err != nil {
 		t.Fatal(err)
 	}
-	err := conn.write(t.Context(), once, http.MethodPatch, partner1)
+	_, err := conn.write(t.Context(), once, http.MethodPatch, partner1)
 	if codeOfErr(err) != problems.CodePermitRefused || w.writes() != 1 {
 		t.Errorf("%v after %d writes", err, w.writes())
 	}
@@ -103,7 +103,7 @@ func TestGateComparesTheToken(t *testing.T) {
 				t.Errorf("read: %v, %d sent", err, len(w.all()))
 			}
 			once := permitFor(t, schemas.ToolRemovePartner, tenantID, objectID, partner1)
-			err = f.write(t.Context(), once, http.MethodDelete, partner1)
+			_, err = f.write(t.Context(), once, http.MethodDelete, partner1)
 			if codeOfErr(err) != test.write || (w.writes() == 0) != (test.write != "") || once.Spent() != (test.write == "") {
 				t.Errorf("write: %v, %d sent", err, w.writes())
 			}
@@ -149,7 +149,7 @@ func TestGateAfterClaimsChallenge(t *testing.T) {
 			w := replying(test.replies...)
 			once := permitFor(t, schemas.ToolRegisterPartner, tenantID, objectID, partner1)
 			cred := withToken(goodToken(), test.second)
-			err := testConnection(t, cred, testOptions(w)).write(t.Context(), once, http.MethodPut, partner1)
+			_, err := testConnection(t, cred, testOptions(w)).write(t.Context(), once, http.MethodPut, partner1)
 			if codeOfErr(err) != test.want || w.writes() != test.writes {
 				t.Errorf("%v after %d writes, want %s after %d", err, w.writes(), test.want, test.writes)
 			}
@@ -218,7 +218,8 @@ func TestGateRefusesOtherRequests(t *testing.T) {
 			t.Parallel()
 			w := replying(active(partner1, 1))
 			f := testConnection(t, withToken(goodToken()), testOptions(w))
-			ctx := withPermit(t.Context(), permitFor(t, schemas.ToolRegisterPartner, tenantID, objectID, partner1))
+			ctx, call := withRecord(t.Context())
+			call.permit = permitFor(t, schemas.ToolRegisterPartner, tenantID, objectID, partner1)
 			err := raw(t, f, ctx, test.method, test.url)
 			if codeOfErr(err) != test.want || (len(w.all()) == 0) != (test.want != "") {
 				t.Errorf("%v, sent %v", err, w.all())
@@ -246,7 +247,7 @@ func TestRetryOptionsOfTheContextAreDropped(t *testing.T) {
 	ctx := policy.WithRetryOptions(t.Context(), policy.RetryOptions{MaxRetries: 9, RetryDelay: 1})
 	change := Change{Method: http.MethodPut, PartnerID: partner1, Before: answers.Link{State: answers.LinkNotLinked}}
 	once := permit(t, change)
-	err := testConnection(t, withToken(goodToken()), testOptions(w)).write(ctx, once, http.MethodPut, partner1)
+	_, err := testConnection(t, withToken(goodToken()), testOptions(w)).write(ctx, once, http.MethodPut, partner1)
 	if codeOfErr(err) != problems.CodeARMUnavailable || w.writes() != 1 {
 		t.Errorf("%v after %d writes", err, w.writes())
 	}
@@ -260,7 +261,7 @@ func TestPartnerIDsAreCheckedBeforeAPathIsMade(t *testing.T) {
 		if _, err := conn.linkTo(t.Context(), id); codeOfErr(err) != problems.CodeInvalidPartnerID {
 			t.Errorf("%q: %v", id, err)
 		}
-		if err := conn.write(t.Context(), guard.Permit{}, http.MethodDelete, id); codeOfErr(err) != problems.CodeInvalidPartnerID {
+		if _, err := conn.write(t.Context(), guard.Permit{}, http.MethodDelete, id); codeOfErr(err) != problems.CodeInvalidPartnerID {
 			t.Errorf("delete %q: %v", id, err)
 		}
 	}

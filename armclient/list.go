@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -36,8 +37,8 @@ func (c *Client) Tenants(ctx context.Context) ([]answers.TenantRow, answers.Iden
 }
 
 type page[T any] struct {
-	NextLink *string `json:"nextLink"`
-	Value    []*T    `json:"value"`
+	NextLink string
+	Value    []*T
 }
 
 // list reads all pages, and leaves out rows that are null or not usable.
@@ -62,7 +63,7 @@ func pages[W, R any](ctx context.Context, c *connection, path, version string, r
 			return nil, err
 		}
 		rows = append(rows, convert(found.Value, row)...)
-		if next = value(found.NextLink); next == "" {
+		if next = found.NextLink; next == "" {
 			return rows, nil
 		}
 		if len(rows) > maxRows {
@@ -127,44 +128,31 @@ func convert[W, R any](values []*W, row func(W) (R, bool)) []R {
 	return rows
 }
 
+// operation is one of the provider's; all of it is untrusted text.
 type operation struct {
-	Name    *string           `json:"name"`
-	Display *operationDisplay `json:"display"`
-	Origin  *string           `json:"origin"`
-}
-
-// operationDisplay is how an operation is shown; untrusted text.
-type operationDisplay struct {
-	Provider    *string `json:"provider"`
-	Resource    *string `json:"resource"`
-	Operation   *string `json:"operation"`
-	Description *string `json:"description"`
+	Name, Origin string
+	Display      struct{ Provider, Resource, Operation, Description string }
 }
 
 func providerOperation(o operation) (answers.ProviderOperation, bool) {
-	row := answers.ProviderOperation{Name: clean(o.Name), Origin: clean(o.Origin)}
-	if d := o.Display; d != nil {
-		row.Provider, row.Resource = clean(d.Provider), clean(d.Resource)
-		row.Operation, row.Description = clean(d.Operation), clean(d.Description)
+	row := answers.ProviderOperation{
+		Name: untrusted.Sanitize(o.Name), Provider: untrusted.Sanitize(o.Display.Provider), Resource: untrusted.Sanitize(o.Display.Resource),
+		Operation: untrusted.Sanitize(o.Display.Operation), Description: untrusted.Sanitize(o.Display.Description), Origin: untrusted.Sanitize(o.Origin),
 	}
 	return row, row.Name != ""
 }
 
 // tenantDescription is one tenant; names and domains are untrusted text.
 type tenantDescription struct {
-	ID             *string   `json:"id"`
-	TenantID       *string   `json:"tenantId"`
-	DisplayName    *string   `json:"displayName"`
-	DefaultDomain  *string   `json:"defaultDomain"`
-	Domains        []*string `json:"domains"`
-	TenantCategory *string   `json:"tenantCategory"`
+	ID, TenantID, DisplayName, DefaultDomain, TenantCategory string
+	Domains                                                  []string
 }
 
 func (c *Client) tenantRow(t tenantDescription) (answers.TenantRow, bool) {
-	id := cmp.Or(value(t.TenantID), strings.TrimPrefix(value(t.ID), "/tenants/"))
+	id := cmp.Or(t.TenantID, strings.TrimPrefix(t.ID, "/tenants/"))
 	row := answers.TenantRow{
-		TenantID: strings.ToLower(id), DisplayName: clean(t.DisplayName), Cloud: c.options.Cloud,
-		Category: clean(t.TenantCategory), Domains: domains(t),
+		TenantID: strings.ToLower(id), DisplayName: untrusted.Sanitize(t.DisplayName), Cloud: c.options.Cloud,
+		Category: untrusted.Sanitize(t.TenantCategory), Domains: domains(t),
 	}
 	return row, naming.IsGUID(id)
 }
@@ -172,21 +160,10 @@ func (c *Client) tenantRow(t tenantDescription) (answers.TenantRow, bool) {
 // domains puts the default one first.
 func domains(t tenantDescription) []string {
 	var list []string
-	seen := map[string]bool{"": true}
-	for _, d := range append([]*string{t.DefaultDomain}, t.Domains...) {
-		if name := clean(d); !seen[name] {
-			seen[name] = true
+	for _, domain := range append([]string{t.DefaultDomain}, t.Domains...) {
+		if name := untrusted.Sanitize(domain); name != "" && !slices.Contains(list, name) {
 			list = append(list, name)
 		}
 	}
 	return list
-}
-
-func clean(s *string) string { return untrusted.Sanitize(value(s)) }
-
-func value(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/authorization/armauthorization/v2"
@@ -40,7 +39,19 @@ func lazyRoleClients(credential azcore.TokenCredential, o Options, endpoint *url
 	return sync.OnceValues(func() (roleClients, error) {
 		options := pipelineOptions(o, endpoint)
 		options.PerCallPolicies = []policy.Policy{listPolicy{}}
-		return newRoleClients(tokenSource{credential}, options)
+		subscriptions, err := armsubscriptions.NewClient(tokenSource{credential}, options)
+		if err != nil {
+			return roleClients{}, invalid("azcore rejects the ARM endpoint and audience.")
+		}
+		// The subscription is named in each call's scope.
+		factory, err := armauthorization.NewClientFactory("00000000-0000-0000-0000-000000000000", tokenSource{credential}, options)
+		if err != nil {
+			return roleClients{}, invalid("azcore rejects the ARM endpoint and audience.")
+		}
+		return roleClients{
+			subscriptions: subscriptions, assignments: factory.NewRoleAssignmentsClient(),
+			definitions: factory.NewRoleDefinitionsClient(), schedules: factory.NewRoleAssignmentScheduleInstancesClient(),
+		}, nil
 	})
 }
 
@@ -129,22 +140,6 @@ func (r *roleReader) begin(ctx context.Context) (context.Context, *record, conte
 	return policy.WithRetryOptions(ctx, r.retry), seen, cancel
 }
 
-func newRoleClients(credential azcore.TokenCredential, options *arm.ClientOptions) (roleClients, error) {
-	subscriptions, err := armsubscriptions.NewClient(credential, options)
-	if err != nil {
-		return roleClients{}, invalid("azcore rejects the ARM endpoint and audience.")
-	}
-	// The subscription is named in each call's scope.
-	factory, err := armauthorization.NewClientFactory("00000000-0000-0000-0000-000000000000", credential, options)
-	if err != nil {
-		return roleClients{}, invalid("azcore rejects the ARM endpoint and audience.")
-	}
-	return roleClients{
-		subscriptions: subscriptions, assignments: factory.NewRoleAssignmentsClient(),
-		definitions: factory.NewRoleDefinitionsClient(), schedules: factory.NewRoleAssignmentScheduleInstancesClient(),
-	}, nil
-}
-
 // collectRoles reads all pages. Unlike collect it gives the modules' errors words.
 func collectRoles[P, R any](ctx context.Context, pager *runtime.Pager[P], rowsOf func(P) []R) ([]R, error) {
 	var rows []R
@@ -198,6 +193,15 @@ func schedule(s armauthorization.RoleAssignmentScheduleInstance) (pec.Schedule, 
 		Activated: strings.EqualFold(value((*string)(p.AssignmentType)), string(armauthorization.AssignmentTypeActivated)),
 		Start:     at(p.StartDateTime), End: at(p.EndDateTime),
 	}, true
+}
+
+func clean(s *string) string { return untrusted.Sanitize(value(s)) }
+
+func value(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }
 
 // at drops .NET's zero time.
