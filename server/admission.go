@@ -125,21 +125,19 @@ type levelCache = lru.Cache[access.Caller, mcp.LoggingLevel]
 const maxLevels = 1024
 
 func newLevelCache() *levelCache {
-	cache, err := lru.New[access.Caller, mcp.LoggingLevel](maxLevels)
-	if err != nil {
-		panic(err) // only for a size that is not positive
-	}
+	cache, _ := lru.New[access.Caller, mcp.LoggingLevel](maxLevels) // fails for a size below 1 alone
 	return cache
 }
 
+// callerLevel is the entry of one caller: over stdio, of whoever is at the other end.
 type callerLevel struct {
 	cache  *levelCache
 	caller access.Caller
 }
 
-func (c callerLevel) Level() mcp.LoggingLevel {
+func (c callerLevel) get() mcp.LoggingLevel {
 	level, _ := c.cache.Get(c.caller)
 	return level
 }
 
-func (c callerLevel) SetLevel(level mcp.LoggingLevel) { c.cache.Add(c.caller, level) }
+func (c callerLevel) set(level mcp.LoggingLevel) { c.cache.Add(c.caller, level) }

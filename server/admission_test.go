@@ -15,11 +15,11 @@ func TestLogLevelsOfAbsentCallersAreEvicted(t *testing.T) {
 	book := newLevelCache()
 	of := func(n int) callerLevel { return callerLevel{book, access.Caller(fmt.Sprint("oidc:", n))} }
 	for n := range maxLevels + 10 {
-		of(n).SetLevel(mcp.LoggingLevelInfo)
-		of(0).Level() // who goes on calling is not forgotten
+		of(n).set(mcp.LoggingLevelInfo)
+		of(0).get() // who goes on calling is not forgotten
 	}
 	for n, want := range map[int]mcp.LoggingLevel{0: mcp.LoggingLevelInfo, 1: "", maxLevels + 9: mcp.LoggingLevelInfo, maxLevels + 10: ""} {
-		if got := of(n).Level(); got != want {
+		if got := of(n).get(); got != want {
 			t.Errorf("caller %d: %q, want %q", n, got, want)
 		}
 	}

@@ -44,10 +44,9 @@ func (c *stdioConn) listen(k *call, x *exchange) []byte {
 // sessionFor gives older revisions the connection's state, and 2026-07-28 a
 // fresh one: a server must not infer there from earlier requests.
 func (c *stdioConn) sessionFor(k *call, place *slot) *session {
-	s := &session{id: c.id, peer: c.peer, levels: c.peer, emit: k.Notify}
+	s := &session{id: c.id, peer: c.peer, level: c.level, emit: k.Notify}
 	if k.message.modern() {
-		s.peer = &peer{}
-		s.levels = s.peer
+		s.peer, s.level = &peer{}, callerLevel{cache: newLevelCache()}
 		return s
 	}
 	s.ask = place.whileAsking(c.asks.ask)

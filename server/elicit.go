@@ -45,7 +45,7 @@ func (a *asks) ask(ctx context.Context, r mcp.ElicitationRequest) (*mcp.Elicitat
 	ctx, cancel := context.WithTimeout(ctx, a.limit)
 	defer cancel()
 	id, answer := a.open()
-	defer a.drop(id)
+	defer a.take(id)
 	if err := a.send(id, r.Params); err != nil {
 		return nil, err
 	}
@@ -69,22 +69,22 @@ func (a *asks) open() (string, chan *message) {
 	return id, answer
 }
 
-func (a *asks) drop(id string) {
+// take returns who waits for the answer to a question, who then waits no more.
+func (a *asks) take(id string) (answer chan<- *message, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	answer, ok = a.waiting[id]
 	delete(a.waiting, id)
+	return answer, ok
 }
 
 func (a *asks) send(id string, params mcp.ElicitationParams) error {
 	if a.closed.Err() != nil {
 		return ErrClientGone
 	}
-	line, err := json.Marshal(struct {
-		JSONRPC string                `json:"jsonrpc"`
-		ID      string                `json:"id"`
-		Method  mcp.MCPMethod         `json:"method"`
-		Params  mcp.ElicitationParams `json:"params"`
-	}{mcp.JSONRPC_VERSION, id, mcp.MethodElicitationCreate, params})
+	line, err := json.Marshal(mcp.JSONRPCRequest{
+		JSONRPC: mcp.JSONRPC_VERSION, ID: mcp.NewRequestId(id), Params: params, Request: mcp.Request{Method: string(mcp.MethodElicitationCreate)},
+	})
 	if err != nil {
 		return fmt.Errorf("elicitation/create: %w", err)
 	}
@@ -105,11 +105,8 @@ func (a *asks) deliver(m *message) bool {
 	if json.Unmarshal(m.id, &id) != nil {
 		return false
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	answer, ok := a.waiting[id]
+	answer, ok := a.take(id)
 	if ok {
-		delete(a.waiting, id)
 		answer <- m // has room for the one answer there can be
 	}
 	return ok

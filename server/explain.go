@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -156,11 +157,7 @@ func article(kind string) string {
 // runsHandler lists the methods behind which our handlers stand, whose errors
 // may carry untrusted text.
 func runsHandler(method mcp.MCPMethod) bool {
-	switch method {
-	case mcp.MethodToolsCall, mcp.MethodPromptsGet, mcp.MethodResourcesRead, mcp.MethodCompletionComplete:
-		return true
-	}
-	return false
+	return slices.Contains([]mcp.MCPMethod{mcp.MethodToolsCall, mcp.MethodPromptsGet, mcp.MethodResourcesRead, mcp.MethodCompletionComplete}, method)
 }
 
 // protocolError reports errors that mcp-go raises itself and words well.

@@ -85,17 +85,13 @@ func (h *Health) look(ctx context.Context) readiness {
 	state := readiness{Status: "ready", Checks: map[string]string{}}
 	for _, check := range h.checks {
 		state.Checks[check.Name] = "ok"
-		if err := check.within(ctx, checkLimit); err != nil {
+		limited, cancel := context.WithTimeout(ctx, checkLimit)
+		if err := check.Run(limited); err != nil {
 			state.Status, state.Checks[check.Name] = "not_ready", string(problems.As(err).Code)
 		}
+		cancel()
 	}
 	return state
-}
-
-func (c Check) within(ctx context.Context, limit time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	return c.Run(ctx)
 }
 
 // Monitor answers those who watch over the server: is it alive, can it work, what
@@ -121,7 +117,11 @@ func (m Monitor) serve(w http.ResponseWriter, r *http.Request, path string) *ref
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = w.Write([]byte("ok\n")) // a client that left needs no answer
 	case path == readyPath:
-		m.ready(w, r)
+		state, status := m.Health.state(r.Context()), http.StatusOK
+		if state.Status != "ready" {
+			status = http.StatusServiceUnavailable
+		}
+		writeValue(w, r, status, state)
 	case path == metricsPath && m.Metrics != nil:
 		beginAnswer(w, r)
 		m.Metrics.ServeHTTP(w, r)
@@ -154,14 +154,6 @@ func onlyOwnOrigin(r *http.Request) *refusal {
 		return nil
 	}
 	return foreignOrigin()
-}
-
-func (m Monitor) ready(w http.ResponseWriter, r *http.Request) {
-	state, status := m.Health.state(r.Context()), http.StatusOK
-	if state.Status != "ready" {
-		status = http.StatusServiceUnavailable
-	}
-	writeValue(w, r, status, state)
 }
 
 // writeValue answers with strings, numbers and lists of them, which always encode.

@@ -95,6 +95,9 @@ func (o HTTPOptions) withDefaults() HTTPOptions {
 	o.MaxConnections = cmp.Or(o.MaxConnections, 4096)
 	o.IdleLimit = cmp.Or(o.IdleLimit, 2*time.Minute)
 	o.Health = cmp.Or(o.Health, NewHealth(nil))
+	if o.OnAnswer == nil {
+		o.OnAnswer = func(int) {}
+	}
 	o.HeaderLimit = cmp.Or(o.HeaderLimit, 10*time.Second)
 	o.BodyLimit = cmp.Or(o.BodyLimit, 30*time.Second)
 	o.KeepAlive = cmp.Or(o.KeepAlive, 3*time.Second)
@@ -220,10 +223,6 @@ func (t *httpTransport) serveMetrics(w http.ResponseWriter, r *http.Request) *re
 
 // serveMCP counts what is answered around handle.
 func (t *httpTransport) serveMCP(w http.ResponseWriter, r *http.Request) {
-	if t.opts.OnAnswer == nil {
-		t.handle(w, r).write(w)
-		return
-	}
 	counted := &countedWriter{ResponseWriter: w, status: http.StatusOK}
 	defer func() { t.opts.OnAnswer(counted.status) }()
 	t.handle(counted, r).write(counted)

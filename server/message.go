@@ -64,10 +64,7 @@ func parseMessage(raw []byte) (*message, *rpcError) {
 		return nil, f
 	}
 	m := &message{raw: raw, result: members["result"], failure: members["error"]}
-	if f := m.fill(members); f != nil {
-		return nil, f
-	}
-	return m, nil
+	return m, m.fill(members)
 }
 
 func checkText(raw []byte) *rpcError {
@@ -88,30 +85,25 @@ func checkText(raw []byte) *rpcError {
 }
 
 func invalidText(raw []byte) *rpcError {
-	var whole json.RawMessage
-	err := json.Unmarshal(raw, &whole)
+	err := json.Unmarshal(raw, new(json.RawMessage))
 	if err != nil && strings.HasSuffix(err.Error(), "exceeded max depth") { // encoding/json has no type for it
 		return parseError(fmt.Sprintf("The message nests objects and arrays more than %d deep, which is the limit. Send a flatter object.", maxNesting))
 	}
-	return parseError("The message is not valid JSON" + position(err) + ". Send one JSON-RPC 2.0 object.")
-}
-
-func firstInvalid(raw []byte) int {
-	for i := 0; i < len(raw); {
-		r, size := utf8.DecodeRune(raw[i:])
-		if r == utf8.RuneError && size <= 1 {
-			return i
-		}
-		i += size
-	}
-	return len(raw)
-}
-
-func position(err error) string {
+	position := ""
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return " (byte " + strconv.FormatInt(syntax.Offset, 10) + ")"
+		position = fmt.Sprintf(" (byte %d)", syntax.Offset)
 	}
-	return ""
+	return parseError("The message is not valid JSON" + position + ". Send one JSON-RPC 2.0 object.")
+}
+
+func firstInvalid(raw []byte) (at int) {
+	for {
+		r, size := utf8.DecodeRune(raw[at:])
+		if r == utf8.RuneError && size <= 1 { // also at the end
+			return at
+		}
+		at += size
+	}
 }
 
 // scanMembers returns the top-level members that JSON-RPC knows, by their
@@ -139,12 +131,10 @@ func (m *message) fill(members map[string]json.RawMessage) *rpcError {
 		m.id = id
 		return f
 	}
-	if hasID {
-		if f := checkID(id); f != nil {
-			return f
-		}
-		m.id = id
+	if f := checkID(id); hasID && f != nil {
+		return f
 	}
+	m.id = id
 	if string(members["jsonrpc"]) != `"2.0"` {
 		return invalidRequest(`The member "jsonrpc" must be "2.0".`).withID(m.id)
 	}
@@ -252,15 +242,7 @@ func (e *rpcError) withID(id json.RawMessage) *rpcError {
 
 // encode returns the error response as one line of JSON without a line end.
 func (e *rpcError) encode() []byte {
-	id := e.id
-	if id == nil {
-		id = json.RawMessage("null")
-	}
-	line, err := json.Marshal(struct {
-		JSONRPC string                  `json:"jsonrpc"`
-		ID      json.RawMessage         `json:"id"`
-		Error   mcp.JSONRPCErrorDetails `json:"error"`
-	}{mcp.JSONRPC_VERSION, id, mcp.NewJSONRPCErrorDetails(e.code, e.text, e.data)})
+	line, err := json.Marshal(mcp.NewJSONRPCError(mcp.NewRequestId(e.id), e.code, e.text, e.data))
 	if err != nil { // only data can fail, and an error without it still helps
 		return (&rpcError{id: e.id, code: e.code, text: e.text}).encode()
 	}

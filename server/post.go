@@ -133,7 +133,7 @@ func (t *httpTransport) run(out *exchangeWriter, r *http.Request, x *exchange) {
 }
 
 func (t *httpTransport) sessionFor(r *http.Request, p *post, out *exchangeWriter) *session {
-	s := &session{peer: &peer{initialized: true}, levels: callerLevel{t.levels, p.principal.Caller}, emit: out.Notify}
+	s := &session{peer: &peer{initialized: true}, level: out.level, emit: out.Notify}
 	if !p.modern {
 		s.peer.version = r.Header.Get(mcp.HeaderProtocolVersion)
 	}

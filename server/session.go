@@ -25,7 +25,6 @@ type peer struct {
 	info        mcp.Implementation
 	can         mcp.ClientCapabilities
 	version     string
-	level       mcp.LoggingLevel
 }
 
 // get reads a field of a peer, which several requests share.
@@ -41,28 +40,17 @@ func set[T any](p *peer, field *T, value T) {
 	*field = value
 }
 
-// levels remembers the log level a client asked for where that outlives a
-// request.
-type levels interface {
-	Level() mcp.LoggingLevel
-	SetLevel(mcp.LoggingLevel)
-}
-
-func (p *peer) Level() mcp.LoggingLevel { return get(p, &p.level) }
-
-func (p *peer) SetLevel(level mcp.LoggingLevel) { set(p, &p.level, level) }
-
 // asker puts a question to the client over a channel that goes both ways.
 type asker func(context.Context, mcp.ElicitationRequest) (*mcp.ElicitationResult, error)
 
 // session is what mcp-go sees as the client while it handles one request. It
 // routes notifications sent through mcp-go's own API to that request alone.
 type session struct {
-	id     string
-	peer   *peer
-	levels levels
-	ask    asker // nil where the client cannot be asked
-	emit   func(method string, params any) error
+	id    string
+	peer  *peer
+	level callerLevel
+	ask   asker // nil where the client cannot be asked
+	emit  func(method string, params any) error
 	// tag is set on what a subscriptions/listen stream delivers.
 	tag any
 
@@ -70,7 +58,7 @@ type session struct {
 	filter mcp.SubscriptionFilter
 	notes  chan mcp.JSONRPCNotification
 	stop   chan struct{}
-	done   chan struct{}
+	pumps  sync.WaitGroup
 }
 
 // compile-time proof of what mcp-go looks for by type assertion
@@ -89,10 +77,10 @@ func (s *session) Initialize() { set(s.peer, &s.peer.initialized, true) }
 
 func (s *session) Initialized() bool { return get(s.peer, &s.peer.initialized) }
 
-func (s *session) SetLogLevel(level mcp.LoggingLevel) { s.levels.SetLevel(level) }
+func (s *session) SetLogLevel(level mcp.LoggingLevel) { s.level.set(level) }
 
 // GetLogLevel returns "" to let nothing through.
-func (s *session) GetLogLevel() mcp.LoggingLevel { return s.levels.Level() }
+func (s *session) GetLogLevel() mcp.LoggingLevel { return s.level.get() }
 
 func (s *session) GetClientInfo() mcp.Implementation { return get(s.peer, &s.peer.info) }
 
@@ -127,15 +115,14 @@ func (s *session) NotificationChannel() chan<- mcp.JSONRPCNotification {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.notes == nil {
-		s.notes = make(chan mcp.JSONRPCNotification, backlog)
-		s.stop, s.done = make(chan struct{}), make(chan struct{})
-		go s.pump(s.notes, s.stop, s.done)
+		notes, stop := make(chan mcp.JSONRPCNotification, backlog), make(chan struct{})
+		s.notes, s.stop = notes, stop
+		s.pumps.Go(func() { s.pump(notes, stop) })
 	}
 	return s.notes
 }
 
-func (s *session) pump(notes <-chan mcp.JSONRPCNotification, stop <-chan struct{}, done chan<- struct{}) {
-	defer close(done)
+func (s *session) pump(notes <-chan mcp.JSONRPCNotification, stop <-chan struct{}) {
 	for {
 		select {
 		case n := <-notes:
@@ -162,11 +149,11 @@ func (s *session) pass(n mcp.JSONRPCNotification) {
 // handler has returned and before its answer goes out.
 func (s *session) flush() {
 	s.mu.Lock()
-	stop, done := s.stop, s.done
+	stop := s.stop
 	s.mu.Unlock()
 	if stop != nil {
 		close(stop)
-		<-done
+		s.pumps.Wait()
 	}
 }
 
@@ -216,9 +203,9 @@ func wanted(params []byte, asked mcp.LoggingLevel) bool {
 
 // askedLevel is the log level in force for a message: since 2026-07-28 the one
 // in its _meta, before that what logging/setLevel said last.
-func askedLevel(m *message, remembered levels) mcp.LoggingLevel {
+func askedLevel(m *message, remembered callerLevel) mcp.LoggingLevel {
 	if m.modern() {
 		return m.meta.LogLevel()
 	}
-	return remembered.Level()
+	return remembered.get()
 }

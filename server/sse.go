@@ -17,7 +17,7 @@ import (
 // of the answer.
 type exchangeWriter struct {
 	post    *post
-	levels  levels
+	level   callerLevel
 	control *http.ResponseController
 
 	mu       sync.Mutex
@@ -33,8 +33,8 @@ type exchangeWriter struct {
 	beat *time.Timer
 }
 
-func newExchangeWriter(out http.ResponseWriter, p *post, l levels) *exchangeWriter {
-	return &exchangeWriter{post: p, levels: l, control: http.NewResponseController(out), out: out, header: http.Header{}}
+func newExchangeWriter(out http.ResponseWriter, p *post, l callerLevel) *exchangeWriter {
+	return &exchangeWriter{post: p, level: l, control: http.NewResponseController(out), out: out, header: http.Header{}}
 }
 
 func (w *exchangeWriter) Header() http.Header { return w.header }
@@ -71,7 +71,7 @@ func (w *exchangeWriter) Flush() {
 }
 
 func (w *exchangeWriter) Notify(method string, params any) error {
-	event, err := encodeNotification(method, params, askedLevel(w.post.message, w.levels))
+	event, err := encodeNotification(method, params, askedLevel(w.post.message, w.level))
 	if err != nil || event == nil {
 		return err
 	}
@@ -196,13 +196,13 @@ func (w *exchangeWriter) finish(f *rpcError) {
 
 func (w *exchangeWriter) replace(f *rpcError) {
 	w.body.Reset()
-	w.body.Write(append(f.withID(w.post.message.id).encode(), '\n'))
-	w.status = statusOf(f.code, w.post.modern)
 	w.header.Set("Content-Type", "application/json")
 	if w.post.message.kind == kindNotification {
-		w.body.Reset()
 		w.status = http.StatusAccepted
+		return
 	}
+	w.body.Write(append(f.withID(w.post.message.id).encode(), '\n'))
+	w.status = statusOf(f.code, w.post.modern)
 }
 
 func (w *exchangeWriter) plain() {

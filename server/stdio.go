@@ -52,6 +52,7 @@ type stdioConn struct {
 	id     string
 	base   context.Context
 	peer   *peer
+	level  callerLevel
 	whole  *session // gets what is broadcast to older clients
 	out    *lineWriter
 	calls  *calls
@@ -95,17 +96,18 @@ func (s *Server) newStdioConn(base context.Context, out io.Writer, o StdioOption
 		id:     fmt.Sprintf("stdio-%d", s.conns.Add(1)),
 		base:   base,
 		peer:   &peer{},
+		level:  callerLevel{cache: newLevelCache()},
 		out:    &lineWriter{out: out, broken: make(chan struct{})},
 		calls:  &calls{all: map[*call]struct{}{}, byKey: map[string]*call{}, drained: make(chan struct{})},
 		slots:  semaphore.NewWeighted(int64(o.MaxConcurrent)),
 	}
 	c.asks = newAsks(c.out, o.ElicitLimit)
-	c.whole = &session{id: c.id, peer: c.peer, levels: c.peer, emit: c.broadcast}
+	c.whole = &session{id: c.id, peer: c.peer, level: c.level, emit: c.broadcast}
 	return c
 }
 
 func (c *stdioConn) broadcast(method string, params any) error {
-	line, err := encodeNotification(method, params, c.peer.Level())
+	line, err := encodeNotification(method, params, c.level.get())
 	if err != nil || line == nil {
 		return err
 	}
@@ -188,7 +190,7 @@ func (c *stdioConn) start(m *message) {
 
 func (c *stdioConn) newCall(m *message) *call {
 	k := &call{message: m, out: c.out, of: c.calls}
-	k.level = func() mcp.LoggingLevel { return askedLevel(m, c.peer) }
+	k.level = func() mcp.LoggingLevel { return askedLevel(m, c.level) }
 	if m.kind == kindRequest {
 		k.key = idKey(m.id)
 	}
