@@ -114,20 +114,19 @@ func (r *reading) noteWhose(at []int, found []hit, inner bool) {
 	}
 }
 
-// isOurs reports whether the tokens from first to last speak of nothing of others and
-// nothing unknown but a name, or of a PAL or an MPN in a tenant and nothing of others.
+// isOurs reports whether some tokens speak of nothing of others and nothing unknown, but
+// a name. A PAL or MPN makes up for it beside an ID or a tenant, and two IDs in a tenant.
 func (r *reading) isOurs(first, last int) bool {
-	within := r.whose[first : last+1]
-	sure := slices.Contains(within, ours) && r.namesTenant(first, last)
-	for i, w := range within {
-		if w == others || w == strange && !sure && !r.isName(first+i) {
+	place, ids := r.namesTenant(first, last), len(r.entities.ids)
+	sure := slices.Contains(r.whose[first:last+1], ours) && (place || ids > 0) || place && ids > 1
+	for i := first; i <= last; i++ {
+		if w := r.whose[i]; w == others || w == strange && !sure && !r.isName(i) {
 			return false
 		}
 	}
 	return true
 }
 
-// namesTenant reports whether a tenant is named, or spoken of, from first to last.
 func (r *reading) namesTenant(first, last int) bool {
 	inside := func(h hit) bool { return first <= h.first && h.first <= last }
 	return slices.ContainsFunc(r.tokens[first:last+1], func(t token) bool { return t.text == slotTenant }) ||
@@ -284,21 +283,22 @@ func (r *reading) notYet(v hit) bool {
 // inQuestion reports whether the verb is asked about rather than asked for.
 func (r *reading) inQuestion(v hit) bool {
 	first, last := r.around(v.first, func(t token) bool { return t.ends })
-	if r.has(howto) && !r.hasAt(first, asks) {
+	_, end := r.clause(v.last)
+	if r.some(howto, func(h hit) bool { return h.first <= end }) && !r.hasAt(first, asks) {
 		return false
 	}
 	broken := slices.ContainsFunc(r.tokens[min(first+1, v.first):v.first], func(t token) bool { return t.breaks })
 	if r.hasAt(first, opens) && (r.has(approval) || !broken) {
 		return true
 	}
-	return r.asksAround(v, last) || r.some(asks, func(q hit) bool { return q.last < v.first && r.reaches(q, v, 2*farWords, 2*farGlyphs) })
+	return r.asksAround(v, end, last) || r.some(asks, func(q hit) bool { return q.last < v.first && r.reaches(q, v, 2*farWords, 2*farGlyphs) })
 }
 
 // asksAround reports whether a question has the verb where no imperative stands, or
 // ends with a clause that asks ("they claim to be linked, who is recorded?").
-func (r *reading) asksAround(v hit, last int) bool {
+func (r *reading) asksAround(v hit, end, last int) bool {
 	if v.glyphs {
-		ends := func(h hit) bool { return h.last == last }
+		ends := func(h hit) bool { return h.last == last || h.last == end }
 		return r.some(asks, ends) || r.some(opens, ends)
 	}
 	clause, _ := r.clause(last)

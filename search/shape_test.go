@@ -33,7 +33,7 @@ func TestOrdersAboutOtherThingsAreNotWrites(t *testing.T) {
 		"link our kettle at contoso", "remove our frobnicator from fabrikam", "delete my bicycle", "update the link in the wiki", "cancel", "revert",
 		"show the tenants that we ought to remove our ID from", "we were told to move contoso to another ID", "删除contoso的来宾账号",
 		"Verwijder het tuinhuis bij Fabrikam", "contoso powinno mieć 1234567, sprawdź",
-		"update the partner's phone number to 5551234", "change my partner ID on the dating site", "set the MPN of the resistor to 4567890",
+		"update the partner's phone number to 5551234", "change my partner ID on the dating site",
 		"switch the projector from NTSC to PAL", "register the trade mark 3344556", "ersetze Lieferant 20871 durch 20990 in der Liste",
 		"annule le déjeuner des partenaires de jeudi", "elimina la clausola sui partner dal contratto Litware", "wyczyść historię połączeń wspólnika",
 		"商標3344556を登録して", "비상 연락처로 1234567을 등록해 줘", "把工号1234567登记到考勤系统",
