@@ -91,16 +91,11 @@ func (v *Vault) Backup(ctx context.Context, lock Locker, tenants Tenants) ([]byt
 	if err != nil {
 		return nil, BackupInfo{}, err
 	}
-	plainText, err := json.Marshal(file)
-	defer clear(plainText)
-	var sealedFile bytes.Buffer
-	if err == nil {
-		err = encryptTo(&sealedFile, plainText, audience...)
-	}
+	sealedFile, err := encryptJSON(file, audience)
 	if err != nil {
 		return nil, BackupInfo{}, problems.New(problems.CodeInternal, "The backup cannot be encrypted; nothing was written.")
 	}
-	return sealedFile.Bytes(), file.info(), nil
+	return sealedFile, file.info(), nil
 }
 
 func (v *Vault) gather(ctx context.Context, state *openVault, tenants Tenants) (*backupFile, error) {
@@ -130,7 +125,7 @@ func (l Locker) audience(ctx context.Context, cost int) ([]age.Recipient, error)
 	if l.Key.PassphraseFile != "" {
 		k, err = passphraseFileKey(l.Key.PassphraseFile, cost, checkPassphrase)
 	} else {
-		k, err = askNewPassphrase(ctx, l.Key.prompter(), "New passphrase of the backup: ", "Repeat the passphrase: ", cost)
+		k, err = askNewPassphrase(ctx, l.Key, "New passphrase of the backup: ", "Repeat the passphrase: ", cost)
 	}
 	if err != nil {
 		return nil, err
@@ -140,9 +135,12 @@ func (l Locker) audience(ctx context.Context, cost int) ([]age.Recipient, error)
 
 // unlock decrypts a backup. What comes out is checked as strictly as a vault.
 func (l Locker) unlock(ctx context.Context, sealedFile []byte) (*backupFile, error) {
-	k, err := l.key(ctx, sealedFile)
-	if err != nil {
+	k, err := l.Key.given(ctx, sealedFile, "Passphrase of the backup: ", workFactor)
+	switch {
+	case err != nil:
 		return nil, err
+	case k == nil:
+		return nil, problems.InvalidArgument("This backup is for an age identity, or it is not a backup: give the identity file.")
 	}
 	var mismatch *age.NoIdentityMatchError
 	reader, err := age.Decrypt(bytes.NewReader(sealedFile), k.identities...)
@@ -162,13 +160,6 @@ func (l Locker) unlock(ctx context.Context, sealedFile []byte) (*backupFile, err
 		return nil, brokenBackup("it was decrypted, but " + problems.Clause(err))
 	}
 	return file, nil
-}
-
-func (l Locker) key(ctx context.Context, sealedFile []byte) (*key, error) {
-	if k, err := l.Key.given(ctx, sealedFile, "Passphrase of the backup: ", workFactor); k != nil || err != nil {
-		return k, err
-	}
-	return nil, problems.InvalidArgument("This backup is for an age identity, or it is not a backup: give the identity file.")
 }
 
 func brokenBackup(what string) error {

@@ -2,13 +2,11 @@ package vault
 
 // NeedsPerson reports whether the vault opens with a passphrase that somebody
 // has to type, as no server can.
-func (v *Vault) NeedsPerson() bool { return v.keys.needsPerson() }
-
-func (f *FileStore) needsPerson() bool {
-	if f.source.hasFile() {
+func (v *Vault) NeedsPerson() bool {
+	if v.keys.source.hasFile() {
 		return false
 	}
-	sealedFile, seen, err := f.disk.Read(vaultName)
+	sealedFile, seen, err := v.keys.disk.Read(vaultName)
 	return err == nil && !seen.Missing() && wantsPassphrase(sealedFile)
 }
 

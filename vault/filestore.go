@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -156,7 +158,11 @@ func (f *FileStore) open(ctx context.Context) (*openVault, error) {
 		}
 		attempt, leader := f.join(seen)
 		if leader {
-			f.lead(ctx, attempt)
+			attempt.state, attempt.err = f.load(ctx)
+			f.mu.Lock()
+			f.opening = nil
+			f.mu.Unlock()
+			close(attempt.done)
 			return attempt.state, attempt.err
 		}
 		select {
@@ -187,14 +193,6 @@ func (f *FileStore) join(seen disk.Stamp) (attempt *opening, leader bool) {
 	return f.opening, true
 }
 
-func (f *FileStore) lead(ctx context.Context, attempt *opening) {
-	attempt.state, attempt.err = f.load(ctx)
-	f.mu.Lock()
-	f.opening = nil
-	f.mu.Unlock()
-	close(attempt.done)
-}
-
 // gaveUp reports whether an attempt ended because its own caller went away.
 func gaveUp(err error) bool {
 	var p *problems.Problem
@@ -221,7 +219,9 @@ func (f *FileStore) load(ctx context.Context) (*openVault, error) {
 		return nil, err
 	}
 	if content.generation < highest {
-		return nil, f.putBack(content.generation, highest)
+		return nil, problems.New(problems.CodeVaultCorrupt,
+			fmt.Sprintf("%s is an older version: it is generation %d, and generation %d was here before.", f.disk.File(vaultName), content.generation, highest),
+			problems.WithCommand("Restore the newest vault. To keep this one, with secrets that were replaced since, run the command.", "%s", f.disk.RemoveCommand(markName)))
 	}
 	state := &openVault{content, k, seen}
 	f.remember(state)
@@ -241,18 +241,11 @@ func (f *FileStore) highestGeneration() (uint64, error) {
 	if err != nil || seen.Missing() {
 		return 0, err
 	}
-	highest, err := decodeMark(data)
+	highest, err := strconv.ParseUint(strings.TrimSuffix(string(data), "\n"), 10, 64)
 	if err != nil {
-		return 0, corrupt(f.disk, markName, problems.Clause(err))
+		return 0, corrupt(f.disk, markName, "it is not a number")
 	}
 	return highest, nil
-}
-
-func (f *FileStore) putBack(generation, highest uint64) error {
-	return problems.New(problems.CodeVaultCorrupt,
-		fmt.Sprintf("%s is an older version: it is generation %d, and generation %d was here before.",
-			f.disk.File(vaultName), generation, highest),
-		problems.WithCommand("Restore the newest vault. To keep this one, with secrets that were replaced since, run the command.", "%s", f.disk.RemoveCommand(markName)))
 }
 
 // change applies one change to the newest state and writes it. If it fails at
@@ -311,5 +304,5 @@ func (f *FileStore) save(next *payload, k *key) error {
 		return err
 	}
 	f.remember(&openVault{next, k, seen})
-	return f.disk.Write(markName, encodeMark(next.generation))
+	return f.disk.Write(markName, fmt.Appendln(nil, next.generation))
 }

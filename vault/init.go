@@ -122,10 +122,10 @@ func (f *FileStore) choose(settings Settings) error {
 
 func (f *FileStore) newKey(ctx context.Context, options InitOptions) (*key, error) {
 	switch {
-	case options.AskPassphrase && (options.Key.IdentityFile != "" || options.Key.PassphraseFile != ""):
+	case options.AskPassphrase && options.Key.hasFile():
 		return nil, problems.InvalidArgument("A passphrase and a key file were both given: choose one.")
 	case options.AskPassphrase:
-		return askNewPassphrase(ctx, options.Key.prompter(), "New passphrase of the vault: ", "Repeat it: ", f.cost)
+		return askNewPassphrase(ctx, options.Key, "New passphrase of the vault: ", "Repeat it: ", f.cost)
 	case options.Key.IdentityFile != "":
 		return identityKey(options.Key.IdentityFile)
 	case options.Key.PassphraseFile != "":
@@ -134,8 +134,8 @@ func (f *FileStore) newKey(ctx context.Context, options InitOptions) (*key, erro
 	return f.newProvidedKey(ctx)
 }
 
-func askNewPassphrase(ctx context.Context, ask Prompter, prompt, again string, cost int) (*key, error) {
-	first, err := ask.Passphrase(ctx, prompt)
+func askNewPassphrase(ctx context.Context, from KeySource, prompt, again string, cost int) (*key, error) {
+	first, err := from.ask(ctx, prompt)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func askNewPassphrase(ctx context.Context, ask Prompter, prompt, again string, c
 	if err := checkPassphrase(first); err != nil {
 		return nil, err
 	}
-	second, err := ask.Passphrase(ctx, again)
+	second, err := from.ask(ctx, again)
 	if err != nil {
 		return nil, err
 	}

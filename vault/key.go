@@ -60,18 +60,11 @@ func (k KeySource) check() error {
 
 func (k KeySource) hasFile() bool { return k.IdentityFile != "" || k.PassphraseFile != "" }
 
-func (k KeySource) prompter() Prompter {
-	if k.Terminal != nil {
-		return k.Terminal
+func (k KeySource) ask(ctx context.Context, prompt string) ([]byte, error) {
+	if k.Terminal == nil {
+		return nil, problems.New(problems.CodeVaultLocked, "The vault needs a passphrase, and there is no terminal to type it on.")
 	}
-	return noTerminal{}
-}
-
-type noTerminal struct{}
-
-// Passphrase implements Prompter.
-func (noTerminal) Passphrase(context.Context, string) ([]byte, error) {
-	return nil, problems.New(problems.CodeVaultLocked, "The vault needs a passphrase, and there is no terminal to type it on.")
+	return k.Terminal.Passphrase(ctx, prompt)
 }
 
 // key opens and closes one vault.
@@ -100,7 +93,7 @@ func (k KeySource) given(ctx context.Context, sealedFile []byte, prompt string, 
 	case !wantsPassphrase(sealedFile):
 		return nil, nil
 	}
-	typed, err := k.prompter().Passphrase(ctx, prompt)
+	typed, err := k.ask(ctx, prompt)
 	if err != nil {
 		return nil, err
 	}

@@ -2,13 +2,10 @@ package vault
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"mcp-partner/internal/disk"
@@ -48,13 +45,12 @@ type payloadSecret struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// encode returns the plain payload; the caller clears it after use.
-func (p *payload) encode() ([]byte, error) {
+func (p *payload) file() payloadFile {
 	file := payloadFile{Version: 1, Generation: p.generation, Secrets: p.files(), Recipients: p.recipients}
 	if len(p.recipients) > 0 {
 		file.Version = payloadVersion
 	}
-	return json.Marshal(file)
+	return file
 }
 
 func (p *payload) files() []payloadSecret {
@@ -112,14 +108,4 @@ func (p *payload) names() []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-func encodeMark(generation uint64) []byte { return []byte(strconv.FormatUint(generation, 10) + "\n") }
-
-func decodeMark(data []byte) (uint64, error) {
-	generation, err := strconv.ParseUint(strings.TrimSuffix(string(data), "\n"), 10, 64)
-	if err != nil {
-		return 0, errors.New("it is not a number")
-	}
-	return generation, nil
 }

@@ -95,7 +95,7 @@ func (v *Vault) RemoveRecipient(ctx context.Context, name string) ([]string, err
 	if err != nil {
 		return nil, err
 	}
-	return known, v.keys.dropPrevious(ctx)
+	return known, v.keys.exclusive(ctx, func(*openVault) error { return v.keys.overwritePrevious() })
 }
 
 // shareable refuses where recipients are not what lets people in.

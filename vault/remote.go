@@ -26,7 +26,6 @@ const (
 // kept for a minute: thousands of tenants share one secret.
 type RemoteStore struct {
 	backend backend.Backend
-	now     func() time.Time
 	stop    context.CancelFunc
 	fetches *flight.Group[string, fetched]
 
@@ -37,13 +36,12 @@ type RemoteStore struct {
 type fetched struct {
 	secret Secret
 	info   SecretInfo
-	at     time.Time
 }
 
 func newRemoteStore(b backend.Backend) *RemoteStore {
 	base, stop := context.WithCancel(context.Background())
 	return &RemoteStore{
-		backend: b, now: time.Now, stop: stop,
+		backend: b, stop: stop,
 		fetches: flight.New[string, fetched](base, fetchLimit), cached: map[string]fetched{},
 	}
 }
@@ -84,14 +82,12 @@ func (r *RemoteStore) known(key string) (fetched, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	found, ok := r.cached[key]
-	return found, ok && r.now().Sub(found.at) < freshFor
+	return found, ok
 }
 
-// ask fetches a secret. An older answer is dropped first: where the backend no
-// longer gives it, it is not used on.
+// ask fetches a secret.
 func (r *RemoteStore) ask(ctx context.Context, key string) (fetched, error) {
-	r.forget(key)
-	began := r.now()
+	began := time.Now()
 	item, err := r.backend.Get(ctx, key)
 	if err != nil {
 		return fetched{}, err
@@ -103,30 +99,18 @@ func (r *RemoteStore) ask(ctx context.Context, key string) (fetched, error) {
 		return fetched{}, problems.New(problems.CodeVaultCorrupt, "The secret "+key+" in the backend is larger than a secret can be.")
 	}
 	// A newline at the end is one that somebody's editor or shell put there.
-	found := fetched{sealed.Seal(sealed.TrimNewline(item.Value)), SecretInfo{key, item.UpdatedAt, item.ExpiresAt}, began}
+	found := fetched{sealed.Seal(sealed.TrimNewline(item.Value)), SecretInfo{key, item.UpdatedAt, item.ExpiresAt}}
 	if found.secret.Empty() {
 		return fetched{}, noSecret(key)
 	}
-	r.remember(key, found)
-	return found, nil
-}
-
-func (r *RemoteStore) remember(key string, found fetched) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.cached[key] = found
-	time.AfterFunc(freshFor, func() { r.drop(key, found.at) })
+	time.AfterFunc(freshFor-time.Since(began), func() { r.forget(key) })
+	return found, nil
 }
 
-// drop removes a secret that would be fetched again anyway.
-func (r *RemoteStore) drop(key string, at time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.cached[key].at.Equal(at) {
-		delete(r.cached, key)
-	}
-}
-
+// forget drops a secret, at worst one that a Put had fetched anew meanwhile.
 func (r *RemoteStore) forget(key string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -64,8 +64,10 @@ func (v *Vault) RotateKey(ctx context.Context, o RotateOptions) (Rotation, error
 
 func (f *FileStore) rotate(ctx context.Context, o RotateOptions, named bool) (done Rotation, err error) {
 	err = f.exclusive(ctx, func(state *openVault) error {
-		done = rotationOf(state)
-		heldNow := !f.source.hasFile() && !state.key.isPassphrase()
+		secrets := len(withoutInternal(state.payload.names()))
+		done = Rotation{Secrets: secrets, Keys: len(state.payload.secrets) - secrets, From: state.key.what}
+		_, typed := state.key.recipient.(*age.ScryptRecipient)
+		heldNow := !f.source.hasFile() && !typed
 		switch {
 		case named:
 			done, err = f.rotateTo(ctx, state, o, done)
@@ -78,11 +80,6 @@ func (f *FileStore) rotate(ctx context.Context, o RotateOptions, named bool) (do
 		return err
 	})
 	return done, err
-}
-
-func rotationOf(state *openVault) Rotation {
-	secrets := len(withoutInternal(state.payload.names()))
-	return Rotation{Secrets: secrets, Keys: len(state.payload.secrets) - secrets, From: state.key.what}
 }
 
 // rotateTo changes to a key that a person keeps. One file is replaced, so there
@@ -100,15 +97,10 @@ func (f *FileStore) rotateTo(ctx context.Context, state *openVault, o RotateOpti
 	if err := f.saveProven(content, next); err != nil {
 		return done, err
 	}
-	return done, f.removeKeyFile()
-}
-
-// removeKeyFile takes the key file away that opens nothing any more.
-func (f *FileStore) removeKeyFile() error {
-	if _, beside := f.provider.(fileProvider); !beside {
-		return nil
+	if _, beside := f.provider.(fileProvider); beside {
+		err = f.disk.Local().Remove(keyName) // it opens nothing any more
 	}
-	return f.disk.Local().Remove(keyName)
+	return done, err
 }
 
 // rotateProvided changes the key that the provider keeps, in three steps: the new key
@@ -217,14 +209,4 @@ func (f *FileStore) overwritePrevious() error {
 		return err
 	}
 	return f.disk.Write(vaultName+disk.PreviousMark, sealedFile)
-}
-
-// dropPrevious is overwritePrevious under the lock.
-func (f *FileStore) dropPrevious(ctx context.Context) error {
-	return f.exclusive(ctx, func(*openVault) error { return f.overwritePrevious() })
-}
-
-func (k *key) isPassphrase() bool {
-	_, ok := k.recipient.(*age.ScryptRecipient)
-	return ok
 }

@@ -3,6 +3,7 @@ package vault
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -77,25 +78,27 @@ func sealPayload(content *payload, k *key) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	plainText, err := content.encode()
-	defer clear(plainText)
-	var sealedFile bytes.Buffer
-	if err == nil {
-		err = encryptTo(&sealedFile, plainText, audience...)
-	}
+	sealedFile, err := encryptJSON(content.file(), audience)
 	if err != nil {
 		return nil, problems.New(problems.CodeInternal, "The vault cannot be encrypted; nothing was changed.")
 	}
-	return sealedFile.Bytes(), nil
+	return sealedFile, nil
 }
 
-func encryptTo(target io.Writer, plainText []byte, audience ...age.Recipient) error {
-	writer, err := age.Encrypt(target, audience...)
+func encryptJSON(content any, audience []age.Recipient) ([]byte, error) {
+	plainText, err := json.Marshal(content)
+	defer clear(plainText)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	var sealedFile bytes.Buffer
+	writer, err := age.Encrypt(&sealedFile, audience...)
+	if err != nil {
+		return nil, err
 	}
 	if _, err := writer.Write(plainText); err != nil {
-		return err
+		return nil, err
 	}
-	return writer.Close()
+	err = writer.Close()
+	return sealedFile.Bytes(), err
 }

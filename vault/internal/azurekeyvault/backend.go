@@ -200,34 +200,24 @@ func (b *Backend) Close(context.Context) {}
 var errUnusable = errors.New("the answer is not that of a key vault")
 
 func (b *Backend) problem(ctx context.Context, err error, doing string) error {
-	var known *problems.Problem
-	var answer *azcore.ResponseError
+	const between = "Check the URL and any proxy in between."
+	return backend.Server{
+		Name: "The key vault " + b.settings.URL, Kind: "key vault", Redirected: between, Unlike: between,
+		Unreached: "Check the network and the firewall of the key vault; until then, cached tokens are used.",
+	}.Problem(ctx, err, doing, b.refusal)
+}
+
+func (b *Backend) refusal(err error, doing string) *problems.Problem {
 	name := "The key vault " + b.settings.URL
+	var answer *azcore.ResponseError
 	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &known):
-		return known
-	case errors.Is(ctx.Err(), context.Canceled):
-		return problems.New(problems.CodeCancelled, "The call was canceled while it waited for the key vault.")
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		err = errors.Join(err, ctx.Err())
 	case errors.Is(err, errSignIn):
 		return backend.Unavailable("The sign-in to the key vault with "+b.settings.Auth.Method+" failed.", "Check that the identity is assigned to this machine, and its federation.")
 	case errors.Is(err, errChallenge):
 		return backend.Broken(name+" requested a token that is not for a key vault; none was sent.", "Check the URL and any proxy in between.")
-	case errors.As(err, &answer):
-		return b.refusal(answer, doing)
+	case !errors.As(err, &answer):
+		return nil
 	}
-	const between = "Check the URL and any proxy in between."
-	return backend.Server{
-		Name: name, Kind: "key vault", Redirected: between, Unlike: between,
-		Unreached: "Check the network and the firewall of the key vault; until then, cached tokens are used.",
-	}.Unanswered(err, doing)
-}
-
-func (b *Backend) refusal(answer *azcore.ResponseError, doing string) error {
-	name := "The key vault " + b.settings.URL
 	switch code := answer.StatusCode; {
 	case answer.ErrorCode == "" && code != http.StatusUnauthorized: // a key vault names its errors
 		return backend.Unavailable(fmt.Sprintf("Something other than a key vault answers at %s, with status %d.", b.settings.URL, code), "Check the URL and any proxy or firewall in between.")

@@ -82,8 +82,25 @@ type Server struct {
 	Redirected, Unreached, Unlike string
 }
 
-// Unanswered says why a request got no answer of the store itself.
-func (s Server) Unanswered(err error, doing string) *problems.Problem {
+// Problem says why doing something failed. own words the errors that are the
+// store's own and returns nil for others.
+func (s Server) Problem(ctx context.Context, err error, doing string, own func(err error, doing string) *problems.Problem) error {
+	switch known, ok := errors.AsType[*problems.Problem](err); {
+	case err == nil:
+		return nil
+	case ok:
+		return known
+	case errors.Is(ctx.Err(), context.Canceled):
+		return problems.New(problems.CodeCancelled, "The call was canceled while it waited for the "+s.Kind+".")
+	}
+	if problem := own(err, doing); problem != nil {
+		return problem
+	}
+	return s.unanswered(errors.Join(err, ctx.Err()), doing)
+}
+
+// unanswered says why a request got no answer of the store itself.
+func (s Server) unanswered(err error, doing string) *problems.Problem {
 	var certificate *tls.CertificateVerificationError
 	var proxy interface { // *httpclient.ProxyError
 		error

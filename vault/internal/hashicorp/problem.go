@@ -51,29 +51,18 @@ func refusedToken(err error) bool {
 }
 
 func (b *Backend) problem(ctx context.Context, err error, doing string) error {
-	var known *problems.Problem
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &known):
-		return known
-	case errors.Is(ctx.Err(), context.Canceled):
-		return problems.New(problems.CodeCancelled, "The call was canceled while it waited for the vault server.")
-	case status(err) != 0:
-		return b.refusal(err, doing)
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		err = errors.Join(err, ctx.Err())
-	}
 	return backend.Server{
 		Name: "The vault server " + b.settings.Address, Kind: "vault server", Unlike: "Check the address and any proxy in between.",
 		Redirected: "A standby does this: give the address of the active server, or of a load balancer that finds it.",
 		Unreached:  "Check the network and the server; until then, cached tokens are used.",
-	}.Unanswered(err, doing)
+	}.Problem(ctx, err, doing, b.refusal)
 }
 
-func (b *Backend) refusal(err error, doing string) error {
+func (b *Backend) refusal(err error, doing string) *problems.Problem {
 	server := "The vault server " + b.settings.Address
 	switch code := status(err); {
+	case code == 0:
+		return nil
 	case passive(err):
 		return backend.Unavailable(server+" is a standby and does not forward requests.", "Give the address of the active server, or of a load balancer that finds it.")
 	case foreign(err):

@@ -58,15 +58,6 @@ func (k Keychain) Write(ctx context.Context, text []byte) error {
 	return nil
 }
 
-// Delete removes the item; one that is not there is no error.
-func (k Keychain) Delete(ctx context.Context) error {
-	_, err := ask(ctx, k, func() (string, error) { return "", keyring.Delete(service, k.ID) })
-	if err != nil && !errors.Is(err, keyring.ErrNotFound) {
-		return problem(ctx, err, "changed")
-	}
-	return nil
-}
-
 // ask calls the system, which knows no deadline and may wait for a person.
 func ask(ctx context.Context, k Keychain, work func() (string, error)) (string, error) {
 	check := k.Reachable
