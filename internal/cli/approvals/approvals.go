@@ -1,3 +1,5 @@
+// Package approvals has the commands that decide what may be written:
+// approvals, approvers, freeze, unfreeze and policy.
 package approvals
 
 import (
@@ -23,6 +25,7 @@ the passphrase that you set with mcp-partner approvers add on the terminal.`,
   mcp-partner approvals show ap_0123456789abcdef01
   mcp-partner approvals approve ap_0123456789abcdef01 --approver alice --execute`,
 	}
+	deps.AddKeyFlags(command.PersistentFlags())
 	command.AddCommand(
 		newCmdList(deps), newCmdShow(deps),
 		newCmdApprove(deps), newCmdDeny(deps),

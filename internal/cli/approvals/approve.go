@@ -14,7 +14,9 @@ import (
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
+	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/tools"
 )
 
@@ -50,7 +52,6 @@ The policy in config.yaml, a freeze, and the bounds --tools, --tenants and
 	flags.BoolVar(&options.execute, "execute", false, "execute the approved plan at once")
 	flags.BoolVar(&options.json, "json", false, "print the outcome as JSON; the plan is shown on the terminal")
 	addAllRows(&options.all, flags)
-	deps.AddKeyFlags(flags)
 	options.guard.AddBounds(flags)
 	return command
 }
@@ -120,25 +121,20 @@ func approve(ctx context.Context, deps *cmdutil.Deps, plan shown, o *approveOpti
 }
 
 func approved(deps *cmdutil.Deps, o *approveOptions, ticket guard.Ticket) error {
-	if o.json {
-		return deps.IO.PrintJSON(map[string]string{"id": o.id, "state": "approved", "approver": o.approver})
-	}
-	u := deps.IO.UI()
-	what := "one write"
-	if ticket.Plan != nil {
-		what = "one run of exactly this plan"
-	}
-	u.Linef(term.Good, "Approved until %s, for %s.", phrase.Stamp(ticket.ExpiresAt), what)
-	u.Field("next", fmt.Sprintf("the agent calls %s again with approval_id %s", ticket.Intent.Tool, o.id))
-	return u.Err
+	answer := map[string]string{"id": o.id, "state": "approved", "approver": o.approver}
+	return deps.IO.Answer(o.json, answer, func(u *term.UI) {
+		what := "one write"
+		if ticket.Plan != nil {
+			what = "one run of exactly this plan"
+		}
+		u.Linef(term.Good, "Approved until %s, for %s.", phrase.Stamp(ticket.ExpiresAt), what)
+		u.Field("next", fmt.Sprintf("the agent calls %s again with approval_id %s", ticket.Intent.Tool, o.id))
+	})
 }
 
 // executeTicket makes the call that the approval was asked for.
 func executeTicket(ctx context.Context, deps *cmdutil.Deps, session *app.Session, ticket guard.Ticket, asJSON bool) error {
-	arguments, err := ticketArguments(ticket)
-	if ticket.Plan != nil {
-		arguments, err = planArguments(ctx, session, ticket)
-	}
+	arguments, err := ticketArguments(ctx, session, ticket)
 	if err != nil {
 		return err
 	}
@@ -147,17 +143,22 @@ func executeTicket(ctx context.Context, deps *cmdutil.Deps, session *app.Session
 	}, asJSON)
 }
 
-// ticketArguments are the arguments that lead to the ticket's intent. What is
-// linked now need not be among them: the ticket is bound to it.
-func ticketArguments(ticket guard.Ticket) (json.RawMessage, error) {
-	arguments := map[string]string{
-		"tenant": ticket.Intent.Identity.Tenant, "credential": ticket.Intent.Identity.Credential,
-		"partner_id": ticket.Intent.PartnerID, "approval_id": ticket.ID,
+// ticketArguments are the arguments that lead to the ticket's intent, or that its
+// plan was made for. What is linked now need not be among them: the ticket is
+// bound to it.
+func ticketArguments(ctx context.Context, s *app.Session, ticket guard.Ticket) (json.RawMessage, error) {
+	if ticket.Plan != nil {
+		plan, err := s.Guard.PlanOf(ctx, ticket)
+		if err != nil {
+			return nil, err
+		}
+		return withApproval(json.RawMessage(plan.Arguments), ticket.ID)
 	}
-	if ticket.Intent.Reason != "" {
-		arguments["reason"] = ticket.Intent.Reason
-	}
-	return json.Marshal(arguments)
+	return json.Marshal(schemas.RegisterPartnerInput{ // the other writes take the same
+		Target:       schemas.Target{Tenant: ticket.Intent.Identity.Tenant, Credential: ticket.Intent.Identity.Credential},
+		PartnerID:    partnerid.ID(ticket.Intent.PartnerID),
+		Confirmation: schemas.Confirmation{ApprovalID: ticket.ID, Reason: ticket.Intent.Reason},
+	})
 }
 
 // Offer lets an approver who sits at this terminal approve at once.
@@ -190,11 +191,7 @@ func withApproval(arguments json.RawMessage, id string) (json.RawMessage, error)
 	if err := json.Unmarshal(arguments, &values); err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(id)
-	if err != nil {
-		return nil, err
-	}
-	values["approval_id"] = text
+	values["approval_id"], _ = json.Marshal(id) // a text: it cannot fail
 	return json.Marshal(values)
 }
 

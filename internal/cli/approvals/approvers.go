@@ -26,12 +26,13 @@ on the terminal and never read from a flag, a variable or standard input. You ca
 the first approver yourself; each further one needs an existing approver's consent.`,
 		Example: "  mcp-partner approvers add alice\n  mcp-partner approvers list",
 	}
+	deps.AddKeyFlags(command.PersistentFlags())
 	command.AddCommand(newCmdApproversAdd(deps), newCmdApproversList(deps), newCmdApproversRemove(deps))
 	return command
 }
 
 func newCmdApproversAdd(deps *cmdutil.Deps) *cobra.Command {
-	command := &cobra.Command{
+	return &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add an approver",
 		Long: `Add an approver. The command asks for the new passphrase on the terminal, twice. If
@@ -42,8 +43,6 @@ there are approvers already, one of them must consent.`,
 			return addApprover(ctx, deps, session, args[0])
 		}),
 	}
-	deps.AddKeyFlags(command.Flags())
-	return command
 }
 
 func addApprover(ctx context.Context, deps *cmdutil.Deps, session *app.Session, name string) error {
@@ -100,12 +99,11 @@ func newCmdApproversList(deps *cmdutil.Deps) *cobra.Command {
 		}),
 	}
 	flags.Add(command.Flags(), "approvers")
-	deps.AddKeyFlags(command.Flags())
 	return command
 }
 
 func newCmdApproversRemove(deps *cmdutil.Deps) *cobra.Command {
-	command := &cobra.Command{
+	return &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Remove an approver, and void their unused approvals",
 		Long: `Remove an approver, with the passphrase of that approver or another one. Approvals
@@ -128,6 +126,4 @@ that the approver gave and nobody has used become void.`,
 			return deps.IO.Say(term.Good, "%s can no longer approve writes.", args[0])
 		}),
 	}
-	deps.AddKeyFlags(command.Flags())
-	return command
 }

@@ -32,6 +32,5 @@ func newCmdDeny(deps *cmdutil.Deps) *cobra.Command {
 		}),
 	}
 	command.Flags().StringVar(&reason, "reason", "", "`TEXT` that says why, for the agent and the record")
-	deps.AddKeyFlags(command.Flags())
 	return command
 }

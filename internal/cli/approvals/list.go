@@ -20,10 +20,13 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 		Short:   "List approvals, pending first",
 		Example: "  mcp-partner approvals list\n  mcp-partner approvals list --json",
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
-			rows, err := approvalRows(ctx, session)
+			tickets, err := session.Guard.Questions(ctx)
 			if err != nil {
 				return err
 			}
+			pending := func(t guard.Ticket) int { return map[bool]int{false: 1}[session.Guard.State(t) == guard.StatePending] }
+			slices.SortStableFunc(tickets, func(a, b guard.Ticket) int { return pending(a) - pending(b) })
+			rows := xslices.Map(tickets, func(ticket guard.Ticket) ApprovalRow { return approvalRowOf(session, ticket) })
 			return cmdutil.Listing[ApprovalRow]{
 				Name: "approvals", Rows: rows, Empty: "Nothing waits for an approver.",
 				Header: []string{"ID", "STATE", "TOOL", "COMPANY", "DOMAIN", "TENANT", "PARTNER ID", "LINKED NOW", "CALLER", "EXPIRES"},
@@ -34,13 +37,5 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 		}),
 	}
 	flags.Add(command.Flags(), "approvals")
-	deps.AddKeyFlags(command.Flags())
 	return command
-}
-
-func approvalRows(ctx context.Context, session *app.Session) ([]ApprovalRow, error) {
-	tickets, err := session.Guard.Questions(ctx)
-	pending := func(t guard.Ticket) int { return map[bool]int{false: 1}[session.Guard.State(t) == guard.StatePending] }
-	slices.SortStableFunc(tickets, func(a, b guard.Ticket) int { return pending(a) - pending(b) })
-	return xslices.Map(tickets, func(ticket guard.Ticket) ApprovalRow { return approvalRowOf(session, ticket) }), err
 }

@@ -2,7 +2,6 @@ package approvals
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -104,25 +103,9 @@ func nextPage(ctx context.Context, deps *cmdutil.Deps, left int) error {
 
 // manyTicket shows all of a plan but its rows.
 func manyTicket(u *term.UI, plan guard.Plan, r ApprovalRow) {
+	requests, rows := plan.Writes()
 	u.Line(term.Bold, guard.PlanQuestion(plan).Text)
 	writeState(u, r)
-	planHead(u, plan)
-	u.Field("plan", r.Digest)
-	writeRequest(u, r)
-}
-
-// planArguments are the arguments that the plan was made for, with its approval.
-func planArguments(ctx context.Context, s *app.Session, ticket guard.Ticket) (json.RawMessage, error) {
-	plan, err := s.Guard.PlanOf(ctx, ticket)
-	if err != nil {
-		return nil, err
-	}
-	return withApproval(json.RawMessage(plan.Arguments), ticket.ID)
-}
-
-// planHead shows the counts of a plan that waits for an approver.
-func planHead(u *term.UI, plan guard.Plan) {
-	requests, rows := plan.Writes()
 	u.Field("tenants", strconv.Itoa(rows)+" are written, "+strconv.Itoa(len(plan.Rows)-rows)+" are listed and not touched")
 	u.Field("requests", strconv.Itoa(requests)+" at most, beside the way back")
 	u.Field("from", strings.Join(plan.From, ", "))
@@ -131,4 +114,6 @@ func planHead(u *term.UI, plan guard.Plan) {
 	if plan.First > 0 {
 		u.Field("covers", "the first "+phrase.Count(plan.First, "row")+" and no more")
 	}
+	u.Field("plan", r.Digest)
+	writeRequest(u, r)
 }

@@ -10,6 +10,7 @@ import (
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 )
 
 // knownApprover refuses a name that no approver has, before a passphrase is asked
@@ -19,10 +20,7 @@ func knownApprover(ctx context.Context, decider *guard.Guard, name string) error
 	if err != nil {
 		return err
 	}
-	names := make([]string, len(approvers))
-	for i, a := range approvers {
-		names[i] = a.Name
-	}
+	names := xslices.Map(approvers, func(a guard.Approver) string { return a.Name })
 	switch {
 	case len(names) == 0:
 		return exit.Refused("mcp-partner approvers add NAME", "there are no approvers yet")

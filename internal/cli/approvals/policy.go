@@ -1,8 +1,6 @@
 package approvals
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"mcp-partner/access"
@@ -60,7 +58,12 @@ func runPolicyTest(deps *cmdutil.Deps, o *policyTestOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := showVerdict(deps, verdict, o.json); err != nil {
+	err = deps.IO.Answer(o.json, verdict, func(u *term.UI) {
+		u.Line(map[access.Ruling]term.Style{access.RulingAllow: term.Good, access.RulingDeny: term.Bad}[verdict.Ruling], string(verdict.Ruling))
+		u.Field("rule", verdict.Rule)
+		u.Field("why", verdict.Why)
+	})
+	if err != nil {
 		return err
 	}
 	if verdict.Ruling == access.RulingDeny {
@@ -88,10 +91,9 @@ func subject(o *policyTestOptions) (access.Subject, error) {
 			return access.Subject{}, exit.AsUsage(err)
 		}
 	}
-	subject := access.Subject{
+	return access.Subject{
 		Operation: op, By: app.Trusted(access.Caller(o.caller)), Tenant: schemas.Tenant{Name: o.tenant}, PartnerID: o.partnerID, Link: o.state,
-	}
-	return subject, nil
+	}, nil
 }
 
 // describe adds what the directory knows of the tenant, and warns of names in
@@ -103,13 +105,13 @@ func describe(deps *cmdutil.Deps, subject *access.Subject, policy *access.Policy
 		return err
 	}
 	defer a.Close()
-	a.WarnOfNames(policy, func(warning string) { fmt.Fprintf(deps.IO.Err, "mcp-partner: note: %s\n", term.Escape(warning)) })
+	a.WarnOfNames(policy, deps.IO.Note)
 	entry, err := a.Directory.Resolve(subject.Tenant.Name)
 	if err != nil {
 		if code := problems.As(err).Code; code != problems.CodeUnknownTenant && code != problems.CodeDirectoryEmpty {
 			return err
 		}
-		fmt.Fprintf(deps.IO.Err, "mcp-partner: note: the directory has no tenant %s, so labels and its expected partner ID match nothing\n", term.Escape(subject.Tenant.Name))
+		deps.IO.Note("the directory has no tenant " + subject.Tenant.Name + ", so labels and its expected partner ID match nothing")
 		return nil
 	}
 	subject.Tenant = entry.Tenant()
@@ -128,17 +130,6 @@ func verdict(deps *cmdutil.Deps, o *policyTestOptions, subject access.Subject) (
 		return access.Verdict{}, err
 	}
 	return policy.Evaluate(subject), nil
-}
-
-func showVerdict(deps *cmdutil.Deps, verdict access.Verdict, asJSON bool) error {
-	if asJSON {
-		return deps.IO.PrintJSON(verdict)
-	}
-	u := deps.IO.UI()
-	u.Line(map[access.Ruling]term.Style{access.RulingAllow: term.Good, access.RulingDeny: term.Bad}[verdict.Ruling], string(verdict.Ruling))
-	u.Field("rule", verdict.Rule)
-	u.Field("why", verdict.Why)
-	return u.Err
 }
 
 // NewCmdPolicy builds `policy` with its subcommand.

@@ -1,6 +1,7 @@
 package approvals
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/spf13/cobra"
@@ -34,7 +35,6 @@ and approvals under it that nobody has used become void.`,
 	}
 	command.Flags().BoolVar(&options.voidOpen, "void-open", false, "delete the previous key too")
 	command.Flags().BoolVar(&options.json, "json", false, "print {\"rotated\":\"seal\",\"void_open\":...}")
-	deps.AddKeyFlags(command.Flags())
 	return command
 }
 
@@ -49,10 +49,8 @@ func rotateKey(ctx context.Context, deps *cmdutil.Deps, session *app.Session, o 
 	deps.IO.ChangeMade()
 	recorded := session.Guard.Changed(ctx, guard.KindSecret, detail)
 	if o.json {
-		if err := deps.IO.PrintJSON(map[string]any{"rotated": app.SealKey, "void_open": o.voidOpen, "recorded": recorded == nil}); err != nil {
-			return err
-		}
-		return recorded
+		answer := map[string]any{"rotated": app.SealKey, "void_open": o.voidOpen, "recorded": recorded == nil}
+		return cmp.Or(deps.IO.PrintJSON(answer), recorded)
 	}
 	u := deps.IO.UI()
 	u.Line(term.Good, detail)
@@ -68,14 +66,10 @@ func rotateSeal(ctx context.Context, a *app.App, voidOpen bool) error {
 	if _, err := a.Keyring.Keys(ctx, app.SealKey, guard.KeySize); err != nil {
 		return err
 	}
-	times := 1
 	if voidOpen {
-		times = 2
-	}
-	for range times {
 		if err := a.Keyring.Rotate(ctx, app.SealKey, guard.KeySize); err != nil {
 			return err
 		}
 	}
-	return nil
+	return a.Keyring.Rotate(ctx, app.SealKey, guard.KeySize)
 }

@@ -36,7 +36,6 @@ func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
 	}
 	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	addAllRows(&all, command.Flags())
-	deps.AddKeyFlags(command.Flags())
 	return command
 }
 

@@ -18,6 +18,7 @@ to Azure. Microsoft decides whether a subscription is credited.`,
 		Example: `  mcp-partner pec roles contoso
   mcp-partner pec reconcile dailyratedusage.csv`,
 	}
+	deps.AddKeyFlags(command.PersistentFlags())
 	command.AddCommand(newCmdRoles(deps), newCmdReconcile(deps))
 	return command
 }

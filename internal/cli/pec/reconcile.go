@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/auditreport"
@@ -64,7 +66,6 @@ partner://pec/reconcile.`,
 	options.table.Add(flags, "--format csv")
 	flags.Lookup("all").Usage = "show every row of the table, also what is in order"
 	flags.BoolVar(&options.keep, "keep", false, "keep the totals for agents to read")
-	deps.AddKeyFlags(flags)
 	options.Simulate.Add(flags)
 	options.Fleet.Add(flags)
 	return command
@@ -140,33 +141,33 @@ func readFacts(ctx context.Context, deps *cmdutil.Deps, session *app.Session, fi
 	bar := deps.IO.ProgressBar()
 	defer bar.Clear()
 	var mu sync.Mutex
-	facts, room := map[string]usage.Facts{}, make(chan struct{}, max(1, min(most, tenantsAtOnce)))
-	var running sync.WaitGroup
+	facts := map[string]usage.Facts{}
+	var group errgroup.Group
+	group.SetLimit(min(most, tenantsAtOnce))
 	for _, entry := range entries {
 		ids := wanted[strings.ToLower(entry.TenantID)]
 		if len(ids) == 0 {
 			continue
 		}
-		room <- struct{}{}
-		running.Go(func() {
-			defer func() { <-room }()
+		group.Go(func() error {
 			found := factsOf(ctx, session, entry.Tenant(), ids)
 			mu.Lock()
 			defer mu.Unlock()
 			facts[strings.ToLower(entry.TenantID)] = found
 			bar.Draw(len(facts), len(wanted))
+			return nil
 		})
 	}
-	running.Wait()
+	_ = group.Wait() // each tenant has its own reason
 	return facts, ctx.Err()
 }
 
 // factsOf asks about the subscriptions of one tenant, so many a call.
 func factsOf(ctx context.Context, session *app.Session, tenant schemas.Tenant, ids []string) usage.Facts {
 	facts := usage.Facts{Company: tenant.Company, Domain: tenant.Domain(), Tenant: tenant.Name, Roles: &answers.PECRoles{}}
-	for first := 0; first < len(ids); first += subscriptionsACall {
+	for some := range slices.Chunk(ids, subscriptionsACall) {
 		e := callRoles(ctx, session, schemas.CheckPECRolesInput{
-			Target: schemas.Target{Tenant: tenant.Name}, Subscriptions: ids[first:min(len(ids), first+subscriptionsACall)], Limit: subscriptionsACall,
+			Target: schemas.Target{Tenant: tenant.Name}, Subscriptions: some, Limit: subscriptionsACall,
 		})
 		if e.Link != nil {
 			facts.Link = *e.Link

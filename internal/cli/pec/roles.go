@@ -59,7 +59,6 @@ link, roles, the date of the list and ARM's request IDs.`,
 	flags.Var(&options.subscriptions, "subscriptions", "only these subscription `IDS`, separated by commas")
 	cmdutil.AddChoice(flags, &options.format, "format", "`FORMAT` of the answer", "table", "markdown", "json")
 	options.output.Add(flags, "write to this `FILE`, which only you can read")
-	deps.AddKeyFlags(flags)
 	options.Simulate.Add(flags)
 	return command
 }

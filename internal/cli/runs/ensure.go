@@ -30,15 +30,10 @@ Exit codes: 0 done or unchanged, 1 not every tenant is as planned, 2 usage,
   mcp-partner ensure --partner-id 1234567 --first 5 --allow-writes
   mcp-partner ensure --resume run_0123456789abcdef01
   mcp-partner ensure --run run_0123456789abcdef01 --format csv -o report.csv`,
-		RunE: func(command *cobra.Command, _ []string) error {
-			if err := options.prepare(deps, command.Flags()); err != nil {
-				return err
-			}
-			return runMany(command.Context(), deps, options)
-		},
+		RunE: func(command *cobra.Command, _ []string) error { return runMany(command, deps, options) },
 	}
 	flags := command.Flags()
-	flags.StringVar(&options.partnerID, "partner-id", "", "partner `ID` to register (default: the expected one of each tenant)")
+	flags.StringVar(&options.in.PartnerID, "partner-id", "", "partner `ID` to register (default: the expected one of each tenant)")
 	flags.BoolVar(&options.roles, "roles", false, "also read which identities have a role eligible for partner earned credit (default for one tenant)")
 	config.Typed(flags, "partner-id", "roles")
 	options.add(deps, flags)
@@ -68,17 +63,12 @@ continues under the same approval for 24 hours.`,
   mcp-partner transition --from 7654321,7654322 --to 1234567 --allow-writes
   mcp-partner transition --from 7654321 --to 1234567 --tenants 'emea-*' --first 5 --allow-writes
   mcp-partner transition --resume run_0123456789abcdef01`,
-		RunE: func(command *cobra.Command, _ []string) error {
-			if err := options.prepare(deps, command.Flags()); err != nil {
-				return err
-			}
-			return runMany(command.Context(), deps, options)
-		},
+		RunE: func(command *cobra.Command, _ []string) error { return runMany(command, deps, options) },
 	}
 	flags := command.Flags()
-	flags.Var(&options.from, "from", "old partner `IDS`, separated by commas")
-	flags.StringVar(&options.to, "to", "", "new partner `ID`")
-	cmdutil.AddChoice(flags, &options.strategy, "strategy", "`STRATEGY` of the move, by default update", "", "update", "remove-then-register")
+	flags.Var((*cmdutil.List)(&options.in.From), "from", "old partner `IDS`, separated by commas")
+	flags.StringVar(&options.in.To, "to", "", "new partner `ID`")
+	cmdutil.AddChoice(flags, &options.in.Strategy, "strategy", "`STRATEGY` of the move, by default update", "", "update", "remove-then-register")
 	config.Typed(flags, "from", "to", "strategy")
 	options.add(deps, flags)
 	return command

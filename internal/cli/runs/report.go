@@ -23,7 +23,7 @@ func progress(deps *cmdutil.Deps, o *manyOptions) tools.Progress {
 		return nil
 	}
 	return func(done, total int, message string) {
-		end := map[bool]string{true: "\n", false: ""}[done == total]
+		end := map[bool]string{true: "\n"}[done == total]
 		fmt.Fprintf(deps.IO.Err, "\r%s: %d of %d%s", message, done, total, end)
 	}
 }
@@ -65,9 +65,8 @@ func changesAs(format string, rows []answers.ChangeRow) ([]byte, error) {
 			}
 		}
 		return b.Bytes(), nil
-	default:
-		return nil, nil
 	}
+	return nil, nil
 }
 
 func changesCSV(rows []answers.ChangeRow) ([]byte, error) {

@@ -1,3 +1,5 @@
+// Package runs has the commands that write to many tenants: ensure and
+// transition.
 package runs
 
 import (
@@ -5,6 +7,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"mcp-partner/access"
@@ -21,35 +24,41 @@ import (
 )
 
 type manyOptions struct {
-	tool                    string
-	tenants, labels         cmdutil.List
-	credential, reason      string
-	approvalID              string
-	first                   int
-	plan, json, listed      bool
-	resume, run             string
-	settled                 time.Duration
-	format                  string
-	output                  cmdutil.OutputFlags
-	partnerID, to, strategy string
-	from                    cmdutil.List
-	roles, rolesGiven       bool
-	guard                   cmdutil.GuardFlags
-	simulate                cmdutil.SimulateFlags
-	table                   cmdutil.TableFlags
+	tool                string
+	in                  arguments
+	roles, json, listed bool
+	resume, run         string
+	settled             time.Duration
+	format              string
+	output              cmdutil.OutputFlags
+	guard               cmdutil.GuardFlags
+	simulate            cmdutil.SimulateFlags
+	table               cmdutil.TableFlags
+}
+
+// arguments are those of both tools.
+type arguments struct {
+	PartnerID    string   `json:"partner_id,omitempty"`
+	IncludeRoles *bool    `json:"include_roles,omitempty"`
+	From         []string `json:"from,omitempty"`
+	To           string   `json:"to,omitempty"`
+	Strategy     string   `json:"strategy,omitempty"`
+	schemas.Many
+	schemas.RunRef
+	schemas.Confirmation
 }
 
 func (o *manyOptions) add(deps *cmdutil.Deps, flags *pflag.FlagSet) {
-	flags.Var(&o.tenants, "tenants", "only these `TENANTS`: names or globs, separated by commas (default: all)")
-	flags.Var(&o.labels, "labels", "only tenants with all of these `LABELS`")
-	flags.StringVar(&o.credential, "credential", "", "only the credential `NAME` of each tenant")
-	flags.IntVar(&o.first, "first", 0, "write at most `N` rows; more need another approval")
-	flags.BoolVar(&o.plan, "plan", false, "show the plan and write nothing")
+	flags.Var((*cmdutil.List)(&o.in.Tenants), "tenants", "only these `TENANTS`: names or globs, separated by commas (default: all)")
+	flags.Var((*cmdutil.List)(&o.in.Labels), "labels", "only tenants with all of these `LABELS`")
+	flags.StringVar(&o.in.Credential, "credential", "", "only the credential `NAME` of each tenant")
+	flags.IntVar(&o.in.First, "first", 0, "write at most `N` rows; more need another approval")
+	flags.BoolVar(&o.in.Plan, "plan", false, "show the plan and write nothing")
 	flags.StringVar(&o.resume, "resume", "", "continue the `RUN`: complete or compensate what has begun, then the rest")
 	flags.StringVar(&o.run, "run", "", "show the `RUN` and write nothing")
 	flags.BoolVar(&o.listed, "list", false, "list the runs of this command, newest first")
-	flags.StringVar(&o.reason, "reason", "", "`TEXT` that says why, for the record and the approver")
-	flags.StringVar(&o.approvalID, "approval-id", "", "the `ID` of an approval that was given")
+	flags.StringVar(&o.in.Reason, "reason", "", "`TEXT` that says why, for the record and the approver")
+	flags.StringVar(&o.in.ApprovalID, "approval-id", "", "the `ID` of an approval that was given")
 	flags.DurationVar(&o.settled, "settled-after", 0, "how much `TIME` a write with an unknown outcome may still be in progress (default 56s)")
 	cmdutil.AddChoice(flags, &o.format, "format", "`FORMAT` of the rows", "table", "csv", "jsonl")
 	o.output.Add(flags, "write the rows to this `FILE` instead of standard output")
@@ -69,7 +78,9 @@ func (o *manyOptions) prepare(deps *cmdutil.Deps, flags *pflag.FlagSet) (err err
 	if err := o.checkReport(); err != nil {
 		return err
 	}
-	o.rolesGiven = flags.Changed("roles")
+	if flags.Changed("roles") {
+		o.in.IncludeRoles = &o.roles
+	}
 	o.guard.Tenants, err = deps.StandingTenants()
 	deps.Settled = o.settled
 	return err
@@ -83,8 +94,8 @@ func (o *manyOptions) checkFlags(flags *pflag.FlagSet) error {
 			return exit.Usage("give it a value, or leave it out", "--%s is empty", name)
 		}
 	}
-	if flags.Changed("first") && o.first < 1 {
-		return exit.Usage("give a number from 1 on, or leave it out", "--first is %d", o.first)
+	if flags.Changed("first") && o.in.First < 1 {
+		return exit.Usage("give a number from 1 on, or leave it out", "--first is %d", o.in.First)
 	}
 	if o.resume+o.run == "" {
 		return nil
@@ -94,7 +105,7 @@ func (o *manyOptions) checkFlags(flags *pflag.FlagSet) error {
 			return exit.Usage("leave it out, or make a new plan", "--%s cannot be combined with --resume or --run: the plan of a run is fixed", name)
 		}
 	}
-	if o.resume != "" && (o.run != "" || o.plan) {
+	if o.resume != "" && (o.run != "" || o.in.Plan) {
 		return exit.Usage("give one of them", "--resume continues a run, --run shows one, and --plan writes nothing")
 	}
 	return nil
@@ -109,33 +120,11 @@ func (o *manyOptions) checkReport() error {
 	return o.output.Check()
 }
 
-func (o *manyOptions) arguments() (json.RawMessage, error) {
-	given := map[string]any{}
-	put := func(name string, value any, there bool) {
-		if there {
-			given[name] = value
-		}
+func runMany(command *cobra.Command, deps *cmdutil.Deps, o *manyOptions) error {
+	ctx := command.Context()
+	if err := o.prepare(deps, command.Flags()); err != nil {
+		return err
 	}
-	put("run_id", o.resume+o.run, o.resume+o.run != "")
-	put("resume", true, o.resume != "")
-	put("first", o.first, o.first != 0)
-	put("include_roles", o.roles, o.rolesGiven)
-	if o.resume+o.run == "" {
-		put("partner_id", o.partnerID, o.partnerID != "")
-		put("from", []string(o.from), len(o.from) > 0)
-		put("to", o.to, o.to != "")
-		put("strategy", o.strategy, o.strategy != "")
-		put("tenants", []string(o.tenants), len(o.tenants) > 0)
-		put("labels", []string(o.labels), len(o.labels) > 0)
-		put("credential", o.credential, o.credential != "")
-		put("plan", true, o.plan)
-		put("reason", o.reason, o.reason != "")
-		put("approval_id", o.approvalID, o.approvalID != "")
-	}
-	return json.Marshal(given)
-}
-
-func runMany(ctx context.Context, deps *cmdutil.Deps, o *manyOptions) error {
 	simulated, err := o.simulate.Start(ctx)
 	if err != nil {
 		return err
@@ -154,7 +143,7 @@ func runMany(ctx context.Context, deps *cmdutil.Deps, o *manyOptions) error {
 	if o.listed {
 		return listRuns(ctx, deps, session, o)
 	}
-	if !o.plan && o.run == "" && o.resume == "" {
+	if !o.in.Plan && o.run == "" && o.resume == "" {
 		deps.SettleRecord(ctx, session.App, session.Guard, session.Service)
 	}
 	call, err := o.call(ctx, deps, session)
@@ -163,7 +152,7 @@ func runMany(ctx context.Context, deps *cmdutil.Deps, o *manyOptions) error {
 	}
 	defer context.AfterFunc(ctx, func() { deps.IO.Note("interrupted: no further tenant begins; writes in progress are completed first") })()
 	envelope := session.Service.Call(ctx, call).Envelope
-	mayHaveWritten := !o.plan && o.run == ""
+	mayHaveWritten := !o.in.Plan && o.run == ""
 	if mayHaveWritten {
 		deps.IO.ChangeMade()
 	}
@@ -192,13 +181,18 @@ func (o *manyOptions) rules() guard.Options {
 // call is the call of the tool. A run is resumed as its own caller: the owner
 // of the state directory may do that.
 func (o *manyOptions) call(ctx context.Context, deps *cmdutil.Deps, session *app.Session) (tools.Call, error) {
-	arguments, err := o.arguments()
+	in := o.in
+	if in.RunID = o.resume + o.run; in.RunID != "" {
+		// The plan of a run is fixed, and its reason was given with it.
+		in.Resume, in.Plan, in.Reason = o.resume != "", false, ""
+	}
+	arguments, err := json.Marshal(in)
 	if err != nil {
 		return tools.Call{}, err
 	}
 	call := tools.Call{Tool: o.tool, Arguments: arguments, Principal: app.Trusted(app.TerminalCaller), Confirmer: cmdutil.Confirmer(deps.IO), Patient: true, Progress: progress(deps, o)}
-	if id := o.resume + o.run; id != "" {
-		run, _, err := session.Guard.LoadRun(ctx, id, "")
+	if in.RunID != "" {
+		run, _, err := session.Guard.LoadRun(ctx, in.RunID, "")
 		if err != nil {
 			return tools.Call{}, err
 		}

@@ -1,3 +1,4 @@
+// Package tenants has the commands of the directory of tenants.
 package tenants
 
 import (

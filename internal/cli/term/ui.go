@@ -80,6 +80,16 @@ func (s *Streams) Say(style Style, format string, args ...any) error {
 	return u.Err
 }
 
+// Answer prints a value as JSON for a program, or writes it for a person.
+func (s *Streams) Answer(asJSON bool, value any, write func(*UI)) error {
+	if asJSON {
+		return s.PrintJSON(value)
+	}
+	u := s.UI()
+	write(u)
+	return u.Err
+}
+
 // Blank writes an empty line.
 func (u *UI) Blank() { u.Write("\n") }
 

@@ -19,6 +19,7 @@ import (
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 )
 
 type issueOptions struct {
@@ -52,8 +53,7 @@ With --uses N the token is valid for N tool calls.`,
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.caller, "for", "", "`NAME` of the caller: letters, digits and . _ @ -")
-	options.scopes = cmdutil.List{string(access.ScopeRead)}
-	flags.Var(&scopeList{&options.scopes, false}, "scope", "allowed `SCOPES`, separated by commas")
+	flags.Var(&options.scopes, "scope", "allowed `SCOPES`, separated by commas (default "+string(access.ScopeRead)+")")
 	flags.Var(&options.tools, "tools", "only these `TOOLS` of the scopes, separated by commas")
 	flags.Var(&options.tenants, "tenants", "allowed `TENANTS`: names or globs, separated by commas; * is all current ones")
 	flags.Var(&options.partnerID, "partner-ids", "allow writes of these partner `IDS` only, separated by commas")
@@ -64,25 +64,13 @@ With --uses N the token is valid for N tool calls.`,
 	flags.BoolVar(&options.json, "json", false, "print the token and its grant as JSON")
 	config.Typed(flags, "for", "scope", "tools", "tenants", "partner-ids", "ttl", "uses")
 	config.Standing(flags, "max-token-ttl")
-	deps.AddKeyFlags(flags)
 	return command
 }
 
-// scopeList is a list whose default is replaced by the first value that is given.
-type scopeList struct {
-	*cmdutil.List
-	given bool
-}
-
-func (s *scopeList) Set(text string) error {
-	if !s.given {
-		*s.List = nil
-	}
-	s.given = true
-	return s.List.Set(text)
-}
-
 func runIssue(ctx context.Context, deps *cmdutil.Deps, o *issueOptions) error {
+	if len(o.scopes) == 0 {
+		o.scopes = cmdutil.List{string(access.ScopeRead)}
+	}
 	if o.caller == "" || len(o.tenants) == 0 && !slices.Equal(o.scopes, cmdutil.List{string(access.ScopeMetrics)}) {
 		return exit.Usage("mcp-partner token issue --help", "--for and --tenants are required: a token is for one caller in named tenants")
 	}
@@ -111,7 +99,7 @@ func runIssue(ctx context.Context, deps *cmdutil.Deps, o *issueOptions) error {
 	if err != nil {
 		return exit.AsUsage(err)
 	}
-	if err := showToken(deps, o, secret, tokenRowOf(token, session.Guard.TokenState(token))); err != nil {
+	if err := showToken(deps, o, secret, tokenRowOf(session, token)); err != nil {
 		return unseen(ctx, session, token)
 	}
 	return nil
@@ -120,14 +108,12 @@ func runIssue(ctx context.Context, deps *cmdutil.Deps, o *issueOptions) error {
 // knownScopes refuses a scope that there is not, and lists those that there are.
 func knownScopes(names []string) ([]access.Scope, error) {
 	known := access.Scopes()
-	listed := strings.Trim(fmt.Sprint(known), "[]")
-	var scopes []access.Scope
-	for _, name := range names {
-		scope := access.Scope(name)
+	scopes := xslices.Map(names, func(name string) access.Scope { return access.Scope(name) })
+	for _, scope := range scopes {
 		if !slices.Contains(known, scope) {
-			return nil, exit.Usage("the scopes are "+strings.ReplaceAll(listed, " ", ", "), "there is no scope %s", untrusted.Shown(name))
+			listed := strings.ReplaceAll(strings.Trim(fmt.Sprint(known), "[]"), " ", ", ")
+			return nil, exit.Usage("the scopes are "+listed, "there is no scope %s", untrusted.Shown(string(scope)))
 		}
-		scopes = append(scopes, scope)
 	}
 	return scopes, nil
 }
@@ -154,7 +140,7 @@ func expand(s *app.Session, patterns []string) ([]string, error) {
 	}
 	names := []string{}
 	for _, entry := range entries {
-		if wanted[entry.Name] && !slices.Contains(names, entry.Name) {
+		if wanted[entry.Name] {
 			names = append(names, entry.Name)
 		}
 	}
@@ -181,9 +167,7 @@ func showToken(deps *cmdutil.Deps, o *issueOptions, secret string, row tokenRow)
 	u.Write(secret + "\n")
 	u.Field("id", row.ID)
 	u.Field("scopes", strings.Join(o.scopes, ", "))
-	if len(row.Tenants) > 0 {
-		u.Field("tenants", strings.Join(row.Tenants, ", "))
-	}
+	u.Field("tenants", strings.Join(row.Tenants, ", "))
 	u.Field("header", "Authorization: Bearer "+guard.TokenPrefix+"...")
 	u.Field("revoke", deps.Command()+" token revoke "+row.ID)
 	return u.Err

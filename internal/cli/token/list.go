@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mcp-partner/access"
+	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/xslices"
@@ -21,15 +22,11 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 		Example: "  mcp-partner token list\n  mcp-partner token list --json",
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
 			tokens, err := session.Guard.Tokens(ctx)
-			rows := make([]tokenRow, len(tokens))
-			for i, t := range tokens {
-				rows[i] = tokenRowOf(t, session.Guard.TokenState(t))
-			}
 			if err != nil {
 				return err
 			}
 			return cmdutil.Listing[tokenRow]{
-				Name: "tokens", Rows: rows, Empty: "There are no tokens.",
+				Name: "tokens", Rows: xslices.Map(tokens, func(t guard.Token) tokenRow { return tokenRowOf(session, t) }), Empty: "There are no tokens.",
 				Header: []string{"ID", "FOR", "STATE", "SCOPES", "TENANTS", "USES", "EXPIRES", "ISSUED BY"},
 				Cells: func(r tokenRow) []string {
 					return []string{r.ID, r.For, r.State, scopesOf(r.Scopes), manyOf(r.Tenants), usesOf(r), r.ExpiresAt, r.IssuedBy}
@@ -38,7 +35,6 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 		}),
 	}
 	flags.Add(command.Flags(), "tokens")
-	deps.AddKeyFlags(command.Flags())
 	return command
 }
 

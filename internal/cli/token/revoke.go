@@ -12,6 +12,7 @@ import (
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/xslices"
 )
 
 type revokeOptions struct {
@@ -48,19 +49,13 @@ unused approvals that it gave.`,
 	flags.BoolVar(&options.which.All, "all", false, "every token")
 	flags.BoolVar(&options.json, "json", false, "print {\"revoked\":N}")
 	config.Typed(flags, "for", "all")
-	deps.AddKeyFlags(flags)
 	return command
 }
 
 // check wants exactly one way to name tokens.
 func (o *revokeOptions) check() error {
-	given := 0
-	for _, one := range []bool{o.which.ID != "", o.which.All, o.caller != ""} {
-		if one {
-			given++
-		}
-	}
-	if given != 1 {
+	ways := []bool{o.which.ID != "", o.which.All, o.caller != ""}
+	if given := xslices.Filter(ways, func(way bool) bool { return way }); len(given) != 1 {
 		return exit.Usage("mcp-partner token revoke --help", "give one of ID, --for NAME and --all")
 	}
 	if o.caller != "" {
@@ -78,8 +73,7 @@ func revoke(ctx context.Context, deps *cmdutil.Deps, session *app.Session, o *re
 		return exit.Failed("mcp-partner token list", "nothing was revoked: no such token is valid")
 	}
 	deps.IO.ChangeMade()
-	if o.json {
-		return deps.IO.PrintJSON(map[string]int{"revoked": revoked})
-	}
-	return deps.IO.Say(term.Good, "%s revoked.", phrase.Count(revoked, "token"))
+	return deps.IO.Answer(o.json, map[string]int{"revoked": revoked}, func(u *term.UI) {
+		u.Linef(term.Good, "%s revoked.", phrase.Count(revoked, "token"))
+	})
 }

@@ -1,3 +1,4 @@
+// Package token has the commands of invocation tokens.
 package token
 
 import (
@@ -5,6 +6,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
+	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/phrase"
 )
@@ -21,6 +23,7 @@ directory and across restarts. Only a hash of each token is stored.`,
   mcp-partner token list
   mcp-partner token revoke --for nightly`,
 	}
+	deps.AddKeyFlags(command.PersistentFlags())
 	command.AddCommand(newCmdIssue(deps), newCmdList(deps), newCmdRevoke(deps))
 	return command
 }
@@ -45,9 +48,9 @@ type tokenRow struct {
 	Used int `json:"used"`
 }
 
-func tokenRowOf(t guard.Token, state string) tokenRow {
+func tokenRowOf(session *app.Session, t guard.Token) tokenRow {
 	row := tokenRow{
-		ID: t.ID, For: t.Name(), State: state, Caller: string(t.Caller), Scopes: t.Grant.Scopes, Tools: t.Grant.Tools,
+		ID: t.ID, For: t.Name(), State: session.Guard.TokenState(t), Caller: string(t.Caller), Scopes: t.Grant.Scopes, Tools: t.Grant.Tools,
 		Tenants: t.Grant.Tenants, PartnerIDs: t.Grant.PartnerIDs, IssuedBy: t.IssuedBy, IssuedAt: phrase.Stamp(t.IssuedAt),
 		ExpiresAt: phrase.Stamp(t.ExpiresAt), Uses: t.Uses, Used: t.Used,
 	}

@@ -36,7 +36,6 @@ secret itself. To replace a secret, use vault rotate-secret.`,
 	cmdutil.AddSecretFlags(&options.Secret, flags)
 	cmdutil.AddCertificateFlags(&options.Kind, flags, "the certificate")
 	config.Typed(flags, "certificate-file", "certificate-stdin", "certificate-passphrase-file")
-	deps.AddKeyFlags(flags)
 	return command
 }
 

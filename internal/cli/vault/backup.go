@@ -3,7 +3,6 @@ package vault
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -57,7 +56,6 @@ ledger: copy ledger.db while nothing runs, or use ledger export.`,
 	flags.StringVar(&options.passphraseFile, "backup-passphrase-file", "", "`FILE` with the passphrase of the backup")
 	flags.BoolVar(&options.json, "json", false, "print JSON")
 	config.Typed(flags, "to", "backup-passphrase-file")
-	deps.AddKeyFlags(flags)
 	return command
 }
 
@@ -71,18 +69,15 @@ func runBackup(ctx context.Context, deps *cmdutil.Deps, a *app.App, file string,
 		return err
 	}
 	deps.Record(ctx, a, guard.KindSecret, "A backup of the vault was written.")
-	if o.json {
-		return deps.IO.PrintJSON(info)
-	}
-	u := deps.IO.UI()
-	u.Linef(term.Good, "Wrote a backup of %s and %s to %s.", phrase.Count(len(info.Secrets), "secret"), phrase.Count(info.Keys, "key")+" of the program", file)
-	backupFields(u, info)
-	left := "the ledger"
-	if info.Backend.Shared() {
-		left = "the secrets, which are on the server, and the ledger"
-	}
-	u.Field("not in it", left)
-	return u.Err
+	return deps.IO.Answer(o.json, info, func(u *term.UI) {
+		u.Linef(term.Good, "Wrote a backup of %s and %s of the program to %s.", phrase.Count(len(info.Secrets), "secret"), phrase.Count(info.Keys, "key"), file)
+		backupFields(u, info)
+		left := "the ledger"
+		if info.Backend.Shared() {
+			left = "the secrets, which are on the server, and the ledger"
+		}
+		u.Field("not in it", left)
+	})
 }
 
 func backupFields(u *term.UI, info vault.BackupInfo) {
@@ -125,7 +120,6 @@ else.`,
 	flags.BoolVar(&options.force, "force", false, "replace or remove existing secrets")
 	flags.BoolVar(&options.json, "json", false, "print JSON")
 	config.Typed(flags, "force", "backup-identity-file", "backup-passphrase-file")
-	deps.AddKeyFlags(flags)
 	return command
 }
 
@@ -144,14 +138,10 @@ func runRestore(ctx context.Context, deps *cmdutil.Deps, a *app.App, data []byte
 	if !lost {
 		deps.Record(ctx, a, guard.KindSecret, "A backup of the vault (generation %d of %s) was restored.", done.Generation, phrase.Stamp(done.MadeAt))
 	}
-	if o.json {
-		return deps.IO.PrintJSON(done)
-	}
-	return showRestored(deps, a, done, lost)
+	return deps.IO.Answer(o.json, done, func(u *term.UI) { showRestored(u, a, done, lost) })
 }
 
-func showRestored(deps *cmdutil.Deps, a *app.App, done vault.Restored, lost bool) error {
-	u := deps.IO.UI()
+func showRestored(u *term.UI, a *app.App, done vault.Restored, lost bool) {
 	u.Linef(term.Good, "Restored %s.", phrase.Count(len(done.Secrets), "secret"))
 	backupFields(u, done.BackupInfo)
 	if done.Older {
@@ -167,22 +157,16 @@ func showRestored(deps *cmdutil.Deps, a *app.App, done vault.Restored, lost bool
 	if lost {
 		u.Field("next", fmt.Sprintf("restore ledger.db to %s before anything else runs; otherwise the next entry records that %d are missing", a.Ledger.Path(), done.Entries))
 	}
-	return u.Err
 }
 
 func readBackup(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, exit.Usage("give the path of a backup that you can read", "%s cannot be read", path)
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Size() > maxBackupBytes {
+	info, err := os.Stat(path)
+	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxBackupBytes) {
 		return nil, exit.Usage("give the path of a backup", "%s is not a backup", path)
 	}
-	data, err := io.ReadAll(file)
+	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, exit.Failed("check the disk", "%s cannot be read", path)
+		return nil, exit.Usage("give the path of a backup that you can read", "%s cannot be read", path)
 	}
 	return data, nil
 }

@@ -29,12 +29,11 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 		}),
 	}
 	options.Add(command.Flags(), "secrets")
-	deps.AddKeyFlags(command.Flags())
 	return command
 }
 
 func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
-	options := &cmdutil.ListFlags{}
+	var asJSON bool
 	command := &cobra.Command{
 		Use:               "show NAME",
 		Short:             "Show details of a secret, never its value",
@@ -42,27 +41,30 @@ func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
 		Args:              cmdutil.OneArgument("the name of the secret"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
 		RunE: deps.OnVault(func(ctx context.Context, a *app.App, args []string) error {
-			return runShow(ctx, deps, a, args[0], options)
+			one, err := describe(ctx, a, args[0])
+			if err != nil {
+				return err
+			}
+			return deps.IO.Answer(asJSON, one, one.show)
 		}),
 	}
-	command.Flags().BoolVar(&options.JSON, "json", false, "print JSON")
-	deps.AddKeyFlags(command.Flags())
+	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return command
 }
 
 type secretJSON struct {
 	Name string `json:"name"`
 	// Kinds and Credentials are empty for a secret that nothing uses.
-	Kinds       []string   `json:"kinds"`
-	Credentials []string   `json:"credentials"`
-	Tenants     []string   `json:"tenants"`
-	UpdatedAt   *time.Time `json:"updated_at,omitempty"`
+	Kinds       []string  `json:"kinds"`
+	Credentials []string  `json:"credentials"`
+	Tenants     []string  `json:"tenants"`
+	UpdatedAt   time.Time `json:"updated_at,omitzero"`
 	// Expiry is valid, soon, expired or unknown; none of what has no end.
-	Expiry    string     `json:"expiry"`
-	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	Expiry    tenants.ExpiryState `json:"expiry"`
+	ExpiresAt time.Time           `json:"expires_at,omitzero"`
 	// LastSuccess, LastFailure and LastProblem are of the sign-ins with it.
-	LastSuccess *time.Time    `json:"last_success,omitempty"`
-	LastFailure *time.Time    `json:"last_failure,omitempty"`
+	LastSuccess time.Time     `json:"last_success,omitzero"`
+	LastFailure time.Time     `json:"last_failure,omitzero"`
 	LastProblem problems.Code `json:"last_problem,omitempty"`
 }
 
@@ -92,24 +94,15 @@ func runList(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *cmdutil.Lis
 	}.Show(deps.IO, o)
 }
 
-func runShow(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o *cmdutil.ListFlags) error {
-	one, err := describe(ctx, a, name)
-	if err != nil {
-		return err
-	}
-	if o.JSON {
-		return deps.IO.PrintJSON(one)
-	}
-	u := deps.IO.UI()
-	u.Line(term.Bold, one.Name)
-	u.Field("kind", strings.Join(one.Kinds, ", "))
-	u.Field("credential", strings.Join(one.Credentials, ", "))
-	u.Field("tenants", strings.Join(one.Tenants, ", "))
-	u.Field("stored", dayOf(one.UpdatedAt))
-	u.Field("ends", one.end())
-	u.Field("last worked", dayOf(one.LastSuccess))
-	u.Field("last failed", one.failed())
-	return u.Err
+func (s secretJSON) show(u *term.UI) {
+	u.Line(term.Bold, s.Name)
+	u.Field("kind", strings.Join(s.Kinds, ", "))
+	u.Field("credential", strings.Join(s.Credentials, ", "))
+	u.Field("tenants", strings.Join(s.Tenants, ", "))
+	u.Field("stored", dayOf(s.UpdatedAt))
+	u.Field("ends", s.end())
+	u.Field("last worked", dayOf(s.LastSuccess))
+	u.Field("last failed", s.failed())
 }
 
 func describe(ctx context.Context, a *app.App, name string) (secretJSON, error) {
@@ -125,7 +118,8 @@ func describe(ctx context.Context, a *app.App, name string) (secretJSON, error) 
 	if err != nil {
 		return secretJSON{}, err
 	}
-	one := secretJSON{Name: info.Name, Kinds: []string{}, Credentials: []string{}, Tenants: []string{}, UpdatedAt: unlessZero(info.UpdatedAt)}
+	known := a.Health.All()
+	one := secretJSON{Name: info.Name, Kinds: []string{}, Credentials: []string{}, Tenants: []string{}, UpdatedAt: info.UpdatedAt}
 	one.Expiry, one.ExpiresAt = worstEnd(time.Now(), info.ExpiresAt, uses)
 	for _, config := range uses {
 		if !slices.Contains(one.Kinds, string(config.Kind)) {
@@ -133,7 +127,11 @@ func describe(ctx context.Context, a *app.App, name string) (secretJSON, error) 
 		}
 		one.Credentials = append(one.Credentials, config.Name)
 	}
-	one.signedIn(a.Health.All())
+	var health tenants.Health
+	for _, credential := range one.Credentials {
+		health = health.Newer(known[naming.Fold(credential)])
+	}
+	one.LastSuccess, one.LastFailure, one.LastProblem = health.LastSuccess, health.LastFailure, health.LastProblem
 	for _, entry := range tenants.Using(entries, one.Credentials...) {
 		one.Tenants = append(one.Tenants, entry.Name)
 	}
@@ -142,11 +140,11 @@ func describe(ctx context.Context, a *app.App, name string) (secretJSON, error) 
 
 // worstEnd is the nearest end that is known. Without one, the end is unknown,
 // unless nothing that uses the secret has an end.
-func worstEnd(now, backend time.Time, uses []tenants.CredentialConfig) (string, *time.Time) {
+func worstEnd(now, backend time.Time, uses []tenants.CredentialConfig) (worst tenants.ExpiryState, nearest time.Time) {
 	if len(uses) == 0 {
 		uses = []tenants.CredentialConfig{{Kind: tenants.KindClientSecret}}
 	}
-	worst, nearest := tenants.ExpiryNone, time.Time{}
+	worst = tenants.ExpiryNone
 	for _, config := range uses {
 		state, end := app.WithEnd(config, backend).Expiry(now)
 		switch {
@@ -156,42 +154,27 @@ func worstEnd(now, backend time.Time, uses []tenants.CredentialConfig) (string, 
 			worst = state
 		}
 	}
-	return string(worst), unlessZero(nearest)
-}
-
-func unlessZero(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
-}
-
-func (s *secretJSON) signedIn(known map[string]tenants.Health) {
-	var all tenants.Health
-	for _, credential := range s.Credentials {
-		all = all.Newer(known[naming.Fold(credential)])
-	}
-	s.LastSuccess, s.LastFailure, s.LastProblem = unlessZero(all.LastSuccess), unlessZero(all.LastFailure), all.LastProblem
+	return worst, nearest
 }
 
 // failed says when and why sign-ins failed last, if none has worked since.
 func (s secretJSON) failed() string {
-	if s.LastFailure == nil || s.LastSuccess != nil && !s.LastFailure.After(*s.LastSuccess) {
+	if !s.LastFailure.After(s.LastSuccess) {
 		return ""
 	}
 	return fmt.Sprintf("%s (%s)", dayOf(s.LastFailure), untrusted.Sanitize(string(s.LastProblem)))
 }
 
-func dayOf(t *time.Time) string {
-	if t == nil {
+func dayOf(t time.Time) string {
+	if t.IsZero() {
 		return ""
 	}
 	return t.UTC().Format(time.DateOnly)
 }
 
 func (s secretJSON) end() string {
-	if s.ExpiresAt == nil {
-		return s.Expiry
+	if s.ExpiresAt.IsZero() {
+		return string(s.Expiry)
 	}
 	return fmt.Sprintf("%s (%s)", dayOf(s.ExpiresAt), s.Expiry)
 }

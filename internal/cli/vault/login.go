@@ -44,7 +44,6 @@ than the pinned identity is refused.`,
 	flags := command.Flags()
 	flags.StringVar(&options.Tenant, "tenant", "", "sign in at this `TENANT` of the directory")
 	flags.BoolVar(&options.noBrowser, "no-browser", false, "show the address of the sign-in page and open no browser")
-	deps.AddKeyFlags(flags)
 	return command
 }
 

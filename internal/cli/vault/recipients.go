@@ -30,7 +30,7 @@ command needs only their public key.`,
 }
 
 func newCmdRecipientsAdd(deps *cmdutil.Deps) *cobra.Command {
-	command := &cobra.Command{
+	return &cobra.Command{
 		Use:     "add NAME PUBLIC-KEY",
 		Short:   "Add an age public key that can open the vault",
 		Example: "  mcp-partner vault recipients add dana age1...",
@@ -41,25 +41,36 @@ func newCmdRecipientsAdd(deps *cmdutil.Deps) *cobra.Command {
 			return nil
 		},
 		RunE: deps.OnVault(func(ctx context.Context, a *app.App, args []string) error {
-			return runRecipientsAdd(ctx, deps, a, args[0], args[1])
+			if err := a.Vault.AddRecipient(ctx, args[0], args[1]); err != nil {
+				return err
+			}
+			deps.Record(ctx, a, guard.KindSecret, "The recipient %s was added to the vault.", args[0])
+			u := deps.IO.UI()
+			u.Linef(term.Good, "%s can open the vault now.", args[0])
+			u.Field("next", "give them vault.age and directory.json; they use --identity-file FILE")
+			return u.Err
 		}),
 	}
-	deps.AddKeyFlags(command.Flags())
-	return command
 }
 
 func newCmdRecipientsList(deps *cmdutil.Deps) *cobra.Command {
-	var asJSON bool
+	var flags cmdutil.ListFlags
 	command := &cobra.Command{
 		Use:     "list",
 		Short:   "List who can open the vault",
 		Example: "  mcp-partner vault recipients list --json",
 		RunE: deps.OnVault(func(ctx context.Context, a *app.App, _ []string) error {
-			return runRecipientsList(ctx, deps, a, asJSON)
+			recipients, err := a.Vault.Recipients(ctx)
+			if err != nil {
+				return err
+			}
+			return cmdutil.Listing[vault.Recipient]{
+				Name: "recipients", Rows: recipients, Empty: "The vault has one key and no recipients.", Header: []string{"NAME", "PUBLIC KEY", "ADDED"},
+				Cells: func(r vault.Recipient) []string { return []string{r.Name, r.Key, r.AddedAt.Format(time.DateOnly)} },
+			}.Show(deps.IO, &flags)
 		}),
 	}
-	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	deps.AddKeyFlags(command.Flags())
+	command.Flags().BoolVar(&flags.JSON, "json", false, "print JSON")
 	return command
 }
 
@@ -77,30 +88,7 @@ recipient may have kept the current ones: replace each secret that the command l
 		}),
 	}
 	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	deps.AddKeyFlags(command.Flags())
 	return command
-}
-
-func runRecipientsAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, name, key string) error {
-	if err := a.Vault.AddRecipient(ctx, name, key); err != nil {
-		return err
-	}
-	deps.Record(ctx, a, guard.KindSecret, "The recipient %s was added to the vault.", name)
-	u := deps.IO.UI()
-	u.Linef(term.Good, "%s can open the vault now.", name)
-	u.Field("next", "give them vault.age and directory.json; they use --identity-file FILE")
-	return u.Err
-}
-
-func runRecipientsList(ctx context.Context, deps *cmdutil.Deps, a *app.App, asJSON bool) error {
-	recipients, err := a.Vault.Recipients(ctx)
-	if err != nil {
-		return err
-	}
-	return cmdutil.Listing[vault.Recipient]{
-		Name: "recipients", Rows: recipients, Empty: "The vault has one key and no recipients.", Header: []string{"NAME", "PUBLIC KEY", "ADDED"},
-		Cells: func(r vault.Recipient) []string { return []string{r.Name, r.Key, r.AddedAt.Format(time.DateOnly)} },
-	}.Show(deps.IO, &cmdutil.ListFlags{JSON: asJSON})
 }
 
 func runRecipientsRemove(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, asJSON bool) error {
@@ -109,16 +97,14 @@ func runRecipientsRemove(ctx context.Context, deps *cmdutil.Deps, a *app.App, na
 		return err
 	}
 	deps.Record(ctx, a, guard.KindSecret, "The vault was encrypted again without the recipient %s.", name)
-	if asJSON {
-		return deps.IO.PrintJSON(map[string]any{"removed": name, "rotate": append([]string{}, known...)})
-	}
-	u := deps.IO.UI()
-	u.Linef(term.Good, "Encrypted the vault again without %s.", name)
-	if len(known) > 0 {
-		u.Line(term.Warn, "They could read these secrets and may have kept them. Replace each:")
-	}
-	for _, secret := range known {
-		u.Field("next", "mcp-partner vault rotate-secret "+phrase.ShellWord(secret))
-	}
-	return u.Err
+	answer := map[string]any{"removed": name, "rotate": append([]string{}, known...)}
+	return deps.IO.Answer(asJSON, answer, func(u *term.UI) {
+		u.Linef(term.Good, "Encrypted the vault again without %s.", name)
+		if len(known) > 0 {
+			u.Line(term.Warn, "They could read these secrets and may have kept them. Replace each:")
+		}
+		for _, secret := range known {
+			u.Field("next", "mcp-partner vault rotate-secret "+phrase.ShellWord(secret))
+		}
+	})
 }

@@ -15,7 +15,7 @@ import (
 )
 
 func newCmdRemove(deps *cmdutil.Deps) *cobra.Command {
-	command := &cobra.Command{
+	return &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Remove a credential that no tenant uses, and its secret",
 		Long: `Remove a credential that no tenant uses, and its secret. If there is no credential
@@ -28,8 +28,6 @@ vault.age.previous holds the secret until the next change.`,
 			return runRemove(ctx, deps, a, args[0])
 		}),
 	}
-	deps.AddKeyFlags(command.Flags())
-	return command
 }
 
 func runRemove(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string) error {

@@ -48,7 +48,6 @@ command replaces the key of the program's own keys.`,
 	flags.StringVar(&options.identityFile, "new-identity-file", "", "`FILE` with the new age identity")
 	flags.BoolVar(&options.keyFile, "new-key-file", false, "keep a new key beside the vault")
 	config.Typed(flags, "new-passphrase", "new-passphrase-file", "new-identity-file", "new-key-file")
-	deps.AddKeyFlags(flags)
 	return command
 }
 
@@ -63,17 +62,14 @@ func runRotateKey(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *rotate
 	if !o.dryRun {
 		deps.Record(ctx, a, guard.KindSecret, "The vault was encrypted again with a new key.")
 	}
-	if o.json {
-		return deps.IO.PrintJSON(done)
-	}
-	u := deps.IO.UI()
-	u.Linef(term.Good, "%s %s and %s.", rotationVerb(o.dryRun, done.Resumed), phrase.Count(done.Secrets, "secret"), phrase.Count(done.Keys, "key")+" of the program")
-	u.Field("old key", done.From)
-	u.Field("new key", done.To)
-	if !o.dryRun {
-		u.Field("next", "make a new backup, and destroy what the old key opens: older backups and copies of the vault")
-	}
-	return u.Err
+	return deps.IO.Answer(o.json, done, func(u *term.UI) {
+		u.Linef(term.Good, "%s %s and %s of the program.", rotationVerb(o.dryRun, done.Resumed), phrase.Count(done.Secrets, "secret"), phrase.Count(done.Keys, "key"))
+		u.Field("old key", done.From)
+		u.Field("new key", done.To)
+		if !o.dryRun {
+			u.Field("next", "make a new backup, and destroy what the old key opens: older backups and copies of the vault")
+		}
+	})
 }
 
 func rotationVerb(dryRun, resumed bool) string {

@@ -46,7 +46,6 @@ old one there. Entra ID may need a minute to accept a new secret everywhere.`,
 	cmdutil.AddCertificateFlags(kind, flags, "the new certificate")
 	flags.StringVar(&kind.Expires, "expires", "", "expiry `DATE` of the new client secret, such as 2027-01-31")
 	config.Typed(flags, "certificate-file", "certificate-stdin", "certificate-passphrase-file", "expires")
-	deps.AddKeyFlags(flags)
 	return command
 }
 
@@ -69,7 +68,9 @@ func runRotateSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, name s
 	if next.Secret.Equal(old) {
 		return exit.Refused("", "the new secret equals the stored one")
 	}
-	proved, err := prove(ctx, a, name, next, firstPlaces(places))
+	// One tenant for each credential; places are ordered by these.
+	places = slices.CompactFunc(places, func(a, b placeOfUse) bool { return a.config.Name == b.config.Name })
+	proved, err := prove(ctx, a, name, next, places)
 	if err != nil {
 		return unproved(err)
 	}
@@ -92,11 +93,6 @@ func readSuccessor(ctx context.Context, deps *cmdutil.Deps, name string, o *cred
 		return credential.Provided{}, exit.Usage("give --secret-file FILE", "the secret %s is a client secret", name)
 	}
 	return cmdutil.AskSecret(ctx, o, deps, config)
-}
-
-// firstPlaces keeps one tenant for each credential; places are ordered by these.
-func firstPlaces(places []placeOfUse) []placeOfUse {
-	return slices.CompactFunc(slices.Clone(places), func(a, b placeOfUse) bool { return a.config.Name == b.config.Name })
 }
 
 func prove(ctx context.Context, a *app.App, name string, next credential.Provided, places []placeOfUse) (string, error) {
@@ -151,11 +147,12 @@ func unproved(err error) error {
 func finishRotation(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, next credential.Provided, places []placeOfUse) error {
 	u := deps.IO.UI()
 	u.Linef(term.Good, "Replaced the secret %s after the new one had signed in.", name)
-	for _, place := range firstPlaces(places) {
-		if in(next, place.config) == place.config {
+	for _, place := range places {
+		renewed := in(next, place.config)
+		if renewed == place.config {
 			continue
 		}
-		if err := a.Directory.SetCredential(ctx, in(next, place.config)); err != nil {
+		if err := a.Directory.SetCredential(ctx, renewed); err != nil {
 			return err
 		}
 	}

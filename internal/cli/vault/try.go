@@ -30,7 +30,6 @@ the token's identity as a call does. The exit code is 1 if one of them fails.`,
 		}),
 	}
 	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	deps.AddKeyFlags(command.Flags())
 	return command
 }
 
@@ -54,7 +53,8 @@ func runTest(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, a
 		return exit.Refused("mcp-partner tenants add NAME --credential "+phrase.ShellWord(name), "no tenant uses the secret %s, so it cannot be tested", name)
 	}
 	tried := trySignIns(ctx, a, places)
-	if err := showSignIns(deps, tried, asJSON); err != nil {
+	err = deps.IO.Answer(asJSON, map[string][]signInJSON{"sign_ins": tried}, func(u *term.UI) { showSignIns(u, tried) })
+	if err != nil {
 		return err
 	}
 	if slices.ContainsFunc(tried, func(one signInJSON) bool { return !one.OK }) {
@@ -88,11 +88,7 @@ func trySignIn(ctx context.Context, a *app.App, place placeOfUse) signInJSON {
 	return one
 }
 
-func showSignIns(deps *cmdutil.Deps, tried []signInJSON, asJSON bool) error {
-	if asJSON {
-		return deps.IO.PrintJSON(map[string][]signInJSON{"sign_ins": tried})
-	}
-	u := deps.IO.UI()
+func showSignIns(u *term.UI, tried []signInJSON) {
 	for _, one := range tried {
 		if one.OK {
 			u.Linef(term.Good, "%s signs in to tenant %s.", one.Credential, one.Tenant)
@@ -101,7 +97,6 @@ func showSignIns(deps *cmdutil.Deps, tried []signInJSON, asJSON bool) error {
 		u.Linef(term.Bad, "%s does not sign in to tenant %s: %s", one.Credential, one.Tenant, one.Message)
 		u.Field("next", one.Fix)
 	}
-	return u.Err
 }
 
 type placeOfUse struct {

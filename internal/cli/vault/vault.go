@@ -1,3 +1,4 @@
+// Package vault has the commands of the vault.
 package vault
 
 import (
@@ -20,6 +21,7 @@ func NewCmdVault(deps *cmdutil.Deps) *cobra.Command {
 		Short:   "Manage the secrets: store, list, test, rotate and back up",
 		Example: "  mcp-partner vault init\n  mcp-partner vault status",
 	}
+	deps.AddKeyFlags(command.PersistentFlags())
 	command.AddCommand(newCmdInit(deps), newCmdStatus(deps), newCmdRemove(deps),
 		newCmdAdd(deps), newCmdList(deps), newCmdShow(deps), newCmdTest(deps),
 		newCmdRotateKey(deps), newCmdRotateSecret(deps),
@@ -55,7 +57,6 @@ helps to choose.`,
 		RunE: func(command *cobra.Command, _ []string) error { return runInit(command.Context(), deps, options) },
 	}
 	command.Flags().BoolVar(&options.passphrase, "passphrase", false, "ask for a passphrase on the terminal")
-	deps.AddKeyFlags(command.Flags())
 	options.backend.add(command.Flags())
 	return command
 }
@@ -104,7 +105,6 @@ func newCmdStatus(deps *cmdutil.Deps) *cobra.Command {
 		}),
 	}
 	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	deps.AddKeyFlags(command.Flags())
 	return command
 }
 
@@ -126,16 +126,13 @@ func runStatus(ctx context.Context, deps *cmdutil.Deps, a *app.App, asJSON bool)
 		return err
 	}
 	status := vaultStatus{deps.StateDir, string(a.Vault.Settings().Backend), a.Store.KeyDescription(), append([]string{}, names...)}
-	if asJSON {
-		return deps.IO.PrintJSON(status)
-	}
-	u := deps.IO.UI()
-	u.Linef(term.Good, "The vault opens and holds %s.", phrase.Count(len(names), "secret"))
-	u.Field("state dir", status.StateDir)
-	u.Field("backend", status.Backend)
-	u.Field("key", status.Key)
-	for _, name := range names {
-		u.Field("secret of", name)
-	}
-	return u.Err
+	return deps.IO.Answer(asJSON, status, func(u *term.UI) {
+		u.Linef(term.Good, "The vault opens and holds %s.", phrase.Count(len(names), "secret"))
+		u.Field("state dir", status.StateDir)
+		u.Field("backend", status.Backend)
+		u.Field("key", status.Key)
+		for _, name := range names {
+			u.Field("secret of", name)
+		}
+	})
 }

@@ -1,2 +1,0 @@
-// Package tenants has the commands of the directory of tenants.
-package tenants

@@ -1,2 +1,0 @@
-// Package token has the commands of invocation tokens.
-package token

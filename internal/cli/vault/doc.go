@@ -1,2 +1,0 @@
-// Package vault has the commands of the vault.
-package vault
