@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"mcp-partner/access"
-	"mcp-partner/guard"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/problems"
@@ -65,19 +64,14 @@ type Audit struct {
 	StaleAfterDays int `json:"stale_after_days,omitempty"`
 }
 
-// Start begins an audit, or joins the caller's own that asks the same and is
-// under way. Problems: those of Select and of the store, CodeRunInProgress.
-func (f *Fleet) Start(ctx context.Context, caller access.Caller, label string, audit Audit, access Access) (*Active, error) {
-	return f.StartNamed(ctx, guard.NewRunID(), caller, label, audit, access)
-}
-
-// StartNamed is Start of a run whose ID is known before it begins, so that it begins
-// once: where there is a run of that ID already, the store refuses.
-func (f *Fleet) StartNamed(ctx context.Context, id string, caller access.Caller, label string, audit Audit, access Access) (*Active, error) {
+// Start begins an audit with an ID that no run has yet, which the store checks, or
+// joins the caller's own that asks the same and is under way. Problems: those of
+// Select and of the store, CodeRunInProgress.
+func (f *Fleet) Start(ctx context.Context, id string, caller access.Caller, label string, audit Audit, access Access) (*Active, error) {
 	if caller == Operator {
 		return nil, problems.New(problems.CodeInternal, "The run has no caller.")
 	}
-	places, err := audit.choose(f.opts.Directory, access)
+	tasks, err := audit.choose(f.opts.Directory, access)
 	if err != nil {
 		return nil, err
 	}
@@ -97,16 +91,16 @@ func (f *Fleet) StartNamed(ctx context.Context, id string, caller access.Caller,
 	defer f.starting.Unlock()
 	run := Run{
 		ID: id, Kind: RunKindAudit, Caller: caller, Label: label, CreatedAt: f.opts.Now(), State: RunRunning,
-		Owner: f.owner, Rows: len(places), Request: request,
+		Owner: f.owner, Rows: len(tasks), Request: request,
 	}
-	stored, err := f.opts.Store.CreateRun(ctx, run, leaseTime, pendingRows(places))
+	stored, err := f.opts.Store.CreateRun(ctx, run, leaseTime, pendingRows(tasks))
 	if err != nil {
 		return nil, err
 	}
 	if stored.ID != run.ID {
-		return f.join(ctx, stored, run, places)
+		return f.join(ctx, stored, run, tasks)
 	}
-	return f.launch(run, audit, places, allTasks(len(places)), access)
+	return f.launch(run, audit, tasks, access)
 }
 
 // mayReadRoles checks again whether the caller may read the roles that the
@@ -120,19 +114,19 @@ func (a Audit) mayReadRoles(ctx context.Context, access Access) error {
 
 // choose selects one target for each identity of a tenant, with its first
 // credential, and notes what is expected of them.
-func (a *Audit) choose(directory Directory, access Access) (places []place, err error) {
+func (a *Audit) choose(directory Directory, access Access) (tasks []task, err error) {
 	expected := map[string]bool{}
 	a.TenantCount, a.LeftOut = 0, 0
 	err = a.Each(access.Visible.of(directory), func(t schemas.Tenant) {
-		before := len(places)
+		before := len(tasks)
 		for _, target := range OnePerIdentity(targetsOf(t)) {
 			if credential, ok := access.first(target); ok {
-				places = append(places, place{t.Name, t.TenantID, credential, t.Authority})
+				tasks = append(tasks, task{n: len(tasks), place: Target{t, credential}.place()})
 			} else {
 				a.LeftOut++
 			}
 		}
-		if len(places) > before {
+		if len(tasks) > before {
 			a.TenantCount++
 			expected[a.expectation(t).sole()] = true
 		}
@@ -142,29 +136,21 @@ func (a *Audit) choose(directory Directory, access Access) (places []place, err 
 			a.SoleExpected = id
 		}
 	}
-	return places, err
-}
-
-func allTasks(n int) []task {
-	tasks := make([]task, n)
-	for i := range tasks {
-		tasks[i].n = i
-	}
-	return tasks
+	return tasks, err
 }
 
 // join follows a running audit if it makes the same request for the same
 // tenants: the same arguments cover more tenants for a caller with a larger
 // grant or after one was added, and the tokens of one caller may have different
 // grants.
-func (f *Fleet) join(ctx context.Context, running, wanted Run, places []place) (*Active, error) {
+func (f *Fleet) join(ctx context.Context, running, wanted Run, tasks []task) (*Active, error) {
 	renamed := wanted.Label != "" && wanted.Label != running.Label
 	if !bytes.Equal(running.Request, wanted.Request) || running.Rows != wanted.Rows || renamed && running.Label != "" {
 		return nil, inProgress(running)
 	}
-	meant := make(map[string]bool, len(places))
-	for _, p := range places {
-		meant[p.tenant] = true
+	meant := make(map[string]bool, len(tasks))
+	for _, t := range tasks {
+		meant[t.tenant] = true
 	}
 	err := f.Within(ctx, running.ID, func(tenant string) bool { return meant[tenant] })
 	if err == nil && renamed {
@@ -218,7 +204,7 @@ func (f *Fleet) Resume(ctx context.Context, caller access.Caller, id string, acc
 	if err := audit.mayReadRoles(ctx, access); err != nil {
 		return nil, err
 	}
-	places, tasks, err := f.remaining(ctx, run)
+	tasks, err := f.remaining(ctx, run)
 	if err != nil {
 		return nil, err
 	}
@@ -229,27 +215,23 @@ func (f *Fleet) Resume(ctx context.Context, caller access.Caller, id string, acc
 	if !claimed {
 		return nil, inProgress(run)
 	}
-	return f.launch(run, audit, places, tasks, access)
+	return f.launch(run, audit, tasks, access)
 }
 
-// remaining finds the targets without a result. The place of each is that in the
-// run; places with a result stay empty.
-func (f *Fleet) remaining(ctx context.Context, run Run) ([]place, []task, error) {
-	places := make([]place, run.Rows)
-	var tasks []task
+// remaining finds the targets without a result.
+func (f *Fleet) remaining(ctx context.Context, run Run) (tasks []task, err error) {
 	for row, err := range f.opts.Store.Rows(ctx, run.ID, RowQuery{Pending: true}) {
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		tenant, _ := f.opts.Directory.Resolve(row.TenantID, nil) // one that has gone is found to have when it is asked
-		places[row.N] = place{row.Tenant, row.TenantID, row.Credential, tenant.Authority}
-		tasks = append(tasks, task{n: row.N})
+		tasks = append(tasks, task{n: row.N, place: place{row.Tenant, row.TenantID, row.Credential, tenant.Authority}})
 	}
-	return places, tasks, nil
+	return tasks, nil
 }
 
 // launch begins to work on a run that is in the store and is ours.
-func (f *Fleet) launch(run Run, audit Audit, places []place, tasks []task, access Access) (*Active, error) {
+func (f *Fleet) launch(run Run, audit Audit, tasks []task, access Access) (*Active, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
@@ -259,7 +241,7 @@ func (f *Fleet) launch(run Run, audit Audit, places []place, tasks []task, acces
 	a := &Active{id: run.ID, total: run.Rows, f: f, done: make(chan struct{}), cancel: cancel}
 	a.answered.Store(int64(run.Rows - len(tasks)))
 	f.active[run.ID] = a
-	w := &auditing{f: f, active: a, audit: audit, access: access, places: places, staleBefore: f.staleBefore(audit)}
+	w := &auditing{f: f, active: a, audit: audit, access: access, staleBefore: f.staleBefore(audit)}
 	if audit.Roles {
 		w.slots = make(chan struct{}, f.opts.Limits.Concurrency)
 	}

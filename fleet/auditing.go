@@ -23,7 +23,6 @@ type auditing struct {
 	active      *Active
 	audit       Audit
 	access      Access
-	places      []place
 	staleBefore time.Time
 	results     *resultWriter
 	// slots bound the requests of a run that reads roles.
@@ -38,18 +37,13 @@ func (w *auditing) run(ctx context.Context, tasks []task) {
 	ctx, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
 	saved := w.results.keep(lost)
-	schedule(ctx, limits.Concurrency, tasks, w.budgetKey, w.ask)
+	schedule(ctx, limits.Concurrency, tasks, w.ask)
 	w.active.failure = w.end(ctx, saved)
-}
-
-func (w *auditing) budgetKey(t task) budgetKey {
-	return budgetKey{credential: w.places[t.n].credential, authority: w.places[t.n].authority}
 }
 
 // target looks a target up in the directory as it is now. One that has gone has no
 // credentials.
-func (w *auditing) target(n int) (Target, error) {
-	at := w.places[n]
+func (w *auditing) target(at place) (Target, error) {
 	tenant, err := w.f.opts.Directory.Resolve(at.tenantID, nil)
 	if err == nil && w.access.Visible(tenant) {
 		return Target{tenant, at.credential}, nil
@@ -62,7 +56,7 @@ func (w *auditing) target(n int) (Target, error) {
 
 // ask asks one target once.
 func (w *auditing) ask(ctx context.Context, t *task) step {
-	target, missing := w.target(t.n)
+	target, missing := w.target(t.place)
 	if t.tries == 0 {
 		t.first = time.Now()
 	}
@@ -239,7 +233,7 @@ func (w *auditing) timeIsOver(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			target, _ := w.target(row.N) // what cannot be read of it is not in the row
+			target, _ := w.target(place{tenant: row.Tenant, tenantID: row.TenantID, credential: row.Credential}) // what cannot be read of it is not in the row
 			late = append(late, w.row(row.N, target, unread(problem), nil))
 		}
 		if len(late) == 0 {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -144,22 +145,20 @@ func (f *Fleet) lastAnswers(ctx context.Context, run Run) (map[string]*lastAnswe
 			found[row.TenantID+" "+row.Credential] = &lastAnswer{times: 1}
 		}
 	}
-	open := len(found)
-	if open == 0 {
-		return found, nil
-	}
 	older, err := f.older(ctx, run, lookBack)
-	for i := 0; i < len(older) && open > 0 && err == nil; i++ {
-		open, err = f.fill(ctx, found, older[i].ID, open)
+	for i := 0; i < len(older) && err == nil && slices.ContainsFunc(slices.Collect(maps.Values(found)), (*lastAnswer).open); i++ {
+		err = f.fill(ctx, found, older[i].ID)
 	}
 	return found, err
 }
 
-// fill takes the answers of an older audit, and returns how many are still missing.
-func (f *Fleet) fill(ctx context.Context, found map[string]*lastAnswer, id string, open int) (int, error) {
+func (l *lastAnswer) open() bool { return l.row == nil }
+
+// fill takes the answers of an older audit.
+func (f *Fleet) fill(ctx context.Context, found map[string]*lastAnswer, id string) error {
 	for row, err := range f.opts.Store.Rows(ctx, id, RowQuery{}) {
 		if err != nil {
-			return open, err
+			return err
 		}
 		last := found[row.TenantID+" "+row.Credential]
 		switch {
@@ -169,13 +168,12 @@ func (f *Fleet) fill(ctx context.Context, found map[string]*lastAnswer, id strin
 		default:
 			answer, err := decodeRow(row)
 			if err != nil {
-				return open, err
+				return err
 			}
 			last.row = &answer
-			open--
 		}
 	}
-	return open, nil
+	return nil
 }
 
 // Changes goes through what differs, by tenant ID. It keeps the rows of one tenant
@@ -230,80 +228,49 @@ type pair struct{ before, after *answers.AuditRow }
 // pairs goes through the rows of two audits beside each other, by tenant ID.
 func (f *Fleet) pairs(ctx context.Context, before, after string) iter.Seq2[pair, error] {
 	return func(yield func(pair, error) bool) {
-		nextOld, stopOld := iter.Pull2(byTenant(f.All(ctx, before, ByTarget)))
-		defer stopOld()
-		nextNew, stopNew := iter.Pull2(byTenant(f.All(ctx, after, ByTarget)))
-		defer stopNew()
-		old, recent := pulled(nextOld()), pulled(nextNew())
-		for old.rows != nil || recent.rows != nil || old.err != nil || recent.err != nil {
+		old, recent := side{}, side{}
+		defer old.open(f.All(ctx, before, ByTarget))()
+		defer recent.open(f.All(ctx, after, ByTarget))()
+		for old.more || recent.more {
+			tenant := old.row.TenantID
+			if !old.more || recent.more && recent.row.TenantID < tenant {
+				tenant = recent.row.TenantID
+			}
+			found := paired(old.rowsOf(tenant), recent.rowsOf(tenant))
 			if err := cmp.Or(old.err, recent.err); err != nil {
 				yield(pair{}, err)
 				return
 			}
-			order := old.compare(recent)
-			for _, one := range paired(old.upTo(order <= 0), recent.upTo(order >= 0)) {
+			for _, one := range found {
 				if !yield(one, nil) {
 					return
 				}
 			}
-			if order <= 0 {
-				old = pulled(nextOld())
-			}
-			if order >= 0 {
-				recent = pulled(nextNew())
-			}
 		}
 	}
 }
 
-// byTenant puts rows that stand beside each other together, a tenant at a time.
-func byTenant(rows iter.Seq2[answers.AuditRow, error]) iter.Seq2[[]answers.AuditRow, error] {
-	return func(yield func([]answers.AuditRow, error) bool) {
-		var group []answers.AuditRow
-		for row, err := range rows {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if len(group) > 0 && group[0].TenantID != row.TenantID {
-				if !yield(group, nil) {
-					return
-				}
-				group = nil
-			}
-			group = append(group, row)
-		}
-		if len(group) > 0 {
-			yield(group, nil)
-		}
-	}
-}
-
-// head is the next tenant of one side; without rows that side has ended.
-type head struct {
-	rows []answers.AuditRow
+// side is one audit of a comparison: the row that comes next, if there is more.
+type side struct {
+	next func() (answers.AuditRow, error, bool)
+	row  answers.AuditRow
 	err  error
+	more bool
 }
 
-func pulled(rows []answers.AuditRow, err error, _ bool) head { return head{rows, err} }
-
-// upTo are the rows if they take part in this step.
-func (h head) upTo(takesPart bool) []answers.AuditRow {
-	if !takesPart {
-		return nil
-	}
-	return h.rows
+func (s *side) open(rows iter.Seq2[answers.AuditRow, error]) (stop func()) {
+	s.next, stop = iter.Pull2(rows)
+	s.row, s.err, s.more = s.next()
+	return stop
 }
 
-// compare orders two heads; a side that has ended comes last.
-func (h head) compare(other head) int {
-	switch {
-	case h.rows == nil:
-		return 1
-	case other.rows == nil:
-		return -1
+// rowsOf takes the rows of a tenant, none where another one comes next.
+func (s *side) rowsOf(tenant string) (rows []answers.AuditRow) {
+	for s.more && s.err == nil && s.row.TenantID == tenant {
+		rows = append(rows, s.row)
+		s.row, s.err, s.more = s.next()
 	}
-	return cmp.Compare(h.rows[0].TenantID, other.rows[0].TenantID)
+	return rows
 }
 
 // paired puts the rows of a tenant together. Those of one identity belong together,

@@ -13,6 +13,7 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/armclient"
 	"mcp-partner/fleet"
+	"mcp-partner/guard"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
@@ -77,6 +78,11 @@ func (h *fixture) open(change func(*fleet.Options)) {
 		change(&o)
 	}
 	h.Fleet = fleet.New(o)
+}
+
+// Start begins an audit with a new ID.
+func (h *fixture) Start(ctx context.Context, caller access.Caller, label string, audit fleet.Audit, access fleet.Access) (*fleet.Active, error) {
+	return h.Fleet.Start(ctx, guard.NewRunID(), caller, label, audit, access)
 }
 
 func (h *fixture) storeSecret(text string) {

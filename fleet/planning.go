@@ -47,11 +47,12 @@ func (w *Writer) Plan(ctx context.Context, request PlanRequest, report func(done
 		Strategy: request.Strategy, First: request.First, Reason: untrusted.Sanitize(request.Reason), Rows: make([]guard.PlanRow, len(request.Targets)),
 	}
 	late := unread(problems.New(problems.CodeTimeout, "The time limit was reached before this link was read."))
+	tasks := make([]task, len(request.Targets))
 	for i, target := range request.Targets {
-		plan.Rows[i] = request.row(target, late)
+		plan.Rows[i], tasks[i] = request.row(target, late), task{n: i, place: target.place()}
 	}
 	p := &planning{w, request, plan.Rows, report, atomic.Int64{}}
-	schedule(ctx, defaultConcurrency, allTasks(len(request.Targets)), budgetKeys(request.Targets), p.ask)
+	schedule(ctx, defaultConcurrency, tasks, p.ask)
 	plan.Rows = rowPerIdentity(plan.Rows)
 	return plan
 }

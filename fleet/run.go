@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mcp-partner/access"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/problems"
 )
 
@@ -68,12 +69,8 @@ type Row struct {
 	Body json.RawMessage
 }
 
-func pendingRows(places []place) []Row {
-	rows := make([]Row, len(places))
-	for i, p := range places {
-		rows[i] = Row{N: i, Tenant: p.tenant, TenantID: p.tenantID, Credential: p.credential}
-	}
-	return rows
+func pendingRows(tasks []task) []Row {
+	return xslices.Map(tasks, func(t task) Row { return Row{N: t.n, Tenant: t.tenant, TenantID: t.tenantID, Credential: t.credential} })
 }
 
 // UnknownRun is the problem of a run that is not there for a caller.

@@ -10,6 +10,7 @@ import (
 
 	"mcp-partner/armclient"
 	"mcp-partner/fleet"
+	"mcp-partner/guard"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
@@ -436,7 +437,7 @@ func TestSecondProcessFollowsRun(t *testing.T) {
 	first := h.begin(fleet.Audit{})
 	other := fleet.New(fleet.Options{Directory: directory{h.directory}, Clients: h, Store: h.store})
 	defer other.Close()
-	joined, err := other.Start(t.Context(), "test", "", fleet.Audit{}, everything())
+	joined, err := other.Start(t.Context(), guard.NewRunID(), "test", "", fleet.Audit{}, everything())
 	if err != nil || joined.ID() != first.ID() {
 		t.Fatal(joined, err)
 	}

@@ -43,8 +43,9 @@ func (l Limits) withDefaults() Limits {
 
 // task is one target on its way through a schedule.
 type task struct {
-	// n is the target's place in the run.
+	// n is the target's number in the run.
 	n int
+	place
 	// tries counts the attempts, first is when they began.
 	tries int
 	first time.Time
@@ -65,18 +66,12 @@ type step struct {
 // budgetKey says by which budgets a task is bounded.
 type budgetKey struct{ credential, authority string }
 
-func budgetKeys(targets []Target) func(task) budgetKey {
-	return func(t task) budgetKey {
-		return budgetKey{credential: targets[t.n].Credential, authority: targets[t.n].Tenant.Authority}
-	}
-}
-
 // schedule runs tasks, so many at a time and within their budgets, until all
 // are done or the context ends. A task that has to wait is put aside, and its
 // worker takes another one. Tasks that had begun when the context ended must
 // observe it themselves.
-func schedule(ctx context.Context, concurrency int, tasks []task, placeOf func(task) budgetKey, do func(context.Context, *task) step) {
-	q := newQueue(concurrency, tasks, placeOf)
+func schedule(ctx context.Context, concurrency int, tasks []task, do func(context.Context, *task) step) {
+	q := newQueue(concurrency, tasks)
 	defer context.AfterFunc(ctx, q.close)()
 	defer q.close()
 	var workers sync.WaitGroup
@@ -126,16 +121,22 @@ type budget struct{ inFlight, now, most int }
 
 func (b *budget) free() bool { return b.inFlight < b.now }
 
-func (b *budget) slower() { b.now = max(1, b.now/2) }
+// after takes an attempt off what is in flight.
+func (b *budget) after(s step) {
+	b.inFlight--
+	if s.slower {
+		b.now = max(1, b.now/2)
+	} else if s.again == 0 {
+		b.now = min(b.most, b.now+1)
+	}
+}
 
-func (b *budget) faster() { b.now = min(b.most, b.now+1) }
-
-func newQueue(concurrency int, tasks []task, placeOf func(task) budgetKey) *queue {
+func newQueue(concurrency int, tasks []task) *queue {
 	q := &queue{groups: map[budgetKey]*group{}, left: len(tasks)}
 	q.changed = sync.NewCond(&q.mu)
 	byName := map[string]*authority{}
 	for _, t := range tasks {
-		t.group = q.groupAt(placeOf(t), budget{now: concurrency, most: concurrency}, byName)
+		t.group = q.groupAt(budgetKey{t.credential, t.authority}, budget{now: concurrency, most: concurrency}, byName)
 		t.group.tasks = append(t.group.tasks, t)
 	}
 	for _, g := range q.groups {
@@ -207,15 +208,8 @@ func (q *queue) after(t task, s step) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	g := t.group
-	g.inFlight--
-	g.at.inFlight--
-	if s.slower {
-		g.slower()
-		g.at.slower()
-	} else if s.again == 0 {
-		g.faster()
-		g.at.faster()
-	}
+	g.after(s)
+	g.at.after(s)
 	if s.again == 0 {
 		q.left--
 	} else {

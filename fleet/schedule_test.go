@@ -42,10 +42,19 @@ func TestScheduleBoundsConcurrency(t *testing.T) {
 	})
 }
 
+func allTasks(n int, at func(n int) budgetKey) []task {
+	tasks := make([]task, n)
+	for i := range tasks {
+		key := at(i)
+		tasks[i] = task{n: i, place: place{credential: key.credential, authority: key.authority}}
+	}
+	return tasks
+}
+
 func runOnce(r *rapid.T, concurrency int, places []budgetKey, waits [][]time.Duration) {
 	running, notBefore, done := &counted{}, make([]time.Time, len(places)), make([]int, len(places))
 	var mu sync.Mutex
-	schedule(context.Background(), concurrency, allTasks(len(places)), func(t task) budgetKey { return places[t.n] }, func(_ context.Context, t *task) step {
+	schedule(context.Background(), concurrency, allTasks(len(places), func(n int) budgetKey { return places[n] }), func(_ context.Context, t *task) step {
 		running.add(1)
 		defer running.add(-1)
 		mu.Lock()
@@ -80,7 +89,7 @@ func TestWaitingTasksHoldNoWorker(t *testing.T) {
 		began := time.Now()
 		var mu sync.Mutex
 		var quick time.Duration
-		schedule(t.Context(), 2, allTasks(100), func(task) budgetKey { return budgetKey{} }, func(_ context.Context, task *task) step {
+		schedule(t.Context(), 2, allTasks(100, func(int) budgetKey { return budgetKey{} }), func(_ context.Context, task *task) step {
 			time.Sleep(10 * time.Millisecond)
 			if task.tries++; task.n < 50 && task.tries == 1 {
 				return step{again: time.Minute}
@@ -109,7 +118,7 @@ func TestScheduleSlowsDownWhenThrottled(t *testing.T) {
 		const most = 16
 		var mu sync.Mutex
 		inFlight, after, end := 0, 0, 0
-		schedule(t.Context(), most, allTasks(600), func(task) budgetKey { return budgetKey{} }, func(_ context.Context, task *task) step {
+		schedule(t.Context(), most, allTasks(600, func(int) budgetKey { return budgetKey{} }), func(_ context.Context, task *task) step {
 			mu.Lock()
 			inFlight++
 			switch {
@@ -141,7 +150,7 @@ func TestScheduleStopsWithContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		began, tried := time.Now(), 0
-		schedule(ctx, 1, allTasks(3), func(task) budgetKey { return budgetKey{} }, func(context.Context, *task) step {
+		schedule(ctx, 1, allTasks(3, func(int) budgetKey { return budgetKey{} }), func(context.Context, *task) step {
 			tried++
 			return step{again: time.Hour}
 		})
@@ -154,5 +163,5 @@ func TestScheduleStopsWithContext(t *testing.T) {
 // BenchmarkSchedule is what the schedule itself costs for each task.
 func BenchmarkSchedule(b *testing.B) {
 	names := []string{"a", "b", "c", "d"}
-	schedule(b.Context(), defaultConcurrency, allTasks(b.N), func(t task) budgetKey { return budgetKey{names[t.n%4], names[rand.IntN(2)]} }, func(context.Context, *task) step { return step{} })
+	schedule(b.Context(), defaultConcurrency, allTasks(b.N, func(n int) budgetKey { return budgetKey{names[n%4], names[rand.IntN(2)]} }), func(context.Context, *task) step { return step{} })
 }

@@ -50,6 +50,10 @@ func OnePerIdentity(targets []Target) []Target {
 // place is a target by what finds it again: a run of 100 000 keeps no more of each.
 type place struct{ tenant, tenantID, credential, authority string }
 
+func (t Target) place() place {
+	return place{t.Tenant.Name, t.Tenant.TenantID, t.Credential, t.Tenant.Authority}
+}
+
 // spares are the other credentials of the target's identity.
 func (t Target) spares() (names []string) {
 	same := func(name string) string { return cmp.Or(t.Tenant.SameIdentity[name], name) }

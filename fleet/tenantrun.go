@@ -156,15 +156,14 @@ func (d *tenantRun) wait(code problems.Code) bool {
 		d.left(code)
 		return false
 	}
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-d.closing.Done():
+	pausing, cancel := context.WithTimeout(d.closing, pause)
+	defer cancel()
+	<-pausing.Done()
+	if d.closing.Err() != nil {
 		d.left(code)
 		return false
 	}
+	return true
 }
 
 // record keeps where the tenant stands now. What the directory expects is
@@ -281,9 +280,13 @@ func (w *Writer) execute(ctx context.Context, a *Execution, first int) error {
 			planned = append(planned, i)
 		}
 	}
-	a.total = len(begun) + bounded(len(planned), first)
+	most := len(planned)
+	if first > 0 {
+		most = min(most, first)
+	}
+	a.total = len(begun) + most
 	w.each(a, begun, func(row int) bool { return w.advance(ctx, a, row, progress[row]) })
-	w.beginSome(ctx, a, planned, progress, first)
+	w.beginSome(ctx, a, planned, progress, most)
 	if _, progress, err = w.opts.Guard.LoadRun(ctx, a.ID, ""); err != nil {
 		return err
 	}
@@ -293,21 +296,9 @@ func (w *Writer) execute(ctx context.Context, a *Execution, first int) error {
 	return nil
 }
 
-// bounded is n and not above most, where most bounds anything.
-func bounded(n, most int) int {
-	if most > 0 {
-		return min(n, most)
-	}
-	return n
-}
-
 // beginSome begins tenants until so many have begun; those that turned out not
 // to be written to do not count.
-func (w *Writer) beginSome(ctx context.Context, a *Execution, planned []int, progress map[int]guard.Progress, first int) {
-	left := len(planned)
-	if first > 0 {
-		left = first
-	}
+func (w *Writer) beginSome(ctx context.Context, a *Execution, planned []int, progress map[int]guard.Progress, left int) {
 	for left > 0 && len(planned) > 0 && w.closing.Err() == nil {
 		batch := planned[:min(left, len(planned))]
 		planned = planned[len(batch):]

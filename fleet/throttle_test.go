@@ -18,6 +18,7 @@ import (
 
 	"mcp-partner/armclient"
 	"mcp-partner/fleet"
+	"mcp-partner/guard"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
@@ -131,7 +132,7 @@ func (b *bubble) audit(size int) time.Duration {
 	began := time.Now()
 	f := fleet.New(fleet.Options{Directory: b, Clients: b, Store: ledgertest.New(b.t, time.Now), Limits: fleet.Limits{Concurrency: parallel}})
 	defer f.Close()
-	active, err := f.Start(b.t.Context(), "test", "", fleet.Audit{}, everything())
+	active, err := f.Start(b.t.Context(), guard.NewRunID(), "test", "", fleet.Audit{}, everything())
 	if err == nil {
 		err = active.Wait(b.t.Context())
 	}
@@ -203,7 +204,7 @@ func TestRetryAfterIsObeyedToTheSecond(t *testing.T) {
 		b := &bubble{t: t, sim: sim}
 		f := fleet.New(fleet.Options{Directory: b, Clients: b, Store: ledgertest.New(t, time.Now)})
 		defer f.Close()
-		active, err := f.Start(t.Context(), "test", "", fleet.Audit{}, everything())
+		active, err := f.Start(t.Context(), guard.NewRunID(), "test", "", fleet.Audit{}, everything())
 		if err != nil {
 			t.Fatal(err)
 		}

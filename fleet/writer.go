@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -250,21 +251,11 @@ func (w *Writer) busy(id string, progress map[int]guard.Progress, quiet time.Dur
 	if _, working := w.Working(id); working && quiet > 0 {
 		return true
 	}
-	for _, p := range progress {
-		if w.opts.Now().Sub(p.At) < quiet {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(slices.Collect(maps.Values(progress)), func(p guard.Progress) bool { return w.opts.Now().Sub(p.At) < quiet })
 }
 
 func anyBegun(progress map[int]guard.Progress) bool {
-	for _, p := range progress {
-		if p.Stage.Begun() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(slices.Collect(maps.Values(progress)), func(p guard.Progress) bool { return p.Stage.Begun() })
 }
 
 // over reports whether no tenant of a run can begin or continue any more.

@@ -126,7 +126,7 @@ func (s *Service) StartAuditNamed(ctx context.Context, p access.Principal, id, l
 	if audit.OwnIDs == nil {
 		audit.OwnIDs = s.deps.Guard.Bounds().PartnerIDs
 	}
-	active, err := s.deps.Fleet.StartNamed(ctx, id, p.Caller, label, audit, access)
+	active, err := s.deps.Fleet.Start(ctx, id, p.Caller, label, audit, access)
 	return active, emptyFor(p, err)
 }
 
