@@ -46,7 +46,7 @@ func (a *App) PushLastHead() {
 	ctx, cancel := context.WithTimeout(context.Background(), lastHeadWithin)
 	defer cancel()
 	if err := a.PushHeads(ctx); err != nil {
-		a.settings.Log.Warn("the newest head of the ledger could not be pushed", "cause", exit.MessageOf(err))
+		a.settings.Log.Warn("the newest head of the ledger could not be pushed", "reason", exit.MessageOf(err))
 	}
 }
 

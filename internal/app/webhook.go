@@ -150,7 +150,7 @@ func (w *webhook) deliver(ctx context.Context, m ledger.Message) error {
 		if done = to.post(m, body); done.taken() {
 			return w.outbox.Delivered(ctx, m)
 		}
-		w.log.Warn("a message was not taken", "kind", m.Kind, "name", m.Name, "status", done.status, "why", done.why(), "reached", done.err == nil, "again_at", m.Again.UTC().Format(time.RFC3339))
+		w.log.Warn("a message was not taken", "kind", m.Kind, "name", m.Name, "status", done.status, "reason", done.why(), "reached", done.err == nil, "again_at", m.Again.UTC().Format(time.RFC3339))
 	}
 	if late || m.Age >= deliveryLife {
 		return w.outbox.Delivered(ctx, m, undelivered(m))

@@ -111,7 +111,7 @@ func (s *Settings) openDirectory() (*App, error) {
 		server = s.shared.server
 	}
 	record := ledger.Open(ledger.Options{Dir: s.Disk(), Server: server, Keys: keyring, Program: BuildInfo().Version, Announces: s.Config.Webhook != nil, RolledBack: func(missing int64) {
-		s.Log.Warn("the ledger is an older one, or in another database than before: its open approvals and tokens were voided", "missing_entries", missing)
+		s.Log.Warn("the ledger is an older one, or in another database than before: its open approvals and tokens were voided", "count", missing)
 	}})
 	a := s.newApp(directory, store, health, pool)
 	a.Keyring, a.Ledger, a.Vault, a.Files = keyring, record, store, files

@@ -359,7 +359,7 @@ func otherCommands() []string {
 		"audit", "audit list", "audit show", "audit resume", "audit changes", "check", "find", "tools", "doctor", "health", "demo", "openapi", "version",
 		"approvals list", "approvals show", "approvers list", "policy test", "token list", "simulate", "serve",
 		"ledger list", "ledger export", "ledger head", "ledger verify", "tenants list", "tenants export", "tenants discover", "tenants consent-links",
-		"vault status", "vault list", "vault show", "vault test", "vault recipients list", "pec roles", "pec reconcile", "schedules list", "schedules run",
+		"vault status", "vault list", "vault show", "vault test", "vault recipients list", "pec roles", "pec reconcile", "schedules list", "schedules run", "migrate",
 	}
 }
 

@@ -240,7 +240,10 @@ func TestDoctorCountsUndeliveredAnnouncements(t *testing.T) {
 // A suggested command is for the same database. The config file names it by itself.
 func TestSuggestedCommandsRepeatTheDatabase(t *testing.T) {
 	t.Parallel()
-	dir := stateWithVault(t)
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	file := filepath.Join(dir, "database-url")
 	if err := os.WriteFile(file, []byte("postgresql://partner:canary@127.0.0.1:1/partner"), 0o600); err != nil {
 		t.Fatal(err)

@@ -21,6 +21,8 @@ var attributes = map[string]bool{
 	"url": true, "address": true, "transport": true, "expires_at": true, "until": true, "simulated": true, "allow_writes": true,
 	// of sign-ins, approvals, runs and the record
 	"credential": true, "refresh": true, "code": true, "entra_code": true, "correlation_id": true, "expires": true, "approval": true, "status": true, "reached": true, "again_at": true, "count": true, "found": true, "run": true,
+	// of what happens by itself
+	"job": true, "schedule": true, "due": true, "kind": true, "name": true, "own": true, "in_force": true,
 }
 
 // maxText bounds a logged text, in bytes.
