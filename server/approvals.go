@@ -26,8 +26,6 @@ type ApprovalsAPI interface {
 	DecideApproval(ctx context.Context, p access.Principal, id string, said guard.DecisionRequest) (tools.PendingApproval, error)
 }
 
-var _ ApprovalsAPI = (*tools.Service)(nil)
-
 // approvalID takes the ID out of /approvals/ID; "" is the list. ok is false for
 // every other path.
 func approvalID(path string) (id string, ok bool) {
@@ -59,16 +57,13 @@ func (t *httpTransport) serveApprovals(w http.ResponseWriter, r *http.Request, i
 	if r.Method == http.MethodPost {
 		return t.decide(w, r, admitted, principal, id)
 	}
-	var shown any
-	var err error
 	if id == "" {
-		var list []tools.PendingApproval
-		list, err = t.opts.Approvals.PendingApprovals(r.Context(), principal)
-		shown = map[string][]tools.PendingApproval{"approvals": list}
+		list, err := t.opts.Approvals.PendingApprovals(r.Context(), principal)
+		answerJSON(w, r, map[string][]tools.PendingApproval{"approvals": list}, err)
 	} else {
-		shown, err = t.opts.Approvals.PendingApproval(r.Context(), principal, id)
+		shown, err := t.opts.Approvals.PendingApproval(r.Context(), principal, id)
+		answerJSON(w, r, shown, err)
 	}
-	answerJSON(w, r, shown, err)
 	return nil
 }
 

@@ -41,19 +41,6 @@ type denial interface {
 	RetryAfter() time.Duration
 }
 
-// authenticate lets the resource server alone decide on an access token.
-func (t *httpTransport) authenticate(r *http.Request, token string) (access.Principal, error) {
-	if t.issued(token) {
-		return t.opts.OAuth.Authenticate(r.Context(), token)
-	}
-	return t.opts.Bearer.Authenticate(r.Context(), token)
-}
-
-// issued reports whether a token has the form of an access token.
-func (t *httpTransport) issued(token string) bool {
-	return t.opts.OAuth != nil && t.opts.OAuth.Takes(token)
-}
-
 // whereToGetToken names the issuer where there is one: its tokens come before those
 // of this server.
 func (t *httpTransport) whereToGetToken() string {

@@ -28,9 +28,7 @@ type call struct {
 	key     string // "" for a notification
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
-	out     *lineWriter
-	level   func() mcp.LoggingLevel
-	of      *calls
+	conn    *stdioConn
 
 	mu       sync.Mutex
 	answered bool
@@ -38,16 +36,12 @@ type call struct {
 
 // Notify implements tools.Notifier. The lock keeps it ahead of the answer.
 func (c *call) Notify(method string, params any) error {
-	line, err := encodeNotification(method, params, c.level())
-	if err != nil || line == nil {
-		return err
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.answered {
 		return errAnswered
 	}
-	return c.out.write(line)
+	return c.conn.out.notify(method, params, askedLevel(c.message, c.conn.level))
 }
 
 // answer writes the response, once. A call that the client cancelled gets
@@ -60,9 +54,9 @@ func (c *call) answer(line []byte) {
 		return
 	}
 	c.answered = true
-	c.of.forget(c)
+	c.conn.calls.forget(c)
 	if c.key != "" && !errors.Is(context.Cause(c.ctx), errCancelled) {
-		_ = c.out.write(line) // the loop watches out for broken output
+		_ = c.conn.out.write(line) // the loop watches out for broken output
 	}
 }
 

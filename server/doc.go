@@ -2,7 +2,7 @@
 //
 // It composes one mcp-go server (New) and puts two transports in front of it:
 // a stdio loop of its own (Server.ServeStdio) and a chain of HTTP gates before
-// mcp-go's stateless handler (Server.Handler). Both check a message before
+// mcp-go's stateless handler (Server.ServeListener). Both check a message before
 // mcp-go sees it, answer errors in words a reader can act on, and give each
 // request a Notifier of its own, so that a notification goes out on the stream
 // of the request it belongs to and ahead of its answer.

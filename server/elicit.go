@@ -92,11 +92,8 @@ func (a *asks) send(id string, params mcp.ElicitationParams) error {
 }
 
 func (a *asks) withdraw(id string) {
-	line, err := encodeNotification(string(mcp.MethodNotificationCancelled),
-		map[string]string{"requestId": id, "reason": "the answer came too late"}, "")
-	if err == nil {
-		_ = a.out.write(line) // a courtesy
-	}
+	params := map[string]string{"requestId": id, "reason": "the answer came too late"}
+	_ = a.out.notify(string(mcp.MethodNotificationCancelled), params, "") // a courtesy
 }
 
 // deliver passes a response to its question. It returns false if there is none.

@@ -12,6 +12,9 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"mcp-partner/access"
+	"mcp-partner/tools"
 )
 
 // exchange is one request on its way through mcp-go. Only the goroutine that
@@ -36,11 +39,16 @@ func exchangeOf(ctx context.Context) *exchange {
 // hooks shows each caller its own tools, and puts our words in place of mcp-go's
 // where those are dumps of Go values or would pass on whatever a handler's error
 // says.
-func (s *Server) hooks(authorize Authorize) *mcpserver.Hooks {
+func (s *Server) hooks(authorize func(p access.Principal, tool string) error) *mcpserver.Hooks {
 	hooks := &mcpserver.Hooks{}
-	hooks.AddAfterListTools(func(ctx context.Context, _ any, _ *mcp.ListToolsRequest, result *mcp.ListToolsResult) {
-		result.Tools = authorize.allowed(ctx, result.Tools)
-	})
+	if authorize != nil {
+		// mcp-go's own filter would also hide the tool from calls, which then end as
+		// "not found" before the call path can refuse and record them.
+		hooks.AddAfterListTools(func(ctx context.Context, _ any, _ *mcp.ListToolsRequest, result *mcp.ListToolsResult) {
+			principal := tools.RequestOf(ctx).Principal
+			result.Tools = slices.DeleteFunc(slices.Clone(result.Tools), func(t mcp.Tool) bool { return authorize(principal, t.Name) != nil })
+		})
+	}
 	hooks.AddOnError(func(ctx context.Context, _ any, method mcp.MCPMethod, request any, err error) {
 		if x := exchangeOf(ctx); x != nil {
 			x.err = s.explain(ctx, method, request, err)

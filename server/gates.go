@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
@@ -38,13 +39,8 @@ func (r *refusal) write(w http.ResponseWriter) {
 	if r == nil {
 		return
 	}
-	for name, values := range r.header {
-		w.Header()[name] = values
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(r.status)
-	_, _ = w.Write(append(r.err.encode(), '\n')) // a client that left needs no answer
+	maps.Copy(w.Header(), r.header)
+	sendJSON(w, r.status, append(r.err.encode(), '\n'))
 }
 
 // checkOutside looks at who may have sent a request to any other path than MCP's.
@@ -182,12 +178,16 @@ func (t *httpTransport) identify(r *http.Request) (p access.Principal, issued bo
 	if !ok {
 		return access.Principal{}, false, unauthorized(t.challenge(r, "", "", t.firstScope()), "Send Authorization: Bearer with a token that is valid here. "+t.whereToGetToken())
 	}
-	p, err := t.authenticate(r, token)
+	authenticate := t.opts.Bearer.Authenticate
+	if issued = t.opts.OAuth != nil && t.opts.OAuth.Takes(token); issued { // then the issuer alone decides
+		authenticate = t.opts.OAuth.Authenticate
+	}
+	p, err := authenticate(r.Context(), token)
 	if err != nil || p.Caller == "" {
 		return access.Principal{}, false, t.denied(r, err)
 	}
 	visitOf(r).authenticated()
-	return p, t.issued(token), nil
+	return p, issued, nil
 }
 
 func unauthorized(challenge, text string) *refusal {

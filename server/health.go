@@ -165,6 +165,10 @@ func writeValue(w http.ResponseWriter, r *http.Request, status int, value any) {
 
 func writeJSON(w http.ResponseWriter, r *http.Request, status int, text []byte) {
 	beginAnswer(w, r)
+	sendJSON(w, status, text)
+}
+
+func sendJSON(w http.ResponseWriter, status int, text []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)

@@ -123,12 +123,8 @@ type httpTransport struct {
 	stopping context.Context
 }
 
-// Handler serves MCP on /mcp and /mcp/ alike, decisions of approvers below /approvals, and
+// newHTTPTransport serves MCP on /mcp and /mcp/ alike, decisions of approvers below /approvals, and
 // /livez, /readyz and /metrics for those who watch over the server.
-func (s *Server) Handler(o HTTPOptions) http.Handler {
-	return s.newHTTPTransport(context.Background(), o.withDefaults())
-}
-
 func (s *Server) newHTTPTransport(stopping context.Context, o HTTPOptions) *httpTransport {
 	return &httpTransport{
 		server:    s,

@@ -104,21 +104,16 @@ func (s *shape) check(path string, raw json.RawMessage) *rpcError {
 			return invalidParams(fmt.Sprintf("%s has the member %q twice. Send it once.", path, clip(name)))
 		}
 		seen[name] = true
-		if f := s.checkInside(path, name, value); f != nil {
+		inside, known := s.members[name]
+		at := path + "." + name
+		if !known && s.each != nil {
+			inside, at = s.each, fmt.Sprintf("%s[%q]", path, clip(name))
+		}
+		if f := inside.check(at, value); f != nil {
 			return f
 		}
 	}
 	return nil
-}
-
-func (s *shape) checkInside(path, name string, value json.RawMessage) *rpcError {
-	if inside, known := s.members[name]; known {
-		return inside.check(path+"."+name, value)
-	}
-	if s.each == nil {
-		return nil
-	}
-	return s.each.check(fmt.Sprintf("%s[%q]", path, clip(name)), value)
 }
 
 // canonical returns the known name that encoding/json would take this one for,

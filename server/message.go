@@ -138,7 +138,15 @@ func (m *message) fill(members map[string]json.RawMessage) *rpcError {
 	if string(members["jsonrpc"]) != `"2.0"` {
 		return invalidRequest(`The member "jsonrpc" must be "2.0".`).withID(m.id)
 	}
-	return m.fillParams(members["params"])
+	params := members["params"]
+	if absent(params) {
+		return nil
+	}
+	if params[0] != '{' {
+		return invalidParams(`The member "params" must be an object.`).withID(m.id)
+	}
+	m.params, m.meta = params, metaOf(params)
+	return nil
 }
 
 func (m *message) fillKind(members map[string]json.RawMessage, hasID bool) *rpcError {
@@ -185,18 +193,6 @@ func checkID(id json.RawMessage) *rpcError {
 		return invalidRequest(`The member "id" must be a string or an integer between -(2^53-1) and 2^53-1. ` +
 			"Leave it out to send a notification.")
 	}
-	return nil
-}
-
-func (m *message) fillParams(raw json.RawMessage) *rpcError {
-	if absent(raw) {
-		return nil
-	}
-	if raw[0] != '{' {
-		return invalidParams(`The member "params" must be an object.`).withID(m.id)
-	}
-	m.params = raw
-	m.meta = metaOf(raw)
 	return nil
 }
 

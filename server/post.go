@@ -113,7 +113,10 @@ func (t *httpTransport) exchange(ctx context.Context, w http.ResponseWriter, r *
 	out.keepAlive(t.opts.KeepAlive) // from here on a timer may write headers and comments
 	x := &exchange{message: p.message}
 	if !listens {
-		x.session = t.sessionFor(r, p, out)
+		x.session = &session{peer: &peer{initialized: true}, level: out.level, emit: out.Notify}
+		if !p.modern {
+			x.session.peer.version = r.Header.Get(mcp.HeaderProtocolVersion)
+		}
 	}
 	t.run(out, inward(withExchange(ctx, x), r, p.message.raw), x)
 	if x.session != nil {
@@ -130,14 +133,6 @@ func (t *httpTransport) run(out *exchangeWriter, r *http.Request, x *exchange) {
 		}
 	}()
 	t.inner.ServeHTTP(out, r)
-}
-
-func (t *httpTransport) sessionFor(r *http.Request, p *post, out *exchangeWriter) *session {
-	s := &session{peer: &peer{initialized: true}, level: out.level, emit: out.Notify}
-	if !p.modern {
-		s.peer.version = r.Header.Get(mcp.HeaderProtocolVersion)
-	}
-	return s
 }
 
 // inward is the request as mcp-go and the handlers get to see it. Only headers

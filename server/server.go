@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"slices"
 	"sync/atomic"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -12,7 +11,6 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/internal/xslices"
-	"mcp-partner/tools"
 )
 
 // listTTL is how long a client may reuse a list that cannot change while the
@@ -24,8 +22,6 @@ const listTTL = 5 * 60 * 1000
 type Registrar interface {
 	Register(*mcpserver.MCPServer)
 }
-
-var _ Registrar = (*tools.Service)(nil)
 
 // Completions suggest values for arguments of prompts and of resource templates.
 type Completions interface {
@@ -40,9 +36,10 @@ type Options struct {
 	Instructions string
 	Registrar    Registrar
 	Completions  Completions
-	// Authorize decides which tools a caller is shown, before any is called; nil
-	// shows all. What a call may do is checked in its own path.
-	Authorize Authorize
+	// Authorize returns nil if a principal may use a tool, and else why not. It
+	// decides which tools a caller is shown, before any is called; nil shows all.
+	// What a call may do is checked in its own path.
+	Authorize func(p access.Principal, tool string) error
 	// Remote makes a request part of the trace that it names, by its _meta and
 	// its headers; nil ignores both. header is nil on stdio.
 	Remote func(ctx context.Context, meta, header func(string) string) context.Context
@@ -98,21 +95,5 @@ func cacheHints() []mcpserver.ServerOption {
 	}
 	return xslices.Map(fixed, func(method mcp.MCPMethod) mcpserver.ServerOption {
 		return mcpserver.WithMethodCacheHints(method, listTTL, mcp.CacheScopePrivate)
-	})
-}
-
-// Authorize returns nil if a principal may use a tool, and else why not.
-type Authorize func(p access.Principal, tool string) error
-
-// allowed takes out of a list what the caller may not use. mcp-go's own filter
-// would also hide the tool from calls, which then end as "not found" before
-// the call path can refuse and record them.
-func (a Authorize) allowed(ctx context.Context, list []mcp.Tool) []mcp.Tool {
-	if a == nil {
-		return list
-	}
-	principal := tools.RequestOf(ctx).Principal
-	return slices.DeleteFunc(slices.Clone(list), func(t mcp.Tool) bool {
-		return a(principal, t.Name) != nil
 	})
 }

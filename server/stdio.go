@@ -107,11 +107,7 @@ func (s *Server) newStdioConn(base context.Context, out io.Writer, o StdioOption
 }
 
 func (c *stdioConn) broadcast(method string, params any) error {
-	line, err := encodeNotification(method, params, c.level.get())
-	if err != nil || line == nil {
-		return err
-	}
-	return c.out.write(line)
+	return c.out.notify(method, params, c.level.get())
 }
 
 // read takes frames in until the input ends. It waits for no handler, so that
@@ -189,8 +185,7 @@ func (c *stdioConn) start(m *message) {
 }
 
 func (c *stdioConn) newCall(m *message) *call {
-	k := &call{message: m, out: c.out, of: c.calls}
-	k.level = func() mcp.LoggingLevel { return askedLevel(m, c.level) }
+	k := &call{message: m, conn: c}
 	if m.kind == kindRequest {
 		k.key = idKey(m.id)
 	}
@@ -286,6 +281,15 @@ func (w *lineWriter) write(line []byte) error {
 	return w.err
 }
 
+// notify writes a notification, unless it is a log message below the level.
+func (w *lineWriter) notify(method string, params any, level mcp.LoggingLevel) error {
+	line, err := encodeNotification(method, params, level)
+	if err != nil || line == nil {
+		return err
+	}
+	return w.write(line)
+}
+
 // failure is the error that broke the output, if one did. It does not wait for
 // a write that hangs.
 func (w *lineWriter) failure() error {
@@ -312,29 +316,22 @@ type frameReader struct {
 // last line may lack a line end. At the end of the stream the error is io.EOF.
 func (r *frameReader) next() ([]byte, error) {
 	var frame []byte
+	tooLong := false
 	for {
 		part, err := r.in.ReadSlice('\n')
-		if len(frame)+len(bytes.TrimRight(part, "\r\n")) > r.limit {
-			return nil, r.skip(err)
+		if tooLong = tooLong || len(frame)+len(bytes.TrimRight(part, "\r\n")) > r.limit; !tooLong {
+			frame = append(frame, part...)
 		}
-		frame = append(frame, part...)
 		switch {
-		case err == nil, err == io.EOF && len(frame) > 0:
-			return bytes.TrimSuffix(bytes.TrimSuffix(frame, []byte("\n")), []byte("\r")), nil
-		case !errors.Is(err, bufio.ErrBufferFull):
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case err != nil && err != io.EOF:
 			return nil, err
+		case tooLong:
+			return nil, errFrameTooLong
+		case err == io.EOF && len(frame) == 0:
+			return nil, io.EOF
 		}
+		return bytes.TrimSuffix(bytes.TrimSuffix(frame, []byte("\n")), []byte("\r")), nil
 	}
-}
-
-// skip reads on to the end of a line that is too long; err is what reading its
-// last part gave.
-func (r *frameReader) skip(err error) error {
-	for errors.Is(err, bufio.ErrBufferFull) {
-		_, err = r.in.ReadSlice('\n')
-	}
-	if err != nil && err != io.EOF {
-		return err
-	}
-	return errFrameTooLong
 }

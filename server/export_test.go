@@ -1,0 +1,11 @@
+package server
+
+import (
+	"context"
+	"net/http"
+)
+
+// Handler is what ServeListener serves, without a listener.
+func (s *Server) Handler(o HTTPOptions) http.Handler {
+	return s.newHTTPTransport(context.Background(), o.withDefaults())
+}
