@@ -2,11 +2,11 @@ package cli
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
@@ -21,10 +21,6 @@ func showHelpOn(root *cobra.Command, streams *term.Streams) {
 	if streams.OutWidth > 0 {
 		width = min(width, streams.OutWidth)
 	}
-	root.SetUsageTemplate(strings.NewReplacer(
-		".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", width),
-		`Use "{{.CommandPath}} [command] --help" for more information about a command.`, `Run "{{.CommandPath}} COMMAND --help" for details.`,
-	).Replace(root.UsageTemplate()))
 	show := root.HelpFunc()
 	root.SetHelpFunc(func(command *cobra.Command, args []string) {
 		long, example := command.Long, command.Example
@@ -38,9 +34,22 @@ func showHelpOn(root *cobra.Command, streams *term.Streams) {
 		// What pflag writes behind each boolean flag goes, and the columns stay; the
 		// one optional value is written as it is typed.
 		const noise = "[=true|false]"
-		plain := strings.NewReplacer(noise, strings.Repeat(" ", len(noise)), " N[=10]", "[=N]   ").Replace(text.String())
+		path := command.CommandPath()
+		plain := strings.NewReplacer(
+			noise, strings.Repeat(" ", len(noise)), " N[=10]", "[=N]   ",
+			`Use "`+path+` [command] --help" for more information about a command.`, `Run "`+path+` COMMAND --help" for details.`,
+		).Replace(wrapFlags(command, text.String(), width))
 		_, _ = io.WriteString(out, term.WrapItems(plain, width)) // a help text is all that was asked for
 	})
+}
+
+// wrapFlags breaks the lines about flags. Cobra does so with a template: beside one
+// the linker keeps each method of each type, which are 5 MB.
+func wrapFlags(command *cobra.Command, text string, width int) string {
+	for _, flags := range []*pflag.FlagSet{command.LocalFlags(), command.InheritedFlags()} {
+		text = strings.Replace(text, flags.FlagUsages(), flags.FlagUsagesWrapped(width), 1)
+	}
+	return text
 }
 
 // newHelp builds `help`, which refuses a command that there is not.
