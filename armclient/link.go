@@ -69,8 +69,7 @@ func matches(link answers.Link, partnerID partnerid.ID) *bool {
 	if link.State == answers.LinkUnknown {
 		return nil
 	}
-	same := link.State == answers.LinkLinked && link.PartnerID == string(partnerID)
-	return &same
+	return new(link.State == answers.LinkLinked && link.PartnerID == string(partnerID))
 }
 
 func (c *Client) judge(r *record, link *linkProperties, err error) LinkRead {

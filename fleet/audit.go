@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"mcp-partner/access"
 	"mcp-partner/internal/phrase"
@@ -241,7 +240,10 @@ func (f *Fleet) launch(run Run, audit Audit, tasks []task, access Access) (*Acti
 	a := &Active{id: run.ID, total: run.Rows, f: f, done: make(chan struct{}), cancel: cancel}
 	a.answered.Store(int64(run.Rows - len(tasks)))
 	f.active[run.ID] = a
-	w := &auditing{f: f, active: a, audit: audit, access: access, staleBefore: f.staleBefore(audit)}
+	w := &auditing{f: f, active: a, audit: audit, access: access}
+	if audit.StaleAfterDays > 0 {
+		w.staleBefore = f.opts.Now().AddDate(0, 0, -audit.StaleAfterDays)
+	}
 	if audit.Roles {
 		w.slots = make(chan struct{}, f.opts.Limits.Concurrency)
 	}
@@ -255,11 +257,4 @@ func (f *Fleet) launch(run Run, audit Audit, tasks []task, access Access) (*Acti
 		close(a.done)
 	})
 	return a, nil
-}
-
-func (f *Fleet) staleBefore(audit Audit) time.Time {
-	if audit.StaleAfterDays <= 0 {
-		return time.Time{}
-	}
-	return f.opts.Now().AddDate(0, 0, -audit.StaleAfterDays)
 }

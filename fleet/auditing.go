@@ -118,7 +118,9 @@ func (w *auditing) readWith(ctx context.Context, target Target) armclient.LinkRe
 		return unread(problems.New(problems.CodeUnknownTenant, "The tenant or credential was removed from the directory while the run was interrupted."))
 	}
 	if err := w.access.Admit(ctx, target.Tenant); err != nil {
-		return unread(nonRetriable(err))
+		refusal := *problems.As(err)
+		refusal.Retryable = false // it is not asked about again in this run
+		return unread(&refusal)
 	}
 	reader, err := w.f.opts.Clients.Reader(ctx, target.Tenant, target.Credential)
 	if err != nil {
@@ -132,13 +134,6 @@ func (w *auditing) readWith(ctx context.Context, target Target) armclient.LinkRe
 	}
 	defer release()
 	return reader.LinkOnce(ctx)
-}
-
-// nonRetriable is a refusal that is not asked about again in this run.
-func nonRetriable(err error) *problems.Problem {
-	problem := *problems.As(err)
-	problem.Retryable = false
-	return &problem
 }
 
 func unread(problem *problems.Problem) armclient.LinkRead {

@@ -132,7 +132,7 @@ func (f *Fleet) Page(ctx context.Context, id, cursor string, limit int) (rows []
 			return nil, "", err
 		}
 		if len(rows) == q.Limit-1 {
-			return rows, cursorAt(id, last), nil
+			return rows, base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d %d", id, last.Rank, last.N)), nil
 		}
 		decoded, err := decodeRow(row)
 		if err != nil {
@@ -156,10 +156,6 @@ func (f *Fleet) All(ctx context.Context, id string, order Order) iter.Seq2[answe
 			}
 		}
 	}
-}
-
-func cursorAt(id string, last Row) string {
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d %d", id, last.Rank, last.N))
 }
 
 // from reads a cursor, which must be one of this run.

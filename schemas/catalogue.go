@@ -2,8 +2,7 @@ package schemas
 
 import (
 	"encoding/json"
-
-	"github.com/google/jsonschema-go/jsonschema"
+	"strings"
 
 	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/answers"
@@ -81,20 +80,13 @@ type Operation struct {
 	// where the command line has a view of its own for them.
 	Table    *Table
 	Examples []Example
-	// input makes the schema of the arguments, once, and fields their list.
-	input  func() *jsonschema.Schema
+	// fields makes the list of the arguments, once.
 	fields func() []field
 }
 
 // Description is what a client shows to its model.
 func (o Operation) Description() string {
-	text := o.Summary
-	for _, more := range []string{o.Use, o.Limit} {
-		if more != "" {
-			text += " " + more
-		}
-	}
-	return text
+	return strings.TrimSpace(o.Summary + " " + o.Use + " " + o.Limit)
 }
 
 // Lookup returns the operation of a name.

@@ -51,7 +51,7 @@ func (o Operation) Decode(arguments json.RawMessage) (Decoded, error) {
 	}
 	for _, field := range d.fields {
 		if field.required && !d.given[field.name] {
-			return Decoded{}, invalid("%s is missing: %s", field.name, field.doc)
+			return Decoded{}, problems.InvalidArgument("%s is missing: %s", field.name, field.doc)
 		}
 	}
 	return Decoded{Input: into.Interface(), Ignored: d.ignored}, nil
@@ -76,7 +76,7 @@ func (d *decoder) member(into reflect.Value, pair member) error {
 	case err != nil:
 		return err
 	case d.given[pair.name]:
-		return invalid("%s is given twice: give it once.", pair.name)
+		return problems.InvalidArgument("%s is given twice: give it once.", pair.name)
 	}
 	d.given[pair.name] = true
 	return field.read(into, pair.value)
@@ -95,13 +95,13 @@ func members(raw json.RawMessage) ([]member, error) {
 		return nil, nil
 	}
 	if !utf8.Valid(trimmed) {
-		return nil, invalid("The arguments are not valid UTF-8.")
+		return nil, problems.InvalidArgument("The arguments are not valid UTF-8.")
 	}
 	if trimmed[0] != '{' {
-		return nil, invalid("The arguments are not one JSON object: write {\"name\": \"value\"}.")
+		return nil, problems.InvalidArgument("The arguments are not one JSON object: write {\"name\": \"value\"}.")
 	}
 	if !json.Valid(trimmed) {
-		return nil, invalid("The arguments are not well-formed JSON.")
+		return nil, problems.InvalidArgument("The arguments are not well-formed JSON.")
 	}
 	var pairs []member
 	for name, value := range strictjson.Members(trimmed) {
@@ -131,16 +131,12 @@ func unknownArgument(tool, name, next string) error {
 	return problems.New(problems.CodeUnknownArgument, fmt.Sprintf("%s has no argument %s: %s", tool, untrusted.Shown(name), next))
 }
 
-func invalid(format string, args ...any) error {
-	return problems.New(problems.CodeInvalidArgument, fmt.Sprintf(format, args...))
-}
-
 var partnerIDType = reflect.TypeFor[partnerid.ID]()
 
 // read decodes one value into its field of the input struct.
 func (f field) read(into reflect.Value, raw json.RawMessage) error {
 	if bytes.Equal(raw, []byte("null")) && f.required {
-		return invalid("%s is null: %s", f.name, f.doc)
+		return problems.InvalidArgument("%s is null: %s", f.name, f.doc)
 	}
 	if !f.required && f.absent(raw, f.lenient) {
 		return nil
@@ -183,16 +179,16 @@ func (f field) readPartnerID(target reflect.Value, raw json.RawMessage) error {
 func (f field) readString(target reflect.Value, raw json.RawMessage) error {
 	var text string
 	if json.Unmarshal(raw, &text) != nil {
-		return invalid("%s is %s: it must be a string.", f.name, jsonKind(raw))
+		return problems.InvalidArgument("%s is %s: it must be a string.", f.name, jsonKind(raw))
 	}
 	runes := utf8.RuneCountInString(text)
 	switch {
 	case f.minLength > runes:
-		return invalid("%s is empty: give a value.", f.name)
+		return problems.InvalidArgument("%s is empty: give a value.", f.name)
 	case f.maxLength > 0 && runes > f.maxLength:
-		return invalid("%s has %d characters: at most %d are allowed.", f.name, runes, f.maxLength)
+		return problems.InvalidArgument("%s has %d characters: at most %d are allowed.", f.name, runes, f.maxLength)
 	case len(f.values) > 0 && !slices.Contains(f.values, any(text)):
-		return invalid("%s is %s: use %s.", f.name, untrusted.Shown(text), oneOf(f.values))
+		return problems.InvalidArgument("%s is %s: use %s.", f.name, untrusted.Shown(text), oneOf(f.values))
 	}
 	target.SetString(text)
 	return nil
@@ -205,10 +201,10 @@ func oneOf(values []any) string {
 func (f field) readInt(target reflect.Value, raw json.RawMessage) error {
 	n, ok := wholeNumber(raw)
 	if !ok {
-		return invalid("%s is %s: it must be a whole number from %d to %d.", f.name, jsonKind(raw), f.minimum, f.maximum)
+		return problems.InvalidArgument("%s is %s: it must be a whole number from %d to %d.", f.name, jsonKind(raw), f.minimum, f.maximum)
 	}
 	if n < f.minimum || n > f.maximum {
-		return invalid("%s is %d: it must be from %d to %d.", f.name, n, f.minimum, f.maximum)
+		return problems.InvalidArgument("%s is %d: it must be from %d to %d.", f.name, n, f.minimum, f.maximum)
 	}
 	target.SetInt(int64(n))
 	return nil
@@ -217,7 +213,7 @@ func (f field) readInt(target reflect.Value, raw json.RawMessage) error {
 func (f field) readBool(target reflect.Value, raw json.RawMessage) error {
 	var b bool
 	if json.Unmarshal(raw, &b) != nil {
-		return invalid("%s is %s: it must be true or false, without quotes.", f.name, jsonKind(raw))
+		return problems.InvalidArgument("%s is %s: it must be true or false, without quotes.", f.name, jsonKind(raw))
 	}
 	target.SetBool(b)
 	return nil

@@ -8,6 +8,9 @@ import (
 	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
+
+	"mcp-partner/internal/xslices"
+	"mcp-partner/schemas/problems"
 )
 
 // field is what the tags of an input type say of one argument. The decoder and
@@ -40,37 +43,25 @@ func (o Operation) arguments() []field {
 
 // ArgumentNames lists the names of what an operation takes.
 func (o Operation) ArgumentNames() []string {
-	var names []string
-	for _, f := range o.arguments() {
-		names = append(names, f.name)
-	}
-	return names
+	return xslices.Map(o.arguments(), func(f field) string { return f.name })
 }
 
-func (o Operation) listFields() []field {
-	fields := fieldsOf(reflect.TypeOf(o.Input).Elem())
-	for i := range fields {
-		fields[i].lenient = !o.Effect.Writes()
-	}
-	return fields
-}
-
-// fieldsOf returns the arguments of an input type in the order of its fields,
+// listFields returns the arguments in the order of the fields of the input type,
 // embedded structs in their place.
-func fieldsOf(t reflect.Type) []field {
+func (o Operation) listFields() []field {
 	var fields []field
-	for _, f := range reflect.VisibleFields(t) {
+	for _, f := range reflect.VisibleFields(reflect.TypeOf(o.Input).Elem()) {
 		if f.Anonymous {
 			continue
 		}
-		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		name, required := jsonName(f)
 		typ := f.Type
 		if typ.Kind() == reflect.Pointer { // nil where it was left out
 			typ = typ.Elem()
 		}
 		fields = append(fields, field{
 			name: name, doc: f.Tag.Get("doc"), index: f.Index, typ: typ,
-			required:  options != "omitempty",
+			required: required, lenient: !o.Effect.Writes(),
 			minLength: number(f, "minLength"), maxLength: number(f, "maxLength"),
 			minimum: number(f, "minimum"), maximum: number(f, "maximum"), maxItems: number(f, "maxItems"),
 			values: enumOf(f.Tag.Get("enum")), prose: f.Tag.Get("text") == "prose",
@@ -129,13 +120,13 @@ func (f field) most() int {
 func (f field) readList(target reflect.Value, raw json.RawMessage) error {
 	var items []json.RawMessage
 	if json.Unmarshal(raw, &items) != nil {
-		return invalid("%s is %s: it must be an array, such as [\"a\", \"b\"].", f.name, jsonKind(raw))
+		return problems.InvalidArgument("%s is %s: it must be an array, such as [\"a\", \"b\"].", f.name, jsonKind(raw))
 	}
 	switch {
 	case len(items) == 0: // in a tool that reads it counts as left out
-		return invalid("%s is an empty list: add an item or leave it out.", f.name)
+		return problems.InvalidArgument("%s is an empty list: add an item or leave it out.", f.name)
 	case len(items) > f.most():
-		return invalid("%s has %d items: at most %d are allowed.", f.name, len(items), f.most())
+		return problems.InvalidArgument("%s has %d items: at most %d are allowed.", f.name, len(items), f.most())
 	}
 	list := reflect.MakeSlice(f.typ, len(items), len(items))
 	for i, value := range items {
@@ -149,7 +140,7 @@ func (f field) readList(target reflect.Value, raw json.RawMessage) error {
 
 func (f field) readItem(target reflect.Value, raw json.RawMessage) error {
 	if string(raw) == "null" {
-		return invalid("%s is null: it must be a string.", f.name)
+		return problems.InvalidArgument("%s is null: it must be a string.", f.name)
 	}
 	if f.lenient {
 		raw = f.lossless(raw)

@@ -58,12 +58,10 @@ func (f field) absent(raw json.RawMessage, lenient bool) bool {
 		return string(raw) == `""` && f.typ.Kind() == reflect.String
 	}
 	text, isText := textOf(raw)
-	switch {
-	case f.typ.Kind() == reflect.Slice && (isEmptyList(raw) || isText && isEmptyList(json.RawMessage(text))):
+	if f.typ.Kind() == reflect.Slice && (isEmptyList(raw) || isText && isEmptyList(json.RawMessage(text))) {
 		return true
-	default:
-		return isText && strings.TrimSpace(text) == ""
 	}
+	return isText && strings.TrimSpace(text) == ""
 }
 
 func isEmptyList(raw json.RawMessage) bool {
@@ -96,16 +94,8 @@ func (f field) lossless(raw json.RawMessage) json.RawMessage {
 		}
 	case reflect.String:
 		if !f.prose && trimmed != "" {
-			return quoted(trimmed)
+			raw, _ = json.Marshal(trimmed) // a string has a JSON form
 		}
-	}
-	return raw
-}
-
-func quoted(text string) json.RawMessage {
-	raw, err := json.Marshal(text)
-	if err != nil {
-		panic("schemas: " + err.Error()) // a string has a JSON form
 	}
 	return raw
 }

@@ -46,7 +46,6 @@ var catalogue = sync.OnceValue(func() []Operation {
 	}
 	for i := range all {
 		all[i].fields = sync.OnceValue(all[i].listFields)
-		all[i].input = sync.OnceValue(all[i].inputSchema)
 	}
 	return all
 })

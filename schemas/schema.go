@@ -13,16 +13,8 @@ import (
 	"mcp-partner/schemas/partnerid"
 )
 
-// InputSchema returns the JSON Schema (2020-12) of the operation's arguments,
-// which nobody may change: it is made once for an entry of the catalogue.
+// InputSchema returns the JSON Schema (2020-12) of the operation's arguments.
 func (o Operation) InputSchema() *jsonschema.Schema {
-	if o.input != nil {
-		return o.input()
-	}
-	return o.inputSchema()
-}
-
-func (o Operation) inputSchema() *jsonschema.Schema {
 	schema := &jsonschema.Schema{
 		Type: "object", Properties: map[string]*jsonschema.Schema{},
 		AdditionalProperties: &jsonschema.Schema{Not: &jsonschema.Schema{}},

@@ -59,7 +59,10 @@ func (s *Service) answer(ctx context.Context, call Call) Result {
 	}
 	call.Principal = s.deps.Guard.Confine(call.Principal)
 	if err := call.Principal.Grant.Check(op); err != nil {
-		return s.notGranted(ctx, call, op, err)
+		if op.Effect.Writes() { // refused before its arguments are looked at, and recorded
+			s.deps.Guard.Refused(ctx, guard.Intent{Caller: call.Principal.Caller, Tool: op.Name}, problems.As(err).Code)
+		}
+		return failure(err)
 	}
 	if err := s.deps.Guard.Use(ctx, call.Principal); err != nil {
 		return failure(err)
@@ -158,15 +161,6 @@ func (s *Service) Authorize(p access.Principal, tool string) error {
 		return unknownTool(tool)
 	}
 	return s.deps.Guard.Confine(p).Grant.Check(op)
-}
-
-// notGranted refuses a call before its arguments are looked at, and records it
-// if it would have written.
-func (s *Service) notGranted(ctx context.Context, call Call, op schemas.Operation, err error) Result {
-	if op.Effect.Writes() {
-		s.deps.Guard.Refused(ctx, guard.Intent{Caller: call.Principal.Caller, Tool: op.Name}, problems.As(err).Code)
-	}
-	return failure(err)
 }
 
 // stillGranted refuses a run that reaches out of what its caller has now.

@@ -21,19 +21,15 @@ import (
 	"mcp-partner/search"
 )
 
-// Directory is where tenants are looked up. Its errors are problems.
+// Directory is where tenants are looked up. Its errors are problems. Resolve finds
+// a tenant by name, domain or GUID among those to whose names sees says yes. Any
+// other is a CodeUnknownTenant problem that does not tell whether there is one.
 type Directory interface {
-	// Resolve finds a tenant by name, domain or GUID among those to whose names
-	// sees says yes; nil says yes to all. Any other is a CodeUnknownTenant
-	// problem that does not tell whether there is one.
-	Resolve(ref string, sees func(name string) bool) (schemas.Tenant, error)
-	// All goes through all tenants, ordered by name.
-	All() iter.Seq2[schemas.Tenant, error]
+	fleet.Directory
+	fleet.Tenants
 	// PinObjectID remembers the identity seen at a credential's first success,
 	// so that another one in its place is noticed before anything is sent.
 	PinObjectID(tenant, credential, objectID string) error
-	// ExpectPartnerID makes a partner ID the expected one of a tenant.
-	ExpectPartnerID(tenant, partnerID string) error
 }
 
 // Clients gives the Azure client of a tenant and credential. Its errors are

@@ -83,8 +83,9 @@ func (s *Service) tenant(j *job, ref string) (schemas.Tenant, error) {
 	case len(tenants) == 1 || j.op.AnyTenant:
 		return tenants[0], nil
 	default:
+		some := xslices.Map(tenants[:min(3, len(tenants))], func(tenant schemas.Tenant) string { return tenant.Name })
 		return schemas.Tenant{}, problems.New(problems.CodeTenantRequired,
-			fmt.Sprintf("tenant is missing, and there are %d: name one, such as %s.", len(tenants), someNames(tenants)),
+			fmt.Sprintf("tenant is missing, and there are %d: name one, such as %s.", len(tenants), strings.Join(some, ", ")),
 			problems.WithNextTool(schemas.ToolListTenants))
 	}
 }
@@ -144,10 +145,6 @@ func named(t schemas.Tenant) string {
 	return fmt.Sprintf("%q (%s)", t.Company, t.Name)
 }
 
-func someNames(tenants []schemas.Tenant) string {
-	return strings.Join(xslices.Map(tenants[:min(3, len(tenants))], func(tenant schemas.Tenant) string { return tenant.Name }), ", ")
-}
-
 // credentialOf picks the credential: the named one, or the tenant's default.
 func credentialOf(tenant schemas.Tenant, name string) (string, error) {
 	switch {
@@ -181,8 +178,7 @@ func (t target) expected(link answers.Link) answers.Link {
 		link.ExpectedPartnerID = wanted.IDs[0]
 	}
 	if link.State != answers.LinkUnknown {
-		matches := link.AuditState == answers.RowLinkedExpected
-		link.MatchesExpected = &matches
+		link.MatchesExpected = new(link.AuditState == answers.RowLinkedExpected)
 	}
 	return link
 }

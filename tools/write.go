@@ -74,8 +74,7 @@ func (s *Service) plan(ctx context.Context, p *proposal) *Result {
 	tenant := p.target.tenant.Name
 	switch {
 	case err != nil:
-		refused := s.refused(ctx, *p, err)
-		return &refused
+		return new(s.refused(ctx, *p, err))
 	case unchanged != "":
 		envelope.Status, envelope.After = answers.StatusUnchanged, &link
 		envelope.Summary = fmt.Sprintf("%s for this identity in tenant %s%s; nothing was written.", unchanged, tenant, p.target.unexpected(link))
