@@ -233,18 +233,19 @@ func Nearest(written string, names []string) string {
 		if len(written) >= 4 && strings.HasPrefix(strings.ToLower(name), strings.ToLower(written)) {
 			return name
 		}
-		if d := editDistance(strings.ToLower(written), strings.ToLower(name)); d <= distance && (best == "" || d < distance) {
+		if d := EditDistance(strings.ToLower(written), strings.ToLower(name)); d <= distance && (best == "" || d < distance) {
 			best, distance = name, d
 		}
 	}
 	return best
 }
 
-// editDistance is the Levenshtein distance in bytes, for short names.
-func editDistance(a, b string) int {
-	if len(a) > 64 || len(b) > 64 {
+// EditDistance is the Levenshtein distance of short names; for long ones it is 64.
+func EditDistance(one, other string) int {
+	if len(one) > 64 || len(other) > 64 {
 		return 64
 	}
+	a, b := []rune(one), []rune(other)
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
@@ -258,7 +259,7 @@ func editDistance(a, b string) int {
 				cost++
 			}
 			previous = row[j+1]
-			row[j+1] = slices.Min([]int{cost, row[j] + 1, row[j+1] + 1})
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
 		}
 	}
 	return row[len(b)]

@@ -76,7 +76,7 @@ func (d *Directory) archive(entry ArchivedEntry) error {
 	if err != nil {
 		return err
 	}
-	table := newCloudTable()
+	table := cloudTable{map[string]Cloud{}, map[Cloud]string{}}
 	file := archiveFile{Version: archiveVersion}
 	for _, a := range append(archived, entry) {
 		file.Entries = append(file.Entries, archiveRecord{entryRecord{a.Entry, table.key(a.Entry.Cloud)}, a.RemovedAt, a.Reason})
@@ -92,9 +92,6 @@ func (d *Directory) archive(entry ArchivedEntry) error {
 // Files are the directory and its archive as a backup carries them: bytes that
 // are put back as they were.
 type Files struct{ Dir disk.Dir }
-
-// FilesIn returns those of a state directory.
-func FilesIn(where disk.Dir) Files { return Files{where} }
 
 // Export returns the directory and its archive as JSON, each nil where there is
 // none.

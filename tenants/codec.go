@@ -36,10 +36,6 @@ type cloudTable struct {
 	keys   map[Cloud]string
 }
 
-func newCloudTable() *cloudTable {
-	return &cloudTable{clouds: map[string]Cloud{}, keys: map[Cloud]string{}}
-}
-
 // key returns how the file refers to a cloud: the name alone where the name
 // says all, otherwise the name and a digest of the rest.
 func (t *cloudTable) key(c Cloud) string {
@@ -57,7 +53,7 @@ func (t *cloudTable) key(c Cloud) string {
 }
 
 func encodeDirectory(s *snapshot) ([]byte, error) {
-	table := newCloudTable()
+	table := cloudTable{map[string]Cloud{}, map[Cloud]string{}}
 	file := directoryFile{Version: directoryVersion, Credentials: s.credentials, Tenants: make([]entryRecord, 0, len(s.entries))}
 	for _, e := range s.entries {
 		file.Tenants = append(file.Tenants, entryRecord{e, table.key(e.Cloud)})

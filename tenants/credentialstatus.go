@@ -1,12 +1,10 @@
 package tenants
 
 import (
-	"strings"
 	"time"
 
 	"mcp-partner/internal/naming"
 	"mcp-partner/schemas/answers"
-	"mcp-partner/schemas/problems"
 )
 
 // CredentialStatus is what may be told of a credential, to anybody.
@@ -28,10 +26,6 @@ func (d *Directory) Status(health *HealthFile) ([]CredentialStatus, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.statusIn(s, health), nil
-}
-
-func (d *Directory) statusIn(s *snapshot, health *HealthFile) []CredentialStatus {
 	used := map[string]int{}
 	for _, e := range s.entries {
 		for _, ref := range e.Credentials {
@@ -44,7 +38,7 @@ func (d *Directory) statusIn(s *snapshot, health *HealthFile) []CredentialStatus
 		state, end := c.Expiry(d.now())
 		list[i] = CredentialStatus{c.Name, c.Kind, used[naming.Fold(c.Name)], state, end, known[naming.Fold(c.Name)]}
 	}
-	return list
+	return list, nil
 }
 
 // View is the status as agents see it.
@@ -59,7 +53,7 @@ func (c CredentialStatus) View() answers.CredentialView {
 		}
 	}
 	if !c.LastFailure.IsZero() {
-		v.LastProblem = problems.Code(strings.TrimSpace(string(c.LastProblem)))
+		v.LastProblem = c.LastProblem
 	}
 	return v
 }

@@ -209,13 +209,7 @@ func (d *Directory) Get(name string) (Entry, error) {
 // Resolve returns the entry that a name, a domain or a tenant ID means. An
 // empty reference means the only entry. Problems: CodeUnknownTenant,
 // CodeTenantRequired, CodeDirectoryEmpty.
-func (d *Directory) Resolve(ref string) (Entry, error) {
-	s, err := d.snapshot()
-	if err != nil {
-		return Entry{}, err
-	}
-	return s.resolve(ref)
-}
+func (d *Directory) Resolve(ref string) (Entry, error) { return d.ResolveAmong(ref, nil) }
 
 // Credential returns a credential by its name, or a CodeUnknownCredential
 // problem.

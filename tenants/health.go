@@ -156,9 +156,6 @@ func mergeInto(known, more map[string]Health) {
 
 func (h *HealthFile) stored() map[string]Health {
 	known := map[string]Health{}
-	if h.disk == nil {
-		return known
-	}
 	data, _, err := h.disk.Read(healthName)
 	var file healthFile
 	if err != nil || data == nil || disk.DecodeVersioned(data, healthVersion, &file, &file.Version) != nil {

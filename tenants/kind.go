@@ -1,6 +1,7 @@
 package tenants
 
 import (
+	"cmp"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -153,12 +154,25 @@ func (c CredentialConfig) normal() (CredentialConfig, error) {
 			return CredentialConfig{}, problems.InvalidArgument("credential %s is of the kind %s, which has no %s.", c.Name, c.Kind, s.name)
 		}
 	}
-	for _, normal := range []func(*CredentialConfig) error{normalClientID, normalSecretName, normalExpires, normalAssertion, normalManaged, normalAzPath} {
+	for _, normal := range []func(*CredentialConfig) error{normalClientID, normalSecretName, normalExpires, normalSource} {
 		if err := normal(&c); err != nil {
 			return CredentialConfig{}, err
 		}
 	}
 	return c, nil
+}
+
+// normalSource checks what one kind alone has.
+func normalSource(c *CredentialConfig) error {
+	switch c.Kind {
+	case KindWorkloadIdentity:
+		return normalAssertion(c)
+	case KindManagedIdentity:
+		return normalManaged(c)
+	case KindAzureCLI:
+		return normalPath(&c.AzPath, "the az command", c.Name)
+	}
+	return nil
 }
 
 func kindList() string {
@@ -188,16 +202,11 @@ func normalSecretName(c *CredentialConfig) error {
 	if !c.Kind.Stored() {
 		return nil
 	}
-	if c.SecretName == "" {
-		c.SecretName = c.Name
-	}
+	c.SecretName = cmp.Or(c.SecretName, c.Name)
 	return naming.Check("secret name", c.SecretName)
 }
 
 func normalAssertion(c *CredentialConfig) error {
-	if c.Kind != KindWorkloadIdentity {
-		return nil
-	}
 	switch {
 	case c.AssertionSource == AssertionGitHub && c.TokenFile != "":
 		return problems.InvalidArgument("credential %s has both GitHub Actions and a token file as the source of assertions.", c.Name)
@@ -218,9 +227,6 @@ func normalPath(path *string, what, credential string) error {
 }
 
 func normalManaged(c *CredentialConfig) error {
-	if c.Kind != KindManagedIdentity {
-		return nil
-	}
 	if err := normalGUID(&c.HomeTenant, "home tenant", c.Name); err != nil {
 		return err
 	}
@@ -249,13 +255,6 @@ func isIdentityResource(text string) bool {
 	return strings.EqualFold(parts[1], "subscriptions") && strings.EqualFold(parts[3], "resourceGroups") &&
 		strings.EqualFold(parts[6], "Microsoft.ManagedIdentity") && strings.EqualFold(parts[7], "userAssignedIdentities") &&
 		naming.IsGUID(parts[2]) && parts[4] != "" && parts[8] != ""
-}
-
-func normalAzPath(c *CredentialConfig) error {
-	if c.Kind != KindAzureCLI {
-		return nil
-	}
-	return normalPath(&c.AzPath, "the az command", c.Name)
 }
 
 // Shows is what a credential of the kind shows to prove who it is, as a noun.

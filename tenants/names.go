@@ -12,6 +12,7 @@ import (
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/untrusted"
 	"mcp-partner/internal/xslices"
+	"mcp-partner/schemas"
 	"mcp-partner/schemas/problems"
 )
 
@@ -92,11 +93,11 @@ func nearest(text string, candidates []string) []string {
 		name     string
 		distance int
 	}
-	wanted := []rune(naming.Fold(text))
-	limit := 1 + min(len(wanted), 9)/3
+	wanted := naming.Fold(text)
+	limit := 1 + min(utf8.RuneCountInString(wanted), 9)/3
 	var found []match
 	for _, name := range candidates {
-		if d := distance(wanted, []rune(naming.Fold(name)), limit); d <= limit {
+		if d := schemas.EditDistance(wanted, naming.Fold(name)); d <= limit {
 			found = append(found, match{name, d})
 		}
 	}
@@ -104,32 +105,4 @@ func nearest(text string, candidates []string) []string {
 		return cmp.Or(a.distance-b.distance, strings.Compare(a.name, b.name))
 	})
 	return xslices.Map(found[:min(len(found), maxSuggestions)], func(m match) string { return m.name })
-}
-
-// distance is the Levenshtein distance of two texts, or limit+1 as soon as it
-// is known to be more than limit.
-func distance(a, b []rune, limit int) int {
-	if len(a)-len(b) > limit || len(b)-len(a) > limit {
-		return limit + 1
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i, r := range a {
-		diagonal, best := row[0], i+1
-		row[0] = i + 1
-		for j, s := range b {
-			cost := diagonal
-			if r != s {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-			best = min(best, cost)
-		}
-		if best > limit {
-			return limit + 1
-		}
-	}
-	return row[len(b)]
 }

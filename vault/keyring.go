@@ -51,8 +51,8 @@ func (f *FileStore) Keyring() *Keyring { return &Keyring{f} }
 // to depend on it: a restore keeps it from then on, and one that is not there is
 // made at random. Without, a missing one is a CodeVaultMissing problem.
 func (k *Keyring) Key(ctx context.Context, name string, size int, create bool) ([]byte, error) {
-	key, ok, err := k.find(ctx, internalPrefix+name, size)
-	if err != nil || ok && !(create && k.isUnused(ctx, name)) {
+	key, used, err := k.find(ctx, internalPrefix+name, size)
+	if err != nil || key != nil && (used || !create) {
 		return key, err
 	}
 	if !create {
@@ -86,8 +86,8 @@ func (k *Keyring) Keys(ctx context.Context, name string, size int) ([][]byte, er
 	if err != nil {
 		return nil, err
 	}
-	previous, ok, err := k.find(ctx, internalPrefix+name+previousSuffix, size)
-	if err != nil || !ok {
+	previous, _, err := k.find(ctx, internalPrefix+name+previousSuffix, size)
+	if err != nil || previous == nil {
 		return [][]byte{newest}, err
 	}
 	return [][]byte{newest, previous}, nil
@@ -111,7 +111,9 @@ func (k *Keyring) replace(secrets map[string]storedSecret, name string, size int
 	secrets[name] = k.fresh(name, size)
 }
 
-func (k *Keyring) find(ctx context.Context, name string, size int) ([]byte, bool, error) {
+// find returns the key of that full name, nil where there is none, and whether
+// something depends on it.
+func (k *Keyring) find(ctx context.Context, name string, size int) (key []byte, used bool, err error) {
 	state, err := k.store.open(ctx)
 	if err != nil {
 		return nil, false, err
@@ -121,14 +123,9 @@ func (k *Keyring) find(ctx context.Context, name string, size int) ([]byte, bool
 		return nil, false, nil
 	}
 	if key := sealed.Bytes(stored.secret); len(key) == size {
-		return bytes.Clone(key), true, nil
+		return bytes.Clone(key), !stored.updated.IsZero(), nil
 	}
 	return nil, false, corrupt(k.store.disk, vaultName, "the key "+name+" in it has the wrong size")
-}
-
-func (k *Keyring) isUnused(ctx context.Context, name string) bool {
-	state, err := k.store.open(ctx)
-	return err == nil && state.payload.secrets[internalPrefix+name].updated.IsZero()
 }
 
 func (k *Keyring) fresh(name string, size int) storedSecret {
@@ -149,8 +146,8 @@ func (k *Keyring) Counter(ctx context.Context) (int64, error) {
 }
 
 func (k *Keyring) counter(ctx context.Context) (value int64, key []byte, err error) {
-	key, ok, err := k.find(ctx, counterKey, counterKeySize)
-	if err == nil && !ok {
+	key, _, err = k.find(ctx, counterKey, counterKeySize)
+	if err == nil && key == nil {
 		err = corrupt(k.store.disk, vaultName, "the key of "+counterName+" is not in it")
 	}
 	if err != nil {

@@ -197,9 +197,9 @@ func TestRestoreTakesKeysThatNothingUses(t *testing.T) {
 			parsed, err := age.ParseX25519Identity(strings.TrimSpace(string(identity)))
 			must(t, err)
 			lock := vault.Locker{Recipients: []string{parsed.Recipient().String()}, Key: vault.KeySource{IdentityFile: from.Keys.Identity}}
-			backup, _, err := source.Vault.Backup(t.Context(), lock, tenants.FilesIn(source.Files))
+			backup, _, err := source.Vault.Backup(t.Context(), lock, tenants.Files{Dir: source.Files})
 			must(t, err)
-			done, err := target.Vault.Restore(t.Context(), backup, vault.RestoreOptions{Lock: lock, Tenants: tenants.FilesIn(target.Files)})
+			done, err := target.Vault.Restore(t.Context(), backup, vault.RestoreOptions{Lock: lock, Tenants: tenants.Files{Dir: target.Files}})
 			must(t, err)
 			now, err := target.Keyring.Key(t.Context(), ledger.KeyMAC, 32, false)
 			must(t, err)

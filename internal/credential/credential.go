@@ -1,6 +1,7 @@
 package credential
 
 import (
+	"cmp"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -126,10 +127,7 @@ func (k *KindOptions) fill(config *tenants.CredentialConfig, tenantID string) er
 	case tenants.KindWorkloadIdentity:
 		err = k.fillAssertion(config)
 	case tenants.KindManagedIdentity:
-		config.HomeTenant, config.ResourceID, config.ObjectID = k.HomeTenant, k.ResourceID, k.IdentityObjectID
-		if config.HomeTenant == "" {
-			config.HomeTenant = tenantID
-		}
+		config.HomeTenant, config.ResourceID, config.ObjectID = cmp.Or(k.HomeTenant, tenantID), k.ResourceID, k.IdentityObjectID
 		if config.HomeTenant == "" {
 			err = exit.Usage("give --home-tenant GUID", "the home tenant of the managed identity is missing")
 		}
@@ -174,7 +172,6 @@ func (k *KindOptions) fillAssertion(config *tenants.CredentialConfig) error {
 // be seen as one.
 func (c *Options) Changes(config tenants.CredentialConfig) error {
 	kind := config.Kind
-	other := exit.Refused("give --credential NAME for another credential", "the flags do not match the credential %s of the kind %s", config.Name, kind)
 	switch {
 	case c.Kind.Kind != "" && tenants.Kind(c.Kind.Kind) != kind,
 		c.Secret.Given() && kind != tenants.KindClientSecret,
@@ -183,7 +180,7 @@ func (c *Options) Changes(config tenants.CredentialConfig) error {
 		(c.Kind.TokenFile != "" || c.Kind.GitHub) && kind != tenants.KindWorkloadIdentity,
 		c.Kind.managed() && kind != tenants.KindManagedIdentity,
 		c.Kind.Expires != "" && kind != tenants.KindClientSecret:
-		return other
+		return exit.Refused("give --credential NAME for another credential", "the flags do not match the credential %s of the kind %s", config.Name, kind)
 	}
 	return nil
 }
@@ -191,9 +188,7 @@ func (c *Options) Changes(config tenants.CredentialConfig) error {
 // Changed is an existing credential with the settings that the flags name.
 func (c *Options) Changed(now tenants.CredentialConfig) (tenants.CredentialConfig, error) {
 	next := now
-	if c.ClientID != "" {
-		next.ClientID = c.ClientID
-	}
+	next.ClientID = cmp.Or(c.ClientID, now.ClientID)
 	if c.Kind.Expires != "" {
 		end, err := c.Kind.End()
 		if err != nil {
@@ -207,12 +202,9 @@ func (c *Options) Changed(now tenants.CredentialConfig) (tenants.CredentialConfi
 		}
 	}
 	if c.Kind.managed() || c.ClientID != "" && now.Kind == tenants.KindManagedIdentity {
-		next.ClientID, next.ResourceID, next.ObjectID = c.ClientID, c.Kind.ResourceID, c.Kind.IdentityObjectID
-		if c.Kind.HomeTenant != "" {
-			next.HomeTenant = c.Kind.HomeTenant
-		}
-		if c.ClientID+c.Kind.ResourceID+c.Kind.IdentityObjectID == "" {
-			next.ClientID, next.ResourceID, next.ObjectID = now.ClientID, now.ResourceID, now.ObjectID
+		next.HomeTenant = cmp.Or(c.Kind.HomeTenant, now.HomeTenant)
+		if c.ClientID+c.Kind.ResourceID+c.Kind.IdentityObjectID != "" {
+			next.ClientID, next.ResourceID, next.ObjectID = c.ClientID, c.Kind.ResourceID, c.Kind.IdentityObjectID
 		}
 	}
 	return next, nil

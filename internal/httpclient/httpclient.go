@@ -15,18 +15,9 @@ import (
 	"time"
 )
 
-const (
-	// connsPerHost are kept idle. The Go default of two makes a run over hundreds of
-	// tenants dial again and again: all tenants of a cloud share one host.
-	connsPerHost          = 128
-	dialTimeout           = 10 * time.Second
-	headerTimeout         = 30 * time.Second
-	idleTimeout           = 90 * time.Second
-	pingInterval          = 15 * time.Second
-	pingTimeout           = 10 * time.Second
-	handshakeTimeout      = 10 * time.Second
-	maxResponseHeaderSize = 64 << 10
-)
+// connsPerHost are kept idle. The Go default of two makes a run over hundreds of
+// tenants dial again and again: all tenants of a cloud share one host.
+const connsPerHost = 128
 
 // ErrNoCertificate means that a CA bundle holds no readable certificate. Falling
 // back to the system's roots would trust more than configured.
@@ -79,7 +70,7 @@ func certPool(pem []byte) (*x509.CertPool, error) {
 }
 
 func newTransport(options Options, roots *x509.CertPool, proxy Proxy) http.RoundTripper {
-	dialer := net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
+	dialer := net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	connect := dialer.DialContext
 	if options.PublicOnly {
 		connect = publicOnly(dialer, proxy.URL)
@@ -89,17 +80,14 @@ func newTransport(options Options, roots *x509.CertPool, proxy Proxy) http.Round
 		OnProxyConnectResponse: proxy.connectAnswer,
 		DialContext:            connect,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, Certificates: options.Certificates},
-		TLSHandshakeTimeout:    handshakeTimeout,
+		TLSHandshakeTimeout:    10 * time.Second,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           2 * connsPerHost,
 		MaxIdleConnsPerHost:    connsPerHost,
-		IdleConnTimeout:        idleTimeout,
-		ResponseHeaderTimeout:  cmp.Or(options.HeaderTimeout, headerTimeout),
-		MaxResponseHeaderBytes: maxResponseHeaderSize,
-		HTTP2: &http.HTTP2Config{
-			SendPingTimeout: pingInterval,
-			PingTimeout:     pingTimeout,
-		},
+		IdleConnTimeout:        90 * time.Second,
+		ResponseHeaderTimeout:  cmp.Or(options.HeaderTimeout, 30*time.Second),
+		MaxResponseHeaderBytes: 64 << 10,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second},
 	}}
 }
 

@@ -39,12 +39,10 @@ func IsPrivate(host string) bool {
 	return err == nil && !isPublic(ip) || host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
-type dial func(ctx context.Context, network, address string) (net.Conn, error)
-
 // publicOnly checks the address of each connection, so that no name can lead to
 // another one than was checked. A proxy is where its operator put it, and resolves
 // names itself.
-func publicOnly(dialer net.Dialer, proxy *url.URL) dial {
+func publicOnly(dialer net.Dialer, proxy *url.URL) func(ctx context.Context, network, address string) (net.Conn, error) {
 	checked := dialer
 	checked.Control = func(_, address string, _ syscall.RawConn) error {
 		at, err := netip.ParseAddrPort(address)

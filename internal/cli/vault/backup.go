@@ -61,7 +61,7 @@ ledger: copy ledger.db while nothing runs, or use ledger export.`,
 
 func runBackup(ctx context.Context, deps *cmdutil.Deps, a *app.App, file string, o *backupOptions) error {
 	lock := vault.Locker{Recipients: o.recipients, Key: vault.KeySource{PassphraseFile: o.passphraseFile, Terminal: cmdutil.Prompter{Streams: deps.IO}}}
-	data, info, err := a.Vault.Backup(ctx, lock, tenants.FilesIn(a.Files))
+	data, info, err := a.Vault.Backup(ctx, lock, tenants.Files{Dir: a.Files})
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ else.`,
 func runRestore(ctx context.Context, deps *cmdutil.Deps, a *app.App, data []byte, o *restoreOptions) error {
 	done, err := a.Vault.Restore(ctx, data, vault.RestoreOptions{
 		Force:   o.force,
-		Tenants: tenants.FilesIn(a.Files),
+		Tenants: tenants.Files{Dir: a.Files},
 		Lock:    vault.Locker{Key: vault.KeySource{IdentityFile: o.identityFile, PassphraseFile: o.passphraseFile, Terminal: cmdutil.Prompter{Streams: deps.IO}}},
 	})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"sync"
 	"time"
 
@@ -138,11 +139,7 @@ var plainName = sync.OnceValue(func() *regexp.Regexp {
 // CheckPlainName refuses what is not made of letters a to z, digits and
 // hyphens, with underscores if they are allowed: names become parts of a path.
 func CheckPlainName(name string, underscore bool) error {
-	ok := plainName().MatchString(name)
-	for _, r := range name {
-		ok = ok && (r != '_' || underscore)
-	}
-	if ok {
+	if plainName().MatchString(name) && (underscore || !strings.Contains(name, "_")) {
 		return nil
 	}
 	letters := "letters, digits and hyphens"
@@ -172,13 +169,6 @@ func (g guarded) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	response.Body = &boundedBody{response.Body, MaxAnswer}
 	return response, nil
-}
-
-// CloseIdleConnections lets http.Client close what is idle.
-func (g guarded) CloseIdleConnections() {
-	if closer, ok := g.base.(interface{ CloseIdleConnections() }); ok {
-		closer.CloseIdleConnections()
-	}
 }
 
 // boundedBody fails where more comes than is wanted, in place of ending early.
