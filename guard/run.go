@@ -10,26 +10,27 @@ import (
 
 // Progress is where one row of a run stands.
 type Progress struct {
-	Row   int
-	Stage runs.Stage
+	Row   int        `json:"row"`
+	Stage runs.Stage `json:"stage"`
 	// Revision counts the changes; a change has to name the one before it.
-	Revision int64
+	Revision int64 `json:"revision"`
 	// Intent is the entry of a write whose outcome is not recorded yet, else 0.
-	Intent int64
+	Intent int64 `json:"intent,omitempty"`
 	// Step is the last one that was begun, At when.
-	Step runs.Step
-	At   time.Time
-	// LinkSnapshot is what was linked before the last step, and after it once it is known.
-	Snapshot LinkSnapshot
+	Step runs.Step `json:"step,omitempty"`
+	At   time.Time `json:"at"`
+	// Snapshot is what was linked before the last step, and after it once it is known.
+	Snapshot LinkSnapshot `json:"seen,omitzero"`
 	// Tries counts the attempts of the current half that changed nothing.
-	Tries int
+	Tries int `json:"tries,omitempty"`
 	// Unseen says that an attempt was repeated of which nothing was to be seen,
 	// and that a link which somebody had removed would have looked the same.
-	Unseen bool
+	Unseen bool `json:"unseen,omitempty"`
 	// Result is a status or a problem code.
-	Result string
+	Result string `json:"result,omitempty"`
 	// ARMRequestID and CorrelationID are ARM's of the last write.
-	ARMRequestID, CorrelationID string
+	ARMRequestID  string `json:"arm_request_id,omitempty"`
+	CorrelationID string `json:"correlation_id,omitempty"`
 }
 
 // may reports whether a step comes next in a row that stands at a stage. A

@@ -100,10 +100,11 @@ type Decision struct {
 // Freeze is the operator's stop. The zero value lets everything run.
 type Freeze struct {
 	// Writes stops writes; Reads stops reads as well.
-	Writes, Reads bool
-	Reason        string
-	By            string
-	Since         time.Time
+	Writes bool      `json:"writes"`
+	Reads  bool      `json:"reads"`
+	Reason string    `json:"reason,omitempty"`
+	By     string    `json:"by,omitempty"`
+	Since  time.Time `json:"since"`
 }
 
 // Scope names what is stopped, "" if nothing is.
@@ -176,12 +177,13 @@ type Store interface {
 // Approver is a person who may approve: a name and the public half of a key
 // that only the passphrase gives.
 type Approver struct {
-	Name string
+	Name string `json:"-"`
 	// Salt and the cost are Argon2id's; Memory is in KiB.
-	Salt         []byte
-	Time, Memory uint32
-	Threads      uint8
+	Salt    []byte `json:"salt"`
+	Time    uint32 `json:"time"`
+	Memory  uint32 `json:"memory_kib"`
+	Threads uint8  `json:"threads"`
 	// PublicKey is Ed25519's.
-	PublicKey []byte
-	AddedAt   time.Time
+	PublicKey []byte    `json:"public_key"`
+	AddedAt   time.Time `json:"added"`
 }

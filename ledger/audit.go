@@ -139,7 +139,7 @@ func (a *auditor) body(line exportLine) (d digest, err error) {
 
 func (a *auditor) judge(line exportLine, genuine bool) {
 	next := a.seq + 1
-	e, err := decodeEntry(line.Event)
+	e, err := decode[entry](line.Event)
 	told := line.Event != nil && err == nil && genuine
 	gap, noticed := e.noticed(next, line.Seq)
 	switch {

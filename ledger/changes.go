@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -50,8 +49,8 @@ type Alert struct {
 }
 
 type alertBody struct {
-	Run  string `json:"run"`
-	Seen string `json:"seen"`
+	Run  string    `json:"run"`
+	Seen time.Time `json:"seen"`
 }
 
 // Alert records changes and puts a message for each channel into the outbox, all or
@@ -72,7 +71,7 @@ func (l *Ledger) Alert(ctx context.Context, alerts []Alert) (recorded int, err e
 			if known {
 				continue
 			}
-			body := encode(alertBody{one.Event.Intent.Run, formatTime(one.Seen)})
+			body := encode(alertBody{one.Event.Intent.Run, one.Seen})
 			if err := w.record(ctx, stateAlert, one.Name, body, one.Event); err != nil {
 				return err
 			}
@@ -97,29 +96,18 @@ func (w *writing) alerted(ctx context.Context, one Alert) (bool, error) {
 	if err != nil || !ok {
 		return false, err
 	}
-	var last alertBody
-	times := unmarshal(s.body, &last)
-	seen := times.parse(last.Seen)
-	return last.Run == one.Event.Intent.Run || seen.After(one.Since), times.failure
+	last, err := decode[alertBody](s.body)
+	return last.Run == one.Event.Intent.Run || last.Seen.After(one.Since), err
 }
 
 // Acknowledge records that somebody knows of the state of a tenant. One whose Until is
 // zero ends; ok is false if there was none.
 func (l *Ledger) Acknowledge(ctx context.Context, a fleet.Acknowledgement, event guard.Event) (ok bool, err error) {
-	err = l.write(ctx, false, func(w *writing) error {
-		ok = true
-		if !a.Until.IsZero() {
-			return w.record(ctx, stateAcknowledged, a.TenantID, encode(a), event)
-		}
-		if _, ok, err = w.db.one(ctx, w.Tx, stateAcknowledged, a.TenantID); err != nil || !ok {
-			return err
-		}
-		if err := w.events(ctx, ref(stateAcknowledged, a.TenantID), true, event); err != nil {
-			return err
-		}
-		return w.remove(ctx, stateAcknowledged, a.TenantID)
-	})
-	return ok && err == nil, err
+	if a.Until.IsZero() {
+		return l.removeRow(ctx, stateAcknowledged, a.TenantID, event)
+	}
+	err = l.write(ctx, false, func(w *writing) error { return w.record(ctx, stateAcknowledged, a.TenantID, encode(a), event) })
+	return err == nil, err
 }
 
 // Acknowledged implements fleet.Record.
@@ -129,13 +117,9 @@ func (l *Ledger) Acknowledged(ctx context.Context) (map[string]fleet.Acknowledge
 		return nil, err
 	}
 	found := map[string]fleet.Acknowledgement{}
-	err = db.each(ctx, db.Read, func(s state) error {
-		var one fleet.Acknowledgement
-		if json.Unmarshal(s.body, &one) != nil {
-			return errDamaged
-		}
-		found[s.name] = one
-		return nil
+	err = db.each(ctx, db.Read, func(s state) (err error) {
+		found[s.name], err = decode[fleet.Acknowledgement](s.body)
+		return err
 	}, `WHERE kind = 'acknowledged'`)
 	return found, l.problem(err)
 }

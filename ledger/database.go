@@ -124,7 +124,7 @@ func (l *Ledger) found(ctx context.Context, tx *sql.Tx, key macKey, place string
 			return "", nil, err
 		}
 	}
-	s := state{kind: stateFreeze, name: theFreeze, body: encodeFreeze(guard.Freeze{})}
+	s := state{kind: stateFreeze, name: theFreeze, body: encode(guard.Freeze{})}
 	return id, mac[:], putState(ctx, tx, key, s)
 }
 

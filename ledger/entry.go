@@ -40,6 +40,14 @@ func (c *clock) parse(text string) time.Time {
 	return t
 }
 
+// decode reads what encode wrote; what it cannot read is damaged.
+func decode[T any](text []byte) (value T, err error) {
+	if json.Unmarshal(text, &value) != nil {
+		err = errDamaged
+	}
+	return value, err
+}
+
 // unmarshal decodes a row; its failure is that the row is damaged.
 func unmarshal(text []byte, value any) clock {
 	if json.Unmarshal(text, value) != nil {
@@ -153,14 +161,6 @@ func encode(value any) []byte {
 	return text
 }
 
-func decodeEntry(body []byte) (entry, error) {
-	var e entry
-	if err := json.Unmarshal(body, &e); err != nil {
-		return entry{}, errDamaged
-	}
-	return e, nil
-}
-
 func (e entry) event(seq int64) (guard.Event, error) {
 	var times clock
 	at := times.parse(e.Time)
@@ -179,7 +179,7 @@ func scanEvent(scan scanner) (guard.Event, error) {
 	if err := scan(&seq, &body); err != nil {
 		return guard.Event{}, err
 	}
-	e, err := decodeEntry(body)
+	e, err := decode[entry](body)
 	if err != nil {
 		return guard.Event{}, err
 	}

@@ -199,7 +199,7 @@ func (l *Ledger) exportCSV(ctx context.Context, db *opened, to io.Writer, f Filt
 	}
 	condition, args := f.where()
 	err := each(ctx, db.Read, func(r row) error {
-		e, err := decodeEntry(r.body)
+		e, err := decode[entry](r.body)
 		if err != nil {
 			return err
 		}

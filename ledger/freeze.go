@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
@@ -13,24 +12,6 @@ import (
 	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas/problems"
 )
-
-type freezeBody struct {
-	Writes bool   `json:"writes"`
-	Reads  bool   `json:"reads"`
-	Reason string `json:"reason,omitempty"`
-	By     string `json:"by,omitempty"`
-	Since  string `json:"since"`
-}
-
-func encodeFreeze(f guard.Freeze) []byte {
-	return encode(freezeBody{f.Writes, f.Reads, f.Reason, f.By, formatTime(f.Since)})
-}
-
-func decodeFreeze(text []byte) (guard.Freeze, error) {
-	var b freezeBody
-	times := unmarshal(text, &b)
-	return guard.Freeze{Writes: b.Writes, Reads: b.Reads, Reason: b.Reason, By: b.By, Since: times.parse(b.Since)}, times.failure
-}
 
 // tampered is the freeze where the row cannot be trusted.
 func (l *Ledger) tampered(what string) guard.Freeze {
@@ -84,7 +65,7 @@ func (l *Ledger) readFreeze(ctx context.Context, db *opened) (guard.Freeze, erro
 	case !there || !db.genuine(s):
 		return l.tampered("the row of the freeze was changed by another program"), nil
 	}
-	return decodeFreeze(s.body)
+	return decode[guard.Freeze](s.body)
 }
 
 // SetFreeze implements guard.Store. The file of a freeze of reads is there
@@ -105,7 +86,7 @@ func (l *Ledger) SetFreeze(ctx context.Context, freeze guard.Freeze, event guard
 			return err
 		}
 		event.Result = freeze.Scope()
-		return w.record(ctx, stateFreeze, theFreeze, encodeFreeze(freeze), event)
+		return w.record(ctx, stateFreeze, theFreeze, encode(freeze), event)
 	})
 	switch {
 	case err != nil && freeze.Reads && !l.OnServer():
@@ -131,7 +112,7 @@ func (w *writing) readsStop(ctx context.Context, freeze guard.Freeze) (bool, err
 	if err != nil {
 		return false, err
 	}
-	if now, err := decodeFreeze(s.body); genuine && !now.Reads {
+	if now, err := decode[guard.Freeze](s.body); genuine && !now.Reads {
 		return false, err
 	}
 	freeze.Reads = true // also where the freeze was tampered with, which counts as pulled
@@ -153,7 +134,7 @@ func (l *Ledger) mark(f guard.Freeze) error {
 	if l.OnServer() {
 		return nil
 	}
-	return disk.ReplaceFile(l.markPath(), markName+".", encodeFreeze(f), 0o600)
+	return disk.ReplaceFile(l.markPath(), markName+".", encode(f), 0o600)
 }
 
 // stoppedAnyway says of a freeze of reads that could not be recorded what holds.
@@ -188,10 +169,10 @@ func (l *Ledger) fromMark() guard.Freeze {
 	}
 	defer file.Close()
 	body, err := io.ReadAll(io.LimitReader(file, maxMark))
-	if err != nil || !json.Valid(body) {
+	if err != nil {
 		return freeze
 	}
-	told, err := decodeFreeze(body)
+	told, err := decode[guard.Freeze](body)
 	if reason := untrusted.Sanitize(told.Reason); err == nil && reason != "" {
 		freeze.Reason, freeze.By, freeze.Since = reason, untrusted.Sanitize(told.By), told.Since
 	}

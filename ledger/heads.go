@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -105,10 +104,10 @@ func (l *Ledger) PushHead(ctx context.Context, send func(Head) error) error {
 // lastPushed is the head that was pushed last, or the zero Head.
 func (l *Ledger) lastPushed(ctx context.Context, db *opened) (head Head, err error) {
 	row, ok, err := db.one(ctx, db.Read, stateHead, pushedHead)
-	if err == nil && ok && json.Unmarshal(row.body, &head) != nil {
-		err = errDamaged
+	if err != nil || !ok {
+		return Head{}, err
 	}
-	return head, err
+	return decode[Head](row.body)
 }
 
 // Unpushed returns the first entry that no pushed head vouches for, and its time; 0

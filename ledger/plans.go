@@ -56,38 +56,6 @@ func decodeOpenRun(id string, text []byte) (runs.Run, error) {
 	return r, times.failure
 }
 
-// stepBody is guard.Progress as it is written.
-type stepBody struct {
-	Row           int                `json:"row"`
-	Stage         runs.Stage         `json:"stage"`
-	Revision      int64              `json:"revision"`
-	Intent        int64              `json:"intent,omitempty"`
-	Step          runs.Step          `json:"step,omitempty"`
-	At            string             `json:"at"`
-	Seen          guard.LinkSnapshot `json:"seen,omitzero"`
-	Tries         int                `json:"tries,omitempty"`
-	Unseen        bool               `json:"unseen,omitempty"`
-	Result        string             `json:"result,omitempty"`
-	ARMRequestID  string             `json:"arm_request_id,omitempty"`
-	CorrelationID string             `json:"correlation_id,omitempty"`
-}
-
-func encodeStep(p guard.Progress) []byte {
-	return encode(stepBody{
-		p.Row, p.Stage, p.Revision, p.Intent, p.Step, formatTime(p.At), p.Snapshot,
-		p.Tries, p.Unseen, p.Result, p.ARMRequestID, p.CorrelationID,
-	})
-}
-
-func decodeStep(text []byte) (guard.Progress, error) {
-	var b stepBody
-	times := unmarshal(text, &b)
-	return guard.Progress{
-		Row: b.Row, Stage: b.Stage, Revision: b.Revision, Intent: b.Intent, Step: b.Step, At: times.parse(b.At),
-		Snapshot: b.Seen, Tries: b.Tries, Unseen: b.Unseen, Result: b.Result, ARMRequestID: b.ARMRequestID, CorrelationID: b.CorrelationID,
-	}, times.failure
-}
-
 func stepName(run string, row int) string { return fmt.Sprintf("%s/%08d", run, row) }
 
 // Plan implements guard.RunStore.
@@ -197,7 +165,7 @@ func (l *Ledger) Progress(ctx context.Context, run string) (map[int]guard.Progre
 		var there []state
 		err := k.db.each(ctx, k.q, func(s state) error {
 			there = append(there, s)
-			p, err := decodeStep(s.body)
+			p, err := decode[guard.Progress](s.body)
 			found[p.Row] = p
 			return err
 		}, `WHERE kind = 'step' AND name > $1 AND name < $2`, run+"/", run+"0")
@@ -232,7 +200,7 @@ func (l *Ledger) Advance(ctx context.Context, run string, next guard.Progress, g
 		if now = next; intends {
 			now.Intent = w.tail.seq
 		}
-		return w.put(ctx, stateStep, name, encodeStep(now))
+		return w.put(ctx, stateStep, name, encode(now))
 	})
 	return became, now, err
 }
@@ -246,7 +214,7 @@ func (w *writing) step(ctx context.Context, run string, row int) (guard.Progress
 		return guard.Progress{}, err
 	}
 	if ok {
-		return decodeStep(s.body)
+		return decode[guard.Progress](s.body)
 	}
 	var told bool
 	err = w.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events WHERE state = $1)`, ref(stateStep, name)).Scan(&told)

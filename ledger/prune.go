@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"database/sql"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -49,8 +48,8 @@ func lastCheckpoint(ctx context.Context, q querier) (c Checkpoint, ok bool, err 
 	if errors.Is(err, sql.ErrNoRows) {
 		return Checkpoint{}, false, nil
 	}
-	if err == nil && json.Unmarshal(body, &c) != nil {
-		err = errDamaged
+	if err == nil {
+		c, err = decode[Checkpoint](body)
 	}
 	return c, err == nil, err
 }

@@ -136,8 +136,17 @@ func putState(ctx context.Context, tx *sql.Tx, key macKey, s state) error {
 	return err
 }
 
-func (w *writing) remove(ctx context.Context, kind, name string) error {
-	w.changed = true
-	_, err := w.ExecContext(ctx, `DELETE FROM states WHERE kind = $1 AND name = $2`, kind, name)
-	return err
+// removeRow removes a row with the entry that says why; false if there is none.
+func (l *Ledger) removeRow(ctx context.Context, kind, name string, event guard.Event) (removed bool, err error) {
+	err = l.write(ctx, true, func(w *writing) error {
+		if _, removed, err = w.db.one(ctx, w.Tx, kind, name); err != nil || !removed {
+			return err
+		}
+		if err := w.events(ctx, ref(kind, name), true, event); err != nil {
+			return err
+		}
+		_, err := w.ExecContext(ctx, `DELETE FROM states WHERE kind = $1 AND name = $2`, kind, name)
+		return err
+	})
+	return removed && err == nil, err
 }

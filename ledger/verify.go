@@ -210,7 +210,7 @@ func (v *verifier) entry(r row) error {
 
 func (v *verifier) judge(r row, stored, expected link) {
 	next, genuine := v.before.seq+1, stored == expected && len(r.hash) == len(stored.hash) && len(r.mac) == len(stored.mac)
-	e, err := decodeEntry(r.body)
+	e, err := decode[entry](r.body)
 	gap, noticed := e.noticed(next, r.seq)
 	switch {
 	case noticed && genuine && err == nil:

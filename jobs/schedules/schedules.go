@@ -26,30 +26,31 @@ const Most = 100
 
 // Schedule is an audit that recurs.
 type Schedule struct {
-	Name string
+	Name string `json:"-"`
 	// Cron has five fields, or is @daily and the like; Zone is the IANA name of its
 	// time zone.
-	Cron, Zone string
-	Audit      fleet.Audit
+	Cron  string      `json:"cron"`
+	Zone  string      `json:"zone"`
+	Audit fleet.Audit `json:"audit"`
 	// Creator is the caller whose grant bounds the schedule, "" for the operator of
 	// this program. By is the account that added it.
-	Creator   access.Caller
-	By        string
-	CreatedAt time.Time
+	Creator   access.Caller `json:"creator,omitempty"`
+	By        string        `json:"by"`
+	CreatedAt time.Time     `json:"created"`
 	// Stopped says why it runs no more, "" while it runs.
-	Stopped string
+	Stopped string `json:"stopped,omitempty"`
 	// Last is the slot that was dealt with last.
-	Last Slot
+	Last Slot `json:"last,omitzero"`
 	// Compared is the last run whose changes were looked at.
-	Compared string
+	Compared string `json:"compared,omitempty"`
 }
 
 // Slot is one time at which a schedule was due.
 type Slot struct {
-	Due time.Time
+	Due time.Time `json:"due"`
 	// Run is the audit that it began, or Problem says why there is none.
-	Run     string
-	Problem string
+	Run     string `json:"run,omitempty"`
+	Problem string `json:"problem,omitempty"`
 }
 
 // Store keeps schedules, each change with its entry of the record. Errors are
