@@ -48,19 +48,16 @@ func (e *armError) collect(value any) {
 		}
 	case object:
 		for _, m := range v {
-			e.note(m)
-			e.collect(m.value)
+			text, isText := m.value.(string)
+			switch name := strictjson.Fold(m.name); {
+			case isText && name == "code":
+				e.codes = append(e.codes, text)
+			case isText && name == "message":
+				e.messages = append(e.messages, text)
+			default:
+				e.collect(m.value)
+			}
 		}
-	}
-}
-
-func (e *armError) note(m member) {
-	text, isText := m.value.(string)
-	switch name := strictjson.Fold(m.name); {
-	case isText && name == "code":
-		e.codes = append(e.codes, text)
-	case isText && name == "message":
-		e.messages = append(e.messages, text)
 	}
 }
 

@@ -3,7 +3,6 @@ package armclient
 import (
 	"cmp"
 	"context"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -51,10 +50,16 @@ func list[W, R any](ctx context.Context, c *Client, path, version string, row fu
 }
 
 func pages[W, R any](ctx context.Context, c *connection, path, version string, row func(W) (R, bool)) ([]R, error) {
+	link, err := url.Parse(runtime.JoinPaths(c.arm.Endpoint(), path) + "?" + versionQuery(version))
+	if err != nil {
+		return nil, problems.As(err)
+	}
 	rows, read := []R{}, trail{}
-	next := "?" + versionQuery(version)
 	for range maxPages {
-		resp, err := c.page(ctx, read, path, next)
+		if err := read.enter(link); err != nil {
+			return nil, err
+		}
+		resp, err := c.read(ctx, c.retry, link.String(), "")
 		if err != nil {
 			return nil, problems.As(err)
 		}
@@ -63,11 +68,14 @@ func pages[W, R any](ctx context.Context, c *connection, path, version string, r
 			return nil, err
 		}
 		rows = append(rows, convert(found.Value, row)...)
-		if next = found.NextLink; next == "" {
+		if found.NextLink == "" {
 			return rows, nil
 		}
 		if len(rows) > maxRows {
 			break
+		}
+		if link, err = link.Parse(found.NextLink); err != nil {
+			return nil, outsideOfList()
 		}
 	}
 	return nil, tooLong()
@@ -77,41 +85,32 @@ func tooLong() error {
 	return problems.New(problems.CodeUnexpectedResponse, "ARM's list has too many pages.")
 }
 
-// trail is the pages of one list that were read, by their URLs.
-type trail map[string]bool
+func outsideOfList() error {
+	return problems.New(problems.CodeUnexpectedResponse, "The answer names a next page outside of the list; it was not read.")
+}
 
-// enter notes a page, and refuses one that was read: the list would never end.
-func (t trail) enter(link string) error {
-	if t[link] {
+// trail is one list: its scheme and path, and the pages of it that were read, by
+// their URLs.
+type trail struct {
+	path string
+	read []string
+}
+
+// enter notes a page. It keeps a nextLink to the list that it continues, and
+// refuses a page that was read: the list would never end. The host is the gate's
+// to check.
+func (t *trail) enter(page *url.URL) error {
+	path := page.Scheme + ":" + strings.ToLower(strings.TrimRight(page.Path, "/"))
+	t.path = cmp.Or(t.path, path)
+	switch link := page.String(); {
+	case path != t.path:
+		return outsideOfList()
+	case slices.Contains(t.read, link):
 		return problems.New(problems.CodeUnexpectedResponse, "The answer names a page that was already read.")
+	default:
+		t.read = append(t.read, link)
+		return nil
 	}
-	t[link] = true
-	return nil
-}
-
-func (c *connection) page(ctx context.Context, read trail, path, next string) (*http.Response, error) {
-	link, err := c.nextPage(path, next)
-	if err == nil {
-		err = read.enter(link)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return c.read(ctx, c.retry, link, "")
-}
-
-// nextPage keeps a nextLink to the list it continues. The host is the gate's to
-// check.
-func (c *connection) nextPage(path, nextLink string) (string, error) {
-	base, err := url.Parse(runtime.JoinPaths(c.arm.Endpoint(), path))
-	if err != nil {
-		return "", problems.As(err)
-	}
-	link, err := base.Parse(nextLink)
-	if err != nil || link.Scheme != base.Scheme || !strings.EqualFold(strings.TrimRight(link.Path, "/"), base.Path) {
-		return "", problems.New(problems.CodeUnexpectedResponse, "The answer names a next page outside of the list; it was not read.")
-	}
-	return link.String(), nil
 }
 
 // convert leaves out what is null or not usable.

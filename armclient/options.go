@@ -71,7 +71,11 @@ func (o Options) check(cred azcore.TokenCredential) (*url.URL, error) {
 	case o.Audience == "":
 		return nil, invalid("The ARM audience is empty.")
 	}
-	return o.endpoint()
+	u, err := url.Parse(o.Endpoint)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, invalid("The ARM endpoint is not a URL of the form https://HOST.")
+	}
+	return u, nil
 }
 
 // tenantWords names the tenant that was asked for, for messages.
@@ -80,14 +84,6 @@ func (o Options) tenantWords() string {
 		return "tenant " + strings.ToLower(o.TenantID)
 	}
 	return fmt.Sprintf("tenant %s (%s)", o.TenantName, strings.ToLower(o.TenantID))
-}
-
-func (o Options) endpoint() (*url.URL, error) {
-	u, err := url.Parse(o.Endpoint)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, invalid("The ARM endpoint is not a URL of the form https://HOST.")
-	}
-	return u, nil
 }
 
 func invalid(message string) error {

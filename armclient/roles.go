@@ -143,7 +143,7 @@ func (r *roleReader) begin(ctx context.Context) (context.Context, *record, conte
 // collectRoles reads all pages. Unlike collect it gives the modules' errors words.
 func collectRoles[P, R any](ctx context.Context, pager *runtime.Pager[P], rowsOf func(P) []R) ([]R, error) {
 	var rows []R
-	ctx = context.WithValue(ctx, listTrailKey{}, &listTrail{read: trail{}})
+	ctx = context.WithValue(ctx, trailKey{}, &trail{})
 	for pages := 0; pager.More(); pages++ {
 		if pages == maxPages || len(rows) > maxRows {
 			return nil, tooLong()
@@ -217,20 +217,14 @@ func at(t *time.Time) time.Time {
 // nextLink into another list or in a circle.
 type listPolicy struct{}
 
-// listTrail is one list: its path, and the pages of it that were read.
-type listTrail struct {
-	path string
-	read trail
-}
-
-type listTrailKey struct{}
+type trailKey struct{}
 
 func (listPolicy) Do(req *policy.Request) (*http.Response, error) {
 	u := req.Raw().URL
 	u.Path, u.RawPath = "/"+strings.TrimLeft(u.Path, "/"), "" // the scope of the whole tenant is empty
-	list, _ := req.Raw().Context().Value(listTrailKey{}).(*listTrail)
+	list, _ := req.Raw().Context().Value(trailKey{}).(*trail)
 	if list != nil {
-		if err := list.enter(req.Raw()); err != nil {
+		if err := list.enter(u); err != nil {
 			return nil, final{err}
 		}
 	}
@@ -242,17 +236,6 @@ func (listPolicy) Do(req *policy.Request) (*http.Response, error) {
 		return nil, final{unusable(resp)}
 	}
 	return resp, nil
-}
-
-func (l *listTrail) enter(r *http.Request) error {
-	path := strings.ToLower(strings.TrimRight(r.URL.Path, "/"))
-	if l.path == "" {
-		l.path = path
-	}
-	if path != l.path {
-		return problems.New(problems.CodeUnexpectedResponse, "The answer names a next page outside of the list; it was not read.")
-	}
-	return l.read.enter(r.URL.String())
 }
 
 // usable reports whether a body is one JSON object, and that of a list has rows.

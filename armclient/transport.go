@@ -33,30 +33,18 @@ func newStrict(o Options) strict {
 	return strict{next, o.Watch}
 }
 
-// send is the request as others watch it.
-func (s strict) send(r *http.Request) (*http.Response, error) {
+func (s strict) Do(r *http.Request) (*http.Response, error) {
 	ctx, ended := s.watch(r.Context(), r.Method)
-	if ctx != r.Context() {
-		r = r.WithContext(ctx)
-	}
-	resp, err := s.next.Do(r)
+	resp, err := s.next.Do(r.WithContext(ctx))
 	if err != nil {
 		ended(0)
-		return nil, err
-	}
-	ended(resp.StatusCode)
-	return resp, nil
-}
-
-func (s strict) Do(r *http.Request) (*http.Response, error) {
-	resp, err := s.send(r)
-	if err != nil {
 		// net/http does not repeat a write of which anything had left, so that there
 		// was no connection at all.
 		network, ok := errors.AsType[*net.OpError](err)
 		recordOf(r.Context()).undelivered = ok && network.Op == "dial"
 		return nil, err
 	}
+	ended(resp.StatusCode)
 	if resp.Request != nil && resp.Request.URL.String() != r.URL.String() {
 		_ = resp.Body.Close()
 		return nil, final{problems.New(problems.CodeUnexpectedResponse, "The transport followed a redirect; its answer was ignored.")}
