@@ -192,9 +192,6 @@ func blocksOf(text string) *blocks {
 
 // mayHave is false only for what is no member.
 func (b *blocks) mayHave(text string) bool {
-	if b == nil {
-		return true
-	}
 	at := placeOf(text)
 	return b[at/64]&(1<<(at%64)) != 0
 }

@@ -79,16 +79,11 @@ func (g *gate) admit(r *http.Request) error {
 	if r.Method == http.MethodGet {
 		return nil
 	}
-	return g.admitWrite(r, c, readable)
-}
-
-func (g *gate) admitWrite(r *http.Request, c claims, readable bool) error {
 	if !readable {
 		return problems.New(problems.CodeTokenUnreadable,
 			"The write was not sent, because the token does not name its identity and tenant.")
 	}
 	wire := guard.Wire{Method: r.Method, TenantID: c.tenantID, ObjectID: c.objectID, PartnerID: g.partnerID(r.URL)}
-	seen := recordOf(r.Context())
 	if err := seen.permit.Spend(wire); err != nil {
 		return err
 	}

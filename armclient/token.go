@@ -43,10 +43,7 @@ func jwtPayload(token string) (map[string]json.RawMessage, bool) {
 		return nil, false
 	}
 	text, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
-	if err != nil {
-		return nil, false
-	}
-	if !json.Valid(text) {
+	if err != nil || !json.Valid(text) {
 		return nil, false
 	}
 	payload, err := strictjson.Named(text, "tid", "oid")

@@ -51,8 +51,17 @@ func (w *Writer) Plan(ctx context.Context, request PlanRequest, report func(done
 	for i, target := range request.Targets {
 		plan.Rows[i], tasks[i] = request.row(target, late), task{n: i, place: target.place()}
 	}
-	p := &planning{w, request, plan.Rows, report, atomic.Int64{}}
-	schedule(ctx, defaultConcurrency, tasks, p.ask)
+	var done atomic.Int64
+	schedule(ctx, defaultConcurrency, tasks, func(ctx context.Context, t *task) step {
+		read, next := w.ask(ctx, t, request.Targets[t.n])
+		if next.again == 0 {
+			plan.Rows[t.n] = request.row(request.Targets[t.n], read)
+			if n := int(done.Add(1)); report != nil {
+				report(n, len(plan.Rows))
+			}
+		}
+		return next
+	})
 	plan.Rows = rowPerIdentity(plan.Rows)
 	return plan
 }
@@ -78,32 +87,18 @@ func rowPerIdentity(rows []guard.PlanRow) []guard.PlanRow {
 	return kept
 }
 
-// planning is a plan that is being made.
-type planning struct {
-	*Writer
-	request PlanRequest
-	rows    []guard.PlanRow
-	report  func(done, total int)
-	done    atomic.Int64
-}
-
 // ask reads one target. An answer that says how long to wait is asked for again
 // then, as long as the target's time allows; any other stands.
-func (p *planning) ask(ctx context.Context, t *task) step {
+func (w *Writer) ask(ctx context.Context, t *task, target Target) (armclient.LinkRead, step) {
 	if t.tries == 0 {
 		t.first = time.Now()
 	}
 	t.tries++
-	target := p.request.Targets[t.n]
-	read := p.read(ctx, target)
+	read := w.read(ctx, target)
 	if wait := patience(read.Problem); wait > 0 && ctx.Err() == nil && time.Since(t.first)+wait < targetTime {
-		return step{again: wait, slower: slowedDown(read.Problem)}
+		return read, step{again: wait, slower: slowedDown(read.Problem)}
 	}
-	p.rows[t.n] = p.request.row(target, read)
-	if n := int(p.done.Add(1)); p.report != nil {
-		p.report(n, len(p.rows))
-	}
-	return step{slower: slowedDown(read.Problem)}
+	return read, step{slower: slowedDown(read.Problem)}
 }
 
 func patience(problem *problems.Problem) time.Duration {

@@ -52,7 +52,13 @@ func (s *Service) execute(ctx context.Context, j *job, w batchRequest, run guard
 			<-active.Done()
 		}
 	}
-	result := s.executed(context.WithoutCancel(ctx), j, w, run.ID, active)
+	// The call was allowed when it began, and learns what it wrote even if its access
+	// was withdrawn meanwhile.
+	run, progress, err := s.deps.Guard.LoadRun(context.WithoutCancel(ctx), run.ID, j.call.Principal.Caller)
+	if err != nil {
+		return failure(err)
+	}
+	result := s.standing(w, run, progress, active)
 	if ctx.Err() != nil && j.call.Patient {
 		interrupted(&result.Envelope)
 	}
@@ -68,17 +74,6 @@ func interrupted(envelope *answers.Envelope) {
 		envelope.Problem = problems.New(problems.CodeRunIncomplete, "The run was interrupted. "+envelope.Summary)
 		envelope.Status, envelope.Summary = answers.StatusFailed, envelope.Problem.Message
 	}
-}
-
-// executed is the answer to the call that has just resumed a run. The call was
-// allowed when it began, and learns what it wrote even if its access was
-// withdrawn meanwhile.
-func (s *Service) executed(ctx context.Context, j *job, w batchRequest, id string, active *fleet.Execution) Result {
-	run, progress, err := s.deps.Guard.LoadRun(ctx, id, j.call.Principal.Caller)
-	if err != nil {
-		return failure(err)
-	}
-	return s.standing(w, run, progress, active)
 }
 
 func (s *Service) standing(w batchRequest, run guard.OpenRun, progress map[int]guard.Progress, actives ...*fleet.Execution) Result {
