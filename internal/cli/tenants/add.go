@@ -17,17 +17,6 @@ import (
 	"mcp-partner/tenants"
 )
 
-func credentialFields(u *term.UI, config tenants.CredentialConfig) {
-	if config.Kind != tenants.KindClientSecret {
-		u.Field("kind", string(config.Kind))
-	}
-	u.Field("thumbprint", config.Thumbprint)
-	u.Field("expires", config.Expires)
-	if config.Kind == tenants.KindManagedIdentity {
-		u.Field("home tenant", config.HomeTenant)
-	}
-}
-
 func destinationFields(u *term.UI, cloud tenants.Cloud) {
 	if cloud.Name == tenants.CloudPublic {
 		return
@@ -131,7 +120,14 @@ func finishAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, entry tenant
 	if chosen.held {
 		u.Field("secret", "the one in the vault with that name")
 	}
-	credentialFields(u, chosen.config)
+	if chosen.config.Kind != tenants.KindClientSecret {
+		u.Field("kind", string(chosen.config.Kind))
+	}
+	u.Field("thumbprint", chosen.config.Thumbprint)
+	u.Field("expires", chosen.config.Expires)
+	if chosen.config.Kind == tenants.KindManagedIdentity {
+		u.Field("home tenant", chosen.config.HomeTenant)
+	}
 	u.Field("next", chosen.next(entry.Name))
 	return u.Err
 }

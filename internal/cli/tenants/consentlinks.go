@@ -80,18 +80,16 @@ func consentRows(a *app.App, credential string) ([]tenantimport.Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows := xslices.Map(tenants.Using(entries, config.Name), func(entry tenants.Entry) tenantimport.Row { return consentRow(entry, config.ClientID) })
+	rows := xslices.Map(tenants.Using(entries, config.Name), func(entry tenants.Entry) tenantimport.Row {
+		return tenantimport.Row{
+			"name": entry.Name, "tenant_id": entry.TenantID, "domains": strings.Join(entry.Domains, ";"), "cloud": entry.Cloud.Name,
+			"owner": entry.Owner, "external_id": entry.ExternalID, "consent_url": entry.Cloud.ConsentURL(entry.TenantID, config.ClientID),
+		}
+	})
 	if len(rows) == 0 {
 		return nil, exit.Refused("mcp-partner tenants import customers.csv --credential "+phrase.ShellWord(config.Name), "no tenant uses the credential %s", config.Name)
 	}
 	return rows, nil
-}
-
-func consentRow(entry tenants.Entry, clientID string) tenantimport.Row {
-	return tenantimport.Row{
-		"name": entry.Name, "tenant_id": entry.TenantID, "domains": strings.Join(entry.Domains, ";"), "cloud": entry.Cloud.Name,
-		"owner": entry.Owner, "external_id": entry.ExternalID, "consent_url": entry.Cloud.ConsentURL(entry.TenantID, clientID),
-	}
 }
 
 func writeCSV(deps *cmdutil.Deps, columns []string, rows []tenantimport.Row, output cmdutil.OutputFlags) error {

@@ -1,6 +1,7 @@
 package tenants
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/tenantimport"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/tenants"
 )
@@ -128,7 +130,7 @@ func known(h *app.App, rows []answers.TenantRow) ([]foundTenant, error) {
 		found[i] = foundTenant{row, row.Category == "ProjectedBy" || row.Category == "ManagedBy"}
 	}
 	slices.SortStableFunc(found, func(a, b foundTenant) int {
-		return strings.Compare(a.DisplayName+"\x00"+a.TenantID, b.DisplayName+"\x00"+b.TenantID)
+		return cmp.Or(strings.Compare(a.DisplayName, b.DisplayName), strings.Compare(a.TenantID, b.TenantID))
 	})
 	return found, err
 }
@@ -148,13 +150,7 @@ func notesOf(config tenants.CredentialConfig, found []foundTenant) []string {
 }
 
 func countLighthouse(found []foundTenant) int {
-	n := 0
-	for _, tenant := range found {
-		if tenant.Lighthouse {
-			n++
-		}
-	}
-	return n
+	return len(xslices.Filter(found, func(tenant foundTenant) bool { return tenant.Lighthouse }))
 }
 
 func showDiscovery(deps *cmdutil.Deps, found discovery) error {
@@ -168,11 +164,7 @@ func showDiscovery(deps *cmdutil.Deps, found discovery) error {
 		if tenant.Lighthouse {
 			how += " (Lighthouse)"
 		}
-		name := tenant.Name
-		if !tenant.InDirectory {
-			name = "-"
-		}
-		rows[i] = []string{name, tenant.TenantID, tenant.DisplayName, domain, how}
+		rows[i] = []string{cmp.Or(tenant.Name, "-"), tenant.TenantID, tenant.DisplayName, domain, how}
 	}
 	u.Table([]string{"IN DIRECTORY", "TENANT ID", "DISPLAY NAME", "DOMAIN", "CATEGORY"}, rows)
 	for _, note := range found.Notes {

@@ -13,7 +13,6 @@ import (
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/tenantimport"
 	"mcp-partner/schemas"
-	"mcp-partner/tenants"
 )
 
 type exportOptions struct {
@@ -44,16 +43,11 @@ The CSV contains no CA file: give --ca-file again at an import.`,
 }
 
 func runExport(deps *cmdutil.Deps, a *app.App, o *exportOptions) error {
-	entries, err := a.Directory.List()
-	if err != nil {
-		return err
+	export := exportCSV
+	if o.format == "json" {
+		export = exportJSON
 	}
-	var text []byte
-	if o.format == "csv" {
-		text, err = exportCSV(a, entries)
-	} else {
-		text, err = exportJSON(a)
-	}
+	text, err := export(a)
 	if err != nil {
 		return err
 	}
@@ -72,11 +66,16 @@ func exportJSON(a *app.App) ([]byte, error) {
 	return append(text, '\n'), err
 }
 
-func exportCSV(a *app.App, entries []tenants.Entry) ([]byte, error) {
+func exportCSV(a *app.App) ([]byte, error) {
+	entries, err := a.Directory.List()
+	if err != nil {
+		return nil, err
+	}
 	rows := make([]tenantimport.Row, len(entries))
 	for i, entry := range entries {
-		if err := fitsCSV(entry); err != nil {
-			return nil, err
+		// It would come back as several labels.
+		if slices.ContainsFunc(entry.Labels, func(label string) bool { return strings.ContainsAny(label, tenantimport.ListSeparators) }) {
+			return nil, exit.Refused("export with --format json", "a label of %s contains ; or |, which separate labels in CSV", entry.Name)
 		}
 		config, err := a.Directory.Credential(entry.Credentials[0].Name)
 		if err != nil {
@@ -85,12 +84,4 @@ func exportCSV(a *app.App, entries []tenants.Entry) ([]byte, error) {
 		rows[i] = tenantimport.RowOf(entry, config)
 	}
 	return tenantimport.EncodeColumns(tenantimport.Columns(), rows)
-}
-
-// fitsCSV refuses what would come back as something else.
-func fitsCSV(entry tenants.Entry) error {
-	if slices.ContainsFunc(entry.Labels, func(label string) bool { return strings.ContainsAny(label, tenantimport.ListSeparators) }) {
-		return exit.Refused("export with --format json", "a label of %s contains ; or |, which separate labels in CSV", entry.Name)
-	}
-	return nil
 }

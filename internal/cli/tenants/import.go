@@ -1,6 +1,7 @@
 package tenants
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,9 +41,7 @@ func takeSecret(ctx context.Context, p *tenantimport.Plan, deps *cmdutil.Deps, a
 	}
 	for i, fresh := range p.Credentials {
 		if naming.Same(fresh.Name, config.Name) {
-			if renewed.Expires == "" {
-				renewed.Expires = fresh.Expires // what the file says of it
-			}
+			renewed.Expires = cmp.Or(renewed.Expires, fresh.Expires) // what the file says of it
 			p.Credentials[i] = renewed
 			return nil
 		}
@@ -246,8 +245,10 @@ func additions(u *term.UI, entries []tenants.Entry) {
 	var shown, alike []string
 	ofOne := []string{"name", "company", "tenant_id", "domains", "labels"} // which tell one tenant from others
 	for _, column := range tenantimport.Columns() {
-		switch value, same := sameInAll(rows, column); {
-		case column == "name" || !same || len(rows) == 1 && value != "" && slices.Contains(ofOne, column):
+		value := rows[0][column]
+		differs := slices.ContainsFunc(rows, func(row tenantimport.Row) bool { return row[column] != value })
+		switch {
+		case column == "name" || differs || len(rows) == 1 && value != "" && slices.Contains(ofOne, column):
 			shown = append(shown, column)
 		case value != "":
 			alike = append(alike, phrase.Words(column)+" "+value)
@@ -271,15 +272,6 @@ func additions(u *term.UI, entries []tenants.Entry) {
 		}
 	}
 	u.Table(header, lines)
-}
-
-func sameInAll(rows []tenantimport.Row, column string) (string, bool) {
-	for _, row := range rows {
-		if row[column] != rows[0][column] {
-			return "", false
-		}
-	}
-	return rows[0][column], true
 }
 
 func changes(before, after tenants.Entry) []string {

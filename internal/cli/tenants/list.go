@@ -1,6 +1,7 @@
 package tenants
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"strings"
@@ -18,36 +19,7 @@ import (
 	"mcp-partner/tenants"
 )
 
-func kindsAndEnds(status []answers.CredentialView) (kinds, ends string) {
-	var k, e []string
-	for _, one := range status {
-		k = append(k, one.Kind)
-		switch {
-		case one.ExpiresAt != "":
-			e = append(e, dayOf(one.ExpiresAt))
-		case one.Expiry == string(tenants.ExpiryUnknown):
-			e = append(e, "unknown")
-		default:
-			e = append(e, "-")
-		}
-	}
-	return strings.Join(k, " "), strings.Join(e, " ")
-}
-
 func dayOf(at string) string { return at[:min(len(at), len(time.DateOnly))] }
-
-func lastOf(status []answers.CredentialView) (worked, failed string) {
-	var w, f []string
-	for _, one := range status {
-		if one.LastSuccess != "" {
-			w = append(w, dayOf(one.LastSuccess))
-		}
-		if one.LastFailure > one.LastSuccess { // RFC 3339 in UTC sorts as text
-			f = append(f, dayOf(one.LastFailure)+" "+string(one.LastProblem))
-		}
-	}
-	return strings.Join(w, " "), strings.Join(f, " ")
-}
 
 type listOptions struct {
 	cmdutil.ListFlags
@@ -133,8 +105,22 @@ func cellsOf(t schemas.Tenant) []string {
 			pins = append(pins, pin)
 		}
 	}
-	kinds, ends := kindsAndEnds(t.CredentialStatus)
-	worked, failed := lastOf(t.CredentialStatus)
-	return []string{t.Company, strings.Join(t.Domains, " "), t.Name, t.TenantID, t.Cloud, strings.Join(t.Credentials, " "), kinds, ends, worked, failed, strings.Join(pins, " "),
+	var kinds, ends, worked, failed []string
+	for _, one := range t.CredentialStatus {
+		kinds = append(kinds, one.Kind)
+		end := cmp.Or(dayOf(one.ExpiresAt), "-")
+		if one.ExpiresAt == "" && one.Expiry == string(tenants.ExpiryUnknown) {
+			end = "unknown"
+		}
+		ends = append(ends, end)
+		if one.LastSuccess != "" {
+			worked = append(worked, dayOf(one.LastSuccess))
+		}
+		if one.LastFailure > one.LastSuccess { // RFC 3339 in UTC sorts as text
+			failed = append(failed, dayOf(one.LastFailure)+" "+string(one.LastProblem))
+		}
+	}
+	joined := func(words []string) string { return strings.Join(words, " ") }
+	return []string{t.Company, joined(t.Domains), t.Name, t.TenantID, t.Cloud, joined(t.Credentials), joined(kinds), joined(ends), joined(worked), joined(failed), joined(pins),
 		t.ExpectedPartnerID, strings.Join(t.Labels, ", "), t.Owner, t.ExternalID, t.Note}
 }

@@ -172,12 +172,12 @@ func (p *setPlan) keepCredential(a *app.App, c *credential.Options, now tenants.
 	if err := c.Changes(now); err != nil {
 		return err
 	}
-	shared, err := sharers(a, now.Name, p.entry.Name)
+	shared, err := alsoIn(a, now.Name, p.entry.Name)
 	if err != nil {
 		return err
 	}
 	if p.secret {
-		p.said = append(p.said, "The "+now.Kind.Shows()+" of "+now.Name+" is replaced"+alsoIn(shared)+".")
+		p.said = append(p.said, "The "+now.Kind.Shows()+" of "+now.Name+" is replaced"+shared+".")
 	}
 	if p.secret && now.Kind == tenants.KindClientSecret && now.Expires != "" && c.Kind.Expires == "" {
 		p.said = append(p.said, "The expiry date of the new one is unknown: set it with --expires DATE.")
@@ -191,15 +191,21 @@ func (p *setPlan) keepCredential(a *app.App, c *credential.Options, now tenants.
 	}
 	if changed.ClientID != now.ClientID {
 		p.chosen.config.ClientID = changed.ClientID
-		p.said = append(p.said, "The client ID of "+now.Name+" is another one"+alsoIn(shared)+"; pinned object IDs stay and will detect it.")
+		p.said = append(p.said, "The client ID of "+now.Name+" is another one"+shared+"; pinned object IDs stay and will detect it.")
 	}
 	return nil
 }
 
 func (p *setPlan) run(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *Options) error {
 	if p.secret {
-		if err := p.replace(ctx, deps, a, &o.credential); err != nil {
+		renewed, err := replaceSecret(ctx, deps, a, p.chosen.config, &o.credential)
+		if err != nil {
 			return err
+		}
+		// What was known of the former one goes with it.
+		p.chosen.config = renewed
+		if !p.chosen.isNew {
+			p.config = &renewed
 		}
 	}
 	if p.config != nil {
@@ -216,20 +222,6 @@ func (p *setPlan) run(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *Op
 		return err
 	}
 	deps.Record(ctx, a, guard.KindDirectory, "The tenant %s (%s) was changed.", p.entry.Name, p.entry.TenantID)
-	return nil
-}
-
-// replace puts another secret in the place of the one there is. What was known
-// of the former goes with it.
-func (p *setPlan) replace(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *credential.Options) error {
-	renewed, err := replaceSecret(ctx, deps, a, p.chosen.config, o)
-	if err != nil {
-		return err
-	}
-	p.chosen.config = renewed
-	if !p.chosen.isNew {
-		p.config = &renewed
-	}
 	return nil
 }
 
@@ -250,21 +242,15 @@ func replaceSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, credenti
 	return got.Config, nil
 }
 
-func sharers(a *app.App, credential, but string) (int, error) {
+// alsoIn says in how many other tenants a credential is used.
+func alsoIn(a *app.App, credential, but string) (string, error) {
 	entries, err := a.Directory.List()
-	if err != nil {
-		return 0, err
-	}
 	others := slices.DeleteFunc(tenants.Using(entries, credential), func(e tenants.Entry) bool { return e.Name == but })
-	return len(others), nil
-}
-
-func alsoIn(others int) string {
-	switch others {
+	switch len(others) {
 	case 0:
-		return ""
+		return "", err
 	case 1:
-		return ", also for one other tenant"
+		return ", also for one other tenant", err
 	}
-	return fmt.Sprintf(", also for %d other tenants", others)
+	return fmt.Sprintf(", also for %d other tenants", len(others)), err
 }

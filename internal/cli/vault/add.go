@@ -40,6 +40,9 @@ secret itself. To replace a secret, use vault rotate-secret.`,
 }
 
 func runAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o *credential.Options) error {
+	if o.Kind.Certificate() && o.Secret.Given() {
+		return exit.Usage("give one of them", "a secret and a certificate were both given")
+	}
 	taken, err := a.Holds(ctx, name)
 	if err != nil {
 		return err
@@ -47,7 +50,15 @@ func runAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o 
 	if taken {
 		return exit.Refused("mcp-partner vault rotate-secret "+phrase.ShellWord(name), "the vault already holds a secret with that name")
 	}
-	if err := addSecret(ctx, deps, a, name, o); err != nil {
+	config := tenants.CredentialConfig{Name: name, Kind: tenants.KindClientSecret}
+	if o.Kind.Certificate() {
+		config.Kind = tenants.KindClientCertificate
+	}
+	got, err := cmdutil.AskSecret(ctx, o, deps, config)
+	if err != nil {
+		return err
+	}
+	if err := a.Store.Put(ctx, name, got.Secret); err != nil {
 		return err
 	}
 	deps.Record(ctx, a, guard.KindSecret, "The secret %s was stored.", name)
@@ -55,23 +66,8 @@ func runAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o 
 	u.Linef(term.Good, "Stored the secret %s.", name)
 	next := "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --credential " + phrase.ShellWord(name)
 	if o.Kind.Certificate() {
-		next += " --kind " + string(tenants.KindClientCertificate)
+		next += " --kind " + string(config.Kind)
 	}
 	u.Field("next", next)
 	return u.Err
-}
-
-func addSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o *credential.Options) error {
-	kind := tenants.KindClientSecret
-	switch certificate := o.Kind.Certificate(); {
-	case certificate && o.Secret.Given():
-		return exit.Usage("give one of them", "a secret and a certificate were both given")
-	case certificate:
-		kind = tenants.KindClientCertificate
-	}
-	got, err := cmdutil.AskSecret(ctx, o, deps, tenants.CredentialConfig{Name: name, Kind: kind})
-	if err != nil {
-		return err
-	}
-	return a.Store.Put(ctx, name, got.Secret)
 }
