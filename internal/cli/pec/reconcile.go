@@ -96,7 +96,11 @@ func runReconcile(ctx context.Context, deps *cmdutil.Deps, o *reconcileOptions) 
 			return err
 		}
 	}
-	return o.deliver(deps, found)
+	err = o.output.Write(deps.IO, func(w io.Writer) error { return o.write(deps, w, found) })
+	if err == nil && o.output.Path != "" {
+		deps.IO.Note("wrote " + o.output.Path + " (" + o.format + "): " + found.Summary)
+	}
+	return err
 }
 
 func readUsage(ctx context.Context, deps *cmdutil.Deps, path string) (usage.File, error) {
@@ -181,14 +185,6 @@ func factsOf(ctx context.Context, session *app.Session, tenant schemas.Tenant, i
 		}
 	}
 	return facts
-}
-
-func (o *reconcileOptions) deliver(deps *cmdutil.Deps, found auditreport.Reconciliation) error {
-	err := o.output.Write(deps.IO, func(w io.Writer) error { return o.write(deps, w, found) })
-	if err == nil && o.output.Path != "" {
-		deps.IO.Note("wrote " + o.output.Path + " (" + o.format + "): " + found.Summary)
-	}
-	return err
 }
 
 func (o *reconcileOptions) write(deps *cmdutil.Deps, w io.Writer, found auditreport.Reconciliation) error {

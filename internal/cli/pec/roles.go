@@ -131,11 +131,10 @@ func (o *rolesOptions) proof(w io.Writer, e answers.Envelope) error {
 		return encoder.Encode(e)
 	case "markdown":
 		return markdownProof(w, e)
-	default:
-		u := &term.UI{Out: w}
-		render.WriteEnvelope(u, e)
-		return u.Err
 	}
+	u := &term.UI{Out: w}
+	render.WriteEnvelope(u, e)
+	return u.Err
 }
 
 func markdownProof(w io.Writer, e answers.Envelope) error {

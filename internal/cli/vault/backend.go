@@ -14,35 +14,34 @@ import (
 	"mcp-partner/vault"
 )
 
-// backendOptions choose where the secrets are. They are set once, at `vault
-// init`, and stored in the state directory.
-type backendOptions struct {
-	Backend                          vault.Backend
-	server, caFile                   string
-	auth, authMount, role, authFile  string
-	clientID, tenantID               string
-	wrapped                          bool
-	namespace, mount, folder, prefix string
-
-	flags *pflag.FlagSet
+// initOptions choose where the secrets are. They are set once, at `vault init`,
+// and stored in the state directory.
+type initOptions struct {
+	passphrase                     bool
+	backend                        vault.Backend
+	server, caFile, auth, authFile string
+	hashiCorp                      vault.HashiCorpSettings
+	azure                          vault.AzureKeyVaultSettings
+	flags                          *pflag.FlagSet
 }
 
-func (o *backendOptions) add(flags *pflag.FlagSet) {
+func (o *initOptions) add(flags *pflag.FlagSet) {
 	o.flags = flags
-	cmdutil.AddChoice(flags, &o.Backend, "backend", "`BACKEND` that holds the secrets", vault.Backends()...)
+	flags.BoolVar(&o.passphrase, "passphrase", false, "ask for a passphrase on the terminal")
+	cmdutil.AddChoice(flags, &o.backend, "backend", "`BACKEND` that holds the secrets", vault.Backends()...)
 	flags.StringVar(&o.server, "server", "", "`URL` of the vault server or of the key vault")
 	cmdutil.AddAuthorities(flags, &o.caFile, "ca-file", "trust only the certificate authorities in this `FILE` (PEM) for the server")
 	flags.StringVar(&o.auth, "auth", "", "sign-in `METHOD` of the server: token, approle, kubernetes or jwt; managed-identity, workload-identity or azure-cli")
 	flags.StringVar(&o.authFile, "auth-file", "", "`FILE` with the token, the secret ID, the JWT or the federated token")
-	flags.BoolVar(&o.wrapped, "auth-wrapped", false, "the file holds a wrapping token for the secret ID (approle)")
-	flags.StringVar(&o.role, "auth-role", "", "`ROLE` for kubernetes and jwt, or the role ID of approle")
-	flags.StringVar(&o.authMount, "auth-mount", "", "`PATH` of the auth method (default: its name)")
-	flags.StringVar(&o.clientID, "auth-client-id", "", "`GUID` of the application or of a user-assigned identity (azurekeyvault)")
-	flags.StringVar(&o.tenantID, "auth-tenant-id", "", "`GUID` of the tenant of the key vault")
-	flags.StringVar(&o.namespace, "namespace", "", "`PATH` of the namespace (hashicorp)")
-	flags.StringVar(&o.mount, "kv-mount", "", "`PATH` of the key/value engine, version 2 (hashicorp; default secret)")
-	flags.StringVar(&o.folder, "kv-path", "", "`FOLDER` of the secrets (hashicorp; default mcp-partner)")
-	flags.StringVar(&o.prefix, "prefix", "", "prefix `TEXT` of the secrets' names (azurekeyvault; default mcp-partner-)")
+	flags.BoolVar(&o.hashiCorp.Auth.Wrapped, "auth-wrapped", false, "the file holds a wrapping token for the secret ID (approle)")
+	flags.StringVar(&o.hashiCorp.Auth.Role, "auth-role", "", "`ROLE` for kubernetes and jwt, or the role ID of approle")
+	flags.StringVar(&o.hashiCorp.Auth.Mount, "auth-mount", "", "`PATH` of the auth method (default: its name)")
+	flags.StringVar(&o.azure.Auth.ClientID, "auth-client-id", "", "`GUID` of the application or of a user-assigned identity (azurekeyvault)")
+	flags.StringVar(&o.azure.Auth.TenantID, "auth-tenant-id", "", "`GUID` of the tenant of the key vault")
+	flags.StringVar(&o.hashiCorp.Namespace, "namespace", "", "`PATH` of the namespace (hashicorp)")
+	flags.StringVar(&o.hashiCorp.Mount, "kv-mount", "", "`PATH` of the key/value engine, version 2 (hashicorp; default secret)")
+	flags.StringVar(&o.hashiCorp.Path, "kv-path", "", "`FOLDER` of the secrets (hashicorp; default mcp-partner)")
+	flags.StringVar(&o.azure.Prefix, "prefix", "", "prefix `TEXT` of the secrets' names (azurekeyvault; default mcp-partner-)")
 	config.Typed(flags, append([]string{"backend"}, backendFlags()...)...)
 }
 
@@ -62,9 +61,9 @@ func backendFlags() []string {
 	return slices.Concat(flagsOf(vault.BackendHashiCorp), flagsOf(vault.BackendAzureKeyVault))
 }
 
-func (o *backendOptions) settings() (vault.Settings, error) {
-	chosen := vault.Settings{Backend: o.Backend}
-	if err := o.checkGiven(chosen.Backend); err != nil {
+func (o *initOptions) settings() (vault.Settings, error) {
+	chosen := vault.Settings{Backend: o.backend}
+	if err := o.checkGiven(); err != nil {
 		return chosen, err
 	}
 	ca, err := app.ReadCA(o.caFile)
@@ -77,17 +76,15 @@ func (o *backendOptions) settings() (vault.Settings, error) {
 			return chosen, exit.Usage("give an absolute path", "--auth-file cannot be made an absolute path")
 		}
 	}
-	switch chosen.Backend {
+	switch o.backend {
 	case vault.BackendHashiCorp:
-		chosen.HashiCorp = &vault.HashiCorpSettings{
-			Address: o.server, Namespace: o.namespace, Mount: o.mount, Path: o.folder, CAPEM: ca,
-			Auth: vault.HashiCorpAuth{Method: o.auth, Mount: o.authMount, Role: o.role, File: file, Wrapped: o.wrapped},
-		}
+		chosen.HashiCorp = &o.hashiCorp
+		chosen.HashiCorp.Address, chosen.HashiCorp.CAPEM = o.server, ca
+		chosen.HashiCorp.Auth.Method, chosen.HashiCorp.Auth.File = o.auth, file
 	case vault.BackendAzureKeyVault:
-		chosen.AzureKeyVault = &vault.AzureKeyVaultSettings{
-			URL: o.server, Prefix: o.prefix, CAPEM: ca,
-			Auth: vault.AzureKeyVaultAuth{Method: o.auth, ClientID: o.clientID, TenantID: o.tenantID, TokenFile: file},
-		}
+		chosen.AzureKeyVault = &o.azure
+		chosen.AzureKeyVault.URL, chosen.AzureKeyVault.CAPEM = o.server, ca
+		chosen.AzureKeyVault.Auth.Method, chosen.AzureKeyVault.Auth.TokenFile = o.auth, file
 		if o.auth == "azure-cli" {
 			chosen.AzureKeyVault.Auth.AzPath, err = azurecli.Find()
 		}
@@ -96,15 +93,15 @@ func (o *backendOptions) settings() (vault.Settings, error) {
 }
 
 // checkGiven refuses flags of another backend: what is typed has to count.
-func (o *backendOptions) checkGiven(chosen vault.Backend) error {
-	allowed := flagsOf(chosen)
+func (o *initOptions) checkGiven() error {
+	allowed := flagsOf(o.backend)
 	for _, name := range backendFlags() {
 		if o.flags.Changed(name) && !slices.Contains(allowed, name) {
-			return exit.Usage("mcp-partner vault init --help", "--%s is not for the backend %s", name, chosen)
+			return exit.Usage("mcp-partner vault init --help", "--%s is not for the backend %s", name, o.backend)
 		}
 	}
 	if len(allowed) > 0 && (o.server == "" || o.auth == "") {
-		return exit.Usage("mcp-partner vault init --help", "the backend %s needs --server and --auth", chosen)
+		return exit.Usage("mcp-partner vault init --help", "the backend %s needs --server and --auth", o.backend)
 	}
 	return nil
 }

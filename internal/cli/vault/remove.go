@@ -71,16 +71,11 @@ func removeSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, name stri
 }
 
 func checkUnused(a *app.App, secret string) error {
-	configs, err := a.Directory.Credentials()
-	if err != nil {
+	uses, err := a.UsesOf(secret)
+	if err != nil || len(uses) == 0 {
 		return err
 	}
-	for _, config := range configs {
-		if naming.Same(config.SecretName, secret) {
-			return exit.Refused("remove that credential", "the secret %s is that of the credential %s", secret, config.Name)
-		}
-	}
-	return nil
+	return exit.Refused("remove that credential", "the secret %s is that of the credential %s", secret, uses[0].Name)
 }
 
 func removed(ctx context.Context, deps *cmdutil.Deps, a *app.App, what string) error {

@@ -71,21 +71,16 @@ func trySignIns(ctx context.Context, a *app.App, places []placeOfUse) []signInJS
 	group.SetLimit(signInsAtOnce)
 	for i, place := range places {
 		group.Go(func() error {
-			tried[i] = trySignIn(ctx, a, place)
+			tried[i] = signInJSON{Tenant: place.entry.Name, Credential: place.config.Name, OK: true}
+			if err := a.SignIn(ctx, place.entry, place.config); err != nil {
+				end := exit.Of(err)
+				tried[i].OK, tried[i].Message, tried[i].Fix = false, end.Message, end.Next
+			}
 			return nil
 		})
 	}
 	_ = group.Wait() // each sign-in has its own failure
 	return tried
-}
-
-func trySignIn(ctx context.Context, a *app.App, place placeOfUse) signInJSON {
-	one := signInJSON{Tenant: place.entry.Name, Credential: place.config.Name, OK: true}
-	if err := a.SignIn(ctx, place.entry, place.config); err != nil {
-		end := exit.Of(err)
-		one.OK, one.Message, one.Fix = false, end.Message, end.Next
-	}
-	return one
 }
 
 func showSignIns(u *term.UI, tried []signInJSON) {

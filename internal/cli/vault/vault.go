@@ -29,11 +29,6 @@ func NewCmdVault(deps *cmdutil.Deps) *cobra.Command {
 	return command
 }
 
-type initOptions struct {
-	passphrase bool
-	backend    backendOptions
-}
-
 func newCmdInit(deps *cmdutil.Deps) *cobra.Command {
 	options := &initOptions{}
 	command := &cobra.Command{
@@ -56,8 +51,7 @@ helps to choose.`,
   mcp-partner vault init --backend azurekeyvault --server https://NAME.vault.azure.net --auth managed-identity`,
 		RunE: func(command *cobra.Command, _ []string) error { return runInit(command.Context(), deps, options) },
 	}
-	command.Flags().BoolVar(&options.passphrase, "passphrase", false, "ask for a passphrase on the terminal")
-	options.backend.add(command.Flags())
+	options.add(command.Flags())
 	return command
 }
 
@@ -68,7 +62,7 @@ func runInit(ctx context.Context, deps *cmdutil.Deps, o *initOptions) error {
 	if o.passphrase && deps.Keys != (app.KeyFiles{}) {
 		return exit.Usage("mcp-partner vault init --help", "--passphrase, --passphrase-file and --identity-file cannot be combined")
 	}
-	settings, err := o.backend.settings()
+	settings, err := o.settings()
 	if err != nil {
 		return err
 	}
