@@ -76,7 +76,7 @@ func (s *Settings) checkMoved(where disk.Dir, shared bool) error {
 	for _, name := range ownFiles {
 		if _, err := os.Lstat(where.File(name)); err == nil {
 			return &exit.Error{Code: exit.CodeRefused, Message: where.File(name) + " is not in the database",
-				Next: "move it there, or move it away if it is of no use any more", Command: s.Command() + " migrate --to-database"}
+				Next: "move it there, or move it away if it is of no use any more", Command: "mcp-partner migrate --to-database"}
 		}
 	}
 	return nil

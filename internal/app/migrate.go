@@ -12,6 +12,7 @@ import (
 	"mcp-partner/internal/sharedfiles"
 	"mcp-partner/ledger"
 	"mcp-partner/tenants"
+	"mcp-partner/vault"
 )
 
 // movedFiles are the files that move as they are. Health of credentials and what is
@@ -49,6 +50,9 @@ func (s *Settings) Migrate(ctx context.Context, execute bool) (Migration, error)
 		return Migration{}, err
 	}
 	defer m.close()
+	if !disk.StampOf(s.Disk().File(MovedMark)).Missing() {
+		return Migration{}, exit.Refused("go on with the database", "%s was moved already", s.Disk().Path)
+	}
 	if execute {
 		err = m.execute(ctx)
 	}
@@ -96,13 +100,20 @@ func (s *Settings) openMigration(ctx context.Context) (m *migration, err error) 
 	if m.local, err = here.Open(nil); err != nil {
 		return nil, err
 	}
-	m.record = ledger.Open(ledger.Options{Dir: s.Disk(), Server: shared.server, Keys: m.local.Keyring, Program: BuildInfo().Version})
+	m.record = ledger.Open(ledger.Options{Dir: s.Disk(), Server: shared.server, Keys: lookingKeys{m.local.Keyring}, Program: BuildInfo().Version})
 	if err := m.gather(ctx); err != nil {
 		m.close()
 		return nil, err
 	}
 	return m, nil
 }
+
+// lookingKeys keep the counter as it is: that of the state directory must not learn
+// of entries that are in the database alone.
+type lookingKeys struct{ *vault.Keyring }
+
+// SetCounter implements ledger.Keys.
+func (lookingKeys) SetCounter(context.Context, int64) error { return nil }
 
 func (m *migration) close() {
 	_ = m.record.Close() // nothing is written through it

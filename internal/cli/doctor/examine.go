@@ -35,7 +35,9 @@ func examine(ctx context.Context, deps *cmdutil.Deps, o *doctorOptions) []check 
 	a, err := deps.Open(nil)
 	if err != nil {
 		failed := failedCheck("state_dir", err, "ls -ld "+phrase.ShellWord(dir))
-		failed.Message += " " + exit.Of(err).Next
+		if next := exit.Of(err).Next; next != "" {
+			failed.Message = strings.TrimSuffix(failed.Message, ".") + "; " + strings.TrimSuffix(next, ".") + "."
+		}
 		return append(checks, failed)
 	}
 	defer a.Close()
