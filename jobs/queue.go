@@ -38,25 +38,26 @@ const (
 	kept = time.Hour
 )
 
-// Queue runs Work until it is stopped.
-type Queue interface {
-	// Stop lets the jobs that are under way end.
-	Stop(ctx context.Context) error
-}
-
 // OnFile starts the queue in a SQLite database of its own: River writes into it every
-// few seconds, and each commit to ledger.db is looked at by every call.
-func OnFile(ctx context.Context, db *sql.DB, w *Work) (Queue, error) {
-	return start(ctx, riversqlite.New(db), w, 5*time.Second)
+// few seconds, and each commit to ledger.db is looked at by every call. The function
+// that is returned lets the jobs that are under way end, and closes the database.
+func OnFile(ctx context.Context, db *sql.DB, w *Work) (stop func(), err error) {
+	closer := func() { _ = db.Close() } // what is lost is found again
+	return start(ctx, riversqlite.New(db), w, 5*time.Second, closer)
 }
 
-// OnServer starts the queue in a PostgreSQL database. It polls there too: nothing
-// hangs on a LISTEN that is lost with its connection.
-func OnServer(ctx context.Context, pool *pgxpool.Pool, w *Work) (Queue, error) {
-	return start(ctx, riverpgxv5.New(pool), w, 2*time.Second)
+// OnServer is OnFile in a PostgreSQL database. It polls there too: nothing hangs on a
+// LISTEN that is lost with its connection.
+func OnServer(ctx context.Context, pool *pgxpool.Pool, w *Work) (stop func(), err error) {
+	return start(ctx, riverpgxv5.New(pool), w, 2*time.Second, pool.Close)
 }
 
-func start[Tx any](ctx context.Context, driver riverdriver.Driver[Tx], w *Work, poll time.Duration) (Queue, error) {
+func start[Tx any](ctx context.Context, driver riverdriver.Driver[Tx], w *Work, poll time.Duration, closer func()) (stop func(), err error) {
+	defer func() {
+		if err != nil {
+			closer()
+		}
+	}()
 	log := slog.New(quiet{w.Log.Handler()})
 	migrator, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: log})
 	if err != nil {
@@ -74,7 +75,11 @@ func start[Tx any](ctx context.Context, driver riverdriver.Driver[Tx], w *Work, 
 	if err != nil {
 		return nil, err
 	}
-	return client, client.Start(context.WithoutCancel(ctx))
+	ctx = context.WithoutCancel(ctx)
+	return func() {
+		_ = client.Stop(ctx) // jobs are told to end, and have some seconds to
+		closer()
+	}, client.Start(ctx)
 }
 
 // insert puts a slot into the queue, unless it is there.
@@ -102,7 +107,7 @@ func (w *Work) workers(insert func(context.Context, due) error) *river.Workers {
 	add(workers, w, func(ctx context.Context, _ tickArgs) error { return w.tick(ctx, insert) })
 	add(workers, w, func(ctx context.Context, d due) error { return w.audit(ctx, d) })
 	add(workers, w, func(ctx context.Context, _ watchArgs) error { return w.watch(ctx) })
-	add(workers, w, func(ctx context.Context, _ upkeepArgs) error { return w.upkeep(ctx) })
+	add(workers, w, func(ctx context.Context, _ upkeepArgs) error { return w.Upkeep(ctx) })
 	add(workers, w, func(ctx context.Context, _ deliverArgs) error { return w.Deliver(ctx) })
 	return workers
 }

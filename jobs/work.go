@@ -30,17 +30,17 @@ type Ended struct{ Reason string }
 // Error implements error.
 func (e Ended) Error() string { return e.Reason }
 
-// Work is what is done by itself. Deliver and Push may be nil.
+// Work is what is done by itself. Deliver may be nil.
 type Work struct {
 	Schedules schedules.Store
 	Audits    Audits
 	// Entry makes the entry of the record about a schedule.
 	Entry func(kind guard.EventKind, detail string) guard.Event
 	// Deliver delivers what waits in the outbox. Upkeep checks what processes that are
-	// gone have left. Push pushes heads of the record out.
-	Deliver, Upkeep, Push func(ctx context.Context) error
-	Now                   func() time.Time
-	Log                   *slog.Logger
+	// gone have left, and pushes heads of the record out.
+	Deliver, Upkeep func(ctx context.Context) error
+	Now             func() time.Time
+	Log             *slog.Logger
 }
 
 // errBusy is that the last audit of a schedule has not ended.
@@ -178,13 +178,4 @@ func (w *Work) settle(ctx context.Context, s schedules.Schedule) (bool, error) {
 		s.Compared = id
 		return s.Last.Run == id
 	})
-}
-
-// upkeep checks what processes that are gone have left, and pushes heads out.
-func (w *Work) upkeep(ctx context.Context) error {
-	err := w.Upkeep(ctx)
-	if w.Push != nil {
-		err = errors.Join(err, w.Push(ctx))
-	}
-	return err
 }

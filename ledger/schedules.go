@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/untrusted"
@@ -36,11 +37,9 @@ func (l *Ledger) AddSchedule(ctx context.Context, s schedules.Schedule, event gu
 		if err != nil {
 			return err
 		}
-		for _, other := range all {
-			if other.Name == s.Name {
-				return problems.New(problems.CodeInvalidArgument, "There is already a schedule "+untrusted.Shown(s.Name)+".",
-					problems.WithCommand("Give another name, or remove it first.", "mcp-partner schedules list"))
-			}
+		if slices.ContainsFunc(all, func(other schedules.Schedule) bool { return other.Name == s.Name }) {
+			return problems.New(problems.CodeInvalidArgument, "There is already a schedule "+untrusted.Shown(s.Name)+".",
+				problems.WithCommand("Give another name, or remove it first.", "mcp-partner schedules list"))
 		}
 		if len(all) >= schedules.Most {
 			return problems.New(problems.CodeInvalidArgument, fmt.Sprintf("There are already %d schedules.", len(all)),

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -76,7 +77,7 @@ func (a *App) Acknowledge(ctx context.Context, known fleet.Acknowledgement) (ok 
 // wanting names the channels that are told of changes of a kind.
 func (w *webhook) wanting(kind answers.ChangeKind) (names []string) {
 	for _, alert := range w.alerts {
-		if wants(alert, kind) {
+		if slices.Contains(alert.Changes, kind) {
 			names = append(names, alert.Name)
 		}
 	}
@@ -172,7 +173,7 @@ func (w *webhook) changes(ctx context.Context, message string) (notice, error) {
 	var found changesNotice
 	for _, alert := range w.alerts {
 		for _, event := range events {
-			if alert.Name == name && event.Seq <= last && wants(alert, answers.ChangeKind(event.Result)) {
+			if alert.Name == name && event.Seq <= last && slices.Contains(alert.Changes, answers.ChangeKind(event.Result)) {
 				found.RunID = event.Intent.Run
 				found.Changes = append(found.Changes, changeOf(event))
 			}

@@ -68,23 +68,19 @@ func webhookURL(where string, settings config.Webhook) (string, error) {
 	return url, nil
 }
 
+// webhookKey reads the key that signs messages.
 func webhookKey(where string, settings config.Webhook) ([]byte, error) {
 	if settings.KeyFile == "" {
 		return nil, nil
 	}
-	return readKey(settings.KeyFile, "the webhook's key file", "correct "+where+".key_file in the config file")
-}
-
-// readKey reads a key that signs messages.
-func readKey(path, what, next string) ([]byte, error) {
-	next += "; a key is made with: openssl rand -hex 32 > FILE"
-	raw, err := disk.ReadTrusted(path, disk.Secret, maxWebhookKey)
+	next := "correct " + where + ".key_file in the config file; a key is made with: openssl rand -hex 32 > FILE"
+	raw, err := disk.ReadTrusted(settings.KeyFile, disk.Secret, maxWebhookKey)
 	if err != nil {
-		return nil, exit.FileError(what, path, next, err)
+		return nil, exit.FileError("the webhook's key file", settings.KeyFile, next, err)
 	}
 	key := bytes.TrimRight(raw, "\r\n")
 	if len(key) < minWebhookKey {
-		return nil, exit.Usage(next, "%s %s does not hold a key of at least %d bytes", what, path, minWebhookKey)
+		return nil, exit.Usage(next, "the webhook's key file %s does not hold a key of at least %d bytes", settings.KeyFile, minWebhookKey)
 	}
 	return key, nil
 }

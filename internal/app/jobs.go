@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"mcp-partner/access"
@@ -36,8 +37,11 @@ func (a *App) runJobs(ctx context.Context, decider *guard.Guard, service *tools.
 		case <-ctx.Done():
 			return
 		}
-		if a.KeepsRecord() && work.Upkeep(ctx) != nil && ctx.Err() == nil {
-			a.settings.Log.WarnContext(ctx, "writes with an unknown outcome could not be checked")
+		if !a.KeepsRecord() {
+			continue
+		}
+		if err := work.Upkeep(ctx); err != nil && ctx.Err() == nil {
+			a.settings.Log.WarnContext(ctx, "upkeep failed and will be done later", "problem", problems.As(err).Code)
 		}
 	}
 }
@@ -61,54 +65,34 @@ func (a *App) startQueue(ctx context.Context, work *jobs.Work) (stop func(), err
 	if err != nil {
 		return nil, err
 	}
-	file := database.File{Dir: a.settings.Disk(), Base: "jobs"}
-	source := database.InFile(file, nil)
-	var server *database.Server
-	if shared != nil {
-		server, source = shared.server, database.OnServer(shared.server, nil)
-	}
-	queue, closer, err := openQueue(ctx, server, file, work)
-	if err != nil {
-		return nil, source.Trouble(err)
-	}
-	return func() {
-		// Jobs are told to end, and have some seconds to.
-		_ = queue.Stop(context.WithoutCancel(ctx))
-		closer()
-	}, nil
-}
-
-func openQueue(ctx context.Context, server *database.Server, file database.File, work *jobs.Work) (jobs.Queue, func(), error) {
-	if server != nil {
-		pool, err := server.Queue(ctx)
-		if err != nil {
-			return nil, nil, err
+	if shared == nil {
+		file := database.File{Dir: a.settings.Disk(), Base: "jobs"}
+		db, err := file.Queue(ctx)
+		if err == nil {
+			stop, err = jobs.OnFile(ctx, db, work)
 		}
-		queue, err := jobs.OnServer(ctx, pool, work)
 		if err != nil {
-			pool.Close()
+			return nil, database.InFile(file, nil).Trouble(err)
 		}
-		return queue, pool.Close, err
+		return stop, nil
 	}
-	db, err := file.Queue(ctx)
+	pool, err := shared.server.Queue(ctx)
+	if err == nil {
+		stop, err = jobs.OnServer(ctx, pool, work)
+	}
 	if err != nil {
-		return nil, nil, err
+		return nil, database.OnServer(shared.server, nil).Trouble(err)
 	}
-	queue, err := jobs.OnFile(ctx, db, work)
-	closer := func() { _ = db.Close() } // the queue has stopped, and what it lost is found again
-	if err != nil {
-		closer()
-	}
-	return queue, closer, err
+	return stop, nil
 }
 
 // work is what there is to do.
 func (a *App) work(decider *guard.Guard, service *tools.Service) *jobs.Work {
 	w := &jobs.Work{
-		Schedules: a.Ledger, Audits: a.ScheduledAudits(service), Entry: decider.Change, Now: time.Now, Log: a.settings.Log, Push: a.PushHeads,
+		Schedules: a.Ledger, Audits: a.ScheduledAudits(service), Entry: decider.Change, Now: time.Now, Log: a.settings.Log,
 		Upkeep: func(ctx context.Context) error {
 			_, err := service.Upkeep(ctx)
-			return err
+			return errors.Join(err, a.PushHeads(ctx))
 		},
 	}
 	if a.hook != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/config"
 	"mcp-partner/ledger"
-	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
 )
 
@@ -198,11 +196,6 @@ func (w *webhook) question(ctx context.Context, id string) (what notice, late bo
 		}
 	}
 	return announce(ticket, plan, w.public), false, nil
-}
-
-// wants reports whether a channel is told of changes of a kind.
-func wants(alert config.Alert, kind answers.ChangeKind) bool {
-	return slices.Contains(alert.Changes, kind)
 }
 
 // wait lets attempts that were begun end; each is bounded.

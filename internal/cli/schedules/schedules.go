@@ -1,3 +1,4 @@
+// Package schedules has the commands of audits that recur.
 package schedules
 
 import (

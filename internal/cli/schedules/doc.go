@@ -1,2 +1,0 @@
-// Package schedules has the commands of audits that recur.
-package schedules
