@@ -33,5 +33,5 @@ func (f *FileStore) KeyDescription() string {
 		return "The vault " + vaultPath + " is encrypted with a passphrase that you type on the terminal and that stays in memory." +
 			" That protects it on disk and in every copy, as long as the passphrase cannot be guessed." + running
 	}
-	return f.provider.describe(vaultPath) + running
+	return f.provider.protects + running
 }

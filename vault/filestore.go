@@ -64,7 +64,7 @@ type opening struct {
 // newFileStore reads nothing yet, so that a server starts without a key it may
 // never need.
 func newFileStore(d disk.Dir, source KeySource) *FileStore {
-	return &FileStore{disk: d, source: source, provider: fileProvider{d.Local(), d.Shared != nil}, now: time.Now, cost: workFactor, writer: make(chan struct{}, 1)}
+	return &FileStore{disk: d, source: source, provider: fileProvider(d), now: time.Now, cost: workFactor, writer: make(chan struct{}, 1)}
 }
 
 // Open opens the vault now, for a command that wants the prompt or the error

@@ -25,9 +25,9 @@ func TestRealKeychainVault(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := openWhole(t, dir, KeySource{})
-	provider := v.keys.provider.(keychainProvider)
+	provider := v.keys.provider
 	t.Cleanup(func() {
-		if err := keyring.Delete("mcp-partner", provider.keychain.ID); err != nil && !errors.Is(err, keyring.ErrNotFound) {
+		if err := keyring.Delete("mcp-partner", v.settings.ID); err != nil && !errors.Is(err, keyring.ErrNotFound) {
 			t.Error(err)
 		}
 	})
@@ -51,7 +51,7 @@ func TestRealKeychainVault(t *testing.T) {
 		t.Error("the old key opens the vault")
 	}
 	wantSecret(t, openWhole(t, dir, KeySource{}), "contoso", roomtest.Canary)
-	if err := keyring.Delete("mcp-partner", provider.keychain.ID); err != nil {
+	if err := keyring.Delete("mcp-partner", v.settings.ID); err != nil {
 		t.Fatal(err)
 	}
 	roomtest.WantCode(t, openWhole(t, dir, KeySource{}).Open(t.Context()), problems.CodeVaultMissing)

@@ -15,109 +15,77 @@ import (
 
 // keyProvider keeps the age identities that open vault.age, as text: the newest
 // first, and during a change of the key the one before it.
-type keyProvider interface {
+type keyProvider struct {
 	// read returns nil where there is nothing.
-	read(ctx context.Context) ([]byte, error)
-	write(ctx context.Context, text []byte) error
+	read  func(context.Context) ([]byte, error)
+	write func(ctx context.Context, text []byte) error
 	// place names it in a message, as in "the key file X".
-	place() string
-	// missingKey says that the vault is there and its key is not.
-	missingKey() error
-	// describe says what the place protects against.
-	describe(vaultPath string) string
+	place string
+	// missing says that the vault is there and its key is not, and next what to do.
+	missing string
+	next    problems.Option
+	// protects says what the place protects against.
+	protects string
 }
 
 // fileProvider is vault.key on this disk, beside the vault unless that is apart.
-type fileProvider struct {
-	disk  disk.Dir
-	apart bool
-}
-
-func (p fileProvider) read(context.Context) ([]byte, error) {
-	text, _, err := p.disk.Read(keyName)
-	return text, err
-}
-
-func (p fileProvider) write(_ context.Context, text []byte) error {
-	if err := p.disk.Prepare(); err != nil {
-		return err
+func fileProvider(d disk.Dir) keyProvider {
+	local, file := d.Local(), d.Local().File(keyName)
+	p := keyProvider{
+		read: func(context.Context) ([]byte, error) {
+			text, _, err := local.Read(keyName)
+			return text, err
+		},
+		write: func(_ context.Context, text []byte) error {
+			if err := local.Prepare(); err != nil {
+				return err
+			}
+			return local.Write(keyName, text)
+		},
+		place:   file,
+		missing: "The vault exists, but its key file " + file + " is not.",
+		next: problems.WithCommand("Restore the key file, or start with --identity-file FILE if it is kept elsewhere.", "cp BACKUP/%s %[2]s && chmod 600 %[2]s",
+			keyName, phrase.ShellWord(file)),
+		protects: "The vault " + d.File(vaultName) + " is encrypted with the key file " + file + " beside it." +
+			" That protects copies of the vault without the key file, but not copies of the whole state directory: leave the key file out of backups.",
 	}
-	return p.disk.Write(keyName, text)
-}
-
-func (p fileProvider) place() string { return p.disk.File(keyName) }
-
-func (p fileProvider) missingKey() error {
-	return problems.New(problems.CodeVaultMissing,
-		"The vault exists, but its key file "+p.disk.File(keyName)+" is not.",
-		problems.WithCommand("Restore the key file, or start with --identity-file FILE if it is kept elsewhere.", "cp BACKUP/%s %[2]s && chmod 600 %[2]s",
-			keyName, phrase.ShellWord(p.disk.File(keyName))))
-}
-
-func (p fileProvider) describe(vaultPath string) string {
-	if p.apart {
-		return "The vault " + vaultPath + " is encrypted with the key file " + p.disk.File(keyName) + " of this machine." +
+	if d.Shared != nil {
+		p.protects = "The vault " + d.File(vaultName) + " is encrypted with the key file " + file + " of this machine." +
 			" Other machines open it with a copy of that file, which they name with --identity-file."
 	}
-	return "The vault " + vaultPath + " is encrypted with the key file " + p.disk.File(keyName) + " beside it." +
-		" That protects copies of the vault without the key file, but not copies of the whole state directory: leave the key file out of backups."
+	return p
 }
 
 // keychainProvider is an item in the keychain of the system.
-type keychainProvider struct {
-	keychain keychain.Keychain
-	disk     disk.Dir
-}
-
-func (p keychainProvider) read(ctx context.Context) ([]byte, error) { return p.keychain.Read(ctx) }
-
-func (p keychainProvider) write(ctx context.Context, text []byte) error {
-	return p.keychain.Write(ctx, text)
-}
-
-func (p keychainProvider) place() string { return "the item " + p.keychain.ID + " of the keychain" }
-
-func (p keychainProvider) missingKey() error {
-	return problems.New(problems.CodeVaultMissing,
-		"The vault "+p.disk.File(vaultName)+" is there, and the keychain of this user has no key for it (item mcp-partner, account "+p.keychain.ID+").",
-		problems.WithCommand("Sign in as the user who created it. If the keychain is lost, move the vault away, create a new one and restore a backup.", "mcp-partner vault restore FILE"))
-}
-
-func (p keychainProvider) describe(vaultPath string) string {
-	return "The vault " + vaultPath + " is encrypted with a key in the keychain of this system." +
-		" That protects every copy of the state directory, and the disk while nobody is signed in."
+func keychainProvider(k keychain.Keychain, d disk.Dir) keyProvider {
+	return keyProvider{
+		read: k.Read, write: k.Write, place: "the item " + k.ID + " of the keychain",
+		missing: "The vault " + d.File(vaultName) + " is there, and the keychain of this user has no key for it (item mcp-partner, account " + k.ID + ").",
+		next:    problems.WithCommand("Sign in as the user who created it. If the keychain is lost, move the vault away, create a new one and restore a backup.", "mcp-partner vault restore FILE"),
+		protects: "The vault " + d.File(vaultName) + " is encrypted with a key in the keychain of this system." +
+			" That protects every copy of the state directory, and the disk while nobody is signed in.",
+	}
 }
 
 // remoteProvider is an item of a backend that is elsewhere.
-type remoteProvider struct {
-	backend backend.Backend
-	name    string
-	disk    disk.Dir
-}
-
-func (p remoteProvider) read(ctx context.Context) ([]byte, error) {
-	item, err := p.backend.Get(ctx, p.name)
-	return item.Value, err
-}
-
-func (p remoteProvider) write(ctx context.Context, text []byte) error {
-	now, err := p.backend.Get(ctx, p.name)
-	if err != nil {
-		return err
+func remoteProvider(b backend.Backend, name string, d disk.Dir) keyProvider {
+	return keyProvider{
+		read: func(ctx context.Context) ([]byte, error) {
+			item, err := b.Get(ctx, name)
+			return item.Value, err
+		},
+		write: func(ctx context.Context, text []byte) error {
+			now, err := b.Get(ctx, name)
+			if err != nil {
+				return err
+			}
+			return b.Put(ctx, name, text, now.Version)
+		},
+		place:    "the item " + name + " of the backend",
+		missing:  "The file " + d.File(vaultName) + " with the program's own keys is there, and the backend has no item " + name + ", which opens it.",
+		next:     problems.WithCommand("Restore that item in the backend. If it is lost, move vault.age away, make a vault with the same settings and restore a backup.", "mcp-partner vault restore FILE"),
+		protects: b.Describe() + " The program's own keys are in " + d.File(vaultName) + ", which opens with the item " + name + " of that backend.",
 	}
-	return p.backend.Put(ctx, p.name, text, now.Version)
-}
-
-func (p remoteProvider) place() string { return "the item " + p.name + " of the backend" }
-
-func (p remoteProvider) missingKey() error {
-	return problems.New(problems.CodeVaultMissing,
-		"The file "+p.disk.File(vaultName)+" with the program's own keys is there, and the backend has no item "+p.name+", which opens it.",
-		problems.WithCommand("Restore that item in the backend. If it is lost, move vault.age away, make a vault with the same settings and restore a backup.", "mcp-partner vault restore FILE"))
-}
-
-func (p remoteProvider) describe(string) string {
-	return p.backend.Describe() + " The program's own keys are in " + p.disk.File(vaultName) + ", which opens with the item " + p.name + " of that backend."
 }
 
 func providedKey(ctx context.Context, p keyProvider) (*key, error) {
@@ -126,10 +94,10 @@ func providedKey(ctx context.Context, p keyProvider) (*key, error) {
 		return nil, err
 	}
 	if text == nil {
-		return nil, p.missingKey()
+		return nil, problems.New(problems.CodeVaultMissing, p.missing, p.next)
 	}
 	defer clear(text)
-	return parseIdentities(text, p.place())
+	return parseIdentities(text, p.place)
 }
 
 func newIdentity() (*age.X25519Identity, error) {

@@ -90,7 +90,7 @@ func farVault(t *testing.T, dir string, far *farStore) *Vault {
 	t.Helper()
 	d := disk.New(dir)
 	v := &Vault{settings: Settings{Backend: BackendHashiCorp}, keys: newFileStore(d, KeySource{}), remote: newRemoteStore(far)}
-	v.keys.provider = remoteProvider{far, internalPrefix + "0123456789abcdef", d}
+	v.keys.provider = remoteProvider(far, internalPrefix+"0123456789abcdef", d)
 	v.Store = v.remote
 	t.Cleanup(v.Close)
 	return v

@@ -97,10 +97,7 @@ func (f *FileStore) rotateTo(ctx context.Context, state *openVault, o RotateOpti
 	if err := f.saveProven(content, next); err != nil {
 		return done, err
 	}
-	if _, beside := f.provider.(fileProvider); beside {
-		err = f.disk.Local().Remove(keyName) // it opens nothing any more
-	}
-	return done, err
+	return done, f.disk.Local().Remove(keyName) // it opens nothing any more
 }
 
 // rotateProvided changes the key that the provider keeps, in three steps: the new key
@@ -114,7 +111,7 @@ func (f *FileStore) rotateProvided(ctx context.Context, state *openVault, o Rota
 	}
 	before := identitiesIn(text)
 	pending := bytes.Contains(text, []byte(pendingMark)) && len(before) > 0
-	done.To, done.Resumed = "a new one in "+f.provider.place(), pending
+	done.To, done.Resumed = "a new one in "+f.provider.place, pending
 	if o.DryRun {
 		return done, nil
 	}
@@ -128,7 +125,7 @@ func (f *FileStore) rotateProvided(ctx context.Context, state *openVault, o Rota
 			return done, err
 		}
 	}
-	next, err := parseIdentities([]byte(before[0]), f.provider.place())
+	next, err := parseIdentities([]byte(before[0]), f.provider.place)
 	if err != nil {
 		return done, err
 	}

@@ -137,7 +137,7 @@ func stopRotationAt(t *testing.T, to string, at int) (stopped bool) {
 		}
 		return nil
 	}
-	v.keys.provider = fileProvider{disk: v.keys.disk}
+	v.keys.provider = fileProvider(v.keys.disk)
 	if _, err := v.RotateKey(t.Context(), options); stopped != (err != nil) {
 		t.Fatalf("%s, step %d: stopped %t, error %v", to, at, stopped, err)
 	}

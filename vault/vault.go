@@ -54,7 +54,7 @@ func assemble(d disk.Dir, settings Settings, source KeySource, pool *httpclient.
 	case BackendFile:
 		return v, nil
 	case BackendKeychain:
-		v.keys.provider = keychainProvider{keychain.Keychain{ID: settings.ID}, d}
+		v.keys.provider = keychainProvider(keychain.Keychain{ID: settings.ID}, d)
 		return v, nil
 	}
 	far, err := connect(settings, pool)
@@ -63,7 +63,7 @@ func assemble(d disk.Dir, settings Settings, source KeySource, pool *httpclient.
 	}
 	v.remote = newRemoteStore(far)
 	v.Store = v.remote
-	v.keys.provider = remoteProvider{far, internalPrefix + settings.ID, d}
+	v.keys.provider = remoteProvider(far, internalPrefix+settings.ID, d)
 	return v, nil
 }
 
