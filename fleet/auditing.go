@@ -79,7 +79,7 @@ func (w *auditing) ask(ctx context.Context, t *task) step {
 			return step{again: again}
 		}
 	}
-	w.results.add(w.row(t.n, target, *t.read, t.roles), w.pin(target, *t.read))
+	w.results.entries <- entry{w.row(t.n, target, *t.read, t.roles), w.pin(target, *t.read)}
 	return step{slower: slowedDown(t.read.Problem)}
 }
 

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -104,7 +105,9 @@ func New(o Options) *Fleet {
 	if o.Pin == nil {
 		o.Pin = func(context.Context, []Pin) error { return nil }
 	}
-	o.Limits = o.Limits.withDefaults()
+	o.Limits.Concurrency = cmp.Or(o.Limits.Concurrency, defaultConcurrency)
+	o.Limits.RunTime = cmp.Or(o.Limits.RunTime, 2*time.Hour)
+	o.Limits.Backoff = cmp.Or(o.Limits.Backoff, time.Second)
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the process instead
 	base, stop := context.WithCancelCause(context.Background())

@@ -21,8 +21,9 @@ const (
 // resultWriter stores results while others are still being asked for, and gives the
 // signs of life of the run.
 type resultWriter struct {
-	f       *Fleet
-	active  *Active
+	f      *Fleet
+	active *Active
+	// entries hand results over; whoever sends waits where storing is slower.
 	entries chan entry
 	pins    []Pin
 }
@@ -31,9 +32,6 @@ type entry struct {
 	row Row
 	pin *Pin
 }
-
-// add hands a result over. It waits where storing is slower than asking.
-func (b *resultWriter) add(row Row, pin *Pin) { b.entries <- entry{row, pin} }
 
 // keep starts storing. It calls lost when continuing is useless; later
 // additions are dropped. The returned function says that nothing more is added,

@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -33,13 +32,6 @@ const (
 	// as long as ARM asks for is bounded by targetTime alone.
 	targetTries = 3
 )
-
-func (l Limits) withDefaults() Limits {
-	l.Concurrency = cmp.Or(l.Concurrency, defaultConcurrency)
-	l.RunTime = cmp.Or(l.RunTime, 2*time.Hour)
-	l.Backoff = cmp.Or(l.Backoff, time.Second)
-	return l
-}
 
 // task is one target on its way through a schedule.
 type task struct {

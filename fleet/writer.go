@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"mcp-partner/access"
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
 	"mcp-partner/guard/runs"
@@ -151,14 +150,6 @@ func (a *Execution) opened() guard.OpenRun {
 	return a.OpenRun
 }
 
-// goOn has a further call of the caller stand for the run: its token may end
-// later than that of the call before.
-func (a *Execution) goOn(by access.Principal) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.By = by
-}
-
 func (a *Execution) rested() {
 	a.mu.Lock()
 	a.moved++
@@ -179,7 +170,10 @@ func (w *Writer) Start(ctx context.Context, run guard.OpenRun, mode Mode, first 
 	before, working := w.active[run.ID]
 	if working && before.mode >= mode {
 		if mode == Continue {
-			before.goOn(run.By)
+			// Its token may end later than that of the call before.
+			before.mu.Lock()
+			before.By = run.By
+			before.mu.Unlock()
 		}
 		return before
 	}

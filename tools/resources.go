@@ -33,9 +33,9 @@ func (s *Service) addResources(m *mcpserver.MCPServer) {
 	m.AddResource(mcp.NewResource(resourceTenants, "tenants", mcp.WithResourceTitle("Tenants"), mcp.WithMIMEType(mimeJSON),
 		mcp.WithResourceDescription("The tenants of this server's directory, as list_tenants answers (first 200).")), s.readTenants)
 	m.AddResource(mcp.NewResource(resourcePAL, "pal", mcp.WithResourceTitle("What Partner Admin Link is"), mcp.WithMIMEType(mimeMarkdown),
-		mcp.WithResourceDescription("What a partner link is and is not: identity, attribution, earned credit.")), readPAL)
+		mcp.WithResourceDescription("What a partner link is and is not: identity, attribution, earned credit.")), static(mimeMarkdown, docs.PAL))
 	m.AddResource(mcp.NewResource(resourceOpenAPI, "openapi", mcp.WithResourceTitle("OpenAPI of the provider"), mcp.WithMIMEType(mimeJSON),
-		mcp.WithResourceDescription("OpenAPI 3.1 of Microsoft.ManagementPartner's six operations and of the four calls that read roles: what each answer means, errors and throttling included.")), readOpenAPI)
+		mcp.WithResourceDescription("OpenAPI 3.1 of Microsoft.ManagementPartner's six operations and of the four calls that read roles: what each answer means, errors and throttling included.")), static(mimeJSON, func() string { return string(schemas.OpenAPI()) }))
 	m.AddResource(mcp.NewResource(resourceUsage, "pec-reconcile", mcp.WithResourceTitle("Usage beside links and roles"), mcp.WithMIMEType(mimeJSON),
 		mcp.WithResourceDescription("Totals of billed usage with and without partner earned credit, after a person ran: mcp-partner pec reconcile FILE --keep")), s.readUsage)
 	m.AddResourceTemplate(mcp.NewResourceTemplate(resourceLink, "link", mcp.WithTemplateTitle("Partner link of a tenant"), mcp.WithTemplateMIMEType(mimeJSON),
@@ -71,12 +71,11 @@ func (s *Service) readSchemas(ctx context.Context, request mcp.ReadResourceReque
 	return contents(request, mimeJSON, string(both)), nil
 }
 
-func readPAL(_ context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
-	return contents(request, mimeMarkdown, docs.PAL()), nil
-}
-
-func readOpenAPI(_ context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
-	return contents(request, mimeJSON, string(schemas.OpenAPI())), nil
+// static answers a resource with a text that is the same for everybody.
+func static(mime string, text func() string) mcpserver.ResourceHandlerFunc {
+	return func(_ context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
+		return contents(request, mime, text()), nil
+	}
 }
 
 // readUsage shows the totals that a person kept to callers who were given all
