@@ -54,10 +54,17 @@ func runPolicyTest(deps *cmdutil.Deps, o *policyTestOptions) error {
 	if err != nil {
 		return err
 	}
-	verdict, err := verdict(deps, o, subject)
+	// Bounds and rules need no store.
+	rules := o.guard.Rules()
+	rules.Rules = deps.Config.Policy
+	policy, err := access.NewPolicy(rules.Settings())
 	if err != nil {
+		return exit.AsUsage(err)
+	}
+	if err := describe(deps, &subject, policy); err != nil {
 		return err
 	}
+	verdict := policy.Evaluate(subject)
 	err = deps.IO.Answer(o.json, verdict, func(u *term.UI) {
 		u.Line(map[access.Ruling]term.Style{access.RulingAllow: term.Good, access.RulingDeny: term.Bad}[verdict.Ruling], string(verdict.Ruling))
 		u.Field("rule", verdict.Rule)
@@ -116,20 +123,6 @@ func describe(deps *cmdutil.Deps, subject *access.Subject, policy *access.Policy
 	}
 	subject.Tenant = entry.Tenant()
 	return nil
-}
-
-// verdict asks bounds and rules, which need no store.
-func verdict(deps *cmdutil.Deps, o *policyTestOptions, subject access.Subject) (access.Verdict, error) {
-	rules := o.guard.Rules()
-	rules.Rules = deps.Config.Policy
-	policy, err := access.NewPolicy(rules.Settings())
-	if err != nil {
-		return access.Verdict{}, exit.AsUsage(err)
-	}
-	if err := describe(deps, &subject, policy); err != nil {
-		return access.Verdict{}, err
-	}
-	return policy.Evaluate(subject), nil
 }
 
 // NewCmdPolicy builds `policy` with its subcommand.

@@ -34,12 +34,16 @@ func showMany(deps *cmdutil.Deps, e answers.Envelope, o *manyOptions) error {
 	if o.json {
 		return deps.IO.PrintJSON(e)
 	}
-	text, err := changesAs(o.format, e.Changes)
-	if err != nil {
-		return err
-	}
 	u := o.table.UI(deps.IO)
 	if o.format != "table" {
+		encode := changesCSV
+		if o.format == "jsonl" {
+			encode = changesJSONL
+		}
+		text, err := encode(e.Changes)
+		if err != nil {
+			return err
+		}
 		if err := o.output.WriteText(deps.IO, text); err != nil {
 			return err
 		}
@@ -52,21 +56,15 @@ func showMany(deps *cmdutil.Deps, e answers.Envelope, o *manyOptions) error {
 	return u.Err
 }
 
-func changesAs(format string, rows []answers.ChangeRow) ([]byte, error) {
-	switch format {
-	case "csv":
-		return changesCSV(rows)
-	case "jsonl":
-		var b bytes.Buffer
-		encoder := json.NewEncoder(&b)
-		for _, row := range rows {
-			if err := encoder.Encode(row); err != nil {
-				return nil, err
-			}
+func changesJSONL(rows []answers.ChangeRow) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	for _, row := range rows {
+		if err := encoder.Encode(row); err != nil {
+			return nil, err
 		}
-		return b.Bytes(), nil
 	}
-	return nil, nil
+	return b.Bytes(), nil
 }
 
 func changesCSV(rows []answers.ChangeRow) ([]byte, error) {

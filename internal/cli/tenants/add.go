@@ -116,7 +116,10 @@ func finishAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, entry tenant
 	for _, text := range said {
 		u.Field("", text)
 	}
-	u.Field("signed in", chosen.signedIn())
+	if who := chosen.account; who != nil {
+		tenant := strings.TrimSpace(who.TenantID + " " + who.TenantName)
+		u.Field("signed in", fmt.Sprintf("%s %s (az's current tenant: %s)", who.User.Type, who.User.Name, tenant))
+	}
 	if chosen.held {
 		u.Field("secret", "the one in the vault with that name")
 	}
@@ -128,7 +131,11 @@ func finishAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, entry tenant
 	if chosen.config.Kind == tenants.KindManagedIdentity {
 		u.Field("home tenant", chosen.config.HomeTenant)
 	}
-	u.Field("next", chosen.next(entry.Name))
+	next := "mcp-partner call check_partner_link --tenant " + entry.Name
+	if chosen.isNew && chosen.config.Kind.Interactive() {
+		next = "mcp-partner vault login " + chosen.config.Name
+	}
+	u.Field("next", next)
 	return u.Err
 }
 
@@ -202,21 +209,6 @@ func (c choice) suggest(entry *tenants.Entry) {
 	case "AzureChinaCloud":
 		entry.Cloud.Name = tenants.CloudChina
 	}
-}
-
-func (c choice) signedIn() string {
-	if c.account == nil {
-		return ""
-	}
-	tenant := strings.TrimSpace(c.account.TenantID + " " + c.account.TenantName)
-	return fmt.Sprintf("%s %s (az's current tenant: %s)", c.account.User.Type, c.account.User.Name, tenant)
-}
-
-func (c choice) next(tenant string) string {
-	if c.isNew && c.config.Kind.Interactive() {
-		return "mcp-partner vault login " + c.config.Name
-	}
-	return "mcp-partner call check_partner_link --tenant " + tenant
 }
 
 func (c choice) added() []tenants.CredentialConfig {
