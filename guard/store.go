@@ -80,21 +80,21 @@ type Event struct {
 
 // Decision is what an approver said of a ticket.
 type Decision struct {
-	Approved bool
-	Approver string
-	SameUser bool
+	Approved bool   `json:"approved"`
+	Approver string `json:"approver,omitempty"`
+	SameUser bool   `json:"same_user,omitempty"`
 	// Reason is why it was denied.
-	Reason string
+	Reason string `json:"reason,omitempty"`
 	// By is the caller who decided over the network; "" for an approver with a
 	// passphrase.
-	By access.Caller
+	By access.Caller `json:"by,omitempty"`
 	// Token is the ID of the invocation token that By decided with, if it was
 	// one. Revoked, it voids the decision.
-	Token string
+	Token string `json:"token,omitempty"`
 	// Signature is the approver's Ed25519 signature of the ticket's Digest, or
 	// the guard's proof that the caller By approved it.
-	Signature []byte
-	At        time.Time
+	Signature []byte    `json:"signature,omitempty"`
+	At        time.Time `json:"at"`
 }
 
 // Freeze is the operator's stop. The zero value lets everything run.

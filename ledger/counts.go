@@ -60,7 +60,7 @@ func (c *tokenCounts) take() map[string]map[string]int {
 	defer c.mu.Unlock()
 	counts := c.counts
 	c.counts = nil
-	c.fired()
+	c.stop = nil // set begins anew
 	return counts
 }
 
@@ -140,9 +140,6 @@ func (t *flushTimer) set(d time.Duration, flush func(context.Context) error) {
 		_ = flush(ctx) // what failed is kept for the next time
 	})
 }
-
-// fired lets set begin anew.
-func (t *flushTimer) fired() { t.stop = nil }
 
 // end keeps it from firing again, and flushes.
 func (t *flushTimer) end(ctx context.Context, flush func(context.Context) error) error {
@@ -251,7 +248,7 @@ func (r *refusals) of(caller access.Caller) *refused {
 func (r *refusals) flush(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.fired()
+	r.stop = nil // set begins anew
 	var events []guard.Event
 	for _, caller := range slices.Sorted(maps.Keys(r.callers)) {
 		events = append(events, r.callers[caller].events(caller, r.since, r.ledger.o.Now())...)

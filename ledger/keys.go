@@ -41,25 +41,26 @@ type Keys interface {
 // macKey asks for the key of the chain. A file that has entries and a vault
 // that has no key for them do not belong together, so none is made then.
 func (l *Ledger) macKey(ctx context.Context, create bool) (macKey, error) {
-	key, err := l.o.Keys.Key(ctx, KeyMAC, macKeySize, create)
-	if err != nil {
-		return nil, l.keysProblem(err)
-	}
-	if len(key) != macKeySize {
-		return nil, l.keysProblem(errDamaged)
-	}
-	return key, nil
+	return l.key(ctx, KeyMAC, macKeySize, create)
 }
 
 func (l *Ledger) signingKey(ctx context.Context) (ed25519.PrivateKey, error) {
-	seed, err := l.o.Keys.Key(ctx, KeySigning, ed25519.SeedSize, true)
+	seed, err := l.key(ctx, KeySigning, ed25519.SeedSize, true)
+	if err != nil {
+		return nil, err
+	}
+	return ed25519.NewKeyFromSeed(seed), nil
+}
+
+func (l *Ledger) key(ctx context.Context, name string, size int, create bool) ([]byte, error) {
+	key, err := l.o.Keys.Key(ctx, name, size, create)
+	if err == nil && len(key) != size {
+		err = errDamaged
+	}
 	if err != nil {
 		return nil, l.keysProblem(err)
 	}
-	if len(seed) != ed25519.SeedSize {
-		return nil, l.keysProblem(errDamaged)
-	}
-	return ed25519.NewKeyFromSeed(seed), nil
+	return key, nil
 }
 
 func (l *Ledger) keysProblem(err error) error {
@@ -153,7 +154,9 @@ func (c *counter) remembers(value int64) int64 {
 func (c *counter) flush(ctx context.Context) error {
 	c.flushing.Lock()
 	defer c.flushing.Unlock()
-	seen, kept := c.values()
+	c.mu.Lock()
+	seen, kept := c.seen, c.kept
+	c.mu.Unlock()
 	if kept >= seen {
 		return nil
 	}
@@ -164,12 +167,6 @@ func (c *counter) flush(ctx context.Context) error {
 	defer c.mu.Unlock()
 	c.kept = max(c.kept, seen)
 	return nil
-}
-
-func (c *counter) values() (seen, kept int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.seen, c.kept
 }
 
 // TemporaryKeys are Keys that end with the process, for a ledger that does too.

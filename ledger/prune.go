@@ -94,7 +94,11 @@ func (l *Ledger) Prune(ctx context.Context, before time.Time) (made Checkpoint, 
 	if err != nil || made.Seq == 0 {
 		return Checkpoint{}, err
 	}
-	return made, l.compact(ctx)
+	db, err := l.use(ctx)
+	if err != nil {
+		return made, err
+	}
+	return made, l.problem(db.Compact(ctx)) // nothing stays in the file of what was removed
 }
 
 // cut returns the last entry to be removed, 0 if there is none: all before it
@@ -209,13 +213,4 @@ func (w *writing) deleteOld(ctx context.Context, cut int64, before time.Time) (i
 		return 0, err
 	}
 	return result.RowsAffected()
-}
-
-// compact leaves nothing in the file of what was removed.
-func (l *Ledger) compact(ctx context.Context) error {
-	db, err := l.use(ctx)
-	if err != nil {
-		return err
-	}
-	return l.problem(db.Compact(ctx))
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 
-	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas/problems"
 )
@@ -13,16 +12,16 @@ import (
 // ticketBody is guard.Ticket as it is written.
 type ticketBody struct {
 	intentBody
-	Binding   []byte        `json:"binding"`
-	Created   string        `json:"created"`
-	Expires   string        `json:"expires"`
-	InBand    bool          `json:"in_band,omitempty"`
-	Spent     bool          `json:"spent,omitempty"`
-	Declined  bool          `json:"declined,omitempty"`
-	Decision  *decisionBody `json:"decision,omitempty"`
-	Requester string        `json:"requester,omitempty"`
-	Rule      string        `json:"rule,omitempty"`
-	Plan      *planBody     `json:"plan,omitempty"`
+	Binding   []byte          `json:"binding"`
+	Created   string          `json:"created"`
+	Expires   string          `json:"expires"`
+	InBand    bool            `json:"in_band,omitempty"`
+	Spent     bool            `json:"spent,omitempty"`
+	Declined  bool            `json:"declined,omitempty"`
+	Decision  *guard.Decision `json:"decision,omitempty"`
+	Requester string          `json:"requester,omitempty"`
+	Rule      string          `json:"rule,omitempty"`
+	Plan      *planBody       `json:"plan,omitempty"`
 }
 
 // planBody is guard.PlanHead as it is written; the plan has a row of its own.
@@ -33,24 +32,10 @@ type planBody struct {
 	All      int    `json:"all"`
 }
 
-type decisionBody struct {
-	Approved  bool          `json:"approved"`
-	Approver  string        `json:"approver,omitempty"`
-	SameUser  bool          `json:"same_user,omitempty"`
-	Reason    string        `json:"reason,omitempty"`
-	By        access.Caller `json:"by,omitempty"`
-	Token     string        `json:"token,omitempty"`
-	Signature []byte        `json:"signature,omitempty"`
-	At        string        `json:"at"`
-}
-
 func encodeTicket(t guard.Ticket) []byte {
 	body := ticketBody{
 		intentBody: newIntentBody(t.Intent), Binding: t.Binding[:], Created: formatTime(t.CreatedAt), Expires: formatTime(t.ExpiresAt),
-		InBand: t.InBand, Spent: t.Spent, Declined: t.Declined, Requester: t.Requester, Rule: t.Rule,
-	}
-	if d := t.Decision; d != nil {
-		body.Decision = &decisionBody{d.Approved, d.Approver, d.SameUser, d.Reason, d.By, d.Token, d.Signature, formatTime(d.At)}
+		InBand: t.InBand, Spent: t.Spent, Declined: t.Declined, Decision: t.Decision, Requester: t.Requester, Rule: t.Rule,
 	}
 	if p := t.Plan; p != nil {
 		body.Plan = &planBody{p.Digest[:], p.Requests, p.Rows, p.All}
@@ -63,15 +48,9 @@ func decodeTicket(id string, text []byte) (guard.Ticket, error) {
 	times := unmarshal(text, &body)
 	t := guard.Ticket{
 		ID: id, Intent: body.intent(), CreatedAt: times.parse(body.Created), ExpiresAt: times.parse(body.Expires),
-		InBand: body.InBand, Spent: body.Spent, Declined: body.Declined, Requester: body.Requester, Rule: body.Rule,
+		InBand: body.InBand, Spent: body.Spent, Declined: body.Declined, Decision: body.Decision, Requester: body.Requester, Rule: body.Rule,
 	}
 	copy(t.Binding[:], body.Binding)
-	if d := body.Decision; d != nil {
-		t.Decision = &guard.Decision{
-			Approved: d.Approved, Approver: d.Approver, SameUser: d.SameUser, Reason: d.Reason,
-			By: d.By, Token: d.Token, Signature: d.Signature, At: times.parse(d.At),
-		}
-	}
 	if p := body.Plan; p != nil {
 		t.Plan = &guard.PlanHead{Requests: p.Requests, Rows: p.Rows, All: p.All}
 		copy(t.Plan.Digest[:], p.Digest)

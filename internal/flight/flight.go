@@ -21,6 +21,7 @@ type Group[K comparable, V any] struct {
 	Running sync.WaitGroup
 }
 
+// call is one piece of work, and its outcome once done is closed.
 type call[V any] struct {
 	done  chan struct{}
 	value V
@@ -35,15 +36,20 @@ func New[K comparable, V any](base context.Context, limit time.Duration) *Group[
 // Do returns the outcome of the work for a key. The error of a context comes
 // as it is.
 func (f *Group[K, V]) Do(ctx context.Context, key K, work func(context.Context) (V, error)) (V, error) {
-	var none V
 	if err := ctx.Err(); err != nil {
+		var none V
 		return none, err
 	}
-	c := f.Start(ctx, key, work)
+	return f.Start(ctx, key, work).wait(ctx)
+}
+
+// wait returns the outcome, for as long as ctx lasts.
+func (c *call[V]) wait(ctx context.Context) (V, error) {
 	select {
 	case <-c.done:
 		return c.value, c.err
 	case <-ctx.Done():
+		var none V
 		return none, ctx.Err()
 	}
 }
@@ -87,20 +93,10 @@ func (f *Group[K, V]) finish(key K, c *call[V]) {
 // Wait returns what a work comes to that knows no context, for as long as ctx
 // lasts. A work that nobody waits for any more ends with the process.
 func Wait[V any](ctx context.Context, work func() (V, error)) (V, error) {
-	type outcome struct {
-		value V
-		err   error
-	}
-	done := make(chan outcome, 1)
+	c := &call[V]{done: make(chan struct{})}
 	go func() {
-		value, err := work()
-		done <- outcome{value, err}
+		c.value, c.err = work()
+		close(c.done)
 	}()
-	select {
-	case o := <-done:
-		return o.value, o.err
-	case <-ctx.Done():
-		var none V
-		return none, ctx.Err()
-	}
+	return c.wait(ctx)
 }

@@ -13,14 +13,7 @@ type Latest[T any] struct {
 
 	mu     sync.Mutex
 	asking bool
-	next   *round[T]
-}
-
-// round is one asking, and its answer once done is closed.
-type round[T any] struct {
-	done  chan struct{}
-	value T
-	err   error
+	next   *call[T]
 }
 
 // NewLatest asks nothing yet.
@@ -39,17 +32,11 @@ func (l *Latest[T]) Get(ctx context.Context) (T, error) {
 		return l.ask(context.WithoutCancel(ctx))
 	}
 	if l.next == nil {
-		l.next = &round[T]{done: make(chan struct{})}
+		l.next = &call[T]{done: make(chan struct{})}
 	}
 	shared := l.next
 	l.mu.Unlock()
-	select {
-	case <-shared.done:
-		return shared.value, shared.err
-	case <-ctx.Done():
-		var none T
-		return none, ctx.Err()
-	}
+	return shared.wait(ctx)
 }
 
 // goOn asks for those who came meanwhile, if there are any.
