@@ -78,7 +78,7 @@ func foldExamples(text string, width int) string {
 	for line := range strings.SplitSeq(text, "\n") {
 		for len(line) > width {
 			at := strings.LastIndex(line[:width-1], " --")
-			if at <= 4 {
+			if at <= len("     ") {
 				break
 			}
 			lines = append(lines, line[:at]+` \`)
