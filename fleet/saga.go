@@ -198,7 +198,7 @@ func after(at guard.Progress, outcome armclient.Outcome, sent bool) action {
 	}
 	now, refused := outcome.After.Link.State, outcome.Applied == armclient.AppliedNo
 	switch {
-	case outcome.Applied == armclient.AppliedYes && outcome.Problem == nil:
+	case confirmed(outcome):
 		a.stage = reached(at.Step)
 	case secondHalf(at.Step) && refused && (now.Absent() || !sent):
 		a.stage, a.spent = runs.StageRemoved, true
@@ -212,6 +212,10 @@ func after(at guard.Progress, outcome armclient.Outcome, sent bool) action {
 		a.stage, a.spent = runs.StagePlanned, true
 	}
 	return a
+}
+
+func confirmed(outcome armclient.Outcome) bool {
+	return outcome.Applied == armclient.AppliedYes && outcome.Problem == nil
 }
 
 // reached is where a step leads that was read back.
