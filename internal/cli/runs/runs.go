@@ -125,15 +125,7 @@ func runMany(command *cobra.Command, deps *cmdutil.Deps, o *manyOptions) error {
 	if err := o.prepare(deps, command.Flags()); err != nil {
 		return err
 	}
-	simulated, err := o.simulate.Start(ctx)
-	if err != nil {
-		return err
-	}
-	a, err := deps.Open(simulated)
-	if err != nil {
-		return err
-	}
-	session, err := deps.NewSession(a, o.rules())
+	session, err := o.open(ctx, deps)
 	if err != nil {
 		return err
 	}
@@ -166,6 +158,18 @@ func runMany(command *cobra.Command, deps *cmdutil.Deps, o *manyOptions) error {
 		return approvals.Offer(ctx, deps, session, call, envelope)
 	}
 	return exit.Silent(exit.CodeOf(envelope.Status))
+}
+
+func (o *manyOptions) open(ctx context.Context, deps *cmdutil.Deps) (*app.Session, error) {
+	simulated, err := o.simulate.Start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a, err := deps.Open(simulated)
+	if err != nil {
+		return nil, err
+	}
+	return deps.NewSession(a, o.rules())
 }
 
 // rules are those of the flags. To resume is to want what was approved to be
