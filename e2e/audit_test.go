@@ -80,7 +80,7 @@ func TestAuditSurvivesAKill(t *testing.T) {
 		t.Fatalf("%d rows were stored", len(stored))
 	}
 	listed := w.cli("audit", "list", "--json").must(t).stdout
-	if half := w.cli("audit", "diff", "killed", "killed").must(t).both(); !strings.Contains(half, "without an answer") {
+	if half := w.cli("audit", "changes", "killed", "killed").must(t).both(); !strings.Contains(half, "without an answer") {
 		t.Errorf("half an audit is compared without a word: %s", half)
 	}
 	if half := w.cli("audit", "show", "killed", "--format", "csv").must(t); !strings.Contains(half.both(), "without an answer yet") || strings.Contains(half.stdout, "without an answer yet") {

@@ -115,7 +115,7 @@ func (c *canary) commands() {
 		c.hear(c.cli("audit", "--expected", ourID, "--all", "--format", format))
 		c.hear(c.cli("audit", "show", "latest", "--format", format, "--output", filepath.Join(c.state, "report."+format), "--force"))
 	}
-	c.hear(c.cli("audit", "diff", "latest", "latest"))
+	c.hear(c.cli("audit", "changes", "latest", "latest"))
 	c.secretCommands()
 }
 
