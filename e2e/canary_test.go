@@ -101,7 +101,8 @@ func (c *canary) commands() {
 		{"tenants", "list"}, {"tenants", "list", "--json"}, {"tenants", "export"}, {"tenants", "remove", "northwind"},
 		{"tenants", "set", "contoso", "--owner", "somebody"}, {"tools", "--json"}, {"find", "register 1234567 at contoso", "--json"}, {"version"},
 		{"call", "list_tenants", "--discover", "--tenant", "contoso", "--json"}, {"call", "list_provider_operations", "--tenant", "contoso"},
-		{"call", "check_partner_link", "--nosuch"}, {"tenants", "add", "late", "--secret", madeUp},
+		{"schedules", "add", "nightly", "--cron", "@daily"}, {"schedules", "list", "--json"}, {"audit", "acknowledge", "contoso", "--note", "ends", "--until", "2099-01-31"},
+		{"audit", "acknowledge", "--json"}, {"ledger", "head", "--push"}, {"migrate", "--to-database"}, {"audit", "changes", "--json"}, {"call", "check_partner_link", "--nosuch"}, {"tenants", "add", "late", "--secret", madeUp},
 		{"call", "register_partner", "--tenant", "contoso", "--partner-id", ourID, "--allow-writes", "--approval", "none", "--partner-ids", ourID},
 	} {
 		c.hear(c.cli(args...))

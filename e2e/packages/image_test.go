@@ -98,3 +98,41 @@ func TestComposition(t *testing.T) {
 		t.Errorf("the proxy: %v, %+v", err, proxy)
 	}
 }
+
+// With PostgreSQL the servers keep nothing: what they write is in the database.
+func TestCompositionOnPostgreSQLHasNoVolumeOfTheServers(t *testing.T) {
+	t.Parallel()
+	options, err := cli.NewProjectOptions([]string{filepath.Join(root, "deploy", "compose.yaml"), filepath.Join(root, "deploy", "compose.postgres.yaml")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	project, err := options.LoadProject(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a", "b"} {
+		service, err := project.GetService(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(service.Volumes) != 1 || service.Volumes[0].Target != "/state/config.yaml" || !service.Volumes[0].ReadOnly || !service.ReadOnly {
+			t.Errorf("%s writes to its own disk: %+v", name, service.Volumes)
+		}
+		given := map[string]bool{}
+		for _, secret := range service.Secrets {
+			given["/run/secrets/"+secret.Source] = true
+		}
+		for _, variable := range []string{"MCP_PARTNER_DATABASE_URL_FILE", "MCP_PARTNER_IDENTITY_FILE"} {
+			if file := service.Environment[variable]; file == nil || !given[*file] {
+				t.Errorf("%s of %s is no secret of it", variable, name)
+			}
+		}
+		if _, waits := service.DependsOn["db"]; !waits || service.Environment["MCP_PARTNER_ALLOWED_HOSTS"] == nil {
+			t.Errorf("%s: %+v", name, service)
+		}
+	}
+	db, err := project.GetService("db")
+	if err != nil || len(db.Ports) != 0 || !slices.Contains(db.Command, "ssl=on") {
+		t.Errorf("the database: %v, %+v", err, db)
+	}
+}
