@@ -310,7 +310,7 @@ func (p *Policy) Warnings(tenants []schemas.Tenant) []string {
 func UnmatchedNames(where string, patterns []string, tenants []schemas.Tenant) (warnings []string) {
 	for _, pattern := range patterns {
 		fits := func(tenant schemas.Tenant) bool { return Rule{Tenants: []string{pattern}}.matchTenant(tenant) }
-		if slices.ContainsFunc(tenants, fits) {
+		if pattern == AllTenants || slices.ContainsFunc(tenants, fits) {
 			continue
 		}
 		what, named := "tenant", pattern

@@ -195,6 +195,9 @@ func TestUnmatchedTenantNamesAreReported(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
+	if got := access.UnmatchedNames("--tenants", []string{access.AllTenants}, nil); len(got) != 0 {
+		t.Errorf("all tenants of an empty directory are a typing error: %q", got)
+	}
 }
 
 // world is what FuzzAdmit draws: who may do what, and a request.
