@@ -23,7 +23,7 @@ const (
 type resultWriter struct {
 	f      *Fleet
 	active *Active
-	// entries hand results over; whoever sends waits where storing is slower.
+	// entries is the queue of results. A send blocks while the store is slower.
 	entries chan entry
 	pins    []Pin
 }

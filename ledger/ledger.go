@@ -8,9 +8,9 @@
 // two links to the one before it:
 //
 //   - hash, a SHA-256 chain that anybody can follow. A signed Head names its
-//     end, so whoever has an export, the head and the public key can check the
+//     end, so an auditor with an export, the head and the public key can check the
 //     export without any secret (VerifyExport).
-//   - mac, an HMAC-SHA256 chain under a key of the vault. Whoever has the file
+//   - mac, an HMAC-SHA256 chain under a key of the vault. Somebody who has the file
 //     alone can recompute the first chain and not the second (Verify).
 //
 // The rows that hold tickets, approvers and the freeze carry a MAC as well, and

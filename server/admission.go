@@ -129,7 +129,7 @@ func newLevelCache() *levelCache {
 	return cache
 }
 
-// callerLevel is the entry of one caller: over stdio, of whoever is at the other end.
+// callerLevel is the log level of one caller: over stdio, of the only client.
 type callerLevel struct {
 	cache  *levelCache
 	caller access.Caller
