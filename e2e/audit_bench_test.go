@@ -27,21 +27,23 @@ const (
 // tenants at a time. The ratio is to the ideal, which is requests x latency / 64:
 // two requests a tenant cold, one warm. The figure "alone" is one tenant after
 // the other, extrapolated from 20; its ratio to the latency is what this machine,
-// busy as it is, adds to a single request. 10 000 tenants run where
-// BENCH_FULL is set.
+// busy as it is, adds to a single request. The state is in files and
+// SQLite first, then in PostgreSQL. 10 000 tenants run where BENCH_FULL is set.
 func BenchmarkAudit(b *testing.B) {
-	for _, size := range []int{100, 1000, 10_000} {
-		b.Run(strconv.Itoa(size), func(b *testing.B) {
-			if size > 1000 && os.Getenv("BENCH_FULL") == "" {
-				b.Skip("takes 40 seconds a round; set BENCH_FULL")
-			}
-			f := newBenchFleet(b, size)
-			var sum measured
-			for b.Loop() {
-				sum.add(f.measure(b))
-			}
-			sum.report(b, size)
-		})
+	for _, onServer := range []bool{false, true} {
+		for _, size := range []int{100, 1000, 10_000} {
+			b.Run(map[bool]string{false: "sqlite", true: "postgres"}[onServer]+"/"+strconv.Itoa(size), func(b *testing.B) {
+				if size > 1000 && os.Getenv("BENCH_FULL") == "" {
+					b.Skip("takes 40 seconds a round; set BENCH_FULL")
+				}
+				f := newBenchFleet(b, size, onServer)
+				var sum measured
+				for b.Loop() {
+					sum.add(f.measure(b))
+				}
+				sum.report(b, size)
+			})
+		}
 	}
 }
 
@@ -51,9 +53,9 @@ type benchFleet struct {
 	simulator *exec.Cmd
 }
 
-func newBenchFleet(b *testing.B, size int) *benchFleet {
+func newBenchFleet(b *testing.B, size int, onServer bool) *benchFleet {
 	b.Helper()
-	return newBenchFleetOf(b, func(dir string) *exec.Cmd {
+	return newBenchFleetOf(b, onServer, func(dir string) *exec.Cmd {
 		simulate := exec.Command(binary, "simulate", "--listen", "127.0.0.1:0", "--tenants", strconv.Itoa(size), "--latency", benchLatency.String(),
 			"--until-stdin-closes", "--tenants-out", filepath.Join(dir, "tenants.csv"), "--ca-out", filepath.Join(dir, "ca.pem"))
 		simulate.Env = []string{}
@@ -63,10 +65,14 @@ func newBenchFleet(b *testing.B, size int) *benchFleet {
 
 // newBenchFleetOf starts a simulator that writes ca.pem and tenants.csv into a
 // directory.
-func newBenchFleetOf(b *testing.B, command func(dir string) *exec.Cmd) *benchFleet {
+func newBenchFleetOf(b *testing.B, onServer bool, command func(dir string) *exec.Cmd) *benchFleet {
 	b.Helper()
 	dir := b.TempDir()
-	f := &benchFleet{state: filepath.Join(dir, "state"), simulator: command(dir)}
+	w := &world{tb: b, dir: dir, state: filepath.Join(dir, "state")}
+	if onServer {
+		w.keepOnServer()
+	}
+	f := &benchFleet{state: w.state, simulator: command(dir)}
 	in, err := f.simulator.StdinPipe()
 	if err != nil {
 		b.Fatal(err)

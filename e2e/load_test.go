@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/internal/pgtest"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/schemas"
 )
@@ -27,31 +28,45 @@ type loaded struct {
 	wants string
 }
 
-// contenders starts the program, with a vault, a ledger, a bearer and figures, a
-// bare mcp-go server and a bare net/http server, each as a process of its own.
-func contenders(b testing.TB) (ours, bare, floor loaded) {
-	w := newWorld(b, oneTenant())
-	w.settle("contoso")
-	connection := w.cli("serve", "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--log-level", "error").start(b).connection()
-	tool := func(name string, arguments wiretest.Object) map[wiretest.Era]string {
-		bodies := map[wiretest.Era]string{}
-		for _, era := range wiretest.Eras() {
-			bodies[era] = era.Request(1, "tools/call", wiretest.Object{"name": name, "arguments": arguments}, nil)
-		}
-		return bodies
+// contenders starts the program with a vault, a ledger, a bearer and figures, on SQLite
+// and on PostgreSQL where that is installed, and beside it, each as a process of its
+// own: a mcp-go server that gives the same answer under the same tools, one that echoes
+// a word, and a net/http server that echoes the body.
+func contenders(b *testing.B) []loaded {
+	list := []loaded{partner(b, "sqlite", newWorld(b, oneTenant()))}
+	if pgtest.Installed() {
+		w := newWorld(b, oneTenant())
+		w.keepOnServer()
+		list = append(list, partner(b, "postgres", w))
 	}
 	program := filepath.Join(b.TempDir(), "baremcp")
 	check(b, build(program, "mcp-partner/e2e/baremcp"))
-	url := func(mode string) string {
+	url := func(arguments ...string) string {
 		var at struct{ URL string }
-		check(b, json.Unmarshal(invocation{path: program, args: []string{mode}}.start(b).line(), &at))
+		check(b, json.Unmarshal(invocation{path: program, args: arguments}.start(b).line(), &at))
 		return at.URL
 	}
-	echoes := tool("echo", wiretest.Object{"text": "contoso"})
-	ours = loaded{"partner", connection.URL, connection.Token, tool(schemas.ToolListTenants, wiretest.Object{}), schemas.ToolListTenants, `"status":"done"`}
-	bare = loaded{"mcp-go", url("http"), "", echoes, "echo", `"text":"contoso"`}
-	floor = loaded{"net/http", url("nethttp"), "", echoes, "echo", `"text":"contoso"`}
-	return ours, bare, floor
+	same := list[0]
+	same.name, same.url, same.token = "same", url("same", list[0].url, list[0].token, same.tool), ""
+	echoes := calls("echo", wiretest.Object{"text": "contoso"})
+	return append(list, same,
+		loaded{"mcpgo", url("http"), "", echoes, "echo", `"text":"contoso"`},
+		loaded{"nethttp", url("nethttp"), "", echoes, "echo", `"text":"contoso"`})
+}
+
+func partner(b *testing.B, name string, w *world) loaded {
+	w.settle("contoso")
+	at := w.cli("serve", "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--log-level", "error").start(b).connection()
+	return loaded{name, at.URL, at.Token, calls(schemas.ToolListTenants, wiretest.Object{}), schemas.ToolListTenants, `"status":"done"`}
+}
+
+// calls are the bodies of a call of a tool.
+func calls(tool string, arguments wiretest.Object) map[wiretest.Era]string {
+	bodies := map[wiretest.Era]string{}
+	for _, era := range wiretest.Eras() {
+		bodies[era] = era.Request(1, "tools/call", wiretest.Object{"name": tool, "arguments": arguments}, nil)
+	}
+	return bodies
 }
 
 // burst is what came of a number of calls.
@@ -124,41 +139,47 @@ func (l loaded) call(client *http.Client, era wiretest.Era) error {
 
 // compete has each make b.N calls, in turns, so that what else the machine does
 // meets all of them. Only the first one's are timed.
-func compete(b *testing.B, era wiretest.Era, clients int, ours, bare, floor loaded) (mine, theirs, least burst) {
+func compete(b *testing.B, era wiretest.Era, clients int, list []loaded) []burst {
 	const turns = 10
+	all := make([]burst, len(list))
 	for i := range turns {
 		n := b.N*(i+1)/turns - b.N*i/turns
-		b.StartTimer()
-		mine.add(ours.fire(b, era, clients, n))
-		b.StopTimer()
-		theirs.add(bare.fire(b, era, clients, n))
-		least.add(floor.fire(b, era, clients, n))
+		for j, l := range list {
+			if j == 0 {
+				b.StartTimer()
+			}
+			all[j].add(l.fire(b, era, clients, n))
+			b.StopTimer()
+		}
 	}
-	return mine, theirs, least
+	return all
 }
 
-// BenchmarkHTTPToolCall calls a tool of the program over HTTP, with bearer,
-// guard, ledger and figures, beside an echo on bare mcp-go and on bare net/http,
-// in turn and in the same run: only the ratios mean something. x_mcpgo and
-// x_nethttp are the calls in a second as a part of theirs, p99_x_mcpgo is how
-// many times as long the slowest hundredth takes. ns/op is the program alone.
+// BenchmarkHTTPToolCall calls a tool of the program over HTTP, with bearer, guard,
+// ledger and figures, beside its contenders, in turn and in the same run: only the
+// ratios mean something. x_NAME are the calls in a second of the program on SQLite as a
+// part of the contender's, p99_x_NAME is how many times as long its slowest hundredth
+// takes. ns/op is the program alone.
 func BenchmarkHTTPToolCall(b *testing.B) {
-	ours, bare, floor := contenders(b)
+	list := contenders(b)
 	for _, era := range wiretest.Eras() {
 		for _, clients := range []int{1, 16, 64} {
 			b.Run(fmt.Sprintf("%s/clients=%d", era, clients), func(b *testing.B) {
-				for _, l := range []loaded{ours, bare, floor} {
+				for _, l := range list {
 					l.fire(b, era, clients, 2*clients) // connections, pools, caches
 				}
 				b.ResetTimer()
-				mine, theirs, least := compete(b, era, clients, ours, bare, floor)
+				all := compete(b, era, clients, list)
 				if b.Failed() {
 					return
 				}
+				mine := all[0]
 				b.ReportMetric(float64(b.N)/mine.took.Seconds(), "calls/s")
-				b.ReportMetric(theirs.took.Seconds()/mine.took.Seconds(), "x_mcpgo")
-				b.ReportMetric(least.took.Seconds()/mine.took.Seconds(), "x_nethttp")
-				b.ReportMetric(mine.p99().Seconds()/theirs.p99().Seconds(), "p99_x_mcpgo")
+				for j, theirs := range all[1:] {
+					name := list[j+1].name
+					b.ReportMetric(theirs.took.Seconds()/mine.took.Seconds(), "x_"+name)
+					b.ReportMetric(mine.p99().Seconds()/theirs.p99().Seconds(), "p99_x_"+name)
+				}
 			})
 		}
 	}

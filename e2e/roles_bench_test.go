@@ -32,7 +32,7 @@ const (
 func BenchmarkAuditRoles(b *testing.B) {
 	for _, size := range []int{100, 1000} {
 		b.Run(strconv.Itoa(size), func(b *testing.B) {
-			f := newBenchFleetOf(b, func(dir string) *exec.Cmd {
+			f := newBenchFleetOf(b, false, func(dir string) *exec.Cmd {
 				simulate := exec.Command(os.Args[0], strconv.Itoa(size))
 				simulate.Env = []string{simulateRolesIn + "=" + dir}
 				return simulate

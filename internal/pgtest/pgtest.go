@@ -58,6 +58,13 @@ read -r _ || true
 kill -INT $!
 wait`
 
+// Installed reports whether URL has something to start, for benchmarks that compare
+// with PostgreSQL where it is.
+func Installed() bool {
+	_, err := binaries()
+	return err == nil && os.Getenv(Variable) != "0"
+}
+
 // URL returns the URL of a new schema, which the test has for itself. Where there
 // is no PostgreSQL the test is skipped, or fails if Variable is set. TestMain of the
 // package calls Stop.
