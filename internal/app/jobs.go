@@ -67,18 +67,20 @@ func (a *App) startQueue(ctx context.Context, work *jobs.Work) (stop func(), err
 	}
 	if shared == nil {
 		file := database.File{Dir: a.settings.Disk(), Base: "jobs"}
-		db, err := file.Queue(ctx)
+		db, ready, err := file.Queue(ctx)
 		if err == nil {
 			stop, err = jobs.OnFile(ctx, db, work)
+			ready()
 		}
 		if err != nil {
 			return nil, database.InFile(file, nil).Trouble(err)
 		}
 		return stop, nil
 	}
-	pool, err := shared.server.Queue(ctx)
+	pool, ready, err := shared.server.Queue(ctx)
 	if err == nil {
 		stop, err = jobs.OnServer(ctx, pool, work)
+		ready()
 	}
 	if err != nil {
 		return nil, database.OnServer(shared.server, nil).Trouble(err)

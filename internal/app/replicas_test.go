@@ -214,6 +214,34 @@ func TestRestoreTakesKeysThatNothingUses(t *testing.T) {
 	}
 }
 
+// The queue makes its tables by itself. Its migrations do not wait for each other, so
+// two that make one table at once would fail.
+func TestReplicasThatStartAtOnceOpenTheQueue(t *testing.T) {
+	t.Parallel()
+	settings := replicas(t, 3)
+	makeVault(t, settings[0])
+	starts := make(chan error, len(settings))
+	for _, s := range settings {
+		a := open(t, s)
+		must(t, a.Open(t.Context()))
+		decider, err := a.Guard(guard.Options{})
+		must(t, err)
+		work := a.work(decider, a.Service(decider))
+		go func() {
+			stop, err := a.startQueue(t.Context(), work)
+			if err == nil {
+				stop()
+			}
+			starts <- err
+		}()
+	}
+	for range settings {
+		if err := <-starts; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // The server that started last has the policy in force; one with another policy is
 // not ready until it is started with the same.
 func TestReplicaWithAnotherPolicyIsNotReady(t *testing.T) {

@@ -160,17 +160,34 @@ func (s *Server) statements() statements {
 // queueConnections bounds what the queue of jobs keeps open.
 const queueConnections = 4
 
+// queueLock keeps the migrations of the queue apart, which do not wait for each other.
+const queueLock = `(1886221426, hashtext(current_schema()))`
+
 // Queue returns connections for the queue of jobs, which brings tables of its own
-// into the same schema. Their names begin with river_.
-func (s *Server) Queue(ctx context.Context) (*pgxpool.Pool, error) {
+// into the same schema. Their names begin with river_. Other processes wait here until
+// ready is called.
+func (s *Server) Queue(ctx context.Context) (pool *pgxpool.Pool, ready func(), err error) {
 	config, err := pgxpool.ParseConfig(s.config.ConnString())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	config.ConnConfig = s.config.Copy()
 	config.ConnConfig.RuntimeParams["statement_timeout"] = "30s"
 	config.MaxConns = queueConnections
-	return pgxpool.NewWithConfig(ctx, config)
+	waiting := config.ConnConfig.Copy()
+	waiting.RuntimeParams["lock_timeout"] = "30s"
+	locked, err := pgx.ConnectConfig(ctx, waiting)
+	if err != nil {
+		return nil, nil, err
+	}
+	ready = func() { _ = locked.Close(context.WithoutCancel(ctx)) } // the lock ends with its connection
+	if _, err = locked.Exec(ctx, `SELECT pg_advisory_lock`+queueLock); err == nil {
+		pool, err = pgxpool.NewWithConfig(ctx, config)
+	}
+	if err != nil {
+		ready()
+	}
+	return pool, ready, err
 }
 
 // catalog lists what the schema holds, but for the tables of the queue. Names of schemas are left out, because the

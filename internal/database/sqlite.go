@@ -131,16 +131,16 @@ func (f *File) connections(ctx context.Context) (write, read *sql.DB, err error)
 }
 
 // Queue opens a file for the queue of jobs, which brings its own tables. It has one
-// connection, because SQLite refuses who comes second.
-func (f File) Queue(ctx context.Context) (*sql.DB, error) {
+// connection, because SQLite refuses who comes second. Other processes wait here until
+// ready is called.
+func (f File) Queue(ctx context.Context) (db *sql.DB, ready func(), err error) {
 	f.Patience = cmp.Or(f.Patience, 5*time.Second)
 	write, read, ready, err := f.connect(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	ready()
 	write.SetMaxOpenConns(1)
-	return write, read.Close()
+	return write, ready, read.Close()
 }
 
 // Replaced notices a file that was put in the place of the open one. What is
