@@ -46,7 +46,7 @@ func (c *cluster) failover() {
 	for _, r := range c.replicas {
 		c.refusesToken(r)
 	}
-	c.token = c.issue("partner.read,partner.write,partner.change")
+	c.token = c.issue("agent", chaosScopes)
 	check(c.tb, c.sim.ClearLink(spent))
 	before := c.gate.written()
 	for _, r := range c.replicas {

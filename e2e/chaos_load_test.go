@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -21,6 +22,9 @@ const (
 	// loadTenants are those that no round has: one that is only read, a probe for each
 	// replica, and one for each writer.
 	loadTenants = 1 + replicas + writers
+	// callersOfWriter is as how many callers a writer calls. An answer that a fault loses
+	// leaves a question that nobody confirms, of which a caller may have 100 in an hour.
+	callersOfWriter = 3
 	// loadPause bounds how often a client of the load calls.
 	loadPause = 30 * time.Millisecond
 )
@@ -31,7 +35,16 @@ func (c *cluster) load() (stop func()) {
 	var clients sync.WaitGroup
 	for n := range writers {
 		client, tenant := c.newClient(uint64(10+n)), c.take(1)[0].Name
-		clients.Go(func() { client.repeat(ctx, func() { _, _ = client.next(client.any(), client.any(), tenant) }) })
+		callers := make([]string, callersOfWriter)
+		for i := range callers {
+			callers[i] = c.issue(fmt.Sprintf("writer-%d-%d", n, i), chaosScopes)
+		}
+		clients.Go(func() {
+			client.repeat(ctx, func() {
+				client.token = callers[client.random.IntN(len(callers))]
+				_, _ = client.next(client.any(), client.any(), tenant)
+			})
+		})
 	}
 	for n := range readers {
 		client := c.newClient(uint64(20 + n))

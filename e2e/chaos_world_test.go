@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -24,7 +25,10 @@ import (
 	"mcp-partner/simulator"
 )
 
-const replicas = 3
+const (
+	replicas    = 3
+	chaosScopes = "partner.read,partner.write,partner.change"
+)
 
 // cluster is three servers on one PostgreSQL, each with a network path of its own to
 // it, before a crowd of tenants.
@@ -62,7 +66,7 @@ func newCluster(t *testing.T, seed uint64, tenants int) *cluster {
 	check(t, err)
 	c.db = openDatabase(t, strings.TrimSpace(string(url)))
 	c.appoint()
-	c.token = c.issue("partner.read,partner.write,partner.change")
+	c.token = c.issue("agent", chaosScopes)
 	s := c.asking() // makes the keys that all replicas share
 	s.asked(registering(c.sim.Tenants()[0].Name, ourID))
 	s.rest()
@@ -153,13 +157,15 @@ type client struct {
 	c      *cluster
 	random *rand.Rand
 	http   *http.Transport
+	// token is that of this client alone, "" for that of the test.
+	token string
 }
 
 // newClient is a client whose choices come from the seed and its number.
 func (c *cluster) newClient(n uint64) *client {
 	transport := &http.Transport{}
 	c.tb.Cleanup(transport.CloseIdleConnections)
-	return &client{c, rand.New(rand.NewPCG(c.seed, n)), transport}
+	return &client{c: c, random: rand.New(rand.NewPCG(c.seed, n)), http: transport}
 }
 
 // any is one of the replicas.
@@ -185,7 +191,7 @@ func (s said) problem() string {
 func (c *client) call(r *replica, era wiretest.Era, p proposal, more wiretest.Object) (said, error) {
 	_, url := r.running()
 	body := callIn(era, 1, p.tool, p.arguments, more)
-	h := wiretest.HTTPAt(c.c.tb, url, c.c.token, c.http)
+	h := wiretest.HTTPAt(c.c.tb, url, cmp.Or(c.token, c.c.token), c.http)
 	request := h.NewRequest(body)
 	request.Header.Set("Mcp-Protocol-Version", string(era))
 	answer, err := h.Try(request)

@@ -45,7 +45,7 @@ func newPair(t *testing.T, onServer bool) *pair {
 	}
 	p.settle("contoso", "fabrikam")
 	p.appoint()
-	token := p.issue("partner.read,partner.write,partner.change")
+	token := p.issue("agent", "partner.read,partner.write,partner.change")
 	var behind [2]http.Handler
 	for i := range p.processes {
 		process := p.cli("serve", "--allow-writes", "--approval", "ask", "--http", "127.0.0.1:0", "--behind-proxy")

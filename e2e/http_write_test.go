@@ -91,10 +91,11 @@ func TestClientGoneDuringAWriteOverHTTP(t *testing.T) {
 }
 
 // issue makes a token for a caller named agent.
-func (w *world) issue(scopes string) string {
+// issue makes a token for somebody.
+func (w *world) issue(name, scopes string) string {
 	w.tb.Helper()
 	var issued struct{ Token string }
-	out := w.cli("token", "issue", "--for", "agent", "--scope", scopes, "--tenants", "*", "--json").must(w.tb)
+	out := w.cli("token", "issue", "--for", name, "--scope", scopes, "--tenants", "*", "--json").must(w.tb)
 	check(w.tb, json.Unmarshal([]byte(out.stdout), &issued))
 	return issued.Token
 }
@@ -112,7 +113,7 @@ func TestForwardedHeadersAreIgnored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, oneTenant())
 	w.settle("contoso")
-	token := w.issue("partner.read")
+	token := w.issue("agent", "partner.read")
 	s := w.cli("serve", "--http", "127.0.0.1:0", "--behind-proxy", "--allowed-hosts", "partner.example").start(t)
 	url := strings.Replace(s.address(), "partner.example", "127.0.0.1", 1)
 	c := wiretest.HTTPAt(t, url, token, http.DefaultTransport)
