@@ -2,6 +2,8 @@
 package naming
 
 import (
+	"encoding/hex"
+	"path"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -110,4 +112,93 @@ func runeMistake(name string) string {
 		}
 	}
 	return ""
+}
+
+// Same reports whether two names are one.
+func Same(a, b string) bool { return Fold(a) == Fold(b) }
+
+// globSigns make a name a pattern. A backslash is not among them: no name holds
+// a character that needs escaping.
+const globSigns = "*?["
+
+// IsGlob reports whether a pattern can match more than one name.
+func IsGlob(pattern string) bool { return strings.ContainsAny(pattern, globSigns) }
+
+// Match reports whether a name is the one that a pattern names, or fits it
+// as a glob of path.Match. Both are folded, so ? stands for one character of the
+// folded name.
+func Match(pattern, name string) bool {
+	if !IsGlob(pattern) {
+		return Same(pattern, name)
+	}
+	ok, err := path.Match(unsplit(Fold(pattern)), unsplit(Fold(name)))
+	return ok && err == nil
+}
+
+// unsplit takes the slashes out, at which * would end: callers are compared as
+// well, and the name of one holds the URL of its issuer.
+func unsplit(text string) string { return strings.ReplaceAll(text, "/", "\x1f") }
+
+// CheckPattern says what is wrong with a pattern, or "". A glob sign that
+// results from folding is refused: a reader would not see that it matches more.
+func CheckPattern(pattern string) string {
+	_, err := path.Match(Fold(pattern), "")
+	switch {
+	case strings.TrimSpace(pattern) == "":
+		return "is empty"
+	case strings.TrimSpace(pattern) != pattern:
+		return "has spaces around it"
+	case strings.Contains(pattern, `\`):
+		return `has a \, which no name has`
+	case err != nil:
+		return "is not a name or a glob: * matches any characters, ? one, [ab] one of a set"
+	case countGlobSigns(Fold(pattern)) != countGlobSigns(pattern):
+		return "has a character that only looks like one of a glob"
+	default:
+		return ""
+	}
+}
+
+func countGlobSigns(text string) (n int) {
+	for _, sign := range globSigns + `]\` {
+		n += strings.Count(text, string(sign))
+	}
+	return n
+}
+
+// IsGUID reports whether text has the form of a GUID, in either case.
+func IsGUID(text string) bool {
+	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
+		return false
+	}
+	raw, err := hex.DecodeString(strings.ReplaceAll(text, "-", ""))
+	return err == nil && len(raw) == 16
+}
+
+// lookalikes are letters, digits and signs of other scripts, folded, by the Latin
+// letter that they look like in one of their cases.
+var lookalikes = map[string]string{
+	"a": "аαɑᴀⲁꓮꭺ", "b": "вβʙᴃⲃꓐᏼꮟ", "c": "сᴄⲥꓚꮯ", "d": "ԁᴅꓓꭰ", "e": "еёεᴇⲉꓰꭼ", "f": "ƒꜰꓝ", "g": "ցɡɢꓖꮐ", "h": "һнηհʜⲏꓧꮋ",
+	"i": "іїιıɩɪⲓꓲꭵ", "j": "јᴊꓙꭻ", "k": "кκᴋⲕꓗꮶ", "l": "ӏʟꓡꮮⵏ", "m": "мμᴍⲙꓟꮇ", "n": "ոɴⲛꓠ",
+	"o": "оοσօɵᴏⲟꓳⵔჿഠဝ०০੦૦୦௦౦೦൦๐໐၀០", "p": "рρᴘⲣꓑꮲ", "q": "ԛ", "r": "ʀꓣꭱꮢ", "s": "ѕꜱꓢꮪꮥ", "t": "тτᴛⲧꓔꭲꮤ", "u": "սᴜꓴ",
+	"v": "νѵʋᴠꓦꮩ", "w": "ԝωᴡꓪꮃ", "x": "хχⲭꓫⵝ", "y": "υуүყʏⲩꓬꭹ", "z": "ζᴢⲍꓜꮓ",
+}
+
+// twins writes lookalikes as the letters that they look like.
+var twins = func() *strings.Replacer {
+	var pairs []string
+	for latin, alike := range lookalikes {
+		for _, letter := range alike {
+			pairs = append(pairs, Fold(string(letter)), latin)
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}()
+
+// Look maps a name to what a person reads: two names of one look are twins.
+func Look(name string) string {
+	if isASCII(name) {
+		return Fold(name)
+	}
+	return twins.Replace(Fold(strings.NewReplacer("ϲ", "c", "Ϲ", "c").Replace(name))) // which fold to σ
 }

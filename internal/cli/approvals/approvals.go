@@ -3,15 +3,26 @@
 package approvals
 
 import (
+	"cmp"
+	"context"
 	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // NewCmdApprovals builds `approvals` with its subcommands.
@@ -86,4 +97,205 @@ func approvalRowOf(s *app.Session, t guard.Ticket) ApprovalRow {
 		row.Approver, row.Denied, row.SameUser = t.Decision.Approver, t.Decision.Reason, t.Decision.SameUser
 	}
 	return row
+}
+
+func newCmdList(deps *cmdutil.Deps) *cobra.Command {
+	var flags cmdutil.ListFlags
+	command := &cobra.Command{
+		Use:     "list",
+		Short:   "List approvals, pending first",
+		Example: "  mcp-partner approvals list\n  mcp-partner approvals list --json",
+		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
+			tickets, err := session.Guard.Questions(ctx)
+			if err != nil {
+				return err
+			}
+			pending := func(t guard.Ticket) int { return map[bool]int{false: 1}[session.Guard.State(t) == guard.StatePending] }
+			slices.SortStableFunc(tickets, func(a, b guard.Ticket) int { return pending(a) - pending(b) })
+			rows := xslices.Map(tickets, func(ticket guard.Ticket) ApprovalRow { return approvalRowOf(session, ticket) })
+			return cmdutil.Listing[ApprovalRow]{
+				Name: "approvals", Rows: rows, Empty: "Nothing waits for an approver.",
+				Header: []string{"ID", "STATE", "TOOL", "COMPANY", "DOMAIN", "TENANT", "PARTNER ID", "LINKED NOW", "CALLER", "EXPIRES"},
+				Cells: func(r ApprovalRow) []string {
+					return []string{r.ID, r.State, r.Tool, r.Company, r.Domain, r.Tenant, r.PartnerID, phrase.Words(r.Before), r.Caller, r.ExpiresAt}
+				},
+			}.Show(deps.IO, &flags)
+		}),
+	}
+	flags.Add(command.Flags(), "approvals")
+	return command
+}
+
+func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
+	var asJSON, all bool
+	command := &cobra.Command{
+		Use:     "show ID",
+		Short:   "Show the plan of an approval",
+		Example: "  mcp-partner approvals show ap_0123456789abcdef01",
+		Args:    cmdutil.OneArgument("the approval's ID"),
+		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {
+			ticket, err := find(ctx, session, args[0])
+			if err != nil {
+				return err
+			}
+			s := shown{session: session, ticket: ticket, ui: deps.IO.UI(), all: all}
+			if asJSON {
+				return s.json(ctx, deps.IO)
+			}
+			return s.write(ctx)
+		}),
+	}
+	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	addAllRows(&all, command.Flags())
+	return command
+}
+
+func addAllRows(all *bool, flags *pflag.FlagSet) {
+	flags.BoolVar(all, "all", false, "show also the tenants of a plan that are not touched")
+}
+
+func showTicket(u *term.UI, t guard.Ticket, r ApprovalRow) {
+	u.Line(term.Bold, guard.QuestionFor(t.Intent).Text)
+	writeState(u, r)
+	u.Field("customer", strings.Trim(r.Company+", "+r.Domain, ", "))
+	u.Field("tenant", fmt.Sprintf("%s (%s, %s cloud)", r.Tenant, r.TenantID, r.Cloud))
+	u.Field("identity", r.ObjectID)
+	u.Field("credential", r.Credential)
+	u.Field("linked now", phrase.Words(r.Before))
+	u.Field("its name", r.LinkedName)
+	u.Field("last written", r.LinkedSince)
+	u.Field("afterwards", afterwards(t.Intent))
+	writeRequest(u, r)
+}
+
+// writeState writes which approval it is, and how it stands.
+func writeState(u *term.UI, r ApprovalRow) {
+	u.Field("id", r.ID)
+	u.StyledField("state", map[string]term.Style{"pending": term.Warn, "approved": term.Good}[r.State], r.State)
+	u.Field("tool", r.Tool)
+}
+
+// writeRequest writes who asked, when and why, and who decided.
+func writeRequest(u *term.UI, r ApprovalRow) {
+	u.Field("asked by", r.Caller+", account "+r.Requester)
+	if r.SameUser {
+		u.StyledField("same user", term.Warn, "this account also made the request; the ledger will record same_user")
+	}
+	u.Field("reason", r.Reason)
+	u.Field("rule", r.Rule)
+	u.Field("asked at", r.CreatedAt)
+	u.Field("expires at", r.ExpiresAt)
+	u.Field("decided by", r.Approver)
+	u.Field("denied", r.Denied)
+}
+
+func afterwards(intent guard.Intent) string {
+	if intent.Method() == "DELETE" {
+		return "nothing linked"
+	}
+	return "linked to \"" + intent.PartnerID + "\""
+}
+
+// listCommand shows the IDs that there are.
+const listCommand = "mcp-partner approvals list"
+
+// find returns the question with an ID, or the only one whose ID begins so.
+func find(ctx context.Context, session *app.Session, id string) (guard.Ticket, error) {
+	tickets, err := session.Guard.Questions(ctx)
+	if err != nil {
+		return guard.Ticket{}, err
+	}
+	found := xslices.Filter(tickets, func(ticket guard.Ticket) bool { return id != "" && strings.HasPrefix(ticket.ID, id) })
+	switch len(found) {
+	case 0:
+		return exact(ctx, session, id)
+	case 1:
+		return found[0], nil
+	}
+	return guard.Ticket{}, exit.Refused(listCommand, "the IDs of %s begin with %s", phrase.Count(len(found), "approval"), untrusted.Shown(id))
+}
+
+// exact finds a question that is too old for the list.
+func exact(ctx context.Context, session *app.Session, id string) (guard.Ticket, error) {
+	ticket, err := session.Guard.Question(ctx, id, "")
+	if err != nil && problems.As(err).Code == problems.CodeApprovalUnknown {
+		err = exit.Refused(listCommand, "there is no approval with the ID %s", untrusted.Shown(id))
+	}
+	return ticket, err
+}
+
+// decided refuses to approve a ticket that can no longer be approved.
+func decided(ticket guard.Ticket, state string) error {
+	by := ""
+	if ticket.Decision != nil && ticket.Decision.Approver != "" {
+		by = " by " + ticket.Decision.Approver
+	}
+	switch state {
+	case guard.StateApproved:
+		return exit.Refused("mcp-partner approvals approve "+ticket.ID+" --execute", "%s is approved already%s, until %s", ticket.ID, by, phrase.Stamp(ticket.ExpiresAt))
+	case guard.StateExpired:
+		return exit.Refused("have the agent call again for a new approval", "%s expired at %s", ticket.ID, phrase.Stamp(ticket.ExpiresAt))
+	}
+	return exit.Refused("have the agent call again for a new approval", "%s is %s already%s", ticket.ID, state, by)
+}
+
+type rotateOptions struct {
+	voidOpen, json bool
+}
+
+func newCmdRotateKey(deps *cmdutil.Deps) *cobra.Command {
+	options := &rotateOptions{}
+	command := &cobra.Command{
+		Use:   "rotate-key",
+		Short: "Replace the key that seals questions and approvals",
+		Long: `Replace the key in the vault that seals questions in the client and proves approvals
+that were given over HTTP. Every server on the state directory uses the new key from
+its next call. The previous key is kept so that open questions stay valid; the one
+before it is deleted. With --void-open the previous key is deleted too, and questions
+and approvals under it that nobody has used become void.`,
+		Example: `  mcp-partner approvals rotate-key
+  mcp-partner approvals rotate-key --void-open`,
+		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
+			return rotateKey(ctx, deps, session, options)
+		}),
+	}
+	command.Flags().BoolVar(&options.voidOpen, "void-open", false, "delete the previous key too")
+	command.Flags().BoolVar(&options.json, "json", false, "print {\"rotated\":\"seal\",\"void_open\":...}")
+	return command
+}
+
+func rotateKey(ctx context.Context, deps *cmdutil.Deps, session *app.Session, o *rotateOptions) error {
+	if err := rotateSeal(ctx, session.App, o.voidOpen); err != nil {
+		return err
+	}
+	detail := "Replaced the key that seals questions and approvals."
+	if o.voidOpen {
+		detail += " Unused questions and approvals under the previous key are void."
+	}
+	deps.IO.ChangeMade()
+	recorded := session.Guard.Changed(ctx, guard.KindSecret, detail)
+	if o.json {
+		answer := map[string]any{"rotated": app.SealKey, "void_open": o.voidOpen, "recorded": recorded == nil}
+		return cmp.Or(deps.IO.PrintJSON(answer), recorded)
+	}
+	u := deps.IO.UI()
+	u.Line(term.Good, detail)
+	if recorded != nil {
+		u.Line(term.Warn, "The ledger could not record it: "+problems.As(recorded).Message)
+	}
+	return u.Err
+}
+
+// rotateSeal replaces the key; doing it twice leaves nothing of the old one.
+func rotateSeal(ctx context.Context, a *app.App, voidOpen bool) error {
+	// One that is not there yet would make the second rotation keep the first.
+	if _, err := a.Keyring.Keys(ctx, app.SealKey, guard.KeySize); err != nil {
+		return err
+	}
+	if voidOpen {
+		if err := a.Keyring.Rotate(ctx, app.SealKey, guard.KeySize); err != nil {
+			return err
+		}
+	}
+	return a.Keyring.Rotate(ctx, app.SealKey, guard.KeySize)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -13,11 +14,14 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
+	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/config"
+	"mcp-partner/internal/credential"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/problems"
+	"mcp-partner/tenants"
 )
 
 // FleetFlags bound what runs over many tenants.
@@ -227,3 +231,124 @@ func AddAuthorities(flags *pflag.FlagSet, path *string, name, usage string) {
 		return nil
 	})
 }
+
+// KindFlags are the flags of kindOptions.
+func KindFlags() []string {
+	return []string{"kind", "certificate-file", "certificate-stdin", "certificate-passphrase-file", "token-file", "github-oidc",
+		"home-tenant", "identity-resource-id", "identity-object-id", "expires"}
+}
+
+func addKindFlags(k *credential.KindOptions, flags *pflag.FlagSet) {
+	flags.StringVar(&k.Kind, "kind", "", "`KIND` of a new credential: "+strings.Join(tenants.KindNames(), ", "))
+	AddCertificateFlags(k, flags, "the client certificate")
+	flags.StringVar(&k.TokenFile, "token-file", "", "workload identity: the platform keeps a token in this `FILE`")
+	flags.BoolVar(&k.GitHub, "github-oidc", false, "workload identity: the token comes from the job's OIDC endpoint (GitHub Actions)")
+	flags.StringVar(&k.HomeTenant, "home-tenant", "", "managed identity: `GUID` of the tenant in which it exists (default: --tenant-id)")
+	flags.StringVar(&k.ResourceID, "identity-resource-id", "", "managed identity: the user-assigned one with this resource `ID`")
+	flags.StringVar(&k.IdentityObjectID, "identity-object-id", "", "managed identity: the user-assigned one with this object ID (`GUID`)")
+	flags.StringVar(&k.Expires, "expires", "", "expiry `DATE` of the client secret, such as 2027-01-31")
+}
+
+// AddCertificateFlags adds the ways of a certificate with its key.
+func AddCertificateFlags(k *credential.KindOptions, flags *pflag.FlagSet, what string) {
+	flags.StringVar(&k.CertificateFile, "certificate-file", "", "read "+what+" with its RSA key from this `FILE` (PEM or PFX)")
+	flags.BoolVar(&k.CertificateStdin, "certificate-stdin", false, "read "+what+" with its RSA key from standard input")
+	flags.StringVar(&k.PassphraseFile, "certificate-passphrase-file", "", "`FILE` with the passphrase of the certificate's key (default: asked for if it needs one)")
+}
+
+// AddCredentialFlags adds the flags that say which credential acts in a tenant.
+func AddCredentialFlags(c *credential.Options, flags *pflag.FlagSet) {
+	flags.StringVar(&c.Name, "credential", "", "`NAME` of the credential, or azure-cli (default: named after the tenant)")
+	flags.StringVar(&c.ClientID, "client-id", "", "`GUID` of the application")
+	AddSecretFlags(&c.Secret, flags)
+	addKindFlags(&c.Kind, flags)
+}
+
+// AddSecretFlags adds the ways of a client secret.
+func AddSecretFlags(s *credential.SecretOptions, flags *pflag.FlagSet) {
+	flags.BoolVar(&s.Stdin, "secret-stdin", false, "read the client secret from standard input; on a terminal, ask without echo")
+	flags.StringVar(&s.File, "secret-file", "", "read the client secret from this `FILE`")
+}
+
+// AddConsentFlags adds the consent to send a stored secret to another place.
+func AddConsentFlags(c *app.Consent, flags *pflag.FlagSet) {
+	flags.BoolVar(&c.OtherAuthority, app.OtherAuthorityFlag, false, "send a stored secret, or its tokens, to an authority or ARM that is new for it")
+	config.Typed(flags, app.OtherAuthorityFlag)
+}
+
+// AddKeepLinkFlag adds the consent to leave a link of the former identity.
+func AddKeepLinkFlag(c *app.Consent, flags *pflag.FlagSet) {
+	flags.BoolVar(&c.KeepLink, "keep-link", false, "change the identity without reading the link, and leave the link as it is")
+	config.Typed(flags, "keep-link")
+}
+
+// AddSimulationFlags adds everything but the number of tenants, whose flag differs.
+func AddSimulationFlags(w *app.SimulationOptions, flags *pflag.FlagSet) {
+	flags.DurationVar(&w.Latency, "latency", 0, "`TIME` that each simulated answer takes, such as 50ms")
+	flags.StringVar(&w.Throttle, "throttle", "", "simulated `LIMITS`: requests at once and refilled per second, such as reads=250/25,writes=200/10")
+	flags.Var((*List)(&w.Faults), "fault", "`FAULT` of simulated answers as KIND=PERCENT, such as html=2; repeatable (mcp-partner simulate --help lists the kinds)")
+	flags.Uint64Var(&w.Seed, "seed", 0, "seed `NUMBER` of everything that is generated")
+}
+
+// DefaultSimulated is how many tenants --simulate makes without a number.
+const DefaultSimulated = 10
+
+// SimulateFlags are --simulate[=N] and, for a server, how the simulation behaves.
+type SimulateFlags struct {
+	count simulateCount
+	world app.SimulationOptions
+}
+
+func (o *SimulateFlags) Add(flags *pflag.FlagSet) {
+	flag := flags.VarPF(&o.count, "simulate", "", "use a simulated Azure in this process, with `N` tenants (default 10)")
+	flag.NoOptDefVal = strconv.Itoa(DefaultSimulated)
+	config.Standing(flags, "simulate")
+}
+
+// AddWorld adds how the simulation behaves.
+func (o *SimulateFlags) AddWorld(flags *pflag.FlagSet) { AddSimulationFlags(&o.world, flags) }
+
+// Start starts the simulation on a loopback port, or returns nil where none is
+// wanted.
+func (o *SimulateFlags) Start(ctx context.Context) (*app.Simulation, error) {
+	if o.count == 0 {
+		return nil, nil
+	}
+	o.world.Tenants = int(o.count)
+	return app.StartSimulation(ctx, o.world, "127.0.0.1:0")
+}
+
+// Check refuses simulation flags without --simulate: a user who types --fault
+// does not expect to reach the real Azure.
+func (o *SimulateFlags) Check(flags *pflag.FlagSet) error {
+	if o.count == 0 && config.WasTyped(flags, "latency", "throttle", "fault", "seed") {
+		return exit.Usage("add --simulate, or leave them out", "--latency, --throttle, --fault and --seed need a simulation")
+	}
+	return nil
+}
+
+// simulateCount is a number of tenants; 0 means no simulation.
+type simulateCount int
+
+// Set implements pflag.Value. It takes true and false too, which is what
+// people put into environment variables.
+func (c *simulateCount) Set(text string) error {
+	switch text {
+	case "true":
+		*c = DefaultSimulated
+		return nil
+	case "false":
+		*c = 0
+		return nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > 1_000_000 {
+		return errors.New("not a number of tenants")
+	}
+	*c = simulateCount(n)
+	return nil
+}
+
+func (c *simulateCount) String() string { return strconv.Itoa(int(*c)) }
+
+func (c *simulateCount) Type() string { return "int" }

@@ -2,11 +2,17 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/exit"
 	"mcp-partner/ledger"
 )
 
@@ -48,4 +54,118 @@ func runExport(ctx context.Context, deps *cmdutil.Deps, o *exportOptions) error 
 	}
 	defer a.Close()
 	return o.output.Write(deps.IO, func(w io.Writer) error { return a.Ledger.Export(ctx, w, o.format, filter) })
+}
+
+type headOptions struct {
+	output    string
+	publicKey string
+	force     bool
+	push      bool
+}
+
+func newCmdHead(deps *cmdutil.Deps) *cobra.Command {
+	options := &headOptions{}
+	command := &cobra.Command{
+		Use:   "head",
+		Short: "Print a signed head of the ledger, to keep elsewhere",
+		Long: `Print a signed head: the ledger's last entry and its hash. Keep it on another machine:
+only a head kept elsewhere reveals that the end of the ledger was cut off or that all
+of it was rewritten. --public-key-file writes the key with which an auditor verifies
+heads and exports.`,
+		Example: `  mcp-partner ledger head > head.json
+  mcp-partner ledger head -o head.json --public-key-file ledger.pem`,
+		RunE: func(command *cobra.Command, _ []string) error { return runHead(command.Context(), deps, options) },
+	}
+	flags := command.Flags()
+	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE`, which only you can read")
+	flags.StringVar(&options.publicKey, "public-key-file", "", "write the public key to this `FILE` (PEM)")
+	flags.BoolVar(&options.force, "force", false, "replace existing files")
+	flags.BoolVar(&options.push, "push", false, "send the head where the config file says, and print nothing")
+	deps.AddKeyFlags(flags)
+	return command
+}
+
+func runHead(ctx context.Context, deps *cmdutil.Deps, o *headOptions) error {
+	a, err := openLedger(ctx, deps)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if o.push {
+		if deps.Config.Heads == nil {
+			return exit.Usage("add heads: {file: PATH} or {url: URL} to the config file", "--push needs a destination of heads")
+		}
+		return a.PushHeads(ctx)
+	}
+	head, err := a.Ledger.Head(ctx)
+	if err != nil {
+		return err
+	}
+	if o.publicKey != "" {
+		if err := writePublicKey(ctx, a, o); err != nil {
+			return err
+		}
+	}
+	text, err := json.Marshal(head)
+	if err != nil {
+		return err
+	}
+	if o.output == "" {
+		return deps.IO.PrintRawJSON(text)
+	}
+	return cmdutil.WriteOutput(o.output, append(text, '\n'), o.force)
+}
+
+func writePublicKey(ctx context.Context, a *app.App, o *headOptions) error {
+	key, err := a.Ledger.PublicKey(ctx)
+	if err != nil {
+		return err
+	}
+	text, err := ledger.MarshalPublicKey(key)
+	return errors.Join(err, cmdutil.WriteOutput(o.publicKey, text, o.force))
+}
+
+func newCmdPrune(deps *cmdutil.Deps) *cobra.Command {
+	var before string
+	command := &cobra.Command{
+		Use:   "prune",
+		Short: "Remove old entries and leave a signed checkpoint",
+		Long: `Remove entries older than a date. A signed checkpoint replaces them, so that the rest
+can still be verified, and a new entry records the removal. A write with an unknown
+outcome stays, with everything after it. Exports and backups are not changed.`,
+		Example: "  mcp-partner ledger prune --before 2025-01-01",
+		RunE:    func(command *cobra.Command, _ []string) error { return runPrune(command.Context(), deps, before) },
+	}
+	command.Flags().StringVar(&before, "before", "", "remove entries older than this `DATE`: 2026-01-31 (UTC) or RFC 3339")
+	deps.AddKeyFlags(command.Flags())
+	return command
+}
+
+func runPrune(ctx context.Context, deps *cmdutil.Deps, date string) error {
+	before, err := parseDate("before", date)
+	switch {
+	case err != nil:
+		return err
+	case date == "":
+		return exit.Usage("mcp-partner ledger prune --help", "--before is missing")
+	case before.After(time.Now()):
+		return exit.Refused("give a date that has passed", "--before is in the future, which would remove everything")
+	}
+	a, err := openLedger(ctx, deps)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	made, err := a.Ledger.Prune(ctx, before)
+	if err != nil {
+		return err
+	}
+	deps.IO.ChangeMade()
+	u := deps.IO.UI()
+	if made.Removed == 0 {
+		u.Line(term.Plain, "There are no entries to remove.")
+		return u.Err
+	}
+	u.Linef(term.Good, "Removed %d entries up to entry %d; %d remain.", made.Removed, made.Seq, made.Count)
+	return u.Err
 }

@@ -9,10 +9,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/credential"
+	"mcp-partner/internal/exit"
 	"mcp-partner/internal/naming"
+	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
@@ -177,4 +182,129 @@ func (s secretJSON) end() string {
 		return string(s.Expiry)
 	}
 	return fmt.Sprintf("%s (%s)", dayOf(s.ExpiresAt), s.Expiry)
+}
+
+func newCmdAdd(deps *cmdutil.Deps) *cobra.Command {
+	options := &credential.Options{}
+	command := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Store a secret under a new name",
+		Long: `Store a client secret, or a certificate with its key, under a new name. A credential
+uses the secret with its own name: tenants add --credential NAME finds it there, as it
+finds one that another program put into a backend. Usually tenants add stores the
+secret itself. To replace a secret, use vault rotate-secret.`,
+		Example: `  mcp-partner vault add contoso-app --secret-stdin < secret
+  mcp-partner vault add contoso-app --certificate-file app.pem`,
+		Args: cmdutil.OneArgument("the name of the secret"),
+		RunE: deps.OnVault(func(ctx context.Context, a *app.App, args []string) error {
+			return runAdd(ctx, deps, a, args[0], options)
+		}),
+	}
+	flags := command.Flags()
+	cmdutil.AddSecretFlags(&options.Secret, flags)
+	cmdutil.AddCertificateFlags(&options.Kind, flags, "the certificate")
+	config.Typed(flags, "certificate-file", "certificate-stdin", "certificate-passphrase-file")
+	return command
+}
+
+func runAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o *credential.Options) error {
+	if o.Kind.Certificate() && o.Secret.Given() {
+		return exit.Usage("give one of them", "a secret and a certificate were both given")
+	}
+	taken, err := a.Holds(ctx, name)
+	if err != nil {
+		return err
+	}
+	if taken {
+		return exit.Refused("mcp-partner vault rotate-secret "+phrase.ShellWord(name), "the vault already holds a secret with that name")
+	}
+	config := tenants.CredentialConfig{Name: name, Kind: tenants.KindClientSecret}
+	if o.Kind.Certificate() {
+		config.Kind = tenants.KindClientCertificate
+	}
+	got, err := cmdutil.AskSecret(ctx, o, deps, config)
+	if err != nil {
+		return err
+	}
+	if err := a.Store.Put(ctx, name, got.Secret); err != nil {
+		return err
+	}
+	deps.Record(ctx, a, guard.KindSecret, "The secret %s was stored.", name)
+	u := deps.IO.UI()
+	u.Linef(term.Good, "Stored the secret %s.", name)
+	next := "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --credential " + phrase.ShellWord(name)
+	if o.Kind.Certificate() {
+		next += " --kind " + string(config.Kind)
+	}
+	u.Field("next", next)
+	return u.Err
+}
+
+func newCmdRemove(deps *cmdutil.Deps) *cobra.Command {
+	return &cobra.Command{
+		Use:   "remove NAME",
+		Short: "Remove a credential that no tenant uses, and its secret",
+		Long: `Remove a credential that no tenant uses, and its secret. If there is no credential
+with that name, remove the secret with that name if no credential uses it.
+vault.age.previous holds the secret until the next change.`,
+		Example:           "  mcp-partner vault remove old-app",
+		Args:              cmdutil.OneArgument("the name of the credential"),
+		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
+		RunE: deps.OnApp(func(ctx context.Context, a *app.App, args []string) error {
+			return runRemove(ctx, deps, a, args[0])
+		}),
+	}
+}
+
+func runRemove(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string) error {
+	config, err := a.Directory.Credential(name)
+	if err != nil {
+		return removeSecret(ctx, deps, a, name)
+	}
+	if config.Kind.Stored() {
+		if err := a.Open(ctx); err != nil {
+			return err
+		}
+	}
+	// The directory refuses one that is in use, so it comes first.
+	if err := a.Directory.RemoveCredential(ctx, config.Name); err != nil {
+		return err
+	}
+	if !config.Kind.Stored() || checkUnused(a, config.SecretName) != nil {
+		return removed(ctx, deps, a, "credential "+config.Name)
+	}
+	if err := a.Store.Delete(ctx, config.SecretName); err != nil {
+		return err
+	}
+	return removed(ctx, deps, a, "credential "+config.Name+" and its secret")
+}
+
+func removeSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string) error {
+	if err := checkUnused(a, name); err != nil {
+		return err
+	}
+	names, err := a.Store.List(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(names, func(have string) bool { return naming.Same(have, name) }) {
+		return exit.Refused("mcp-partner vault status", "there is no secret and no credential with that name")
+	}
+	if err := a.Store.Delete(ctx, name); err != nil {
+		return err
+	}
+	return removed(ctx, deps, a, "secret of "+name)
+}
+
+func checkUnused(a *app.App, secret string) error {
+	uses, err := a.UsesOf(secret)
+	if err != nil || len(uses) == 0 {
+		return err
+	}
+	return exit.Refused("remove that credential", "the secret %s is that of the credential %s", secret, uses[0].Name)
+}
+
+func removed(ctx context.Context, deps *cmdutil.Deps, a *app.App, what string) error {
+	deps.Record(ctx, a, guard.KindSecret, "The %s was removed.", what)
+	return deps.IO.Say(term.Good, "Removed the %s.", what)
 }

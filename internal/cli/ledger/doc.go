@@ -1,2 +1,0 @@
-// Package ledger has the commands of the record.
-package ledger

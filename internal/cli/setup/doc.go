@@ -1,2 +1,0 @@
-// Package setup has the command of the first run.
-package setup
