@@ -45,7 +45,7 @@ type migration struct {
 // Migrate moves the state directory into the database, or says what would move. A
 // move that was interrupted goes on where it was.
 func (s *Settings) Migrate(ctx context.Context, execute bool) (Migration, error) {
-	m, err := s.openMigration(ctx)
+	m, err := s.openMigration(ctx, execute)
 	if err != nil {
 		return Migration{}, err
 	}
@@ -62,7 +62,7 @@ func (s *Settings) Migrate(ctx context.Context, execute bool) (Migration, error)
 // MigrateBack lets the state directory be used again, as long as nothing was written
 // to the database since it was moved.
 func (s *Settings) MigrateBack(ctx context.Context) error {
-	m, err := s.openMigration(ctx)
+	m, err := s.openMigration(ctx, true)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,24 @@ func (s *Settings) MigrateBack(ctx context.Context) error {
 	return os.Remove(m.local.settings.Disk().File(MovedMark))
 }
 
-func (s *Settings) openMigration(ctx context.Context) (m *migration, err error) {
+// use keeps a move out for as long as the state directory is in use, and others for as
+// long as it is moved.
+func (s *Settings) use() (release func(), err error) {
+	if s.shared != nil {
+		return func() {}, nil
+	}
+	release, ok, err := s.Disk().Use(s.moving)
+	switch {
+	case err != nil || ok:
+		return release, err
+	case s.moving:
+		return nil, exit.Refused("stop all servers and commands that use it, then try again", "%s is in use by another process", s.Disk().Path)
+	}
+	return nil, exit.Refused("wait until mcp-partner migrate has ended, then try again", "%s is being moved", s.Disk().Path)
+}
+
+// openMigration opens both places, the state directory alone where it will be changed.
+func (s *Settings) openMigration(ctx context.Context, changes bool) (m *migration, err error) {
 	shared, err := s.database()
 	if err != nil {
 		return nil, err
@@ -93,7 +110,7 @@ func (s *Settings) openMigration(ctx context.Context) (m *migration, err error) 
 		return nil, exit.Usage("give --database-url-file FILE", "no database is named")
 	}
 	here := *s
-	here.DatabaseURLFile, here.shared, here.migrating = "", nil, true
+	here.DatabaseURLFile, here.shared, here.migrating, here.moving = "", nil, true, changes
 	m = &migration{shared: s.Disk(), closes: shared.files, files: map[string][]byte{}}
 	m.Place = shared.files.Place()
 	m.shared.Shared = &disk.Shared{Files: shared.files, Place: m.Place, URLFile: s.DatabaseURLFile}

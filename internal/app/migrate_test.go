@@ -73,10 +73,33 @@ func TestStateDirectoryMovesIntoDatabase(t *testing.T) {
 	}
 }
 
+func TestStateDirectoryInUseIsNotMoved(t *testing.T) {
+	t.Parallel()
+	here, moving := old(t)
+	servers := []*App{open(t, here), open(t, here)}
+	if _, err := moving.Migrate(t.Context(), false); err != nil {
+		t.Error("nothing is shown beside a server: ", err)
+	}
+	for _, server := range servers {
+		if _, err := moving.Migrate(t.Context(), true); err == nil || !strings.Contains(exit.Of(err).Next, "stop all servers") {
+			t.Error("moved beside a server: ", err)
+		}
+		server.Close()
+	}
+	m, err := moving.openMigration(t.Context(), true)
+	must(t, err)
+	if _, err := here.Open(nil); err == nil || !strings.Contains(exit.Of(err).Next, "migrate has ended") {
+		t.Error("used while it is moved: ", err)
+	}
+	m.close()
+	_, err = moving.Migrate(t.Context(), true)
+	must(t, err)
+}
+
 func TestMoveGoesOnAfterInterruption(t *testing.T) {
 	t.Parallel()
 	_, moving := old(t)
-	m, err := moving.openMigration(t.Context())
+	m, err := moving.openMigration(t.Context(), true)
 	must(t, err)
 	unlock, err := m.shared.Lock(t.Context(), "migrate.lock")
 	must(t, err)

@@ -53,8 +53,8 @@ type Settings struct {
 	// Settled replaces the time after which a write without an outcome has ended.
 	Settled time.Duration
 
-	// migrating opens a state directory although it was moved.
-	migrating bool
+	// migrating opens a state directory although it was moved, and moving opens it alone.
+	migrating, moving bool
 	// shared is the database, once it was asked for.
 	shared *sharedDatabase
 	// givenStateDir is the state directory that the caller chose, or "".

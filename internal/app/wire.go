@@ -48,6 +48,8 @@ type App struct {
 	// Files is where vault and directory are kept.
 	Files  disk.Dir
 	policy policyInForce
+	// release ends the use of the state directory.
+	release func()
 	// temporary is the ledger where there is no other.
 	temporary *temporaryLedger
 	// unrecorded keeps sign-ins out of the ledger. It is set before the first one.
@@ -76,7 +78,7 @@ func (s *Settings) Open(simulated *Simulation) (*App, error) {
 	if simulated != nil {
 		a, err = s.openSimulated(simulated)
 	} else {
-		a, err = s.openDirectory()
+		a, err = s.openStateDirectory()
 	}
 	if err != nil {
 		return nil, err
@@ -85,7 +87,7 @@ func (s *Settings) Open(simulated *Simulation) (*App, error) {
 	return a, nil
 }
 
-func (s *Settings) openDirectory() (*App, error) {
+func (s *Settings) openStateDirectory() (*App, error) {
 	if _, err := s.StateDirectory(); err != nil {
 		return nil, err
 	}
@@ -94,6 +96,20 @@ func (s *Settings) openDirectory() (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	release, err := s.use()
+	if err != nil {
+		return nil, err
+	}
+	a, err := s.openFiles(files)
+	if err != nil {
+		release()
+		return nil, err
+	}
+	a.release = release
+	return a, nil
+}
+
+func (s *Settings) openFiles(files disk.Dir) (*App, error) {
 	directory, err := tenants.OpenDirectory(files)
 	if err != nil {
 		return nil, err
@@ -169,6 +185,9 @@ func (a *App) Close() {
 	}
 	if a.settings.shared != nil {
 		_ = a.settings.shared.files.Close() // it holds nothing that is not written
+	}
+	if a.release != nil {
+		a.release()
 	}
 	a.HTTP.CloseIdle()
 	if a.Simulated != nil {

@@ -161,7 +161,7 @@ func (s *Server) statements() statements {
 const queueConnections = 4
 
 // queueLock keeps the migrations of the queue apart, which do not wait for each other.
-const queueLock = `(1886221426, hashtext(current_schema()))`
+const queueLock = `(1886221427, hashtext(current_schema()))`
 
 // Queue returns connections for the queue of jobs, which brings tables of its own
 // into the same schema. Their names begin with river_. Other processes wait here until

@@ -396,6 +396,28 @@ func (d Dir) Lock(ctx context.Context, name string) (func(), error) {
 	return func() { _ = lock.Close() }, nil
 }
 
+// Use marks the directory as in use until the returned function is called: together
+// with others, or alone; ok is false where others are in the way. What keeps a lock
+// from being made is an error only for who would be alone.
+func (d Dir) Use(alone bool) (release func(), ok bool, err error) {
+	const name = "use.lock"
+	lock := flock.New(d.File(name), flock.SetPermissions(fileMode))
+	try := lock.TryRLock
+	if alone {
+		try = lock.TryLock
+	}
+	if _, err = d.Stat(name); err == nil {
+		ok, err = try()
+	}
+	switch {
+	case err != nil && alone:
+		err = d.Unavailable("locked", d.File(name), err)
+	case err != nil:
+		ok, err = true, nil
+	}
+	return func() { _ = lock.Close() }, ok, err
+}
+
 // Unavailable names the file and the cause, never the content.
 func (d Dir) Unavailable(verb, path string, err error) *problems.Problem {
 	message := fmt.Sprintf("%s cannot be %s: %s.", path, verb, Cause(err))
