@@ -9,21 +9,15 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"io"
 	"log"
-	"math/big"
-	"net"
-	"net/http"
+	"maps"
+	"net/http/httptest"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -53,15 +47,12 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	listener, ca, err := listen()
-	if err != nil {
-		log.Fatal(err)
-	}
-	handler := vaulthttp.Handler.Handler(&vault.HandlerProperties{Core: core, ListenerConfig: &configutil.Listener{Address: listener.Addr().String()}})
-	go func() { log.Fatal((&http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}).Serve(listener)) }()
+	web := httptest.NewUnstartedServer(nil)
+	web.Config.Handler = vaulthttp.Handler.Handler(&vault.HandlerProperties{Core: core, ListenerConfig: &configutil.Listener{Address: web.Listener.Addr().String()}})
+	web.StartTLS()
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: web.Certificate().Raw})
 	err = json.NewEncoder(os.Stdout).Encode(announcement{
-		Address: "https://" + listener.Addr().String(), CAPEM: ca, RootToken: result.RootToken,
-		UnsealKey: base64.StdEncoding.EncodeToString(result.SecretShares[0]),
+		Address: web.URL, CAPEM: string(ca), RootToken: result.RootToken, UnsealKey: base64.StdEncoding.EncodeToString(result.SecretShares[0]),
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -80,7 +71,8 @@ func start() (*vault.Core, *vault.InitResult, error) {
 	engines := map[string]logical.Factory{"kv": kv.Factory}
 	core, err := vault.NewCore(&vault.CoreConfig{
 		Physical: storage, Logger: logger, DisableMlock: true, RawConfig: &server.Config{SharedConfig: &configutil.SharedConfig{}},
-		CredentialBackends: credentials, LogicalBackends: engines, BuiltinRegistry: registry{credentials, engines},
+		CredentialBackends: credentials, LogicalBackends: engines,
+		BuiltinRegistry: registry{consts.PluginTypeCredential: credentials, consts.PluginTypeSecrets: engines},
 		DefaultLeaseTTL: time.Hour, MaxLeaseTTL: 24 * time.Hour,
 	})
 	if err != nil {
@@ -98,37 +90,23 @@ func start() (*vault.Core, *vault.InitResult, error) {
 }
 
 // registry names what is built in.
-type registry struct{ credentials, engines map[string]logical.Factory }
-
-func (r registry) of(kind consts.PluginType) map[string]logical.Factory {
-	switch kind {
-	case consts.PluginTypeCredential:
-		return r.credentials
-	case consts.PluginTypeSecrets:
-		return r.engines
-	}
-	return nil
-}
+type registry map[consts.PluginType]map[string]logical.Factory
 
 // Contains implements vault.BuiltinRegistry.
 func (r registry) Contains(name string, kind consts.PluginType) bool {
-	_, ok := r.of(kind)[name]
+	_, ok := r[kind][name]
 	return ok
 }
 
 // Get implements vault.BuiltinRegistry.
 func (r registry) Get(name string, kind consts.PluginType) (func() (any, error), bool) {
-	factory, ok := r.of(kind)[name]
+	factory, ok := r[kind][name]
 	return func() (any, error) { return factory, nil }, ok
 }
 
 // Keys implements vault.BuiltinRegistry.
 func (r registry) Keys(kind consts.PluginType) []string {
-	var names []string
-	for name := range r.of(kind) {
-		names = append(names, name)
-	}
-	return names
+	return slices.Collect(maps.Keys(r[kind]))
 }
 
 // DeprecationStatus implements vault.BuiltinRegistry.
@@ -138,23 +116,3 @@ func (r registry) DeprecationStatus(name string, kind consts.PluginType) (consts
 
 // IsBuiltinEntPlugin implements vault.BuiltinRegistry.
 func (registry) IsBuiltinEntPlugin(string, consts.PluginType) bool { return false }
-
-// listen opens a TLS port on loopback with a certificate of its own.
-func listen() (net.Listener, string, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, "", err
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "vaultserver"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return nil, "", err
-	}
-	certificate := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
-	return listener, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), err
-}
