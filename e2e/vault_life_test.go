@@ -238,7 +238,7 @@ func TestRealVaultServerCanary(t *testing.T) {
 		}
 	}
 	said := strings.Join(c.said, "\n")
-	for _, words := range []string{"is sealed", "refuses the sign-in with token"} {
+	for _, words := range []string{"is sealed", "does not accept the sign-in with token"} {
 		if !strings.Contains(said, words) {
 			t.Errorf("nothing said %q", words)
 		}

@@ -312,3 +312,25 @@ func TestSettingsOfABackendAreFixed(t *testing.T) {
 	_, err = OpenVault(disk.New(dir), KeySource{}, nil)
 	roomtest.WantCode(t, err, problems.CodeVaultUnavailable)
 }
+
+func TestBackendWithoutReadableCertificateIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, settings := range []Settings{
+		{Backend: BackendHashiCorp, HashiCorp: &HashiCorpSettings{
+			Address: "https://127.0.0.1:1", CAPEM: "nothing", Auth: HashiCorpAuth{Method: "token", File: "/token"},
+		}},
+		{Backend: BackendAzureKeyVault, AzureKeyVault: &AzureKeyVaultSettings{
+			URL: "https://contoso.vault.azure.net", CAPEM: "nothing", Auth: AzureKeyVaultAuth{Method: "managed-identity"},
+		}},
+	} {
+		dir := roomtest.StateDir(t)
+		err := Init(t.Context(), disk.New(dir), InitOptions{Settings: settings})
+		problem := roomtest.WantCode(t, err, problems.CodeInvalidArgument)
+		if !strings.Contains(problem.Message, "no readable certificate") {
+			t.Errorf("%s: %v", settings.Backend, problem)
+		}
+		if _, err := os.Stat(filepath.Join(dir, settingsName)); !os.IsNotExist(err) {
+			t.Errorf("%s: the choice was written down: %v", settings.Backend, err)
+		}
+	}
+}

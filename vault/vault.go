@@ -72,19 +72,20 @@ func connect(settings Settings, pool *httpclient.Pool) (backend.Backend, error) 
 	if pool == nil {
 		pool = httpclient.NewPool(httpclient.Options{})
 	}
-	if s := settings.HashiCorp; s != nil {
-		client, err := pool.Client([]byte(s.CAPEM))
-		if err != nil {
-			return nil, problems.InvalidArgument("The CA certificates of the backend cannot be read.")
-		}
-		return hashicorp.Open(*s, client, readKeyFile), nil
+	var authorities string
+	if settings.HashiCorp != nil {
+		authorities = settings.HashiCorp.CAPEM
+	} else {
+		authorities = settings.AzureKeyVault.CAPEM
 	}
-	s := settings.AzureKeyVault
-	client, err := pool.Client([]byte(s.CAPEM))
-	if err != nil {
-		return nil, problems.InvalidArgument("The CA certificates of the backend cannot be read.")
+	client, err := pool.Client([]byte(authorities))
+	switch {
+	case err != nil:
+		return nil, problems.InvalidArgument("The CA file for the backend of the vault has no readable certificate.")
+	case settings.HashiCorp != nil:
+		return hashicorp.Open(*settings.HashiCorp, client, readKeyFile), nil
 	}
-	return azurekeyvault.Open(*s, client, keyVaultToken{azurecli.Command{}, s.Auth})
+	return azurekeyvault.Open(*settings.AzureKeyVault, client, keyVaultToken{azurecli.Command{}, settings.AzureKeyVault.Auth})
 }
 
 // Settings returns the choice of the backend.

@@ -201,13 +201,18 @@ var errUnusable = errors.New("the answer is not that of a key vault")
 
 func (b *Backend) problem(ctx context.Context, err error, doing string) error {
 	const between = "Check the URL and any proxy in between."
+	status := 0
+	if answer, ok := errors.AsType[*azcore.ResponseError](err); ok {
+		status = answer.StatusCode
+	}
 	return backend.Server{
-		Name: "The key vault " + b.settings.URL, Kind: "key vault", Redirected: between, Unlike: between,
+		Name: "The key vault " + b.settings.URL, Kind: "key vault", Redirected: between, Unlike: between, Refused: between,
 		Unreached: "Check the network and the firewall of the key vault; until then, cached tokens are used.",
-	}.Problem(ctx, err, doing, b.refusal)
+		Denied:    "Give the identity the role Key Vault Secrets Officer there, and open the firewall of the key vault for this machine.",
+	}.Problem(ctx, err, doing, status, b.refusal)
 }
 
-func (b *Backend) refusal(err error, doing string) *problems.Problem {
+func (b *Backend) refusal(err error, _ string) *problems.Problem {
 	name := "The key vault " + b.settings.URL
 	var answer *azcore.ResponseError
 	switch {
@@ -217,18 +222,10 @@ func (b *Backend) refusal(err error, doing string) *problems.Problem {
 		return backend.Broken(name+" requested a token that is not for a key vault; none was sent.", "Check the URL and any proxy in between.")
 	case !errors.As(err, &answer):
 		return nil
-	}
-	switch code := answer.StatusCode; {
-	case answer.ErrorCode == "" && code != http.StatusUnauthorized: // a key vault names its errors
-		return backend.Unavailable(fmt.Sprintf("Something other than a key vault answers at %s, with status %d.", b.settings.URL, code), "Check the URL and any proxy or firewall in between.")
-	case code == http.StatusUnauthorized || code == http.StatusForbidden:
-		return backend.Broken(name+" does not allow "+doing+".", "Give the identity the role Key Vault Secrets Officer there, and open the firewall of the key vault for this machine.")
-	case code == http.StatusConflict:
+	case answer.ErrorCode == "" && answer.StatusCode != http.StatusUnauthorized: // a key vault names its errors
+		return backend.Unavailable(fmt.Sprintf("Something other than a key vault answers at %s, with status %d.", b.settings.URL, answer.StatusCode), "Check the URL and any proxy or firewall in between.")
+	case answer.StatusCode == http.StatusConflict:
 		return backend.Broken(name+" still keeps a deleted secret of that name.", "A person recovers or purges it: az keyvault secret recover, or az keyvault secret purge")
-	case code == http.StatusTooManyRequests:
-		return backend.Unavailable(name+" has too many requests.", "Try again later.")
-	case code >= 500:
-		return backend.Unavailable(name+" failed at "+doing+".", "Try again later.")
 	}
-	return backend.Broken(name+" does not accept "+doing+".", "Check the URL and any proxy in between.")
+	return nil
 }

@@ -233,17 +233,16 @@ func TestSettings(t *testing.T) {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	for name, change := range map[string]func(*Settings){
-		"plain http":     func(s *Settings) { s.URL = "http://contoso.vault.azure.net" },
-		"another host":   func(s *Settings) { s.URL = "https://contoso.vault.azure.net.example.com" },
-		"no name":        func(s *Settings) { s.URL = "https://.vault.azure.net" },
-		"two names":      func(s *Settings) { s.URL = "https://a.b.vault.azure.net" },
-		"a path":         func(s *Settings) { s.URL = "https://contoso.vault.azure.net/secrets" },
-		"a user":         func(s *Settings) { s.URL = "https://u@contoso.vault.azure.net" },
-		"a name":         func(s *Settings) { s.URL = "https://localhost:1" },
-		"prefix":         func(s *Settings) { s.Prefix = "a/b" },
-		"no certificate": func(s *Settings) { s.CAPEM = "nothing" },
-		"no method":      func(s *Settings) { s.Auth.Method = "" },
-		"client ID":      func(s *Settings) { s.Auth.ClientID = "me" },
+		"plain http":   func(s *Settings) { s.URL = "http://contoso.vault.azure.net" },
+		"another host": func(s *Settings) { s.URL = "https://contoso.vault.azure.net.example.com" },
+		"no name":      func(s *Settings) { s.URL = "https://.vault.azure.net" },
+		"two names":    func(s *Settings) { s.URL = "https://a.b.vault.azure.net" },
+		"a path":       func(s *Settings) { s.URL = "https://contoso.vault.azure.net/secrets" },
+		"a user":       func(s *Settings) { s.URL = "https://u@contoso.vault.azure.net" },
+		"a name":       func(s *Settings) { s.URL = "https://localhost:1" },
+		"prefix":       func(s *Settings) { s.Prefix = "a/b" },
+		"no method":    func(s *Settings) { s.Auth.Method = "" },
+		"client ID":    func(s *Settings) { s.Auth.ClientID = "me" },
 		"no token file": func(s *Settings) {
 			s.Auth = Auth{Method: MethodWorkloadIdentity, ClientID: tenantID, TenantID: tenantID}
 		},

@@ -83,9 +83,6 @@ func (s Settings) Normal() (Settings, error) {
 	if err := backend.CheckPlainName(strings.TrimSuffix(s.Prefix, "-"), false); err != nil || len(s.Prefix) > 40 {
 		return s, problems.InvalidArgument("The prefix of names in the key vault must be up to 40 lower-case letters, digits and hyphens.")
 	}
-	if _, err := httpclient.New(httpclient.Options{CAPEM: []byte(s.CAPEM)}); err != nil {
-		return s, problems.InvalidArgument("The CA file for the key vault has no readable certificate.")
-	}
 	auth, err := s.Auth.normal()
 	s.Auth = auth
 	return s, err

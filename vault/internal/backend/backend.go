@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -19,18 +18,13 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-// MaxAnswer bounds an answer of a far store, in bytes. A secret has at most
+// maxAnswer bounds an answer of a far store, in bytes. A secret has at most
 // 64 KiB.
-const MaxAnswer = 1 << 20
+const maxAnswer = 1 << 20
 
-// Errors of a transport that Guarded made.
-var (
-	// ErrRedirect means that the server wanted to send the request, and with
-	// it the token, elsewhere.
-	ErrRedirect = errors.New("the answer was a redirect")
-	// ErrTooLarge means that the answer has more than MaxAnswer bytes.
-	ErrTooLarge = errors.New("the answer is too large")
-)
+// errRedirect means that the server wanted to send the request, and with it the
+// token, elsewhere.
+var errRedirect = errors.New("the answer was a redirect")
 
 // Item is what a store holds under one name.
 type Item struct {
@@ -78,14 +72,16 @@ func Broken(message, hint string) *problems.Problem {
 // Server is a far store as messages name it, with the next steps that are its own.
 type Server struct {
 	Name, Kind string
-	// Redirected is the step after a redirect, Unreached after no connection, and
-	// Unlike after an answer that is not one of that kind.
-	Redirected, Unreached, Unlike string
+	// Redirected is the step after a redirect, Unreached after no connection,
+	// Unlike after an answer that is not one of that kind, Denied after a request
+	// that is not allowed, and Refused after one that is wrong.
+	Redirected, Unreached, Unlike, Denied, Refused string
 }
 
-// Problem says why doing something failed. own words the errors that are the
-// store's own and returns nil for others.
-func (s Server) Problem(ctx context.Context, err error, doing string, own func(err error, doing string) *problems.Problem) error {
+// Problem says why doing something failed. status is that of an answer of the
+// store itself, 0 without one; own words what means something else in this
+// store and returns nil for the rest.
+func (s Server) Problem(ctx context.Context, err error, doing string, status int, own func(err error, doing string) *problems.Problem) error {
 	switch known, ok := errors.AsType[*problems.Problem](err); {
 	case err == nil:
 		return nil
@@ -94,15 +90,26 @@ func (s Server) Problem(ctx context.Context, err error, doing string, own func(e
 	case errors.Is(ctx.Err(), context.Canceled):
 		return problems.New(problems.CodeCancelled, "The call was canceled while it waited for the "+s.Kind+".")
 	}
-	if problem := own(err, doing); problem != nil {
+	problem := own(err, doing)
+	switch {
+	case problem != nil:
 		return problem
+	case status == 0:
+		return s.unanswered(errors.Join(err, ctx.Err()), doing)
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return Broken(s.Name+" does not allow "+doing+".", s.Denied)
+	case status == http.StatusTooManyRequests:
+		return Unavailable(s.Name+" has too many requests.", "Try again later.")
+	case status >= 500:
+		return Unavailable(s.Name+" failed at "+doing+".", "Try again later; its own log has the reason.")
 	}
-	return s.unanswered(errors.Join(err, ctx.Err()), doing)
+	return Broken(s.Name+" does not accept "+doing+".", s.Refused)
 }
 
 // unanswered says why a request got no answer of the store itself.
 func (s Server) unanswered(err error, doing string) *problems.Problem {
 	var certificate *tls.CertificateVerificationError
+	var tooLarge *http.MaxBytesError
 	var proxy interface { // *httpclient.ProxyError
 		error
 		ProxyHint() string
@@ -112,9 +119,9 @@ func (s Server) unanswered(err error, doing string) *problems.Problem {
 	switch {
 	case errors.As(err, &proxy):
 		return Unavailable(s.Name+" was not asked: "+proxy.Error()+".", proxy.ProxyHint())
-	case errors.Is(err, ErrRedirect):
+	case errors.Is(err, errRedirect):
 		return Broken(s.Name+" wants to send "+doing+" elsewhere, which is not followed, to keep the token here.", s.Redirected)
-	case errors.Is(err, ErrTooLarge):
+	case errors.As(err, &tooLarge):
 		return Broken(s.Name+" gave an answer that is far too large.", s.Unlike)
 	case errors.As(err, &certificate):
 		return Broken(s.Name+" shows a certificate that is not trusted here.", "Give its authority with --ca-file when the backend is chosen.")
@@ -151,7 +158,7 @@ func CheckPlainName(name string, underscore bool) error {
 }
 
 // Guarded returns a client that treats a redirect as an error and reads at most
-// MaxAnswer bytes of an answer.
+// maxAnswer bytes of an answer.
 func Guarded(base *http.Client) *http.Client {
 	return &http.Client{Transport: guarded{base.Transport}, CheckRedirect: base.CheckRedirect}
 }
@@ -165,22 +172,8 @@ func (g guarded) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	if response.StatusCode >= 300 && response.StatusCode < 400 {
 		_ = response.Body.Close()
-		return nil, ErrRedirect
+		return nil, errRedirect
 	}
-	response.Body = &boundedBody{response.Body, MaxAnswer}
+	response.Body = http.MaxBytesReader(nil, response.Body, maxAnswer)
 	return response, nil
-}
-
-// boundedBody fails where more comes than is wanted, in place of ending early.
-type boundedBody struct {
-	io.ReadCloser
-	left int
-}
-
-func (b *boundedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if b.left -= n; b.left < 0 {
-		return 0, ErrTooLarge
-	}
-	return n, err
 }

@@ -260,7 +260,6 @@ func TestSettings(t *testing.T) {
 		"query in a path":   func(s *Settings) { s.Path = "a?b" },
 		"climbing mount":    func(s *Settings) { s.Mount = ".." },
 		"bad namespace":     func(s *Settings) { s.Namespace = "a b" },
-		"no certificate":    func(s *Settings) { s.CAPEM = "nothing" },
 		"unknown method":    func(s *Settings) { s.Auth.Method = "userpass" },
 		"relative file":     func(s *Settings) { s.Auth.File = "token" },
 		"approle, no role":  func(s *Settings) { s.Auth.Method = MethodAppRole },

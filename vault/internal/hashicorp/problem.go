@@ -55,7 +55,10 @@ func (b *Backend) problem(ctx context.Context, err error, doing string) error {
 		Name: "The vault server " + b.settings.Address, Kind: "vault server", Unlike: "Check the address and any proxy in between.",
 		Redirected: "A standby does this: give the address of the active server, or of a load balancer that finds it.",
 		Unreached:  "Check the network and the server; until then, cached tokens are used.",
-	}.Problem(ctx, err, doing, b.refusal)
+		Denied: "Give the role a policy for " + b.settings.Mount + "/data/" + b.settings.Path + "/* and " + b.settings.Mount + "/metadata/" + b.settings.Path +
+			"/*; docs/vault.md has one.",
+		Refused: "Check that " + b.settings.Mount + " is a key/value engine of version 2.",
+	}.Problem(ctx, err, doing, status(err), b.refusal)
 }
 
 func (b *Backend) refusal(err error, doing string) *problems.Problem {
@@ -70,21 +73,11 @@ func (b *Backend) refusal(err error, doing string) *problems.Problem {
 			"Check the load balancer or proxy in front of the server, and whether it finds an active server; until then, cached tokens are used.")
 	case code == http.StatusServiceUnavailable && says(err, "sealed"):
 		return backend.Unavailable(server+" is sealed.", "Ask an operator of the server to unseal it; until then, cached tokens are used.")
-	case refusedToken(err) && doing == "signing in":
-		return backend.Broken(server+" refuses the sign-in with "+b.settings.Auth.Method+".",
-			"Check the role and put a fresh token, secret ID or JWT into "+b.settings.Auth.File+".")
-	case refusedToken(err):
-		return backend.Broken(server+" does not allow "+doing+".", "Give the role a policy for "+b.settings.Mount+"/data/"+b.settings.Path+
-			"/* and "+b.settings.Mount+"/metadata/"+b.settings.Path+"/*; docs/vault.md has one.")
-	case code == http.StatusBadRequest && doing == "signing in":
+	case doing == "signing in" && (refusedToken(err) || code == http.StatusBadRequest):
 		return backend.Broken(server+" does not accept the sign-in with "+b.settings.Auth.Method+".",
 			"Check the role and put a fresh token, secret ID or JWT into "+b.settings.Auth.File+".")
 	case code == http.StatusNotFound:
 		return backend.Broken(server+" has nothing at the path for "+doing+".", "Check the mounts: key/value version 2 at "+b.settings.Mount+", and the namespace.")
-	case code == http.StatusTooManyRequests:
-		return backend.Unavailable(server+" has too many requests.", "Try again later.")
-	case code >= 500:
-		return backend.Unavailable(server+" failed at "+doing+".", "Try again later; the server's own log has the reason.")
 	}
-	return backend.Broken(server+" does not accept "+doing+".", "Check that "+b.settings.Mount+" is a key/value engine of version 2.")
+	return nil
 }

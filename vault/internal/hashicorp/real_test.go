@@ -141,7 +141,7 @@ func TestRealTokenFileIsFollowed(t *testing.T) {
 	wantValue(t, b, "one", "1")
 	other, _ := newToken(t, s, nil)
 	s.Must(t, http.MethodPost, "auth/token/revoke", s.RootToken, map[string]any{"token": token})
-	roomtest.WantCode(t, func() error { _, err := b.Get(t.Context(), "one"); return err }(), problems.CodeVaultUnavailable, "refuses the sign-in", file)
+	roomtest.WantCode(t, func() error { _, err := b.Get(t.Context(), "one"); return err }(), problems.CodeVaultUnavailable, "does not accept the sign-in", file)
 	if err := os.WriteFile(file, []byte(other+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,8 @@
 package hashicorp
 
 import (
+	"cmp"
+	"io/fs"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -64,16 +66,10 @@ func (s Settings) Normal() (Settings, error) {
 		{&s.Mount, "secret", "path of the key/value engine"}, {&s.Path, "mcp-partner", "folder of the secrets"},
 		{&s.Namespace, "", "namespace"}, {&s.Auth.Mount, s.Auth.Method, "path of the auth method"},
 	} {
-		*part.value = strings.Trim(*part.value, "/")
-		if *part.value == "" {
-			*part.value = part.usual
-		}
+		*part.value = cmp.Or(strings.Trim(*part.value, "/"), part.usual)
 		if !isPath(*part.value) {
 			return s, problems.InvalidArgument("The %s is not a path of letters, digits, - and _.", part.what)
 		}
-	}
-	if _, err := httpclient.New(httpclient.Options{CAPEM: []byte(s.CAPEM)}); err != nil {
-		return s, problems.InvalidArgument("The CA file for the vault server has no readable certificate.")
 	}
 	auth, err := s.Auth.normal()
 	s.Auth = auth
@@ -117,16 +113,8 @@ func checkAddress(address string) error {
 
 // isPath accepts what needs no escaping in a URL and does not climb.
 func isPath(path string) bool {
-	if path == "" {
-		return true
+	odd := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_./", r)
 	}
-	for part := range strings.SplitSeq(path, "/") {
-		plain := func(r rune) bool {
-			return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.'
-		}
-		if strings.Trim(part, ".") == "" || strings.ContainsFunc(part, func(r rune) bool { return !plain(r) }) {
-			return false
-		}
-	}
-	return true
+	return path == "" || path != "." && fs.ValidPath(path) && !strings.ContainsFunc(path, odd)
 }
