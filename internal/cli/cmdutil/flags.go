@@ -232,12 +232,6 @@ func AddAuthorities(flags *pflag.FlagSet, path *string, name, usage string) {
 	})
 }
 
-// KindFlags are the flags of kindOptions.
-func KindFlags() []string {
-	return []string{"kind", "certificate-file", "certificate-stdin", "certificate-passphrase-file", "token-file", "github-oidc",
-		"home-tenant", "identity-resource-id", "identity-object-id", "expires"}
-}
-
 func addKindFlags(k *credential.KindOptions, flags *pflag.FlagSet) {
 	flags.StringVar(&k.Kind, "kind", "", "`KIND` of a new credential: "+strings.Join(tenants.KindNames(), ", "))
 	AddCertificateFlags(k, flags, "the client certificate")

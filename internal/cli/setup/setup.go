@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	tenantscmd "mcp-partner/internal/cli/tenants"
 	"mcp-partner/internal/cli/term"
@@ -78,6 +79,8 @@ type firstRun struct {
 	u *term.UI
 	// terminal is nil with --yes.
 	terminal term.Terminal
+	// a is open from the first tenant on.
+	a *app.App
 }
 
 func runSetup(ctx context.Context, deps *cmdutil.Deps, o *setupOptions) error {
@@ -91,6 +94,11 @@ func runSetup(ctx context.Context, deps *cmdutil.Deps, o *setupOptions) error {
 		defer terminal.Close()
 		s.terminal = terminal
 	}
+	defer func() {
+		if s.a != nil {
+			s.a.Close()
+		}
+	}()
 	for i, step := range []struct {
 		title string
 		run   func(context.Context) error
@@ -128,21 +136,15 @@ func (s *firstRun) open() (term.Terminal, error) {
 // signIn signs a person in where the tenant's credential is one: a server never
 // asks anybody.
 func (s *firstRun) signIn(ctx context.Context) error {
-	a, err := s.f.Open(nil)
+	entry, err := s.a.Directory.Get(s.o.tenant.Name)
 	if err != nil {
 		return err
 	}
-	entry, err := a.Directory.Get(s.o.tenant.Name)
-	if err != nil {
-		a.Close()
-		return err
-	}
-	config, err := a.Directory.Credential(entry.Credentials[0].Name)
-	a.Close()
+	config, err := s.a.Directory.Credential(entry.Credentials[0].Name)
 	if err != nil || !config.Kind.Interactive() {
 		return err
 	}
-	return vaultcmd.RunLogin(ctx, s.f, &vaultcmd.LoginOptions{Credential: config.Name, Tenant: entry.Name})
+	return vaultcmd.RunLogin(ctx, s.f, s.a, &vaultcmd.LoginOptions{Credential: config.Name, Tenant: entry.Name})
 }
 
 // ask asks for a text; an empty answer is the usual one. With --yes it is the

@@ -184,17 +184,15 @@ func addSetting(deps *cmdutil.Deps, path, line string) error {
 }
 
 // addTenant adds the first tenant. One that is there is left as it is.
-func (s *firstRun) addTenant(ctx context.Context) error {
-	a, err := s.f.Open(nil)
+func (s *firstRun) addTenant(ctx context.Context) (err error) {
+	if s.a, err = s.f.Open(nil); err != nil {
+		return err
+	}
+	entries, err := s.a.Directory.List()
 	if err != nil {
 		return err
 	}
-	entries, err := a.Directory.List()
-	known, unknown := a.Directory.Get(s.o.tenant.Name)
-	a.Close()
-	if err != nil {
-		return err
-	}
+	known, unknown := s.a.Directory.Get(s.o.tenant.Name)
 	if len(entries) > 0 && s.o.tenant.Name == "" {
 		known, unknown = entries[0], nil
 	}
@@ -211,7 +209,7 @@ func (s *firstRun) addTenant(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := tenantscmd.RunAdd(ctx, s.f, &s.o.tenant); err != nil {
+	if err := tenantscmd.RunAdd(ctx, s.f, s.a, &s.o.tenant); err != nil {
 		return err
 	}
 	return s.signIn(ctx)
@@ -305,7 +303,7 @@ func (s *firstRun) askTenantID(ctx context.Context, usual string) error {
 		if err := s.set("tenant-id", typed); err != nil {
 			return err
 		}
-		return s.o.tenant.Resolve(ctx, s.f)
+		return s.o.tenant.Resolve(ctx, s.f, s.a)
 	})
 }
 
@@ -318,19 +316,14 @@ func (s *firstRun) set(flag, value string) error {
 }
 
 func (s *firstRun) prove(ctx context.Context) error {
-	a, err := s.f.Open(nil)
+	entry, err := s.a.Directory.Get(s.o.tenant.Name)
 	if err != nil {
 		return err
 	}
-	defer a.Close()
-	entry, err := a.Directory.Get(s.o.tenant.Name)
-	if err != nil {
+	if err := s.proveSecret(ctx, entry); err != nil {
 		return err
 	}
-	if err := s.proveSecret(ctx, a, entry); err != nil {
-		return err
-	}
-	found := doctor.CheckTenant(ctx, a, entry)
+	found := doctor.CheckTenant(ctx, s.a, entry)
 	if found.Status == doctor.CheckFail {
 		return exit.Failed(found.Fix+"; then run setup again", "%s", strings.TrimSuffix(found.Message, "."))
 	}
@@ -339,18 +332,18 @@ func (s *firstRun) prove(ctx context.Context) error {
 	return s.u.Err
 }
 
-func (s *firstRun) proveSecret(ctx context.Context, a *app.App, entry tenants.Entry) error {
-	config, err := a.Directory.Credential(entry.Credentials[0].Name)
+func (s *firstRun) proveSecret(ctx context.Context, entry tenants.Entry) error {
+	config, err := s.a.Directory.Credential(entry.Credentials[0].Name)
 	if err != nil || config.Kind != tenants.KindClientSecret || s.terminal == nil {
 		return err
 	}
 	for range attempts {
-		err := a.SignIn(ctx, entry, config)
+		err := s.a.SignIn(ctx, entry, config)
 		if !signin.WrongSecret(err) {
 			return nil // the read says what else is wrong
 		}
 		s.u.Line(term.Warn, "  "+problems.As(err).Message+" Type one that is valid: the secret's value, not its ID.")
-		if err := s.replaceSecret(ctx, a, config); err != nil {
+		if err := s.replaceSecret(ctx, config); err != nil {
 			return err
 		}
 	}
@@ -359,7 +352,7 @@ func (s *firstRun) proveSecret(ctx context.Context, a *app.App, entry tenants.En
 
 // replaceSecret takes a secret that was typed; a text that cannot be one counts
 // as an attempt.
-func (s *firstRun) replaceSecret(ctx context.Context, a *app.App, config tenants.CredentialConfig) error {
+func (s *firstRun) replaceSecret(ctx context.Context, config tenants.CredentialConfig) error {
 	typed, err := cmdutil.PromptSecret(ctx, s.terminal, config.Name)
 	if err != nil {
 		return s.stopped(err)
@@ -369,10 +362,10 @@ func (s *firstRun) replaceSecret(ctx context.Context, a *app.App, config tenants
 		s.u.Line(term.Warn, "  "+exit.MessageOf(err))
 		return nil
 	}
-	if err := a.Store.Put(ctx, config.SecretName, secret); err != nil {
+	if err := s.a.Store.Put(ctx, config.SecretName, secret); err != nil {
 		return err
 	}
-	s.f.RecordSecret(ctx, a, config.Name)
+	s.f.RecordSecret(ctx, s.a, config.Name)
 	return nil
 }
 

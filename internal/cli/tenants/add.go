@@ -1,6 +1,7 @@
 package tenants
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -57,10 +58,10 @@ Sending a stored secret to another address needs --allow-other-authority.`,
   mcp-partner tenants add fabrikam --tenant-id GUID --credential contoso
   mcp-partner tenants add contoso --credential azure-cli`,
 		Args: cmdutil.OneArgument("the tenant's name"),
-		RunE: func(command *cobra.Command, args []string) error {
+		RunE: deps.OnApp(func(ctx context.Context, a *app.App, args []string) error {
 			options.Name = args[0]
-			return RunAdd(command.Context(), deps, options)
-		},
+			return RunAdd(ctx, deps, a, options)
+		}),
 	}
 	options.Add(deps, command.Flags())
 	return command
@@ -68,16 +69,11 @@ Sending a stored secret to another address needs --allow-other-authority.`,
 
 // RunAdd adds a tenant as `tenants add` does. It asks for a secret that no flag names, and
 // changes nothing where it returns an error.
-func RunAdd(ctx context.Context, deps *cmdutil.Deps, o *Options) error {
-	a, err := deps.Open(nil)
-	if err != nil {
+func RunAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *Options) error {
+	if err := o.Resolve(ctx, deps, a); err != nil {
 		return err
 	}
-	defer a.Close()
-	if err := o.resolve(ctx, deps, a); err != nil {
-		return err
-	}
-	chosen, err := choose(ctx, deps, a, &o.credential, o.Name, o.tenantID)
+	chosen, err := choose(ctx, a, &o.credential, o.Name, o.entry.TenantID)
 	if err != nil {
 		return err
 	}
@@ -155,13 +151,10 @@ type choice struct {
 	account *azurecli.Account
 }
 
-func choose(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *credential.Options, tenant, tenantID string) (choice, error) {
-	name := o.Name
-	switch {
-	case name == "" && o.Kind.Kind == credential.AzureCLI:
+func choose(ctx context.Context, a *app.App, o *credential.Options, tenant, tenantID string) (choice, error) {
+	name := cmp.Or(o.Name, tenant)
+	if o.Name == "" && o.Kind.Kind == credential.AzureCLI {
 		name = credential.AzureCLI
-	case name == "":
-		name = tenant
 	}
 	have, err := a.Directory.Credential(name)
 	exists := err == nil
@@ -242,66 +235,93 @@ func store(ctx context.Context, deps *cmdutil.Deps, a *app.App, chosen choice, o
 	if !chosen.isNew || !chosen.config.Kind.Given() {
 		return then(chosen)
 	}
-	if err := a.Open(ctx); err != nil {
-		return err
-	}
-	got, err := deps.SecretOf(ctx, a, chosen.config, o)
+	got, err := putSecret(ctx, deps, a, chosen.config, o)
 	if err != nil {
 		return err
 	}
 	chosen.config, chosen.held = got.Config, got.Held
-	if got.Held {
-		return then(chosen)
-	}
-	if err := a.Store.Put(ctx, chosen.config.Name, got.Secret); err != nil {
-		return err
-	}
-	if err := then(chosen); err != nil {
+	err = then(chosen)
+	switch {
+	case got.Held:
+	case err != nil:
 		_ = a.Store.Delete(context.WithoutCancel(ctx), chosen.config.Name) // the first error says what matters
-		return err
+	default:
+		deps.RecordSecret(ctx, a, chosen.config.Name)
 	}
-	deps.RecordSecret(ctx, a, chosen.config.Name)
-	return nil
+	return err
+}
+
+// putSecret stores the secret that the flags name, unless the vault holds it already,
+// and returns the credential with what is known of it.
+func putSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, config tenants.CredentialConfig, o *credential.Options) (credential.Provided, error) {
+	if err := a.Open(ctx); err != nil {
+		return credential.Provided{}, err
+	}
+	got, err := deps.SecretOf(ctx, a, config, o)
+	if err != nil || got.Held {
+		return got, err
+	}
+	return got, a.Store.Put(ctx, cmp.Or(config.SecretName, config.Name), got.Secret)
 }
 
 // Options are the attributes of a tenant as flags of add and set.
 type Options struct {
-	Name                                 string
-	Flags                                *pflag.FlagSet
-	company                              string
-	tenantID, objectID, expected         string
-	domains, labels                      []string
-	owner, externalID, note              string
-	cloud, endpoint, audience, authority string
-	caFile                               string
-	skipDiscovery                        bool
-	credential                           credential.Options
-	consent                              app.Consent
+	Name  string
+	Flags *pflag.FlagSet
+	// entry holds the values of the flags, attributes the names of these.
+	entry      tenants.Entry
+	attributes []string
+	caFile     string
+	credential credential.Options
+	consent    app.Consent
+}
+
+// textFlag is a flag whose value is one text of an entry.
+type textFlag struct {
+	name, usage string
+	of          func(*tenants.Entry) *string
+}
+
+func entryFlags() []textFlag {
+	return []textFlag{
+		{"company", "`NAME` of the customer, for people", func(e *tenants.Entry) *string { return &e.Company }},
+		{"tenant-id", "`GUID` or domain of the tenant; Entra ID is asked which tenant a domain belongs to", func(e *tenants.Entry) *string { return &e.TenantID }},
+		{"expect-partner", "partner `ID` that should be linked there", func(e *tenants.Entry) *string { return &e.ExpectedPartnerID }},
+		{"owner", "`NAME` of the tenant's owner, for reports", func(e *tenants.Entry) *string { return &e.Owner }},
+		{"external-id", "`ID` of the customer in another system, for reports", func(e *tenants.Entry) *string { return &e.ExternalID }},
+		{"note", "`TEXT` of a note, for reports", func(e *tenants.Entry) *string { return &e.Note }},
+		{"object-id", "object ID (`GUID`) that the credential must have in this tenant", func(e *tenants.Entry) *string { return &e.Credentials[0].PinnedObjectID }},
+	}
+}
+
+// addressFlags are those of a custom cloud.
+func addressFlags() []textFlag {
+	return []textFlag{
+		{"arm-endpoint", "custom cloud: `URL` of Azure Resource Manager", func(e *tenants.Entry) *string { return &e.Cloud.ARMEndpoint }},
+		{"arm-audience", "custom cloud: audience `URL` of ARM tokens", func(e *tenants.Entry) *string { return &e.Cloud.ARMAudience }},
+		{"authority", "custom cloud: `URL` of Entra ID", func(e *tenants.Entry) *string { return &e.Cloud.Authority }},
+	}
 }
 
 // Add adds the flags of the attributes of a tenant.
 func (o *Options) Add(deps *cmdutil.Deps, flags *pflag.FlagSet) {
-	o.Flags = flags
-	flags.StringVar(&o.company, "company", "", "`NAME` of the customer, for people")
-	flags.StringVar(&o.tenantID, "tenant-id", "", "`GUID` or domain of the tenant; Entra ID is asked which tenant a domain belongs to")
-	flags.StringVar(&o.expected, "expect-partner", "", "partner `ID` that should be linked there")
-	flags.StringArrayVar(&o.domains, "domain", nil, "`DOMAIN` of the tenant; repeatable")
-	flags.StringArrayVar(&o.labels, "label", nil, "`LABEL` for reports; repeatable")
-	flags.StringVar(&o.owner, "owner", "", "`NAME` of the tenant's owner, for reports")
-	flags.StringVar(&o.externalID, "external-id", "", "`ID` of the customer in another system, for reports")
-	flags.StringVar(&o.note, "note", "", "`TEXT` of a note, for reports")
-	flags.StringVar(&o.objectID, "object-id", "", "object ID (`GUID`) that the credential must have in this tenant")
-	flags.StringVar(&o.cloud, "cloud", tenants.CloudPublic, "`CLOUD` of the tenant")
-	config.Choices(flags, "cloud", "public", "usgovernment", "china", "custom")
-	flags.StringVar(&o.endpoint, "arm-endpoint", "", "custom cloud: `URL` of Azure Resource Manager")
-	flags.StringVar(&o.audience, "arm-audience", "", "custom cloud: audience `URL` of ARM tokens")
-	flags.StringVar(&o.authority, "authority", "", "custom cloud: `URL` of Entra ID")
-	cmdutil.AddAuthorities(flags, &o.caFile, "ca-file", "trust only the certificate authorities in this `FILE` (PEM); system trusts those of the system again")
-	flags.BoolVar(&o.skipDiscovery, "skip-instance-discovery", false, "custom cloud: do not ask Microsoft whether it knows the authority")
-	cmdutil.AddCredentialFlags(&o.credential, flags)
+	o.Flags, o.entry.Credentials = flags, make([]tenants.CredentialRef, 1)
+	own := pflag.NewFlagSet("", pflag.ContinueOnError)
+	for _, flag := range append(entryFlags(), addressFlags()...) {
+		own.StringVar(flag.of(&o.entry), flag.name, "", flag.usage)
+	}
+	own.StringArrayVar(&o.entry.Domains, "domain", nil, "`DOMAIN` of the tenant; repeatable")
+	own.StringArrayVar(&o.entry.Labels, "label", nil, "`LABEL` for reports; repeatable")
+	own.StringVar(&o.entry.Cloud.Name, "cloud", tenants.CloudPublic, "`CLOUD` of the tenant")
+	config.Choices(own, "cloud", "public", "usgovernment", "china", "custom")
+	cmdutil.AddAuthorities(own, &o.caFile, "ca-file", "trust only the certificate authorities in this `FILE` (PEM); system trusts those of the system again")
+	own.BoolVar(&o.entry.Cloud.SkipInstanceDiscovery, "skip-instance-discovery", false, "custom cloud: do not ask Microsoft whether it knows the authority")
+	cmdutil.AddCredentialFlags(&o.credential, own)
+	config.Typed(own, cloudFlags()...)
+	own.VisitAll(func(flag *pflag.Flag) { o.attributes = append(o.attributes, flag.Name) })
+	flags.AddFlagSet(own)
 	cmdutil.AddConsentFlags(&o.consent, flags)
 	deps.AddKeyFlags(flags)
-	config.Typed(flags, cloudFlags()...)
 }
 
 // cloudFlags say where a stored credential is sent. They count only when they
@@ -310,65 +330,47 @@ func cloudFlags() []string {
 	return []string{"cloud", "arm-endpoint", "arm-audience", "authority", "ca-file", "skip-instance-discovery"}
 }
 
-func attributeFlags() []string {
-	return append(cmdutil.KindFlags(),
-		"company", "tenant-id", "expect-partner", "domain", "label", "owner", "external-id", "note", "object-id",
-		"credential", "client-id", "secret-stdin", "secret-file",
-	)
-}
-
 // Given reports whether one of the flags has a value.
 func (o *Options) Given(names ...string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return o.Flags.Changed(name) })
 }
 
+// applyTexts writes into an entry those of the flags that were given.
+func (o *Options) applyTexts(flags []textFlag, entry *tenants.Entry) {
+	for _, flag := range flags {
+		if o.Given(flag.name) {
+			*flag.of(entry) = *flag.of(&o.entry)
+		}
+	}
+}
+
 // apply writes into an entry what was given, and nothing else.
 func (o *Options) apply(entry *tenants.Entry) error {
-	for name, set := range map[string]func(){
-		"company":        func() { entry.Company = o.company },
-		"tenant-id":      func() { entry.TenantID = o.tenantID },
-		"expect-partner": func() { entry.ExpectedPartnerID = o.expected },
-		"domain":         func() { entry.Domains = nonEmpty(o.domains) },
-		"label":          func() { entry.Labels = nonEmpty(o.labels) },
-		"owner":          func() { entry.Owner = o.owner },
-		"external-id":    func() { entry.ExternalID = o.externalID },
-		"note":           func() { entry.Note = o.note },
-		"object-id":      func() { entry.Credentials[0].PinnedObjectID = o.objectID },
-	} {
-		if o.Given(name) {
-			set()
-		}
+	o.applyTexts(entryFlags(), entry)
+	if o.Given("domain") {
+		entry.Domains = nonEmpty(o.entry.Domains)
+	}
+	if o.Given("label") {
+		entry.Labels = nonEmpty(o.entry.Labels)
 	}
 	return o.applyCloud(entry)
 }
 
 // applyCloud changes the cloud only if something was said about it.
-func (o *Options) applyCloud(entry *tenants.Entry) error {
-	if !o.Given(cloudFlags()...) {
-		return nil
+func (o *Options) applyCloud(entry *tenants.Entry) (err error) {
+	if o.Given("cloud") && o.entry.Cloud.Name != entry.Cloud.Name {
+		entry.Cloud = tenants.Cloud{Name: o.entry.Cloud.Name}
 	}
-	if o.Given("cloud") && o.cloud != entry.Cloud.Name {
-		entry.Cloud = tenants.Cloud{Name: o.cloud}
-	}
-	for name, set := range map[string]func(){
-		"arm-endpoint":            func() { entry.Cloud.ARMEndpoint = o.endpoint },
-		"arm-audience":            func() { entry.Cloud.ARMAudience = o.audience },
-		"authority":               func() { entry.Cloud.Authority = o.authority },
-		"skip-instance-discovery": func() { entry.Cloud.SkipInstanceDiscovery = o.skipDiscovery },
-	} {
-		if o.Given(name) {
-			set()
-		}
+	o.applyTexts(addressFlags(), entry)
+	if o.Given("skip-instance-discovery") {
+		entry.Cloud.SkipInstanceDiscovery = o.entry.Cloud.SkipInstanceDiscovery
 	}
 	switch {
-	case !o.Given("ca-file"):
-		return nil
 	case o.caFile == "system": // an empty path, as of an unset variable, is refused
 		entry.Cloud.CAPEM = ""
-		return nil
+	case o.caFile != "":
+		entry.Cloud.CAPEM, err = app.ReadCA(o.caFile)
 	}
-	pem, err := app.ReadCA(o.caFile)
-	entry.Cloud.CAPEM = pem
 	return err
 }
 
@@ -377,20 +379,11 @@ func nonEmpty(items []string) []string {
 	return xslices.Filter(items, func(item string) bool { return item != "" })
 }
 
-// Resolve replaces a domain given as --tenant-id by the ID of its tenant.
-func (o *Options) Resolve(ctx context.Context, deps *cmdutil.Deps) error {
-	a, err := deps.Open(nil)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	return o.resolve(ctx, deps, a)
-}
-
-// resolve asks Entra ID of the cloud that the tenant will be in; no credential
-// is sent. The domain becomes one of the tenant's.
-func (o *Options) resolve(ctx context.Context, deps *cmdutil.Deps, a *app.App) error {
-	domain := o.tenantID
+// Resolve replaces a domain given as --tenant-id by the ID of its tenant. It asks
+// Entra ID of the cloud that the tenant will be in; no credential is sent. The domain
+// becomes one of the tenant's.
+func (o *Options) Resolve(ctx context.Context, deps *cmdutil.Deps, a *app.App) error {
+	domain := o.entry.TenantID
 	if naming.IsGUID(domain) || tenants.CheckDomain(domain) != nil {
 		return nil // what is neither is refused with the rest of the entry
 	}
@@ -403,8 +396,8 @@ func (o *Options) resolve(ctx context.Context, deps *cmdutil.Deps, a *app.App) e
 		return err
 	}
 	deps.IO.Note("the domain " + domain + " belongs to the tenant " + id)
-	o.tenantID = id
-	if slices.Contains(o.domains, domain) {
+	o.entry.TenantID = id
+	if slices.Contains(o.entry.Domains, domain) {
 		return nil
 	}
 	return o.Flags.Set("domain", domain)

@@ -1,7 +1,6 @@
 package tenants
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -38,8 +37,11 @@ or while that is unknown, unless --keep-link is given.`,
   mcp-partner tenants set contoso --object-id ''`,
 		Args: cmdutil.OneArgument("the tenant's name"),
 		RunE: func(command *cobra.Command, args []string) error {
+			if !options.Given(options.attributes...) {
+				return exit.Usage("mcp-partner tenants set --help", "no field to change was given")
+			}
 			options.Name = args[0]
-			return runSet(command.Context(), deps, options)
+			return deps.OnApp(func(ctx context.Context, a *app.App, _ []string) error { return runSet(ctx, deps, a, options) })(command, args)
 		},
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.TenantNames),
 	}
@@ -48,27 +50,19 @@ or while that is unknown, unless --keep-link is given.`,
 	return command
 }
 
-func runSet(ctx context.Context, deps *cmdutil.Deps, o *Options) error {
-	if !o.Given(append(cloudFlags(), attributeFlags()...)...) {
-		return exit.Usage("mcp-partner tenants set --help", "no field to change was given")
-	}
-	a, err := deps.Open(nil)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	if err := o.resolve(ctx, deps, a); err != nil {
+func runSet(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *Options) error {
+	if err := o.Resolve(ctx, deps, a); err != nil {
 		return err
 	}
 	entry, err := a.Directory.Resolve(o.Name)
 	if err != nil {
 		return err
 	}
-	plan, err := planSet(ctx, deps, a, o, entry)
+	plan, err := planSet(ctx, a, o, entry)
 	if err != nil {
 		return err
 	}
-	if err := plan.run(ctx, deps, a, o); err != nil {
+	if err := plan.run(ctx, deps, a, &o.credential); err != nil {
 		return err
 	}
 	u := deps.IO.UI()
@@ -92,9 +86,9 @@ type setPlan struct {
 	said   []string
 }
 
-func planSet(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *Options, entry tenants.Entry) (setPlan, error) {
+func planSet(ctx context.Context, a *app.App, o *Options, entry tenants.Entry) (setPlan, error) {
 	p := setPlan{entry: entry}
-	if err := planCredential(ctx, deps, a, o, &p); err != nil {
+	if err := p.planCredential(ctx, a, &o.credential); err != nil {
 		return p, err
 	}
 	if err := o.apply(&p.entry); err != nil {
@@ -134,16 +128,15 @@ func (p *setPlan) rehearse(ctx context.Context, a *app.App, o *Options, before t
 
 // planCredential decides between the credential that is there, its client ID,
 // its secret, and another one.
-func planCredential(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *Options, p *setPlan) error {
+func (p *setPlan) planCredential(ctx context.Context, a *app.App, c *credential.Options) error {
 	now, err := a.Directory.Credential(p.entry.Credentials[0].Name)
 	if err != nil {
 		return err
 	}
-	c := &o.credential
 	if c.Name == "" || c.Name == now.Name {
 		return p.keepCredential(a, c, now)
 	}
-	if p.chosen, err = chooseOther(ctx, deps, a, c, p.entry.Name, p.entry.TenantID); err != nil {
+	if p.chosen, err = chooseOther(ctx, a, c, p.entry.Name, p.entry.TenantID); err != nil {
 		return err
 	}
 	p.secret = c.Given() || p.chosen.isNew && p.chosen.config.Kind.Given()
@@ -158,13 +151,13 @@ func planCredential(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *Opti
 }
 
 // chooseOther is choose, but a secret for a credential that exists replaces it.
-func chooseOther(ctx context.Context, deps *cmdutil.Deps, a *app.App, c *credential.Options, tenant, tenantID string) (choice, error) {
+func chooseOther(ctx context.Context, a *app.App, c *credential.Options, tenant, tenantID string) (choice, error) {
 	asked := *c
 	if _, err := a.Directory.Credential(c.Name); err == nil {
 		asked.Secret = credential.SecretOptions{}
 		asked.Kind.CertificateFile, asked.Kind.CertificateStdin = "", false
 	}
-	return choose(ctx, deps, a, &asked, tenant, tenantID)
+	return choose(ctx, a, &asked, tenant, tenantID)
 }
 
 func (p *setPlan) keepCredential(a *app.App, c *credential.Options, now tenants.CredentialConfig) error {
@@ -196,9 +189,9 @@ func (p *setPlan) keepCredential(a *app.App, c *credential.Options, now tenants.
 	return nil
 }
 
-func (p *setPlan) run(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *Options) error {
+func (p *setPlan) run(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *credential.Options) error {
 	if p.secret {
-		renewed, err := replaceSecret(ctx, deps, a, p.chosen.config, &o.credential)
+		renewed, err := replaceSecret(ctx, deps, a, p.chosen.config, o)
 		if err != nil {
 			return err
 		}
@@ -225,21 +218,13 @@ func (p *setPlan) run(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *Op
 	return nil
 }
 
-// replaceSecret stores the secret that the flags name, and returns the
-// credential with what is known of it.
-func replaceSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, credential tenants.CredentialConfig, o *credential.Options) (tenants.CredentialConfig, error) {
-	if err := a.Open(ctx); err != nil {
-		return credential, err
+// replaceSecret is putSecret, and records it.
+func replaceSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, config tenants.CredentialConfig, o *credential.Options) (tenants.CredentialConfig, error) {
+	got, err := putSecret(ctx, deps, a, config, o)
+	if err == nil && !got.Held {
+		deps.RecordSecret(ctx, a, config.Name)
 	}
-	got, err := deps.SecretOf(ctx, a, credential, o)
-	if err != nil || got.Held {
-		return got.Config, err
-	}
-	if err := a.Store.Put(ctx, cmp.Or(credential.SecretName, credential.Name), got.Secret); err != nil {
-		return credential, err
-	}
-	deps.RecordSecret(ctx, a, credential.Name)
-	return got.Config, nil
+	return got.Config, err
 }
 
 // alsoIn says in how many other tenants a credential is used.

@@ -133,10 +133,10 @@ than the pinned identity is refused.`,
 		Example:           "  mcp-partner vault login alice\n  mcp-partner vault login alice --tenant fabrikam",
 		Args:              cmdutil.OneArgument("the name of the credential"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
-		RunE: func(command *cobra.Command, args []string) error {
+		RunE: deps.OnApp(func(ctx context.Context, a *app.App, args []string) error {
 			options.Credential = args[0]
-			return RunLogin(command.Context(), deps, options)
-		},
+			return RunLogin(ctx, deps, a, options)
+		}),
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.Tenant, "tenant", "", "sign in at this `TENANT` of the directory")
@@ -146,12 +146,7 @@ than the pinned identity is refused.`,
 
 // RunLogin signs a person in as `vault login` does. It refuses a credential that no
 // tenant uses, and a person other than the pinned identity.
-func RunLogin(ctx context.Context, deps *cmdutil.Deps, o *LoginOptions) error {
-	a, err := deps.Open(nil)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
+func RunLogin(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *LoginOptions) error {
 	config, err := a.Directory.Credential(o.Credential)
 	if err != nil {
 		return err
