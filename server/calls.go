@@ -136,7 +136,7 @@ func (c *calls) close() {
 	}
 	c.closed = true
 	for k := range c.all {
-		if k.message.method == string(mcp.MethodSubscriptionsListen) {
+		if k.message.isListen() {
 			k.cancel(errStopping)
 		}
 	}

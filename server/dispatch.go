@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -10,35 +11,28 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// handle runs a call through mcp-go and returns its response, with every
-// notification that mcp-go took for it written already. A panic becomes an
-// error response.
-func (c *stdioConn) handle(k *call, place *slot) (line []byte) {
-	s := c.sessionFor(k, place)
+// handle runs a message through mcp-go on behalf of a client. It returns the
+// response, or the error in its place, and nothing for a notification. Every
+// notification that mcp-go took for the client is out by then.
+func (s *Server) handle(ctx context.Context, m *message, client *session) (line []byte, failure *rpcError) {
 	defer func() {
 		if value := recover(); value != nil {
-			line = c.server.panicked(k.ctx, k.message.method, value).withID(k.message.id).encode()
+			line, failure = nil, s.panicked(ctx, m.method, value).withID(m.id)
 		}
 	}()
-	defer s.flush()
-	x := &exchange{message: k.message, session: s}
-	ctx := withExchange(k.ctx, x)
-	if k.message.method == string(mcp.MethodSubscriptionsListen) {
-		return c.listen(k, x)
+	defer client.flush()
+	x := &exchange{message: m}
+	ctx = s.mcp.WithContext(context.WithValue(ctx, exchangeKey{}, x), client)
+	if m.isListen() { // the stream can be reached by broadcasts while it is open
+		l := &listener{client}
+		l.id, l.tag = tools.RequestOf(ctx).ID, m.id
+		if err := s.mcp.RegisterSession(ctx, l); err != nil {
+			return nil, internalError(m.method).withID(m.id)
+		}
+		defer s.mcp.UnregisterSession(ctx, l.id)
+		ctx = s.mcp.WithContext(ctx, l)
 	}
-	return encodeResponse(x, c.server.mcp.HandleMessage(c.server.mcp.WithContext(ctx, s), k.message.raw))
-}
-
-// listen makes the stream reachable for broadcasts while it is open.
-func (c *stdioConn) listen(k *call, x *exchange) []byte {
-	l := &listener{x.session}
-	l.id, l.tag = c.id+"/"+k.key, k.message.id
-	if err := c.server.mcp.RegisterSession(k.ctx, l); err != nil {
-		return internalError(k.message.method).withID(k.message.id).encode()
-	}
-	defer c.server.mcp.UnregisterSession(k.ctx, l.id)
-	ctx := c.server.mcp.WithContext(withExchange(k.ctx, x), l)
-	return encodeResponse(x, c.server.mcp.HandleMessage(ctx, k.message.raw))
+	return x.outcome(s.mcp.HandleMessage(ctx, m.raw))
 }
 
 // sessionFor gives older revisions the connection's state, and 2026-07-28 a
@@ -53,28 +47,24 @@ func (c *stdioConn) sessionFor(k *call, place *slot) *session {
 	return s
 }
 
-// encodeResponse puts the request's own ID and our words into what mcp-go
-// answered.
-func encodeResponse(x *exchange, response mcp.JSONRPCMessage) []byte {
+// outcome puts the request's own ID and our words into what mcp-go answered.
+func (x *exchange) outcome(response mcp.JSONRPCMessage) ([]byte, *rpcError) {
 	id := x.message.id
 	switch r := response.(type) {
 	case nil:
 		if x.message.kind == kindNotification {
-			return nil
+			return nil, nil
 		}
 	case mcp.JSONRPCError:
-		err := x.err
-		if err == nil {
-			err = &rpcError{code: r.Error.Code, text: r.Error.Message, data: r.Error.Data}
-		}
-		return err.withID(id).encode()
+		err := cmp.Or(x.err, &rpcError{code: r.Error.Code, text: r.Error.Message, data: r.Error.Data})
+		return nil, err.withID(id)
 	case mcp.JSONRPCResponse:
 		r.ID = mcp.NewRequestId(id)
 		if line, err := json.Marshal(r); err == nil {
-			return line
+			return line, nil
 		}
 	}
-	return internalError(x.message.method).withID(id).encode()
+	return nil, internalError(x.message.method).withID(id)
 }
 
 const (

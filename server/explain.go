@@ -17,24 +17,14 @@ import (
 	"mcp-partner/tools"
 )
 
-// exchange is one request on its way through mcp-go. Only the goroutine that
-// handles the request touches err.
+// exchange is one message on its way through mcp-go. Only the goroutine that
+// handles it touches err.
 type exchange struct {
 	message *message
-	session *session
 	err     *rpcError
 }
 
 type exchangeKey struct{}
-
-func withExchange(ctx context.Context, x *exchange) context.Context {
-	return context.WithValue(ctx, exchangeKey{}, x)
-}
-
-func exchangeOf(ctx context.Context) *exchange {
-	x, _ := ctx.Value(exchangeKey{}).(*exchange)
-	return x
-}
 
 // hooks shows each caller its own tools, and puts our words in place of mcp-go's
 // where those are dumps of Go values or would pass on whatever a handler's error
@@ -50,7 +40,7 @@ func (s *Server) hooks(authorize func(p access.Principal, tool string) error) *m
 		})
 	}
 	hooks.AddOnError(func(ctx context.Context, _ any, method mcp.MCPMethod, request any, err error) {
-		if x := exchangeOf(ctx); x != nil {
+		if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
 			x.err = s.explain(ctx, method, request, err)
 		}
 	})

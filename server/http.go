@@ -4,11 +4,8 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"log/slog"
 	"net/http"
 	"time"
-
-	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"mcp-partner/access"
 )
@@ -109,7 +106,6 @@ func (o HTTPOptions) withDefaults() HTTPOptions {
 type httpTransport struct {
 	server  *Server
 	opts    HTTPOptions
-	inner   *mcpserver.StreamableHTTPServer
 	foreign *http.CrossOriginProtection
 	monitor Monitor
 	calls   *shares
@@ -129,7 +125,6 @@ func (s *Server) newHTTPTransport(stopping context.Context, o HTTPOptions) *http
 	return &httpTransport{
 		server:    s,
 		opts:      o,
-		inner:     s.statelessHTTP(),
 		foreign:   s.crossOrigin(o.Origins),
 		monitor:   Monitor{Health: o.Health, Metrics: o.Metrics, Hosts: o.Hosts},
 		calls:     newPlaces(o.MaxConcurrent),
@@ -140,29 +135,6 @@ func (s *Server) newHTTPTransport(stopping context.Context, o HTTPOptions) *http
 		levels:    newLevelCache(),
 		stopping:  stopping,
 	}
-}
-
-// statelessHTTP is mcp-go's part. Without sessions and standing streams no
-// client can get at what belongs to another; its log lines would repeat what
-// clients send; and the Host check before it is stricter than its own.
-func (s *Server) statelessHTTP() *mcpserver.StreamableHTTPServer {
-	return mcpserver.NewStreamableHTTPServer(s.mcp,
-		mcpserver.WithStateLess(true),
-		mcpserver.WithDisableStreaming(true),
-		mcpserver.WithDisableLocalhostProtection(true),
-		mcpserver.WithStreamableHTTPLogger(slog.New(slog.DiscardHandler)),
-		mcpserver.WithHTTPContextFunc(s.ownSession),
-	)
-}
-
-// ownSession puts our session in the place of mcp-go's, so that what is sent
-// through mcp-go's own API stays with its request. A subscription stream keeps
-// mcp-go's, which is the one that broadcasts reach.
-func (s *Server) ownSession(ctx context.Context, _ *http.Request) context.Context {
-	if x := exchangeOf(ctx); x != nil && x.session != nil {
-		return s.mcp.WithContext(ctx, x.session)
-	}
-	return ctx
 }
 
 func (t *httpTransport) ServeHTTP(w http.ResponseWriter, r *http.Request) {

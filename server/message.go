@@ -51,6 +51,8 @@ func (m *message) isCancel() bool {
 	return m.kind == kindNotification && m.method == string(mcp.MethodNotificationCancelled)
 }
 
+func (m *message) isListen() bool { return m.method == string(mcp.MethodSubscriptionsListen) }
+
 // parseMessage checks what mcp-go would let pass or misread: invalid UTF-8,
 // batches, null and fractional IDs, and members that encoding/json would match
 // in any case or take twice.

@@ -1,10 +1,8 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -61,42 +59,41 @@ func (t *httpTransport) takeResponse(w http.ResponseWriter, p *post) *refusal {
 
 func (t *httpTransport) forward(w http.ResponseWriter, r *http.Request, p *post) *refusal {
 	if f := checkRevision(r, p.message); f != nil {
-		return &refusal{status: http.StatusBadRequest, err: f}
+		return &refusal{status: http.StatusBadRequest, err: f.withID(p.message.id)}
 	}
 	if f := checkParams(p.message); f != nil {
 		return &refusal{status: statusOf(f.code, p.modern), err: f}
 	}
+	if f := checkRepeated(r, p); f != nil {
+		return &refusal{status: http.StatusBadRequest, err: f.withID(p.message.id)}
+	}
 	if refused := t.stepUp(r, p); refused != nil {
 		return refused
 	}
-	listens := p.message.kind == kindRequest && p.message.method == string(mcp.MethodSubscriptionsListen)
-	if listens && !p.takes.stream {
-		return refuse(http.StatusNotAcceptable, "A subscription is an event stream. Send Accept: text/event-stream.")
-	}
-	// A subscription stays for hours; it must not take the place of calls.
-	if listens && !p.admission.move(t.streams) {
-		return overloaded()
-	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	if listens {
+	if p.message.kind == kindRequest && p.message.isListen() {
+		if !p.takes.stream {
+			return refuse(http.StatusNotAcceptable, "A subscription is an event stream. Send Accept: text/event-stream.")
+		}
+		if !p.admission.move(t.streams) { // it stays for hours; it must not take the place of calls
+			return overloaded()
+		}
 		defer context.AfterFunc(t.stopping, cancel)()
 	}
-	t.exchange(ctx, w, r, p, listens)
+	t.exchange(ctx, w, r, p)
 	return nil
 }
 
-// checkRevision refuses a header that names a revision nobody speaks, which
-// mcp-go would refuse in plain text. A message that belongs to 2026-07-28 is
-// checked with its _meta by mcp-go, and initialize negotiates.
+// checkRevision refuses a header that names a revision nobody speaks; initialize
+// negotiates.
 func checkRevision(r *http.Request, m *message) *rpcError {
 	version := r.Header.Get(mcp.HeaderProtocolVersion)
-	if version == "" || mcp.IsValidProtocolVersion(version) || m.modern() || m.method == string(mcp.MethodInitialize) {
+	if version == "" || mcp.IsValidProtocolVersion(version) || m.method == string(mcp.MethodInitialize) {
 		return nil
 	}
 	supported := slices.Clone(mcp.ValidProtocolVersions)
 	return &rpcError{
-		id:   m.id,
 		code: mcp.UNSUPPORTED_PROTOCOL_VERSION,
 		text: fmt.Sprintf("The header %s names %q, which this server does not support. Send one of: %s.",
 			mcp.HeaderProtocolVersion, clip(version), strings.Join(supported, ", ")),
@@ -104,63 +101,43 @@ func checkRevision(r *http.Request, m *message) *rpcError {
 	}
 }
 
-// exchange runs a message through mcp-go with a response writer and a session
-// of its own.
-func (t *httpTransport) exchange(ctx context.Context, w http.ResponseWriter, r *http.Request, p *post, listens bool) {
+// checkRepeated compares headers with what they repeat of the message since
+// 2026-07-28. Something in between may have read them instead.
+func checkRepeated(r *http.Request, p *post) *rpcError {
+	m, version := p.message, r.Header.Get(mcp.HeaderProtocolVersion)
+	declared := m.meta.ProtocolVersion()
+	switch {
+	case !p.modern:
+		return nil
+	case r.Header.Get(mcp.HeaderLastEventID) != "":
+		return headerMismatch("The header " + mcp.HeaderLastEventID + " cannot be used: streams are not resumed. Send the request again under a new ID.")
+	case declared == "":
+		return invalidParams("params._meta lacks " + mcp.MetaKeyProtocolVersion + ". Send the revision that the header " + mcp.HeaderProtocolVersion + " names.")
+	case version != declared:
+		return headerMismatch(fmt.Sprintf("The header %s names %q, and params._meta %q. Send the same in both.", mcp.HeaderProtocolVersion, clip(version), clip(declared)))
+	case m.kind != kindRequest:
+		return nil
+	}
+	if err := mcp.ValidateStandardHeaders(r.Header.Get, version, mcp.MCPMethod(m.method), m.params); err != nil {
+		return headerMismatch(err.Error())
+	}
+	return nil
+}
+
+func headerMismatch(text string) *rpcError { return &rpcError{code: mcp.HEADER_MISMATCH, text: text} }
+
+// exchange answers a message with a session of its own, so that what is sent
+// through mcp-go's own API stays with its request.
+func (t *httpTransport) exchange(ctx context.Context, w http.ResponseWriter, r *http.Request, p *post) {
 	out := newExchangeWriter(w, p, callerLevel{t.levels, p.principal.Caller})
 	ctx = t.server.facts(ctx, tools.Request{Principal: p.principal, Notifier: out}, p.message, r.Header.Get)
 	w.Header().Set(requestIDHeader, tools.RequestOf(ctx).ID)
 	out.keepAlive(t.opts.KeepAlive) // from here on a timer may write headers and comments
-	x := &exchange{message: p.message}
-	if !listens {
-		x.session = &session{peer: &peer{initialized: true}, level: out.level, emit: out.Notify}
-		if !p.modern {
-			x.session.peer.version = r.Header.Get(mcp.HeaderProtocolVersion)
-		}
+	client := &session{peer: &peer{initialized: true}, level: out.level, emit: out.Notify}
+	if !p.modern {
+		client.peer.version = r.Header.Get(mcp.HeaderProtocolVersion)
 	}
-	t.run(out, inward(withExchange(ctx, x), r, p.message.raw), x)
-	if x.session != nil {
-		x.session.flush()
-	}
-	out.finish(x.err)
-}
-
-// run calls mcp-go; a panic becomes the exchange's error.
-func (t *httpTransport) run(out *exchangeWriter, r *http.Request, x *exchange) {
-	defer func() {
-		if value := recover(); value != nil {
-			x.err = t.server.panicked(r.Context(), x.message.method, value)
-		}
-	}()
-	t.inner.ServeHTTP(out, r)
-}
-
-// inward is the request as mcp-go and the handlers get to see it. Only headers
-// of the protocol go further; credentials, cookies and what proxies add do not.
-func inward(ctx context.Context, r *http.Request, body []byte) *http.Request {
-	inner := r.WithContext(ctx)
-	inner.Header = http.Header{}
-	for name, values := range r.Header {
-		if ofProtocol(name) {
-			inner.Header[name] = values
-		}
-	}
-	inner.Header.Set("Accept", "application/json, "+eventStream) // what the client takes is seen to here
-	inner.Body = io.NopCloser(bytes.NewReader(body))
-	inner.ContentLength = int64(len(body))
-	return inner
-}
-
-// ofProtocol knows header names in their canonical form. A session ID is left
-// out: none is ever given out, so a client that sends one means another server.
-func ofProtocol(name string) bool {
-	switch name {
-	case "Content-Type", "Last-Event-Id":
-		return true
-	case mcp.HeaderSessionID:
-		return false
-	}
-	return strings.HasPrefix(name, "Mcp-")
+	out.finish(t.server.handle(ctx, p.message, client))
 }
 
 // statusOf maps errors to statuses as 2026-07-28 prescribes; before it, an

@@ -1,20 +1,16 @@
 package server
 
 import (
-	"bytes"
 	"errors"
-	"maps"
-	"mime"
 	"net/http"
 	"sync"
 	"time"
 )
 
-// exchangeWriter is the response to one POST. It holds mcp-go's answer back
-// until the handler has returned: if the handler notified meanwhile, the
-// response is an event stream whose last event is the answer, else it is the
-// answer as JSON. So every notification is on its own call's stream and ahead
-// of the answer.
+// exchangeWriter is the response to one POST. If the handler notifies before it
+// returns, the response is an event stream whose last event is the answer, else
+// it is the answer as JSON. So every notification is on its own call's stream and
+// ahead of the answer.
 type exchangeWriter struct {
 	post    *post
 	level   callerLevel
@@ -22,11 +18,7 @@ type exchangeWriter struct {
 
 	mu       sync.Mutex
 	out      http.ResponseWriter
-	header   http.Header // what mcp-go sets
-	status   int
-	body     bytes.Buffer
 	open     bool // headers are sent: of an event stream, or of JSON that is not there yet
-	relay    bool // mcp-go streams by itself
 	finished bool
 	err      error
 	// beat sends the next comment; nil where there are none.
@@ -34,40 +26,10 @@ type exchangeWriter struct {
 }
 
 func newExchangeWriter(out http.ResponseWriter, p *post, l callerLevel) *exchangeWriter {
-	return &exchangeWriter{post: p, level: l, control: http.NewResponseController(out), out: out, header: http.Header{}}
+	return &exchangeWriter{post: p, level: l, control: http.NewResponseController(out), out: out}
 }
 
-func (w *exchangeWriter) Header() http.Header { return w.header }
-
-func (w *exchangeWriter) WriteHeader(status int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.status = status
-	if kind, _, _ := mime.ParseMediaType(w.header.Get("Content-Type")); kind == eventStream {
-		w.relay = true
-		w.begin()
-	}
-}
-
-func (w *exchangeWriter) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.relay {
-		return w.body.Write(p)
-	}
-	w.send(p)
-	return len(p), w.err
-}
-
-// Flush is there because mcp-go streams only where it can flush.
-func (w *exchangeWriter) Flush() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.open {
-		w.deliver(nil)
-	}
-}
-
+// Notify implements tools.Notifier.
 func (w *exchangeWriter) Notify(method string, params any) error {
 	event, err := encodeNotification(method, params, askedLevel(w.post.message, w.level))
 	if err != nil || event == nil {
@@ -133,12 +95,15 @@ func (w *exchangeWriter) begin() {
 
 // event writes one event; JSON has no line ends of its own.
 func (w *exchangeWriter) event(data []byte) {
-	w.deliver(append(append([]byte("event: message\ndata: "), bytes.TrimRight(data, "\n")...), "\n\n"...))
+	w.deliver(append(append([]byte("event: message\ndata: "), data...), "\n\n"...))
 }
 
 // deliver writes what is whole, and lets the client have it at once.
 func (w *exchangeWriter) deliver(p []byte) {
-	w.send(p)
+	if w.err == nil {
+		w.extendDeadline()
+		_, w.err = w.out.Write(p)
+	}
 	if w.err == nil {
 		w.err = w.control.Flush()
 	}
@@ -146,13 +111,6 @@ func (w *exchangeWriter) deliver(p []byte) {
 		w.err = nil // an in-memory writer has nothing to flush
 	}
 	w.liftDeadline()
-}
-
-func (w *exchangeWriter) send(p []byte) {
-	if w.err == nil {
-		w.extendDeadline()
-		_, w.err = w.out.Write(p)
-	}
 }
 
 // extendDeadline lets a stream last as long as the client reads it.
@@ -166,48 +124,31 @@ func (w *exchangeWriter) liftDeadline() {
 	_ = w.control.SetWriteDeadline(time.Time{})
 }
 
-// finish sends the answer, with our error in place of mcp-go's where there is
-// one. It is called once, after the handler has returned.
-func (w *exchangeWriter) finish(f *rpcError) {
+// finish sends the answer, or the error in its place. It is called once, after the
+// handler has returned.
+func (w *exchangeWriter) finish(line []byte, failure *rpcError) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.finished = true
 	if w.beat != nil {
 		w.beat.Stop()
 	}
-	if f != nil && !w.relay {
-		w.replace(f)
-	}
-	if !w.post.takes.json && w.status == http.StatusOK && w.body.Len() > 0 {
-		w.begin()
+	status := http.StatusOK
+	if failure != nil {
+		line, status = failure.encode(), statusOf(failure.code, w.post.modern)
 	}
 	switch {
-	case w.relay:
-	case !w.open:
-		w.plain()
-	case !w.post.takes.stream:
-		w.deliver(w.body.Bytes())
-	case w.body.Len() > 0:
-		w.event(w.body.Bytes())
+	case w.post.message.kind == kindNotification:
+		if !w.open {
+			w.out.WriteHeader(http.StatusAccepted)
+		}
+	case !w.open && (w.post.takes.json || status != http.StatusOK):
+		w.extendDeadline()
+		sendJSON(w.out, status, append(line, '\n'))
+	case w.post.takes.stream:
+		w.begin()
+		w.event(line)
+	default:
+		w.deliver(append(line, '\n'))
 	}
-}
-
-func (w *exchangeWriter) replace(f *rpcError) {
-	w.body.Reset()
-	w.header.Set("Content-Type", "application/json")
-	if w.post.message.kind == kindNotification {
-		w.status = http.StatusAccepted
-		return
-	}
-	w.body.Write(append(f.withID(w.post.message.id).encode(), '\n'))
-	w.status = statusOf(f.code, w.post.modern)
-}
-
-func (w *exchangeWriter) plain() {
-	maps.Copy(w.out.Header(), w.header)
-	w.extendDeadline()
-	if w.status != 0 {
-		w.out.WriteHeader(w.status)
-	}
-	_, w.err = w.out.Write(w.body.Bytes())
 }

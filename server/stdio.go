@@ -174,10 +174,10 @@ func (c *stdioConn) start(m *message) {
 		}
 		return
 	}
-	switch mcp.MCPMethod(m.method) {
-	case mcp.MethodInitialize, mcp.MethodSetLogLevel:
+	switch {
+	case m.method == string(mcp.MethodInitialize), m.method == string(mcp.MethodSetLogLevel):
 		c.finish(k, &slot{})
-	case mcp.MethodSubscriptionsListen:
+	case m.isListen():
 		go c.finish(k, &slot{})
 	default:
 		go c.finish(k, &slot{all: c.slots})
@@ -207,7 +207,11 @@ func (c *stdioConn) finish(k *call, place *slot) {
 		return
 	}
 	defer place.leave()
-	k.answer(c.handle(k, place))
+	line, failure := c.server.handle(k.ctx, k.message, c.sessionFor(k, place))
+	if failure != nil {
+		line = failure.encode()
+	}
+	k.answer(line)
 }
 
 // stopped answers a request that was cut off when the server stopped.
