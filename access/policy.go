@@ -42,20 +42,20 @@ type Rate struct {
 // Rule is one line of the policy. A nil list matches everything; one that is
 // empty is refused.
 type Rule struct {
-	Name string
+	Name string `yaml:"name"`
 	// Operations are names of tools, or the effects read, write and destroy.
-	Operations []string
+	Operations []string `yaml:"operations"`
 	// Tenants are names, globs, or label:NAME.
-	Tenants []string
+	Tenants []string `yaml:"tenants"`
 	// PartnerIDs are IDs, or Expected.
-	PartnerIDs []string
+	PartnerIDs []string `yaml:"partner_ids"`
 	// Callers are names or globs.
-	Callers []string
+	Callers []string `yaml:"callers"`
 	// When is the state of the link that the rule is for; "" is any.
-	When answers.LinkState
+	When answers.LinkState `yaml:"when"`
 	// Rate bounds an allowing rule; nil is no bound.
-	Rate   *Rate
-	Ruling Ruling
+	Rate   *Rate  `yaml:"rate"`
+	Ruling Ruling `yaml:"answer"`
 }
 
 // Verdict is what grant, bounds and policy say of a subject, and why.

@@ -19,33 +19,41 @@ import (
 type Mapping struct {
 	// Scopes and Roles map scopes and roles of a token. Nil maps each scope of the
 	// tools to itself.
-	Scopes, Roles map[string][]access.Scope
+	Scopes map[string][]access.Scope `yaml:"scopes"`
+	Roles  map[string][]access.Scope `yaml:"roles"`
 	// ScopePrefix precedes a scope when a client requests it, but not in the token:
 	// with Entra ID the application ID URI and a slash.
-	ScopePrefix string
+	ScopePrefix string `yaml:"scope_prefix"`
 	// RolesClaim and GroupsClaim are paths of claims; by default roles and groups.
-	RolesClaim, GroupsClaim []string
+	RolesClaim  []string `yaml:"roles_claim"`
+	GroupsClaim []string `yaml:"groups_claim"`
 	// SharedAudiences are further audiences that a token may have.
-	SharedAudiences []string
+	SharedAudiences []string `yaml:"shared_audiences"`
 	// RequireATJWT says whether access tokens have to name their type, at+jwt, in
 	// their header (RFC 9068). Nil requires it of an issuer that was seen to do so.
-	RequireATJWT *bool
+	RequireATJWT *bool `yaml:"require_at_jwt"`
 	// Grants are tried in order; the first match decides.
-	Grants []CallerGrant
+	Grants []CallerGrant `yaml:"grants"`
 }
 
 // CallerGrant is the grant of the callers that match all set fields among the
 // first six after Name.
 type CallerGrant struct {
-	Name string
+	Name string `yaml:"name"`
 	// Issuer or TenantID, an Entra ID tenant, selects the tokens.
-	Issuer, TenantID string
+	Issuer   string `yaml:"issuer"`
+	TenantID string `yaml:"tenant_id"`
 	// Subject goes with Issuer, ObjectID with TenantID; Role and Group with both.
-	Subject, ObjectID, Role, Group string
+	Subject  string `yaml:"subject"`
+	ObjectID string `yaml:"object_id"`
+	Role     string `yaml:"role"`
+	Group    string `yaml:"group"`
 	// Scopes limit the token's scopes; empty is no limit.
-	Scopes []access.Scope
+	Scopes []access.Scope `yaml:"scopes"`
 	// Tools, Tenants and PartnerIDs are those of access.Grant.
-	Tools, Tenants, PartnerIDs []string
+	Tools      []string `yaml:"tools"`
+	Tenants    []string `yaml:"tenants"`
+	PartnerIDs []string `yaml:"partner_ids"`
 }
 
 // Check refuses a contradictory mapping.

@@ -24,27 +24,28 @@ import (
 // Webhook is where pending approvals are announced.
 type Webhook struct {
 	// URL is the receiver's; where it is a secret, URLFile holds it.
-	URL, URLFile string
+	URL     string `yaml:"url"`
+	URLFile string `yaml:"url_file"`
 	// KeyFile holds the key of the signature. Relative paths of files are relative
 	// to the config file.
-	KeyFile string
+	KeyFile string `yaml:"key_file"`
 	// Format is one of WebhookFormats.
-	Format string
+	Format string `yaml:"format"`
 	// AllowPrivate lets the receiver have an address that is not public.
-	AllowPrivate bool
+	AllowPrivate bool `yaml:"allow_private"`
 }
 
 // Alert says which changes between audits a channel is told of.
 type Alert struct {
 	// Name names the channel in the record, in logs and in messages.
-	Name    string
-	Changes []answers.ChangeKind
+	Name    string               `yaml:"name"`
+	Changes []answers.ChangeKind `yaml:"changes"`
 	To      Webhook
 }
 
 // Heads is where signed heads of the ledger are pushed to: a file, or a webhook.
 type Heads struct {
-	File string
+	File string `yaml:"file"`
 	To   *Webhook
 }
 
@@ -87,7 +88,7 @@ func readRule(node *yaml.Node, place int, rule *access.Rule) error {
 			rule.Name = name.Value
 		}
 	}
-	if err := readKeys(node, ruleKeys(rule)); err != nil {
+	if err := readKeys(node, fieldsOf(rule)); err != nil {
 		return fmt.Errorf("policy, %s: %w", untrusted.Sanitize(rule.Name), err)
 	}
 	return nil
@@ -100,24 +101,6 @@ func valueOf(node *yaml.Node, key string) *yaml.Node {
 		}
 	}
 	return nil
-}
-
-// ruleKeys maps the keys of a rule to its fields.
-func ruleKeys(rule *access.Rule) map[string]reader {
-	var when string
-	return map[string]reader{
-		"name":        word(&rule.Name),
-		"operations":  words(&rule.Operations),
-		"tenants":     words(&rule.Tenants),
-		"partner_ids": words(&rule.PartnerIDs),
-		"callers":     words(&rule.Callers),
-		"when": then(word(&when), func() error {
-			rule.When = answers.LinkState(when)
-			return nil
-		}),
-		"rate":   rate(&rule.Rate),
-		"answer": answer(&rule.Ruling),
-	}
 }
 
 func (f *File) readApprovals(node *yaml.Node) error {
@@ -133,7 +116,7 @@ func (f *File) readApprovals(node *yaml.Node) error {
 func (f *File) webhook(into **Webhook) reader {
 	return func(node *yaml.Node) error {
 		hook := Webhook{Format: "json"}
-		if err := readKeys(node, map[string]reader{"url": word(&hook.URL), "url_file": word(&hook.URLFile), "key_file": word(&hook.KeyFile), "format": word(&hook.Format), "allow_private": yes(&hook.AllowPrivate)}); err != nil {
+		if err := readKeys(node, fieldsOf(&hook)); err != nil {
 			return err
 		}
 		if err := hook.check(); err != nil {
@@ -164,9 +147,10 @@ func (f *File) readAlerts(node *yaml.Node) error {
 
 func (f *File) readAlert(node *yaml.Node) (Alert, error) {
 	var alert Alert
-	var kinds []string
 	var to *Webhook
-	err := readKeys(node, map[string]reader{"name": word(&alert.Name), "changes": words(&kinds), "to": f.webhook(&to)})
+	keys := fieldsOf(&alert)
+	keys["to"] = f.webhook(&to)
+	err := readKeys(node, keys)
 	switch {
 	case err != nil:
 		return alert, err
@@ -174,15 +158,13 @@ func (f *File) readAlert(node *yaml.Node) (Alert, error) {
 		return alert, fmt.Errorf("line %d: to is missing: write where the alerts are sent", node.Line)
 	case !isChannelName(alert.Name):
 		return alert, fmt.Errorf("line %d: name is not 1 to 32 letters, digits, - and _", node.Line)
-	case kinds == nil:
+	case alert.Changes == nil:
 		alert.Changes = answers.AlertKinds()
 	}
-	for _, text := range kinds {
-		kind := answers.ChangeKind(text)
+	for _, kind := range alert.Changes {
 		if !slices.Contains(answers.ChangeKinds(), kind) {
-			return alert, fmt.Errorf("line %d: changes has %s; give %s", node.Line, untrusted.Shown(text), phrases(answers.ChangeKinds()))
+			return alert, fmt.Errorf("line %d: changes has %s; give %s", node.Line, untrusted.Shown(string(kind)), phrases(answers.ChangeKinds()))
 		}
-		alert.Changes = append(alert.Changes, kind)
 	}
 	alert.To = *to
 	return alert, nil
@@ -212,7 +194,7 @@ func (f *File) locate(files ...*string) {
 func (f *File) readHeads(node *yaml.Node) (err error) {
 	var heads Heads
 	if valueOf(node, "file") != nil {
-		err = readKeys(node, map[string]reader{"file": word(&heads.File)})
+		err = readKeys(node, fieldsOf(&heads))
 	} else if err = f.webhook(&heads.To)(node); err == nil && heads.To.Format != "json" {
 		err = errors.New("format is for announcements")
 	}
@@ -288,17 +270,31 @@ func readKeys(node *yaml.Node, keys map[string]reader) error {
 const mostDays = 3660
 
 func (f *File) readRuns(node *yaml.Node) error {
-	var keep string
-	keys := map[string]reader{"keep": then(word(&keep), func() error {
-		days, err := strconv.Atoi(strings.TrimSuffix(keep, "d"))
-		if !strings.HasSuffix(keep, "d") || err != nil || days < 1 || days > mostDays {
+	keep := func(node *yaml.Node) error {
+		text, err := word(node)
+		if err != nil {
+			return err
+		}
+		days, err := strconv.Atoi(strings.TrimSuffix(text, "d"))
+		if !strings.HasSuffix(text, "d") || err != nil || days < 1 || days > mostDays {
 			return errors.New("is not a number of days such as 400d")
 		}
 		f.KeepRuns = time.Duration(days) * 24 * time.Hour
 		return nil
-	})}
-	if err := readKeys(node, keys); err != nil {
+	}
+	if err := readKeys(node, map[string]reader{"keep": keep}); err != nil {
 		return fmt.Errorf("runs: %w", err)
+	}
+	return nil
+}
+
+func (f *File) readCallers(node *yaml.Node) error {
+	err := readKeys(node, fieldsOf(&f.Callers))
+	if err == nil {
+		err = f.Callers.Check()
+	}
+	if err != nil {
+		return fmt.Errorf("callers: %w", err)
 	}
 	return nil
 }
