@@ -45,7 +45,7 @@ func (s *Settings) newChannel(where string, settings config.Webhook) (*channel, 
 	if err != nil {
 		return nil, err
 	}
-	client, err := httpclient.New(httpclient.Options{Getenv: s.getenv, PublicOnly: !settings.AllowPrivate}) // follows no redirect
+	client, err := httpclient.New(httpclient.Options{Getenv: s.Getenv, PublicOnly: !settings.AllowPrivate}) // follows no redirect
 	if err != nil {
 		return nil, err
 	}

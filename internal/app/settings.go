@@ -89,8 +89,8 @@ func (s *Settings) Disk() disk.Dir {
 	return where
 }
 
-// getenv is Env where a variable that is not set is empty.
-func (s *Settings) getenv(name string) string {
+// Getenv is Env where a variable that is not set is empty.
+func (s *Settings) Getenv(name string) string {
 	value, _ := s.Env(name)
 	return value
 }

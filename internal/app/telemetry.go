@@ -17,7 +17,7 @@ import (
 // StartTracing begins to send traces where the environment says so. What is
 // wrong with that is no reason not to serve.
 func (s *Settings) StartTracing() (stop func()) {
-	tracing, err := telemetry.StartTracing(s.Env, BuildInfo().Version, s.Log)
+	tracing, err := telemetry.StartTracing(s.Getenv, BuildInfo().Version, s.Log)
 	if err != nil {
 		s.Log.Error("no traces are sent", "reason", err.Error())
 	}

@@ -118,7 +118,7 @@ func (s *Settings) openFiles(files disk.Dir) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool := httpclient.NewPool(httpclient.Options{Getenv: s.getenv})
+	pool := httpclient.NewPool(httpclient.Options{Getenv: s.Getenv})
 	store, err := vault.OpenVault(files, s.KeySource(), pool)
 	if err != nil {
 		if problems.As(err).Code == problems.CodeInvalidArgument {

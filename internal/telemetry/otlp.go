@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/tls"
@@ -14,20 +15,23 @@ import (
 	"strings"
 	"time"
 
-	"mcp-partner/internal/disk"
-	"mcp-partner/internal/httpclient"
-
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"mcp-partner/internal/disk"
+	"mcp-partner/internal/httpclient"
 )
 
-const (
-	otlpTimeout = 10 * time.Second
-	// otlpTries and otlpPause are for busy collectors.
-	otlpTries = 3
-	otlpPause = 500 * time.Millisecond
-	maxPause  = 5 * time.Second
-)
+const otlpTimeout = 10 * time.Second
+
+// whileBusy says how often a collector is asked again that is busy or away.
+func whileBusy() policy.RetryOptions {
+	return policy.RetryOptions{MaxRetries: 2, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: 5 * time.Second,
+		StatusCodes: []int{http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}}
+}
 
 // otlp sends spans over OTLP/HTTP. The library's own client would link 5 MB of
 // gRPC for a POST.
@@ -37,24 +41,20 @@ type otlp struct {
 	timeout  time.Duration
 	gzip     bool
 	client   *http.Client
+	pipeline runtime.Pipeline
 }
 
 // otlpFrom reads the standard variables and returns nil if they ask for no
 // traces. Variables for traces override those for all signals.
-func otlpFrom(env func(string) (string, bool)) (*otlp, error) {
+func otlpFrom(env func(string) string) (*otlp, error) {
 	get := func(name string) string {
-		if value, ok := env("OTEL_EXPORTER_OTLP_TRACES_" + name); ok && value != "" {
-			return value
-		}
-		value, _ := env("OTEL_EXPORTER_OTLP_" + name)
-		return value
+		return cmp.Or(env("OTEL_EXPORTER_OTLP_TRACES_"+name), env("OTEL_EXPORTER_OTLP_"+name))
 	}
-	if disabled, _ := env("OTEL_SDK_DISABLED"); strings.EqualFold(disabled, "true") || get("ENDPOINT") == "" {
+	exporter := cmp.Or(env("OTEL_TRACES_EXPORTER"), "otlp")
+	if strings.EqualFold(env("OTEL_SDK_DISABLED"), "true") || get("ENDPOINT") == "" || exporter == "none" {
 		return nil, nil
 	}
-	if exporter, _ := env("OTEL_TRACES_EXPORTER"); exporter == "none" {
-		return nil, nil
-	} else if exporter != "" && exporter != "otlp" {
+	if exporter != "otlp" {
 		return nil, errors.New("OTEL_TRACES_EXPORTER is neither otlp nor none")
 	}
 	if protocol := get("PROTOCOL"); protocol != "" && protocol != "http/protobuf" {
@@ -66,24 +66,15 @@ func otlpFrom(env func(string) (string, bool)) (*otlp, error) {
 
 // setEndpoint uses the endpoint for traces unchanged, and adds the path to the
 // common one.
-func (o *otlp) setEndpoint(env func(string) (string, bool)) error {
-	o.endpoint, _ = env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-	if o.endpoint == "" {
-		base, _ := env("OTEL_EXPORTER_OTLP_ENDPOINT")
-		o.endpoint = strings.TrimRight(base, "/") + "/v1/traces"
-	}
+func (o *otlp) setEndpoint(env func(string) string) error {
+	o.endpoint = cmp.Or(env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"), strings.TrimRight(env("OTEL_EXPORTER_OTLP_ENDPOINT"), "/")+"/v1/traces")
 	u, err := url.Parse(o.endpoint)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return errors.New("OTEL_EXPORTER_OTLP_ENDPOINT is not an http or https URL")
 	}
 	// A proxy setting that names no proxy would stop every upload.
-	_, err = httpclient.ProxyFromEnvironment(getter(env)).For(&http.Request{URL: u})
+	_, err = httpclient.ProxyFromEnvironment(env).For(&http.Request{URL: u})
 	return err
-}
-
-// getter is an environment in which what is not set is empty.
-func getter(env func(string) (string, bool)) func(string) string {
-	return func(name string) string { value, _ := env(name); return value }
 }
 
 func (o *otlp) setHeader(text string) error {
@@ -117,8 +108,8 @@ func (o *otlp) setTimeout(text string) error {
 // maxCAFile bounds a file of certificate authorities, in bytes.
 const maxCAFile = 1 << 20
 
-func (o *otlp) setClient(get func(string) string, env func(string) (string, bool)) error {
-	options := httpclient.Options{Getenv: getter(env)}
+func (o *otlp) setClient(get, env func(string) string) error {
+	options := httpclient.Options{Getenv: env}
 	if path := get("CERTIFICATE"); path != "" {
 		content, err := disk.ReadTrusted(path, disk.Unchanged, maxCAFile)
 		if err != nil || httpclient.CheckCA(content) != nil {
@@ -135,6 +126,9 @@ func (o *otlp) setClient(get func(string) string, env func(string) (string, bool
 	}
 	var err error
 	o.client, err = httpclient.New(options)
+	o.pipeline = runtime.NewPipeline("", "", runtime.PipelineOptions{}, &policy.ClientOptions{
+		Transport: o.client, Retry: whileBusy(), Telemetry: policy.TelemetryOptions{Disabled: true},
+	})
 	return err
 }
 
@@ -154,17 +148,31 @@ func (o *otlp) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans)
 	if err != nil {
 		return errors.New("spans cannot be encoded")
 	}
-	if o.gzip {
-		body = zipped(body)
-	}
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	for try := 1; ; try++ {
-		wait, err := o.post(ctx, body)
-		if err == nil || wait == 0 || try == otlpTries || !sleep(ctx, wait) {
-			return err
-		}
+	request, err := runtime.NewRequest(ctx, http.MethodPost, o.endpoint)
+	if err != nil {
+		return errors.New("the collector's URL cannot be used")
 	}
+	request.Raw().Header = o.header.Clone()
+	if o.gzip {
+		request.Raw().Header.Set("Content-Encoding", "gzip")
+		body = zipped(body)
+	}
+	if err := request.SetBody(streaming.NopCloser(bytes.NewReader(body)), "application/x-protobuf"); err != nil {
+		return errors.New("spans cannot be sent")
+	}
+	runtime.SkipBodyDownload(request)
+	response, err := o.pipeline.Do(request)
+	if err != nil {
+		return errors.New("the collector could not be reached")
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // so that the connection is used again
+	_ = response.Body.Close()
+	if response.StatusCode/100 != 2 {
+		return fmt.Errorf("the collector answered %d", response.StatusCode)
+	}
+	return nil
 }
 
 func zipped(body []byte) []byte {
@@ -173,50 +181,4 @@ func zipped(body []byte) []byte {
 	_, _ = w.Write(body) // a buffer takes everything
 	_ = w.Close()
 	return buffer.Bytes()
-}
-
-// post sends once. wait is the pause before the next attempt, 0 if there is no
-// further one.
-func (o *otlp) post(ctx context.Context, body []byte) (wait time.Duration, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, o.endpoint, bytes.NewReader(body))
-	if err != nil {
-		return 0, errors.New("the collector's URL cannot be used")
-	}
-	request.Header = o.header.Clone()
-	request.Header.Set("Content-Type", "application/x-protobuf")
-	if o.gzip {
-		request.Header.Set("Content-Encoding", "gzip")
-	}
-	response, err := o.client.Do(request)
-	if err != nil {
-		return otlpPause, errors.New("the collector could not be reached")
-	}
-	defer response.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // so that the connection is used again
-	switch code := response.StatusCode; {
-	case code >= 200 && code < 300:
-		return 0, nil
-	case code == http.StatusTooManyRequests || code == http.StatusBadGateway || code == http.StatusServiceUnavailable || code == http.StatusGatewayTimeout:
-		return pauseOf(response.Header), fmt.Errorf("the collector answered %d", code)
-	default:
-		return 0, fmt.Errorf("the collector answered %d", code)
-	}
-}
-
-func pauseOf(h http.Header) time.Duration {
-	if seconds, err := strconv.Atoi(h.Get("Retry-After")); err == nil && seconds > 0 {
-		return min(time.Duration(seconds)*time.Second, maxPause)
-	}
-	return otlpPause
-}
-
-func sleep(ctx context.Context, wait time.Duration) bool {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -34,7 +34,7 @@ type Tracing struct {
 // StartTracing sends spans if OpenTelemetry's standard variables ask for it. It
 // returns nil if they are not set, and an error if they ask for something that
 // is not supported.
-func StartTracing(env func(string) (string, bool), version string, log *slog.Logger) (*Tracing, error) {
+func StartTracing(env func(string) string, version string, log *slog.Logger) (*Tracing, error) {
 	o, err := otlpFrom(env)
 	if err != nil || o == nil {
 		return nil, err

@@ -78,15 +78,12 @@ func (c *collector) receive(w http.ResponseWriter, r *http.Request) {
 }
 
 // env makes an environment of pairs.
-func env(pairs ...string) func(string) (string, bool) {
+func env(pairs ...string) func(string) string {
 	values := map[string]string{}
 	for i := 0; i < len(pairs); i += 2 {
 		values[pairs[i]] = pairs[i+1]
 	}
-	return func(name string) (string, bool) {
-		value, ok := values[name]
-		return value, ok
-	}
+	return func(name string) string { return values[name] }
 }
 
 func (c *collector) start(pairs ...string) *Tracing {

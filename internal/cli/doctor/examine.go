@@ -205,7 +205,7 @@ func CheckTenant(ctx context.Context, a *app.App, entry tenants.Entry) check {
 // checkProxy asks the proxy for a way to Entra ID. It names the proxy's host
 // alone: its URL may hold a password.
 func checkProxy(ctx context.Context, deps *cmdutil.Deps, a *app.App, entries []tenants.Entry) check {
-	proxy := httpclient.ProxyFromEnvironment(func(name string) string { value, _ := deps.IO.Env(name); return value })
+	proxy := httpclient.ProxyFromEnvironment(deps.Getenv)
 	if proxy.Variable == "" {
 		return check{"proxy", checkOK, "No proxy is set; requests go out directly.", ""}
 	}

@@ -96,7 +96,7 @@ func standing(config tenants.CredentialConfig, entries []tenants.Entry, before t
 func checkSurroundings(deps *cmdutil.Deps, credentials []tenants.CredentialConfig) []check {
 	var set []string
 	for _, name := range signin.IdentityVariables() {
-		if value, _ := deps.IO.Env(name); value != "" {
+		if deps.Getenv(name) != "" {
 			set = append(set, name)
 		}
 	}
@@ -106,7 +106,7 @@ func checkSurroundings(deps *cmdutil.Deps, credentials []tenants.CredentialConfi
 	}
 	// These redirect other programs that use the same SDK.
 	for _, name := range []string{"AZURE_AUTHORITY_HOST", "AZURE_REGIONAL_AUTHORITY_NAME", "MSAL_FORCE_REGION"} {
-		if value, _ := deps.IO.Env(name); value != "" {
+		if deps.Getenv(name) != "" {
 			checks = append(checks, check{"variable " + name, CheckWarn, name + " is set and has no effect: the directory says where a credential is sent.", "unset " + name})
 		}
 	}
