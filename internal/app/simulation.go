@@ -67,13 +67,13 @@ func StartSimulation(ctx context.Context, options SimulationOptions, addr string
 	}
 	server, err := sim.Start(ctx, addr)
 	if err != nil {
-		return nil, exit.Failed("give another --listen HOST:PORT", "%s", cannotListen(addr, err))
+		return nil, exit.Failed("give another --listen HOST:PORT", "%s", CannotListen(addr, err))
 	}
 	return &Simulation{sim, server}, nil
 }
 
-// cannotListen says in plain words why an address cannot be used.
-func cannotListen(addr string, err error) string {
+// CannotListen says in plain words why an address cannot be used.
+func CannotListen(addr string, err error) string {
 	var number syscall.Errno
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):

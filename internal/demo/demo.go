@@ -7,13 +7,14 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"mcp-partner/internal/cli/term"
 	"strings"
 	"time"
 
 	"github.com/mark3labs/mcp-go/client"
 	"github.com/mark3labs/mcp-go/client/transport"
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"mcp-partner/internal/cli/term"
 )
 
 // World controls the simulated Azure.
@@ -31,15 +32,14 @@ type Options struct {
 	ServerOut io.Reader
 	ServerIn  io.WriteCloser
 	World     World
-	// Unlinked, Linked and Broken are names of tenants: one without a link, one
-	// with a link, and one to be garbled.
-	Unlinked, Linked, Broken string
 }
 
-// The partner IDs of the demo, made up.
+// The tenants of the demo: one without a link, one with a link to ForeignID, and one
+// that is garbled.
 const (
-	ourID   = "1234567"
-	otherID = "2345678"
+	Unlinked, Linked, broken = "contoso", "fabrikam", "northwind"
+	// The partner IDs are made up.
+	ForeignID, ourID, otherID = "7654321", "1234567", "2345678"
 )
 
 // OwnIDs are the partner's own IDs in the demo: the server calls a link to any
@@ -54,7 +54,7 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("connect to the server: %w", err)
 	}
 	s := &show{Options: o, client: connection, person: person}
-	err := s.run(ctx, script(o))
+	err := s.run(ctx, script())
 	if closed := connection.Close(); err == nil && closed != nil {
 		return fmt.Errorf("close the connection: %w", closed)
 	}

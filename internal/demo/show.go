@@ -10,6 +10,7 @@ import (
 	"github.com/mark3labs/mcp-go/client"
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"mcp-partner/internal/cli/render"
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
@@ -63,8 +64,8 @@ func (s *show) connect(ctx context.Context) error {
 	}
 	s.say("%s", s.UI.Paint(term.Bold, "tools"))
 	for _, tool := range list.Tools {
-		effect := effectOf(tool)
-		s.say("  %s %s", s.UI.Paint(effectStyle(effect), fmt.Sprintf("%-8s", effect)), tool.Name)
+		op, _ := schemas.Lookup(tool.Name)
+		s.say("  %s %s", s.UI.Paint(effects[op.Effect], fmt.Sprintf("%-8s", op.Effect)), tool.Name)
 	}
 	s.say("")
 	if len(list.Tools) != len(schemas.Catalogue()) {
@@ -73,16 +74,8 @@ func (s *show) connect(ctx context.Context) error {
 	return nil
 }
 
-func effectOf(tool mcp.Tool) answers.Effect {
-	switch hints := tool.Annotations; {
-	case hints.ReadOnlyHint != nil && *hints.ReadOnlyHint:
-		return answers.EffectRead
-	case hints.DestructiveHint != nil && !*hints.DestructiveHint:
-		return answers.EffectWrite
-	default:
-		return answers.EffectDestroy
-	}
-}
+// effects color what a tool may do.
+var effects = map[answers.Effect]term.Style{answers.EffectRead: term.Good, answers.EffectWrite: term.Warn, answers.EffectDestroy: term.Bad}
 
 // play calls one tool and compares the answer with the expected one.
 func (s *show) play(ctx context.Context, number int, step step) error {
@@ -123,7 +116,7 @@ func (s *show) answer(step step, e answers.Envelope) {
 		s.say("    %s %s", s.UI.Paint(term.Warn, "asks"), strings.ReplaceAll(s.person.asked, "\n", "\n         "))
 		s.say("    %s %s", s.UI.Paint(term.Warn, "typed"), cmp.Or(step.types, "(nothing: the form was closed)"))
 	}
-	s.say("    %s %s", s.UI.Paint(statusStyle(e.Status), string(e.Status)), e.Summary)
+	s.say("    %s %s", s.UI.Paint(render.StatusStyle(e.Status), string(e.Status)), e.Summary)
 	if len(e.Matches) > 0 && (e.OutOfScope == nil || e.OutOfScope.Out == nil) {
 		match := e.Matches[0]
 		arguments, _ := json.Marshal(match.Arguments)

@@ -28,7 +28,7 @@ func WriteEnvelope(u *term.UI, e answers.Envelope) {
 	if e.Problem != nil {
 		e.Summary = AsFlags(e.Summary)
 	}
-	u.Line(statusStyle(e.Status), e.Summary)
+	u.Line(StatusStyle(e.Status), e.Summary)
 	writeIdentity(u, e.Identity)
 	writeLink(u, "link", e.Link)
 	writeLink(u, "before", e.Before)
@@ -48,7 +48,8 @@ func WriteEnvelope(u *term.UI, e answers.Envelope) {
 	writeProblem(u, e.Problem)
 }
 
-func statusStyle(status answers.Status) term.Style {
+// StatusStyle colors a status by what it means to a person.
+func StatusStyle(status answers.Status) term.Style {
 	return cmp.Or(map[answers.Status]term.Style{
 		answers.StatusDone: term.Good, answers.StatusUnchanged: term.Good, answers.StatusFailed: term.Bad,
 	}[status], term.Warn)

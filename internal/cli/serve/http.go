@@ -3,10 +3,8 @@ package serve
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
-	"syscall"
 	"time"
 
 	"mcp-partner/access"
@@ -73,22 +71,18 @@ func (o *httpOptions) listen(ctx context.Context) (l listeners, err error) {
 		return listeners{}, err
 	}
 	if l.metrics, err = bind(ctx, o.metrics); err != nil {
-		return listeners{}, errors.Join(err, l.close())
+		l.close()
+		return listeners{}, err
 	}
 	return l, nil
 }
 
-// close closes what is still open.
-func (l listeners) close() error {
-	var failed error
+func (l listeners) close() {
 	for _, one := range []net.Listener{l.main, l.metrics} {
 		if one != nil {
-			if err := one.Close(); !errors.Is(err, net.ErrClosed) {
-				failed = errors.Join(failed, err)
-			}
+			_ = one.Close() // a server may have closed it
 		}
 	}
-	return failed
 }
 
 func bind(ctx context.Context, address string) (net.Listener, error) {
@@ -96,11 +90,8 @@ func bind(ctx context.Context, address string) (net.Listener, error) {
 		return nil, nil
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, exit.Failed("give another port, or port 0 for a free one", "%s is in use by another program", address)
-	case err != nil:
-		return nil, exit.Failed("give another address, or port 0 for a free port", "cannot listen on %s", address)
+	if err != nil {
+		return nil, exit.Failed("give another port, or port 0 for a free one", "%s", app.CannotListen(address, err))
 	}
 	return listener, nil
 }
@@ -131,28 +122,22 @@ func admit(deps *cmdutil.Deps, o *httpOptions, decider *guard.Guard, options *se
 		deps.Log.Warn("anyone who can reach this address can call: use --insecure-no-auth only for tests on loopback", "url", url)
 		return deps.IO.PrintLine(map[string]string{"url": url})
 	}
-	if options.OAuth != nil {
-		return admitOAuth(deps, decider, options, url, bound)
-	}
-	if !o.onLoopback() || o.behindProxy {
-		return admitTokens(deps, decider, options, url)
+	issued := app.InvocationTokens{Decider: decider}
+	if options.OAuth != nil || !o.onLoopback() || o.behindProxy {
+		// A public server creates no token at its start, which would appear in the log of
+		// its supervisor and allow everything that the server may do.
+		options.Bearer = server.Authenticators{issued}
+		deps.Log.Info("serving", "url", url, "address", bound.String())
+		answer := map[string]string{"url": url}
+		if options.OAuth == nil {
+			answer["next"] = "mcp-partner token issue --for NAME --tenants TENANTS"
+		}
+		return deps.IO.PrintLine(answer)
 	}
 	token, gate := newBearer(time.Now)
-	options.Bearer = server.Authenticators{app.InvocationTokens{Decider: decider}, gate}
+	options.Bearer = server.Authenticators{issued, gate}
 	deps.Log.Info("serving", "url", url, "expires_at", gate.expires.UTC().Format(time.RFC3339))
 	return showBearer(deps, url, token, gate.expires)
-}
-
-// admitTokens admits issued tokens only. A public server creates no token at
-// its start, which would appear in the log of its supervisor and allow
-// everything that the server may do.
-func admitTokens(deps *cmdutil.Deps, decider *guard.Guard, options *server.HTTPOptions, url string) error {
-	options.Bearer = server.Authenticators{app.InvocationTokens{Decider: decider}}
-	deps.Log.Info("serving", "url", url)
-	return deps.IO.PrintLine(struct {
-		URL  string `json:"url"`
-		Next string `json:"next"`
-	}{url, "mcp-partner token issue --for NAME --tenants TENANTS"})
 }
 
 // serveMonitor serves health and metrics on a separate listener, if configured.

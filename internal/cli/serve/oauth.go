@@ -2,14 +2,12 @@ package serve
 
 import (
 	"context"
-	"net"
 	"net/url"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"mcp-partner/auth"
-	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/config"
@@ -116,12 +114,4 @@ func issuersCheck(verifier *auth.Authenticator) []server.Check {
 		return nil
 	}
 	return []server.Check{{Name: "oidc", Run: verifier.Ready}}
-}
-
-// admitOAuth admits callers with an access token or an invocation token. There
-// is no start token: it could do everything, and no caller needs it.
-func admitOAuth(deps *cmdutil.Deps, decider *guard.Guard, options *server.HTTPOptions, address string, bound net.Addr) error {
-	options.Bearer = server.Authenticators{app.InvocationTokens{Decider: decider}}
-	deps.Log.Info("serving", "url", address, "address", bound.String())
-	return deps.IO.PrintLine(map[string]string{"url": address})
 }

@@ -15,14 +15,6 @@ import (
 	"mcp-partner/tools"
 )
 
-// The tenants of the demo, and the partner that one of them has already.
-const (
-	demoUnlinked = "contoso"
-	demoLinked   = "fabrikam"
-	demoBroken   = "northwind"
-	demoOther    = "7654321"
-)
-
 // NewCmdDemo builds `demo`.
 func NewCmdDemo(deps *cmdutil.Deps) *cobra.Command {
 	return &cobra.Command{
@@ -46,7 +38,7 @@ func runDemo(ctx context.Context, deps *cmdutil.Deps) error {
 		return errors.Join(err, simulated.Server.Close())
 	}
 	defer a.Close()
-	if err := simulated.Stage(demoUnlinked, demoLinked, demoOther); err != nil {
+	if err := simulated.Stage(demo.Unlinked, demo.Linked, demo.ForeignID); err != nil {
 		return err
 	}
 	// The demo shows the program as it comes, and not somebody's configuration.
@@ -66,9 +58,7 @@ func playDemo(ctx context.Context, deps *cmdutil.Deps, service *tools.Service, w
 		served <- deps.ServeStdio(ctx, service, serverIn, serverOut)
 		_ = serverOut.Close() // a pipe in memory
 	}()
-	err := demo.Run(ctx, demo.Options{
-		UI: deps.IO.UI(), ServerOut: clientIn, ServerIn: clientOut, World: world, Unlinked: demoUnlinked, Linked: demoLinked, Broken: demoBroken,
-	})
+	err := demo.Run(ctx, demo.Options{UI: deps.IO.UI(), ServerOut: clientIn, ServerIn: clientOut, World: world})
 	_ = clientOut.Close() // the end of the server's input
 	return errors.Join(err, <-served)
 }
