@@ -2,6 +2,7 @@ package clientfile
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,45 +19,45 @@ const defaultUnit = "  "
 // byteOrderMark begins files that some editors on Windows write.
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// document is the text of a JSON file with comments and trailing commas. Changes
-// edit the text at the offsets that the parser found.
+// document is a JSON file with comments and trailing commas. Changes keep the text of
+// everything else.
 type document struct {
-	// mark is the byte order mark, if there is one; text is what follows it.
-	mark, text []byte
-	root       hujson.Value
-	newline    string
-	unit       string
+	// mark is the byte order mark, if there is one; root is what follows it.
+	mark    []byte
+	root    hujson.Value
+	newline string
+	unit    string
 }
 
-// setAt returns the text with a value at a path of members, and creates missing
-// objects. An equal value stays as it was written.
-func setAt(text []byte, path []string, value any) ([]byte, error) {
-	d, err := parse(text)
-	if err != nil {
-		return nil, err
-	}
-	in, outer := d.root, ""
+func (d *document) text() []byte { return slices.Concat(d.mark, d.root.Pack()) }
+
+// set gives the member at a path a value, and creates missing objects. An equal value
+// stays as it was written.
+func (d *document) set(path []string, value any) error {
+	in, outer := &d.root, ""
 	for depth, name := range path {
-		i, err := find(in, name)
+		object, ok := in.Value.(*hujson.Object)
+		if !ok {
+			return notObject(path[depth-1])
+		}
+		i, err := find(object, name)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if i < 0 {
-			return d.insert(in, outer, name, nested(path[depth+1:], value)), nil
+			d.insert(object, outer, name, nested(path[depth+1:], value))
+			return nil
 		}
-		member := in.Value.(*hujson.Object).Members[i]
-		in, outer = member.Value, indentOf(member.Name.BeforeExtra, outer+d.unit)
-		switch last := depth == len(path)-1; {
-		case last && says(in, value):
-			return text, nil
-		case last:
-			return d.splice(in.StartOffset, in.EndOffset, d.encode(value, outer)), nil
-		case in.Value.Kind() != '{':
-			return nil, fmt.Errorf("its member %q is not an object", name)
-		}
+		member := &object.Members[i]
+		in, outer = &member.Value, indentOf(member.Name.BeforeExtra, outer+d.unit)
 	}
-	return text, nil
+	if !says(*in, value) {
+		in.Value = d.encode(value, outer)
+	}
+	return nil
 }
+
+func notObject(name string) error { return fmt.Errorf("its member %q is not an object", name) }
 
 // nested wraps a value in objects of one member.
 func nested(names []string, value any) any {
@@ -82,11 +83,12 @@ func (c Client) Remove(text []byte, name string) (without []byte, found bool, er
 	if servers == nil {
 		return text, false, err
 	}
-	if !bare(*servers) {
-		return d.remove(*servers, i), true, nil
+	if bare(servers) {
+		servers = d.root.Value.(*hujson.Object)
+		i, err = find(servers, c.key)
 	}
-	i, err = find(d.root, c.key)
-	return d.remove(d.root, i), true, err
+	remove(servers, i)
+	return d.text(), true, err
 }
 
 // entryOf is the value of the server of that name, or nil.
@@ -95,50 +97,50 @@ func (c Client) entryOf(text []byte, name string) (*hujson.Value, error) {
 	if servers == nil {
 		return nil, err
 	}
-	return &servers.Value.(*hujson.Object).Members[i].Value, nil
+	return &servers.Members[i].Value, nil
 }
 
 // locate finds the object of servers and the place of one in it; servers is nil if
 // the file has no server of that name.
-func (c Client) locate(text []byte, name string) (d *document, servers *hujson.Value, i int, err error) {
-	if blank(text) {
-		return nil, nil, 0, nil
-	}
+func (c Client) locate(text []byte, name string) (d *document, servers *hujson.Object, i int, err error) {
 	if d, err = parse(text); err != nil {
 		return nil, nil, 0, err
 	}
-	if i, err = find(d.root, c.key); err != nil || i < 0 {
-		return nil, nil, 0, err
+	root := d.root.Value.(*hujson.Object)
+	if i, err = find(root, c.key); err != nil || i < 0 {
+		return d, nil, 0, err
 	}
-	servers = &d.root.Value.(*hujson.Object).Members[i].Value
-	if servers.Value.Kind() != '{' {
-		return nil, nil, 0, fmt.Errorf("its member %q is not an object", c.key)
+	servers, ok := root.Members[i].Value.Value.(*hujson.Object)
+	if !ok {
+		return d, nil, 0, notObject(c.key)
 	}
-	if i, err = find(*servers, name); err != nil || i < 0 {
-		return nil, nil, 0, err
+	if i, err = find(servers, name); err != nil || i < 0 {
+		return d, nil, 0, err
 	}
 	return d, servers, i, nil
 }
 
-func blank(text []byte) bool { return len(bytes.TrimSpace(bytes.TrimPrefix(text, byteOrderMark))) == 0 }
-
+// parse reads a file; one without text is an empty object.
 func parse(text []byte) (*document, error) {
 	body := bytes.TrimPrefix(text, byteOrderMark)
+	mark := text[:len(text)-len(body)]
+	if len(bytes.TrimSpace(body)) == 0 {
+		body = []byte("{}\n")
+	}
 	root, err := hujson.Parse(body)
 	if err != nil {
 		return nil, errors.New("it is not JSON" + lineOf(err))
 	}
-	if root.Value.Kind() != '{' {
+	object, ok := root.Value.(*hujson.Object)
+	if !ok {
 		return nil, errors.New("it does not hold one JSON object")
 	}
-	d := &document{mark: text[:len(text)-len(body)], text: body, root: root, newline: "\n", unit: defaultUnit}
+	d := &document{mark: mark, root: root, newline: "\n", unit: defaultUnit}
 	if bytes.Contains(text, []byte("\r\n")) {
 		d.newline = "\r\n"
 	}
-	if members := root.Value.(*hujson.Object).Members; len(members) > 0 {
-		if unit := indentOf(members[0].Name.BeforeExtra, defaultUnit); unit != "" {
-			d.unit = unit
-		}
+	if len(object.Members) > 0 {
+		d.unit = cmp.Or(indentOf(object.Members[0].Name.BeforeExtra, defaultUnit), defaultUnit)
 	}
 	return d, nil
 }
@@ -155,9 +157,9 @@ func lineOf(err error) string {
 
 // find returns the index of a member, or -1. A repeated member is refused: it is
 // unknown which one a client reads.
-func find(in hujson.Value, name string) (int, error) {
+func find(in *hujson.Object, name string) (int, error) {
 	at := -1
-	for i, member := range in.Value.(*hujson.Object).Members {
+	for i, member := range in.Members {
 		if nameOf(member) != name {
 			continue
 		}
@@ -171,59 +173,57 @@ func find(in hujson.Value, name string) (int, error) {
 
 // insert appends a member to an object, which is indented by outer, and keeps
 // comments in place.
-func (d *document) insert(into hujson.Value, outer, name string, value any) []byte {
-	object := into.Value.(*hujson.Object)
-	end := into.EndOffset - 1
-	from, comma, indent := into.StartOffset+1, "", outer+d.unit
-	if n := len(object.Members); n > 0 {
-		last := object.Members[n-1]
-		from, indent = last.Value.EndOffset, indentOf(last.Name.BeforeExtra, indent)
-		if last.Value.AfterExtra == nil {
-			comma = ","
-		}
+func (d *document) insert(into *hujson.Object, outer, name string, value any) {
+	indent := outer + d.unit
+	if n := len(into.Members); n > 0 {
+		indent = indentOf(into.Members[n-1].Name.BeforeExtra, indent)
 	}
-	kept := strings.TrimRight(string(d.text[from:end]), " \t\r\n")
-	member := string(hujson.String(name)) + ": " + d.encode(value, indent)
-	return d.splice(from, end, comma+kept+d.newline+indent+member+d.newline+indentOf(d.text[from:end], outer))
+	into.Members = append(into.Members, hujson.ObjectMember{
+		Name:  hujson.Value{BeforeExtra: hujson.Extra(comments(into.AfterExtra) + d.newline + indent), Value: hujson.String(name)},
+		Value: hujson.Value{BeforeExtra: hujson.Extra(" "), Value: d.encode(value, indent)},
+	})
+	into.AfterExtra = hujson.Extra(d.newline + indentOf(into.AfterExtra, outer))
 }
 
-// remove deletes a member of an object with its comma.
-func (d *document) remove(from hujson.Value, i int) []byte {
-	members := from.Value.(*hujson.Object).Members
-	m := members[i]
-	kept := strings.TrimRight(string(m.Name.BeforeExtra), " \t\r\n")
-	begin, end := m.Name.StartOffset-len(m.Name.BeforeExtra), m.Value.EndOffset
-	switch {
-	case m.Value.AfterExtra != nil || i < len(members)-1:
-		end += len(m.Value.AfterExtra) + 1 // the comma behind it
-	case i > 0:
-		begin-- // the comma before it
-	}
+// comments are what stands before a member or an end, without the white space that
+// follows them.
+func comments(extra hujson.Extra) string { return strings.TrimRight(string(extra), " \t\r\n") }
+
+// remove deletes a member of an object with its comma, and keeps the comments above
+// it.
+func remove(from *hujson.Object, i int) {
 	if bare(from) {
-		kept, end = "", from.EndOffset-1 // nothing is left: {}
+		*from = hujson.Object{}
+		return
 	}
-	return d.splice(begin, end, kept)
+	removed := from.Members[i]
+	kept := comments(removed.Name.BeforeExtra)
+	from.Members = slices.Delete(from.Members, i, i+1)
+	if i < len(from.Members) {
+		next := &from.Members[i].Name
+		next.BeforeExtra = hujson.Extra(kept + string(next.BeforeExtra))
+		return
+	}
+	from.AfterExtra = hujson.Extra(kept + string(from.AfterExtra))
+	if i > 0 {
+		last := &from.Members[i-1].Value
+		from.AfterExtra = slices.Concat(last.AfterExtra, from.AfterExtra)
+		last.AfterExtra = removed.Value.AfterExtra // the comma at the end, if there is one
+	}
 }
 
-func (d *document) splice(from, to int, with string) []byte {
-	var out bytes.Buffer
-	out.Write(d.mark)
-	out.Write(d.text[:from])
-	out.WriteString(with)
-	out.Write(d.text[to:])
-	return out.Bytes()
-}
-
-// encode writes a value with the file's indentation and line ends.
-func (d *document) encode(value any, indent string) string {
+// encode is a value with the file's indentation and line ends.
+func (d *document) encode(value any, indent string) hujson.ValueTrimmed {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent(indent, d.unit)
-	if err := encoder.Encode(value); err != nil {
+	err := encoder.Encode(value)
+	parsed, parseErr := hujson.Parse(bytes.ReplaceAll(bytes.TrimSpace(out.Bytes()), []byte("\n"), []byte(d.newline)))
+	if err := cmp.Or(err, parseErr); err != nil {
 		panic("clientfile: " + err.Error()) // strings and objects of them cannot fail
 	}
-	return strings.ReplaceAll(strings.TrimSuffix(out.String(), "\n"), "\n", d.newline)
+	return parsed.Value
 }
 
 // indentOf is the white space after the last line end before a member, or other
@@ -242,18 +242,11 @@ func indentOf(before []byte, otherwise string) string {
 
 // bare reports whether an object has a single member and no comment, so that
 // nothing remains without it.
-func bare(object hujson.Value) bool {
-	members := object.Value.(*hujson.Object).Members
-	if len(members) != 1 {
+func bare(object *hujson.Object) bool {
+	if len(object.Members) != 1 {
 		return false
 	}
-	m := members[0]
-	for _, extra := range []hujson.Extra{
-		m.Name.BeforeExtra, m.Name.AfterExtra, m.Value.BeforeExtra, m.Value.AfterExtra, object.Value.(*hujson.Object).AfterExtra,
-	} {
-		if !extra.IsStandard() {
-			return false
-		}
-	}
-	return true
+	m := object.Members[0]
+	extras := []hujson.Extra{m.Name.BeforeExtra, m.Name.AfterExtra, m.Value.BeforeExtra, m.Value.AfterExtra, object.AfterExtra}
+	return !slices.ContainsFunc(extras, func(extra hujson.Extra) bool { return !extra.IsStandard() })
 }

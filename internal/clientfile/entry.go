@@ -61,33 +61,32 @@ func (c Client) Set(text []byte, name string, s Server) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if blank(text) {
-		text = append(bytes.TrimSpace(text), "{}\n"...)
-	}
-	old, err := c.entryOf(text, name)
+	d, servers, i, err := c.locate(text, name)
 	if err != nil {
 		return nil, err
 	}
 	entry := []string{c.key, name}
-	if old != nil && sameWay(*old, s) {
-		merged, err := setAll(text, entry, members)
-		if err != nil || extended(*old) || bytes.Equal(merged, text) {
+	if servers != nil && sameWay(servers.Members[i].Value, s) {
+		keep := extended(servers.Members[i].Value)
+		err := d.setAll(entry, members)
+		if merged := d.text(); err != nil || keep || bytes.Equal(merged, text) {
 			return merged, err
 		}
 	}
-	if text, err = setAt(text, entry, struct{}{}); err != nil {
+	if err := d.set(entry, struct{}{}); err != nil {
 		return nil, err
 	}
-	return setAll(text, entry, members)
+	err = d.setAll(entry, members)
+	return d.text(), err
 }
 
-func setAll(text []byte, entry []string, members []member) (_ []byte, err error) {
+func (d *document) setAll(entry []string, members []member) error {
 	for _, m := range members {
-		if text, err = setAt(text, slices.Concat(entry, m.path), m.value); err != nil {
-			return nil, err
+		if err := d.set(slices.Concat(entry, m.path), m.value); err != nil {
+			return err
 		}
 	}
-	return text, nil
+	return nil
 }
 
 // sameWay reports whether an entry uses the transport of s.
