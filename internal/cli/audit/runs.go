@@ -146,7 +146,7 @@ func newCmdLabel(deps *cmdutil.Deps) *cobra.Command {
 		Long:  "Name an audit. An empty name removes the label, and the audit is deleted when it is old enough.",
 		Example: `  mcp-partner audit label latest 2026-11
   mcp-partner audit label 2026-11 ''`,
-		Args: cmdutil.TwoArguments("the audit and its name"),
+		Args: cmdutil.Arguments(2, 2, "needs two arguments, the audit and its name"),
 		RunE: func(command *cobra.Command, args []string) error {
 			if err := checkRunLabel(args[1]); err != nil {
 				return err

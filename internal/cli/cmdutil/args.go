@@ -44,26 +44,16 @@ func NoArguments(command *cobra.Command, args []string) error {
 
 // OneArgument wants the one thing that a command is about.
 func OneArgument(what string) cobra.PositionalArgs {
-	return arguments(1, 1, "needs one argument, "+what)
-}
-
-// TwoArguments wants the two things that a command is about.
-func TwoArguments(what string) cobra.PositionalArgs {
-	return arguments(2, 2, "needs two arguments, "+what)
+	return Arguments(1, 1, "needs one argument, "+what)
 }
 
 // AtMostOneArgument lets the one thing that a command is about be left out.
 func AtMostOneArgument(what string) cobra.PositionalArgs {
-	return arguments(0, 1, "takes at most one argument, "+what)
+	return Arguments(0, 1, "takes at most one argument, "+what)
 }
 
-// AtMostTwoArguments lets one or both of the things that a command is about be left
-// out.
-func AtMostTwoArguments(what string) cobra.PositionalArgs {
-	return arguments(0, 2, "takes at most two arguments, "+what)
-}
-
-func arguments(least, most int, wanted string) cobra.PositionalArgs {
+// Arguments wants from least to most arguments; wanted says so in words.
+func Arguments(least, most int, wanted string) cobra.PositionalArgs {
 	return func(command *cobra.Command, args []string) error {
 		if least <= len(args) && len(args) <= most {
 			return nil

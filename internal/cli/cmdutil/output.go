@@ -78,7 +78,16 @@ func StreamOutput(path string, force bool, c content) error {
 	if force {
 		return replace(path, c)
 	}
-	return Create(path, c)
+	// The exclusive flag also refuses a link that came after the look.
+	place, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil || place.Close() != nil {
+		return Unwritable(path)
+	}
+	if err := replace(path, c); err != nil {
+		_ = os.Remove(path)
+		return err
+	}
+	return nil
 }
 
 // CheckOutput refuses a place that cannot be written to. What takes long asks
@@ -97,16 +106,6 @@ func CheckOutput(path string, force bool) error {
 		return Unwritable(path)
 	}
 	return nil
-}
-
-// Create makes a new file; the exclusive flag also refuses a link that came
-// after the look.
-func Create(path string, c content) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return Unwritable(path)
-	}
-	return fill(file, path, c)
 }
 
 // replace puts a new file in the place of a name, whatever the name has become
@@ -128,21 +127,6 @@ func replace(path string, c content) error {
 		return Unwritable(path)
 	}
 	return nil
-}
-
-// fill writes and closes a file that is to be at a path, or removes it.
-func fill(file *os.File, path string, c content) error {
-	out := &outputFile{file: file}
-	failure := c(out)
-	closed := errors.Join(file.Sync(), file.Close())
-	if failure == nil && out.err == nil && closed == nil {
-		return nil
-	}
-	_ = os.Remove(file.Name())
-	if failure != nil && out.err == nil {
-		return failure
-	}
-	return Unwritable(path)
 }
 
 // outputFile tells the errors of a file from those of what is written to it.

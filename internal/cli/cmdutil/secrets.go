@@ -17,17 +17,8 @@ import (
 	"mcp-partner/vault"
 )
 
-func readSecretFile(path string) (vault.Secret, error) {
-	raw, err := readSecretBytes(path, "--secret-file")
-	if err != nil {
-		return vault.Secret{}, err
-	}
-	defer clear(raw)
-	return vault.NewSecret(raw)
-}
-
-func readSecret(from io.Reader, name string) (vault.Secret, error) {
-	raw, err := readAtMost(from, name)
+// toSecret clears what was read.
+func toSecret(raw []byte, err error) (vault.Secret, error) {
 	if err != nil {
 		return vault.Secret{}, err
 	}
@@ -65,9 +56,9 @@ func (d *Deps) secretOrPrompt(ctx context.Context, s *credential.SecretOptions, 
 	case s.Stdin && s.File != "":
 		return vault.Secret{}, exit.Usage("give one of them", "--secret-stdin and --secret-file were both given")
 	case s.Stdin && !d.IO.InTTY:
-		return readSecret(d.IO.In, "standard input")
+		return toSecret(readAtMost(d.IO.In, "standard input"))
 	case s.File != "":
-		return readSecretFile(s.File)
+		return toSecret(readSecretBytes(s.File, "--secret-file"))
 	}
 	typed, err := d.IO.Prompt(ctx, secretPrompt(credential), true)
 	switch {
@@ -121,13 +112,10 @@ func askCertificate(ctx context.Context, c *credential.Options, deps *Deps, conf
 		}
 		secret, about, err = signin.NewCertificate(raw, passphrase)
 	}
-	if err == nil {
-		err = about.CheckDates(time.Now())
-	}
 	if err != nil {
 		return credential.Provided{}, err
 	}
-	return credential.Provided{Secret: secret, Config: signin.Renewed(config, about, "")}, nil
+	return credential.Provided{Secret: secret, Config: signin.Renewed(config, about, "")}, about.CheckDates(time.Now())
 }
 
 func readCertificate(k *credential.KindOptions, deps *Deps) ([]byte, error) {

@@ -169,7 +169,7 @@ func addSetting(deps *cmdutil.Deps, path, line string) error {
 	}
 	next := path + ".new"
 	_ = os.Remove(next) // a set-up that was killed left it
-	if err := cmdutil.Create(next, cmdutil.Whole(append(text, line...))); err != nil {
+	if err := cmdutil.WriteOutput(next, append(text, line...), false); err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(next) }() // gone already where all went well
