@@ -138,11 +138,17 @@ func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s := shown{session: session, ticket: ticket, ui: deps.IO.UI(), all: all}
-			if asJSON {
-				return s.json(ctx, deps.IO)
+			s, err := load(ctx, session, ticket, deps.IO.UI())
+			if err != nil {
+				return err
 			}
-			return s.write(ctx)
+			s.all = all
+			if asJSON {
+				row := approvalRowOf(session, ticket)
+				row.Rows = s.rows()
+				return deps.IO.PrintJSON(row)
+			}
+			return s.write()
 		}),
 	}
 	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")

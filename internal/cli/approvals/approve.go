@@ -85,8 +85,12 @@ func runApprove(ctx context.Context, deps *cmdutil.Deps, o *approveOptions) erro
 	if o.json {
 		ui = &term.UI{Out: deps.IO.Err, Width: deps.IO.ErrWidth}
 	}
-	plan := shown{session: session, ticket: ticket, ui: ui, all: o.all, more: func(ctx context.Context, left int) error { return nextPage(ctx, deps, left) }}
-	if err := plan.write(ctx); err != nil {
+	plan, err := load(ctx, session, ticket, ui)
+	if err != nil {
+		return err
+	}
+	plan.all, plan.more = o.all, func(left int) error { return nextPage(ctx, deps, left) }
+	if err := plan.write(); err != nil {
 		return err
 	}
 	if asks {
@@ -97,7 +101,13 @@ func runApprove(ctx context.Context, deps *cmdutil.Deps, o *approveOptions) erro
 	if !o.execute {
 		return approved(deps, o, ticket)
 	}
-	return executeTicket(ctx, deps, session, ticket, o.json)
+	arguments, err := plan.arguments()
+	if err != nil {
+		return err
+	}
+	return execute(ctx, deps, session, tools.Call{
+		Tool: ticket.Intent.Tool, Arguments: arguments, Principal: app.Trusted(ticket.Intent.Caller), Confirmer: tools.NoConfirmer{}, Patient: true,
+	}, o.json)
 }
 
 // approve asks an approver for the passphrase, right under the question, and
@@ -106,12 +116,8 @@ func approve(ctx context.Context, deps *cmdutil.Deps, plan shown, o *approveOpti
 	if o.approver, err = approverName(ctx, deps, plan.session.Guard, o.approver, ""); err != nil {
 		return err
 	}
-	question, err := plan.question(ctx)
-	if err != nil {
-		return err
-	}
 	plan.ui.Blank()
-	plan.ui.Line(term.Bold, question)
+	plan.ui.Line(term.Bold, plan.question())
 	by, err := askCredentials(ctx, deps.IO, o.approver)
 	if err != nil {
 		return err
@@ -136,32 +142,17 @@ func approved(deps *cmdutil.Deps, o *approveOptions, ticket guard.Ticket) error 
 	})
 }
 
-// executeTicket makes the call that the approval was asked for.
-func executeTicket(ctx context.Context, deps *cmdutil.Deps, session *app.Session, ticket guard.Ticket, asJSON bool) error {
-	arguments, err := ticketArguments(ctx, session, ticket)
-	if err != nil {
-		return err
-	}
-	return execute(ctx, deps, session, tools.Call{
-		Tool: ticket.Intent.Tool, Arguments: arguments, Principal: app.Trusted(ticket.Intent.Caller), Confirmer: tools.NoConfirmer{}, Patient: true,
-	}, asJSON)
-}
-
-// ticketArguments are the arguments that lead to the ticket's intent, or that its
-// plan was made for. What is linked now need not be among them: the ticket is
-// bound to it.
-func ticketArguments(ctx context.Context, s *app.Session, ticket guard.Ticket) (json.RawMessage, error) {
-	if ticket.Plan != nil {
-		plan, err := s.Guard.PlanOf(ctx, ticket)
-		if err != nil {
-			return nil, err
-		}
-		return withApproval(json.RawMessage(plan.Arguments), ticket.ID)
+// arguments are those that lead to the ticket's intent, or that its plan was made for.
+// What is linked now need not be among them: the ticket is bound to it.
+func (s shown) arguments() (json.RawMessage, error) {
+	intent := s.ticket.Intent
+	if s.ticket.Plan != nil {
+		return withApproval(json.RawMessage(s.plan.Arguments), s.ticket.ID)
 	}
 	return json.Marshal(schemas.RegisterPartnerInput{ // the other writes take the same
-		Target:       schemas.Target{Tenant: ticket.Intent.Identity.Tenant, Credential: ticket.Intent.Identity.Credential},
-		PartnerID:    partnerid.ID(ticket.Intent.PartnerID),
-		Confirmation: schemas.Confirmation{ApprovalID: ticket.ID, Reason: ticket.Intent.Reason},
+		Target:       schemas.Target{Tenant: intent.Identity.Tenant, Credential: intent.Identity.Credential},
+		PartnerID:    partnerid.ID(intent.PartnerID),
+		Confirmation: schemas.Confirmation{ApprovalID: s.ticket.ID, Reason: intent.Reason},
 	})
 }
 
@@ -180,7 +171,11 @@ func Offer(ctx context.Context, deps *cmdutil.Deps, session *app.Session, call t
 	if err != nil {
 		return err
 	}
-	if err := approve(ctx, deps, shown{session: session, ticket: ticket, ui: deps.IO.UI()}, &approveOptions{approver: name}); err != nil {
+	plan, err := load(ctx, session, ticket, deps.IO.UI())
+	if err != nil {
+		return err
+	}
+	if err := approve(ctx, deps, plan, &approveOptions{approver: name}); err != nil {
 		return err
 	}
 	if call.Arguments, err = withApproval(call.Arguments, envelope.Approval.ID); err != nil {
@@ -212,48 +207,48 @@ func execute(ctx context.Context, deps *cmdutil.Deps, session *app.Session, call
 // planPage is how many rows of a plan an approver is shown at once.
 const planPage = 40
 
+// shown is one write, or a plan for many tenants, as an approver sees it.
 type shown struct {
 	session *app.Session
 	ticket  guard.Ticket
-	ui      *term.UI
+	// plan is empty for one write.
+	plan guard.Plan
+	ui   *term.UI
 	// all shows also the rows of a plan that are not written.
 	all bool
 	// more is asked between two pages of a plan; nil shows them without a pause.
-	more func(ctx context.Context, left int) error
+	more func(left int) error
 }
 
-func (s shown) json(ctx context.Context, to *term.Streams) error {
-	row := approvalRowOf(s.session, s.ticket)
-	if s.ticket.Plan != nil {
-		plan, err := s.session.Guard.PlanOf(ctx, s.ticket)
-		if err != nil {
-			return err
-		}
-		row.Rows = fleet.Changes(plan, nil, nil)
-		fleet.WrittenFirst(row.Rows)
+func load(ctx context.Context, session *app.Session, ticket guard.Ticket, ui *term.UI) (s shown, err error) {
+	s = shown{session: session, ticket: ticket, ui: ui}
+	if ticket.Plan != nil {
+		s.plan, err = session.Guard.PlanOf(ctx, ticket)
 	}
-	return to.PrintJSON(row)
+	return s, err
 }
 
-// write shows one write, or a plan for many tenants: counts, what cannot be undone,
-// and the rows that are written.
-func (s shown) write(ctx context.Context) error {
+// rows are those of a plan, first those that are written.
+func (s shown) rows() []answers.ChangeRow {
+	rows := fleet.Changes(s.plan, nil, nil)
+	fleet.WrittenFirst(rows)
+	return rows
+}
+
+// write shows one write, or of a plan for many tenants the counts, what cannot be
+// undone, and the rows that are written.
+func (s shown) write() error {
 	if s.ticket.Plan == nil {
 		showTicket(s.ui, s.ticket, approvalRowOf(s.session, s.ticket))
 		return s.ui.Err
 	}
-	plan, err := s.session.Guard.PlanOf(ctx, s.ticket)
-	if err != nil {
-		return err
-	}
-	manyTicket(s.ui, plan, approvalRowOf(s.session, s.ticket))
-	rows := fleet.Changes(plan, nil, nil)
-	fleet.WrittenFirst(rows)
+	manyTicket(s.ui, s.plan, approvalRowOf(s.session, s.ticket))
+	rows := s.rows()
 	written := slices.IndexFunc(rows, func(r answers.ChangeRow) bool { return len(r.Steps) == 0 })
 	if s.all || written < 0 {
 		written = len(rows)
 	}
-	if err := s.pages(ctx, rows[:written]); err != nil {
+	if err := s.pages(rows[:written]); err != nil {
 		return err
 	}
 	if untouched := len(rows) - written; untouched > 0 {
@@ -262,11 +257,11 @@ func (s shown) write(ctx context.Context) error {
 	return s.ui.Err
 }
 
-func (s shown) pages(ctx context.Context, rows []answers.ChangeRow) error {
+func (s shown) pages(rows []answers.ChangeRow) error {
 	for from := 0; from < len(rows); from += planPage {
 		render.WriteChanges(s.ui, rows[from:min(from+planPage, len(rows))])
 		if left := len(rows) - from - planPage; left > 0 && s.more != nil {
-			if err := s.more(ctx, left); err != nil {
+			if err := s.more(left); err != nil {
 				return err
 			}
 		}
@@ -275,12 +270,11 @@ func (s shown) pages(ctx context.Context, rows []answers.ChangeRow) error {
 }
 
 // question is what the approver says yes to.
-func (s shown) question(ctx context.Context) (string, error) {
+func (s shown) question() string {
 	if s.ticket.Plan == nil {
-		return guard.QuestionFor(s.ticket.Intent).Text, nil
+		return guard.QuestionFor(s.ticket.Intent).Text
 	}
-	plan, err := s.session.Guard.PlanOf(ctx, s.ticket)
-	return guard.PlanQuestion(plan).Text, err
+	return guard.PlanQuestion(s.plan).Text
 }
 
 // nextPage waits until the approver has seen a page.
