@@ -6,12 +6,12 @@ import (
 	"slices"
 	"strings"
 
-	"mcp-partner/internal/app"
 	"mcp-partner/internal/azurecli"
 	"mcp-partner/internal/credential"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/tenants"
 )
 
@@ -46,13 +46,13 @@ func (r Row) credential(clientID string) credential.Options {
 }
 
 // define makes sure that a credential exists, or will.
-func (im *importer) define(name string, cells Row, tenantID string) error {
-	mine := naming.Same(name, im.options.Credential.Name)
+func (p *Plan) define(name string, cells Row, tenantID string) error {
+	mine := naming.Same(name, p.request.Credential.Name)
 	clientID := cells["client_id"]
 	if clientID == "" && mine {
-		clientID = im.options.Credential.ClientID
+		clientID = p.request.Credential.ClientID
 	}
-	have, exists := im.known[naming.Fold(name)]
+	have, exists := p.known[naming.Fold(name)]
 	switch {
 	case exists && clientID != "" && !strings.EqualFold(have.ClientID, clientID):
 		return fmt.Errorf("credential %q exists with another client ID", untrusted.Sanitize(name))
@@ -65,15 +65,15 @@ func (im *importer) define(name string, cells Row, tenantID string) error {
 		if err != nil {
 			return err
 		}
-		return im.addCredential(tenants.CredentialConfig{Name: credential.AzureCLI, Kind: tenants.KindAzureCLI, AzPath: path})
+		return p.addCredential(tenants.CredentialConfig{Name: credential.AzureCLI, Kind: tenants.KindAzureCLI, AzPath: path})
 	}
-	return im.defineNew(name, clientID, cells, tenantID, mine)
+	return p.defineNew(name, clientID, cells, tenantID, mine)
 }
 
-func (im *importer) defineNew(name, clientID string, cells Row, tenantID string, mine bool) error {
+func (p *Plan) defineNew(name, clientID string, cells Row, tenantID string, mine bool) error {
 	o := cells.credential(clientID)
 	if mine && cells["kind"] == "" {
-		o.Kind = im.options.Credential.Kind
+		o.Kind = p.request.Credential.Kind
 	}
 	if id := cells["tenant_id"]; id != "" {
 		tenantID = id
@@ -86,22 +86,20 @@ func (im *importer) defineNew(name, clientID string, cells Row, tenantID string,
 	if err != nil {
 		return fmt.Errorf("credential %q: %s", untrusted.Sanitize(name), exit.MessageOf(err))
 	}
-	return im.addCredential(config)
+	return p.addCredential(config)
 }
 
 // SecretFor finds the credential that the secret of the command is for.
-func (p *Plan) SecretFor(a *app.App, o *Request) (tenants.CredentialConfig, error) {
-	var candidates []tenants.CredentialConfig
-	for _, config := range p.Credentials {
-		if config.Kind.Given() && (o.Credential.Name == "" || naming.Same(config.Name, o.Credential.Name)) {
-			candidates = append(candidates, config)
-		}
-	}
+func (p *Plan) SecretFor() (tenants.CredentialConfig, error) {
+	name := p.request.Credential.Name
+	candidates := xslices.Filter(p.Credentials, func(config tenants.CredentialConfig) bool {
+		return config.Kind.Given() && (name == "" || naming.Same(config.Name, name))
+	})
 	switch {
 	case len(candidates) == 1:
 		return candidates[0], nil
-	case o.Credential.Name != "":
-		return a.Directory.Credential(o.Credential.Name)
+	case name != "":
+		return p.app.Directory.Credential(name)
 	}
 	return tenants.CredentialConfig{}, exit.Usage("name one with --credential NAME", "the secret could be for any of %d new credentials", len(candidates))
 }
@@ -122,21 +120,22 @@ func (p pendingSecret) Command() string {
 	return "mcp-partner tenants set " + p.tenant + " --secret-stdin   (the secret of the credential " + p.credential + ")"
 }
 
-func (p *Plan) came(config tenants.CredentialConfig, o *Request) bool {
-	return o.Credential.Given() && (len(p.Credentials) == 1 || naming.Same(config.Name, o.Credential.Name))
+func (p *Plan) came(config tenants.CredentialConfig) bool {
+	given := &p.request.Credential
+	return given.Given() && (len(p.Credentials) == 1 || naming.Same(config.Name, given.Name))
 }
 
 // Adopt takes for new credentials what the vault holds for them already. One
 // that does not open now leaves them without, which is said at the end.
-func (p *Plan) Adopt(ctx context.Context, a *app.App, o *Request) error {
+func (p *Plan) Adopt(ctx context.Context) error {
 	for i, config := range p.Credentials {
-		if !config.Kind.Given() || p.came(config, o) {
+		if !config.Kind.Given() || p.came(config) {
 			continue
 		}
-		if held, err := a.Holds(ctx, config.Name); err != nil || !held {
+		if held, err := p.app.Holds(ctx, config.Name); err != nil || !held {
 			continue
 		}
-		got, err := a.Adopt(ctx, config, config.Expires)
+		got, err := p.app.Adopt(ctx, config, config.Expires)
 		if err != nil {
 			return err
 		}
@@ -148,7 +147,7 @@ func (p *Plan) Adopt(ctx context.Context, a *app.App, o *Request) error {
 
 // WithoutSecret lists new credentials for which no secret came along, each with
 // a tenant by which it can be given.
-func (p *Plan) WithoutSecret(o *Request) []pendingSecret {
+func (p *Plan) WithoutSecret() []pendingSecret {
 	first := map[string]string{}
 	for _, entry := range slices.Backward(p.Diff.Added) {
 		first[entry.Credentials[0].Name] = entry.Name
@@ -158,7 +157,7 @@ func (p *Plan) WithoutSecret(o *Request) []pendingSecret {
 	}
 	var missing []pendingSecret
 	for _, config := range p.Credentials {
-		if tenant, ok := first[config.Name]; ok && config.Kind.Stored() && !p.came(config, o) {
+		if tenant, ok := first[config.Name]; ok && config.Kind.Stored() && !p.came(config) {
 			missing = append(missing, pendingSecret{tenant, config.Name, config.Kind})
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -18,8 +19,10 @@ import (
 	"mcp-partner/internal/csvfile"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/naming"
+	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/untrusted"
 	"mcp-partner/internal/xslices"
+	"mcp-partner/schemas"
 	"mcp-partner/tenants"
 )
 
@@ -216,4 +219,229 @@ func (o *Request) source() string {
 		return "standard input"
 	}
 	return o.File
+}
+
+// company is the column of what a customer is called. New names are made of it.
+const company = "company"
+
+// squeezed is a header in the form in which headers are compared: without case,
+// spaces, byte order marks and separators.
+func squeezed(header string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, header)
+}
+
+// foreignColumns are columns of Partner Center's lists of customers, squeezed,
+// and what they are here; empty is left out. Microsoft ID, Company name, Primary
+// domain name, Relationship and Tags are documented for the export of customers;
+// the other English ones are what its older downloads, its API and scripts call
+// the same. The German, French and Spanish ones are translations of these and
+// were not seen in a file of Partner Center.
+func foreignColumns() map[string]string {
+	return map[string]string{
+		"microsoftid": "tenant_id", "customertenantid": "tenant_id", "customerid": "tenant_id", "customermicrosoftid": "tenant_id", "directoryid": "tenant_id", "entraid": "tenant_id",
+		"companyname": company, "customercompanyname": company, "customername": company, "customer": company, "tenantname": company, "displayname": company,
+		"primarydomainname": "domains", "primarydomain": "domains", "customerprimarydomainname": "domains", "customerdomainname": "domains",
+		"customerdomain": "domains", "domain": "domains", "domainname": "domains", "defaultdomain": "domains", "defaultdomainname": "domains",
+		"tags": "labels", "tenanttag": "labels", "tenanttags": "labels", "relationship": "", "relationshiptopartner": "", "customerrelationship": "",
+
+		"microsoftkennung": "tenant_id", "kundenid": "tenant_id", "mandantenid": "tenant_id", "mandantid": "tenant_id",
+		"firmenname": company, "unternehmensname": company, "firma": company, "kunde": company, "kundenname": company,
+		"primärerdomänenname": "domains", "namederprimärendomäne": "domains", "primäredomäne": "domains", "domäne": "domains", "beziehung": "", "kategorien": "labels",
+
+		"idmicrosoft": "tenant_id", "idduclient": "tenant_id", "iddulocataire": "tenant_id",
+		"nomdelasociété": company, "nomdelentreprise": company, "société": company, "client": company, "nomduclient": company,
+		"nomdedomaineprincipal": "domains", "domaineprincipal": "domains", "domaine": "domains", "relation": "", "balises": "labels", "étiquettes": "labels",
+
+		"iddemicrosoft": "tenant_id", "identificadordemicrosoft": "tenant_id", "iddecliente": "tenant_id", "iddelinquilino": "tenant_id",
+		"nombredelaempresa": company, "nombredelacompañía": company, "empresa": company, "cliente": company, "nombredelcliente": company,
+		"nombrededominioprincipal": "domains", "nombrededominioprimario": "domains", "dominioprincipal": "domains", "dominio": "domains", "relación": "", "etiquetas": "labels",
+	}
+}
+
+// column is what a column of a file stands for. Without a field it is left out.
+type column struct {
+	written, field string
+	// foreign is true for one of somebody else's file: an empty cell clears
+	// nothing there.
+	foreign bool
+	// mapped is true where --map says what the column is.
+	mapped bool
+}
+
+// columnMap is --map: columns by squeezed headers, with the headers as given.
+type columnMap map[string]column
+
+// columnMapOf reads COLUMN=FIELD. A header may have a = in it, a field has none.
+func columnMapOf(given []string) (columnMap, error) {
+	maps := columnMap{}
+	for _, text := range given {
+		i := strings.LastIndex(text, "=")
+		if i < 0 || squeezed(text[:i]) == "" {
+			return nil, exit.Usage("give --map \"COLUMN=FIELD\", or \"COLUMN=\" to leave a column out", "--map %q is not COLUMN=FIELD", untrusted.Sanitize(text))
+		}
+		header, field := text[:i], strings.ReplaceAll(strings.ToLower(strings.TrimSpace(text[i+1:])), "-", "_")
+		if field != "" && !slices.Contains(Columns(), field) {
+			return nil, exit.Usage("the fields are "+strings.Join(Columns(), ","), "--map %q: there is no field %q", untrusted.Sanitize(text), untrusted.Sanitize(field))
+		}
+		if _, twice := maps[squeezed(header)]; twice {
+			return nil, exit.Usage("give each column once", "--map names the column %q twice", untrusted.Sanitize(header))
+		}
+		maps[squeezed(header)] = column{written: header, field: field, mapped: true}
+	}
+	return maps, nil
+}
+
+// columnsOf says what each column of a header is. Columns that nobody knows are
+// left out of files that are somebody else's, and a mistake in one of ours.
+func columnsOf(header []string, maps columnMap) ([]column, error) {
+	columns := make([]column, len(header))
+	var unknown []string
+	open := len(maps) > 0
+	seen := map[string]bool{}
+	for i, written := range header {
+		c, known := meaning(written, maps)
+		columns[i] = c
+		seen[squeezed(written)] = true
+		open = open || c.foreign
+		if !known && squeezed(written) != "" {
+			unknown = append(unknown, written)
+		}
+	}
+	for key, m := range maps {
+		if !seen[key] {
+			return nil, fmt.Errorf("there is no column %q, which --map names", untrusted.Sanitize(m.written))
+		}
+	}
+	if len(unknown) > 0 && (!open || !named(columns)) {
+		return nil, newUnknownColumns(unknown, columns)
+	}
+	return columns, checkColumns(columns)
+}
+
+func meaning(written string, maps columnMap) (c column, known bool) {
+	key := squeezed(written)
+	if c, ok := maps[key]; ok {
+		return column{written: written, field: c.field, mapped: true}, true
+	}
+	for _, field := range Columns() {
+		if squeezed(field) == key {
+			return column{written: written, field: field}, true
+		}
+	}
+	field, ok := foreignColumns()[key]
+	return column{written: written, field: field, foreign: ok}, ok
+}
+
+func checkColumns(columns []column) error {
+	first := map[string]string{}
+	for _, c := range columns {
+		if c.field == "" {
+			continue
+		}
+		if other, twice := first[c.field]; twice && squeezed(other) == squeezed(c.written) {
+			return fmt.Errorf("column %s appears twice", c.field)
+		} else if twice {
+			return fmt.Errorf("the columns %q and %q are both %s: leave one out with --map \"%s=\"",
+				untrusted.Sanitize(other), untrusted.Sanitize(c.written), c.field, untrusted.Sanitize(c.written))
+		}
+		first[c.field] = c.written
+	}
+	if !named(columns) {
+		return fmt.Errorf("there is no column name, and no company or domains to make names of")
+	}
+	return nil
+}
+
+func named(columns []column) bool {
+	return slices.ContainsFunc(columns, func(c column) bool { return c.field == "name" || c.field == company || c.field == "domains" })
+}
+
+type unknownColumns struct {
+	// maps say for each of them, as --map does, which field it seems to be.
+	maps    []string
+	message string
+}
+
+// Error implements error.
+func (u *unknownColumns) Error() string { return u.message }
+
+// fieldToName is the placeholder in a command for a field that a person has to
+// name.
+const fieldToName = "FIELD"
+
+// newUnknownColumns takes for each column the nearest field that no other one is.
+// A column without one is left out, unless there is nothing yet to make names of.
+func newUnknownColumns(unknown []string, columns []column) *unknownColumns {
+	free := slices.DeleteFunc(Columns(), func(field string) bool {
+		return slices.ContainsFunc(columns, func(c column) bool { return c.field == field })
+	})
+	other := map[bool]string{true: "", false: fieldToName}[named(columns)]
+	var mappings, quoted, near []string
+	for _, written := range unknown {
+		shown := untrusted.Sanitize(strings.TrimSpace(written))
+		quoted = append(quoted, strconv.Quote(shown))
+		field := nearestField(shown, free)
+		if field == "" {
+			mappings = append(mappings, shown+"="+other)
+			continue
+		}
+		free = slices.DeleteFunc(free, func(f string) bool { return f == field })
+		mappings, near = append(mappings, shown+"="+field), append(near, field)
+	}
+	message := "the column " + quoted[0] + " is not known"
+	if len(quoted) > 1 {
+		message = "the columns " + strings.Join(quoted, ", ") + " are not known"
+	}
+	if len(near) > 0 {
+		message += ": did you mean " + strings.Join(near, ", ") + "?"
+	}
+	return &unknownColumns{mappings, message}
+}
+
+func nearestField(header string, free []string) string {
+	if near := schemas.Nearest(strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(header)), free); near != "" {
+		return near
+	}
+	known, key := foreignColumns(), squeezed(header)
+	for _, other := range slices.Sorted(maps.Keys(known)) {
+		short, long := key, other
+		if len(short) > len(long) {
+			short, long = long, short
+		}
+		if len(short) >= len("kunde") && strings.HasPrefix(long, short) && slices.Contains(free, known[other]) {
+			return known[other]
+		}
+	}
+	return ""
+}
+
+func (u *unknownColumns) refusal(o *Request, err error) error {
+	next := "run the command, which leaves out every COLUMN= that has no field"
+	if slices.ContainsFunc(u.maps, func(m string) bool { return strings.HasSuffix(m, "="+fieldToName) }) {
+		next = "write a field for each " + fieldToName + ", or nothing to leave the column out; the fields are " + strings.Join(Columns(), ", ")
+	}
+	return &exit.Error{Code: exit.CodeRefused, Message: fmt.Sprintf("%s: %s", o.source(), err), Next: next, Command: o.command(o.Credential.Name, u.maps)}
+}
+
+// command is the import again, with a credential and more columns mapped.
+func (o *Request) command(credential string, maps []string) string {
+	command := "mcp-partner tenants import " + phrase.ShellWord(o.File)
+	for _, m := range slices.Concat(o.Maps, maps) {
+		command += " --map " + phrase.ShellWord(m)
+	}
+	if credential != "" {
+		command += " --credential " + phrase.ShellWord(credential)
+	}
+	if o.Resolve {
+		command += " --resolve-domains"
+	}
+	if o.ExpectedPartner != "" {
+		command += " --expect-partner " + o.ExpectedPartner
+	}
+	return command
 }

@@ -23,44 +23,80 @@ import (
 // Plan is what an import would do.
 type Plan struct {
 	Diff tenants.Diff
-	// credentials are new.
+	// Credentials are new.
 	Credentials []tenants.CredentialConfig
-	// held are the names of those whose secret the vault holds already.
-	held []string
 	// Said is what a person should see before agreeing.
 	Said []string
-	// Assumed is the credential that rows without one got because the directory
+	// held are the names of new credentials whose secret the vault holds already.
+	held []string
+	// assumed is the credential that rows without one got because the directory
 	// has no other, or empty.
-	Assumed string
+	assumed string
+
+	app     *app.App
+	request *Request
+	file    *table
+	clouds  *app.Destinations
+	// known are all credentials by their names, stored the names of those that the
+	// directory has.
+	known  map[string]tenants.CredentialConfig
+	stored []string
+	// byTenant and byDomain are the entries of the directory.
+	byTenant, byDomain map[string]tenants.Entry
+	names              *Names
+	// first are the rows that a tenant ID stood in first, lines the lines on which a
+	// name, a tenant ID or a domain did.
+	first map[string]numbered
+	lines map[string]int
+	// ca are the files of authorities that were read.
+	ca       map[string]string
+	mistakes []string
+}
+
+func newPlan(a *app.App, o *Request, file *table) (*Plan, error) {
+	p := &Plan{
+		app: a, request: o, file: file, clouds: a.Destinations(), known: map[string]tenants.CredentialConfig{},
+		byTenant: map[string]tenants.Entry{}, byDomain: map[string]tenants.Entry{},
+		first: map[string]numbered{}, lines: map[string]int{}, ca: map[string]string{},
+	}
+	entries, have, err := a.All()
+	if err != nil {
+		return nil, err
+	}
+	for _, config := range have {
+		p.known[naming.Fold(config.Name)] = config
+		p.stored = append(p.stored, config.Name)
+	}
+	for _, entry := range entries {
+		p.byTenant[entry.TenantID] = entry
+		for _, domain := range entry.Domains {
+			p.byDomain[naming.Fold(domain)] = entry
+		}
+	}
+	p.names = NamesOf(entries)
+	for _, row := range file.rows {
+		p.names.take(row.Row["name"])
+	}
+	return p, nil
 }
 
 // judge looks at what the import would mean for stored secrets and for what is
 // linked.
-func (p *Plan) judge(ctx context.Context, a *app.App, o *Request) error {
+func (p *Plan) judge(ctx context.Context) error {
 	entries := slices.Clone(p.Diff.Added)
 	for _, change := range p.Diff.Changed {
 		entries = append(entries, change.After)
 	}
-	said, err := a.CheckDestinations(ctx, entries, p.Credentials, o.Consent.OtherAuthority)
+	said, err := p.app.CheckDestinations(ctx, entries, p.Credentials, p.request.Consent.OtherAuthority)
 	if err != nil {
 		return err
 	}
 	p.Said = append(p.Said, said...)
-	if o.Consent.KeepLink {
+	if p.request.Consent.KeepLink {
 		return nil
 	}
-	fresh := map[string]tenants.CredentialConfig{}
-	for _, config := range p.Credentials {
-		fresh[naming.Fold(config.Name)] = config
-	}
 	for _, change := range p.Diff.Changed {
-		var added []tenants.CredentialConfig
-		for _, ref := range change.After.Credentials {
-			if config, ok := fresh[naming.Fold(ref.Name)]; ok {
-				added = append(added, config)
-			}
-		}
-		if err := a.CheckSuccession(ctx, change.Before, change.After, added); err != nil {
+		if err := p.app.CheckSuccession(ctx, change.Before, change.After, p.referenced(change.After)); err != nil {
 			return err
 		}
 	}
@@ -69,123 +105,100 @@ func (p *Plan) judge(ctx context.Context, a *app.App, o *Request) error {
 
 const maxMistakes = 10
 
-type importer struct {
-	options *Request
-	house   *app.App
-	known   map[string]tenants.CredentialConfig
-	clouds  *app.Destinations
-	// stored are the names of the credentials that the directory has.
-	stored []string
-	plan   *Plan
-	// lines tell where a name or a tenant ID stood first.
-	lines    map[string]int
-	ca       map[string]string
-	mistakes []string
-}
-
-func newImporter(a *app.App, o *Request) (*importer, error) {
-	im := &importer{options: o, house: a, clouds: a.Destinations(), known: map[string]tenants.CredentialConfig{}, plan: &Plan{}, lines: map[string]int{}, ca: map[string]string{}}
-	have, err := a.Directory.Credentials()
-	for _, config := range have {
-		im.known[naming.Fold(config.Name)] = config
-		im.stored = append(im.stored, config.Name)
-	}
-	return im, err
-}
-
-func (im *importer) planImport(rows []numbered) (*Plan, error) {
+// difference makes entries of the rows, and works out what they would change.
+func (p *Plan) difference(rows []numbered) error {
 	var entries []tenants.Entry
 	for _, row := range rows {
-		entry, err := im.entry(row)
+		entry, err := p.entry(row)
 		if err != nil {
-			im.mistakes = append(im.mistakes, fmt.Sprintf("line %d: %s", row.line, exit.MessageOf(err)))
+			p.mistakes = append(p.mistakes, fmt.Sprintf("line %d: %s", row.line, exit.MessageOf(err)))
 			continue
 		}
 		entries = append(entries, entry)
 	}
-	if len(im.mistakes) > 0 {
-		return nil, im.refusal()
+	if len(p.mistakes) > 0 {
+		return p.refusal()
 	}
-	copied, err := im.house.Copied(im.plan.Credentials...)
+	copied, err := p.app.Copied(p.Credentials...)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	im.plan.Diff, err = copied.Plan(entries)
-	return im.plan, err
+	p.Diff, err = copied.Plan(entries)
+	return err
 }
 
-func (im *importer) refusal() error {
+func (p *Plan) refusal() error {
 	const next = "correct the file; nothing was changed"
-	if len(im.mistakes) == 1 {
-		return exit.Refused(next, "%s: %s", im.options.source(), im.mistakes[0])
+	if len(p.mistakes) == 1 {
+		return exit.Refused(next, "%s: %s", p.request.source(), p.mistakes[0])
 	}
-	shown := slices.Clone(im.mistakes[:min(len(im.mistakes), maxMistakes)])
-	if more := len(im.mistakes) - len(shown); more > 0 {
+	shown := slices.Clone(p.mistakes[:min(len(p.mistakes), maxMistakes)])
+	if more := len(p.mistakes) - len(shown); more > 0 {
 		shown = append(shown, fmt.Sprintf("and %d more", more))
 	}
-	return &exit.Error{Code: exit.CodeRefused, Message: fmt.Sprintf("%s has %d mistakes", im.options.source(), len(im.mistakes)), Next: next, Details: shown}
+	return &exit.Error{Code: exit.CodeRefused, Message: fmt.Sprintf("%s has %d mistakes", p.request.source(), len(p.mistakes)), Next: next, Details: shown}
 }
 
-func (im *importer) entry(row numbered) (tenants.Entry, error) {
-	entry, exists, err := im.house.Directory.Find(row.Row["name"])
+func (p *Plan) entry(row numbered) (tenants.Entry, error) {
+	entry, exists, err := p.app.Directory.Find(row.Row["name"])
 	if err != nil {
 		return entry, err
 	}
 	if !exists {
 		entry = tenants.Entry{Name: row.Row["name"], Cloud: tenants.Cloud{Name: tenants.CloudPublic}}
 	}
-	if err := im.unique(row); err != nil {
+	if err := p.unique(row); err != nil {
 		return entry, err
 	}
-	if err := im.credential(row, &entry); err != nil {
+	if err := p.credential(row, &entry); err != nil {
 		return entry, err
 	}
 	if !exists {
 		// For a row that says nothing about it.
-		if entry.Cloud, err = im.clouds.Usual(im.known[naming.Fold(entry.Credentials[0].Name)]); err != nil {
+		if entry.Cloud, err = p.clouds.Usual(p.known[naming.Fold(entry.Credentials[0].Name)]); err != nil {
 			return entry, err
 		}
 	}
-	if err := im.cloud(row, &entry); err != nil {
+	if err := p.cloud(row, &entry); err != nil {
 		return entry, err
 	}
 	row.texts(&entry)
 	if entry.ExpectedPartnerID == "" {
-		entry.ExpectedPartnerID = im.options.ExpectedPartner
+		entry.ExpectedPartnerID = p.request.ExpectedPartner
 	}
-	for _, config := range im.referenced(entry) {
+	for _, config := range p.referenced(entry) {
 		if err := app.AtHome(entry, config); err != nil {
 			return entry, err
 		}
 	}
-	_, err = tenants.NewMemoryDirectory([]tenants.Entry{entry}, im.referenced(entry))
+	_, err = tenants.NewMemoryDirectory([]tenants.Entry{entry}, p.referenced(entry))
 	return entry, err
 }
 
 // unique finds duplicates in the file, which would otherwise fail the import as
 // a whole without a line number.
-func (im *importer) unique(row numbered) error {
+func (p *Plan) unique(row numbered) error {
 	for _, column := range []string{"name", "tenant_id"} {
 		value := strings.ToLower(row.Row[column])
 		if value == "" {
 			continue
 		}
-		if first, twice := im.lines[column+" "+value]; twice {
+		if first, twice := p.lines[column+" "+value]; twice {
 			return fmt.Errorf("%s %q is also on line %d", column, untrusted.Sanitize(value), first)
 		}
-		im.lines[column+" "+value] = row.line
+		p.lines[column+" "+value] = row.line
 	}
-	return im.uniqueDomains(row)
+	return p.uniqueDomains(row)
 }
 
 // uniqueDomains finds a domain that two rows claim: it belongs to one tenant.
-func (im *importer) uniqueDomains(row numbered) error {
+func (p *Plan) uniqueDomains(row numbered) error {
 	for _, domain := range cellList(row.Row["domains"]) {
 		key := "domain " + naming.Fold(domain)
-		if first, twice := im.lines[key]; twice && first != row.line {
+		if first, twice := p.lines[key]; twice && first != row.line {
 			return fmt.Errorf("domain %q is also on line %d", untrusted.Sanitize(domain), first)
 		}
-		im.lines[key] = row.line
+		p.lines[key] = row.line
 	}
 	return nil
 }
@@ -210,7 +223,7 @@ func (row numbered) texts(entry *tenants.Entry) {
 	}
 }
 
-func (im *importer) credential(row numbered, entry *tenants.Entry) error {
+func (p *Plan) credential(row numbered, entry *tenants.Entry) error {
 	names := cellList(row.Row["credential"])
 	clientID := row.Row["client_id"]
 	switch {
@@ -219,10 +232,10 @@ func (im *importer) credential(row numbered, entry *tenants.Entry) error {
 		return nil
 	case len(entry.Credentials) > 0:
 		names = []string{entry.Credentials[0].Name}
-	case im.options.Credential.Name != "":
-		names = []string{im.options.Credential.Name}
-	case clientID == "" && row.Row["kind"] == "" && len(im.stored) > 0:
-		only, err := im.onlyCredential()
+	case p.request.Credential.Name != "":
+		names = []string{p.request.Credential.Name}
+	case clientID == "" && row.Row["kind"] == "" && len(p.stored) > 0:
+		only, err := p.onlyCredential()
 		if err != nil {
 			return err
 		}
@@ -235,27 +248,27 @@ func (im *importer) credential(row numbered, entry *tenants.Entry) error {
 		if i == 0 {
 			cells = row.Row // which describe the first
 		}
-		if err := im.define(name, cells, entry.TenantID); err != nil {
+		if err := p.define(name, cells, entry.TenantID); err != nil {
 			return err
 		}
 	}
-	entry.Credentials = im.references(names, entry.Credentials)
+	entry.Credentials = p.references(names, entry.Credentials)
 	return nil
 }
 
-func (im *importer) onlyCredential() (string, error) {
-	if len(im.stored) > 1 {
-		return "", fmt.Errorf("no credential is named, and there are several: add --credential NAME with one of %s", strings.Join(im.stored, ", "))
+func (p *Plan) onlyCredential() (string, error) {
+	if len(p.stored) > 1 {
+		return "", fmt.Errorf("no credential is named, and there are several: add --credential NAME with one of %s", strings.Join(p.stored, ", "))
 	}
-	im.plan.Assumed = im.stored[0]
-	return im.stored[0], nil
+	p.assumed = p.stored[0]
+	return p.stored[0], nil
 }
 
 // references keeps what is pinned for a credential that stays.
-func (im *importer) references(names []string, before []tenants.CredentialRef) []tenants.CredentialRef {
+func (p *Plan) references(names []string, before []tenants.CredentialRef) []tenants.CredentialRef {
 	refs := make([]tenants.CredentialRef, len(names))
 	for i, name := range names {
-		refs[i].Name = im.known[naming.Fold(name)].Name
+		refs[i].Name = p.known[naming.Fold(name)].Name
 		for _, ref := range before {
 			if naming.Same(ref.Name, name) {
 				refs[i].PinnedObjectID = ref.PinnedObjectID
@@ -265,21 +278,21 @@ func (im *importer) references(names []string, before []tenants.CredentialRef) [
 	return refs
 }
 
-func (im *importer) addCredential(config tenants.CredentialConfig) error {
+func (p *Plan) addCredential(config tenants.CredentialConfig) error {
 	if _, err := tenants.NewMemoryDirectory(nil, []tenants.CredentialConfig{config}); err != nil {
 		return err
 	}
-	im.known[naming.Fold(config.Name)] = config
-	im.plan.Credentials = append(im.plan.Credentials, config)
+	p.known[naming.Fold(config.Name)] = config
+	p.Credentials = append(p.Credentials, config)
 	return nil
 }
 
-func (im *importer) referenced(entry tenants.Entry) []tenants.CredentialConfig {
-	return xslices.Map(entry.Credentials, func(ref tenants.CredentialRef) tenants.CredentialConfig { return im.known[naming.Fold(ref.Name)] })
+func (p *Plan) referenced(entry tenants.Entry) []tenants.CredentialConfig {
+	return xslices.Map(entry.Credentials, func(ref tenants.CredentialRef) tenants.CredentialConfig { return p.known[naming.Fold(ref.Name)] })
 }
 
 // cloud changes an entry's cloud only where the row says something about it.
-func (im *importer) cloud(row numbered, entry *tenants.Entry) error {
+func (p *Plan) cloud(row numbered, entry *tenants.Entry) error {
 	cells := row.Row
 	if cells["cloud"]+cells["arm_endpoint"]+cells["arm_audience"]+cells["authority"]+cells["ca_file"] == "" {
 		return nil
@@ -293,26 +306,26 @@ func (im *importer) cloud(row numbered, entry *tenants.Entry) error {
 		next.SkipInstanceDiscovery = skip
 	}
 	var err error
-	next.CAPEM, err = im.authorities(cells["ca_file"], next, entry.Cloud)
+	next.CAPEM, err = p.authorities(cells["ca_file"], next, entry.Cloud)
 	entry.Cloud = next
 	return err
 }
 
 // authorities reads a CA file once. A row that names none keeps the tenant's,
 // as long as it goes to the same place.
-func (im *importer) authorities(path string, next, before tenants.Cloud) (string, error) {
+func (p *Plan) authorities(path string, next, before tenants.Cloud) (string, error) {
 	if path == "" && before.CAPEM != "" && sameURL(next.Authority, before.Authority) && sameURL(next.ARMEndpoint, before.ARMEndpoint) {
 		return before.CAPEM, nil
 	}
 	if path == "" && next.Name == tenants.CloudCustom {
-		path = im.options.CAFile
+		path = p.request.CAFile
 	}
-	if pem, done := im.ca[path]; done {
+	if pem, done := p.ca[path]; done {
 		return pem, nil
 	}
 	pem, err := app.ReadCA(path)
 	if err == nil {
-		im.ca[path] = pem
+		p.ca[path] = pem
 	}
 	return pem, err
 }
@@ -343,51 +356,49 @@ type Request struct {
 
 // PlanTable makes rows of the file and works out what they would change.
 func PlanTable(ctx context.Context, a *app.App, o *Request, file *table) (*Plan, error) {
-	arranged, err := newArranger(a, o, file)
+	p, err := newPlan(a, o, file)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := arranged.arrange(ctx)
+	rows, err := p.arrange(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p, err := arranged.planImport(rows)
-	if err != nil {
+	if err := p.difference(rows); err != nil {
 		return nil, err
 	}
-	p.Said = arranged.said
-	if p.Assumed != "" {
-		p.Said = append(p.Said, "Rows that name no credential get "+p.Assumed+", the only one there is.")
+	if p.assumed != "" {
+		p.Said = append(p.Said, "Rows that name no credential get "+p.assumed+", the only one there is.")
 	}
 	return p, nil
 }
 
 // Check refuses an import that would lose a secret or hide a link, and one whose
 // assumed credential fails in another tenant.
-func (p *Plan) Check(ctx context.Context, a *app.App, o *Request) error {
-	if err := p.judge(ctx, a, o); err != nil {
+func (p *Plan) Check(ctx context.Context) error {
+	if err := p.judge(ctx); err != nil {
 		return err
 	}
-	return p.try(ctx, a, o)
+	return p.try(ctx)
 }
 
 // try signs in once with the credential that was assumed, in the first new
 // tenant: an application of a single tenant fails in every other one. A failure
 // stops the import, for hundreds of tenants would be added with a credential that
 // nobody named. Naming it imports without a trial.
-func (p *Plan) try(ctx context.Context, a *app.App, o *Request) error {
-	if p.Assumed == "" || len(p.Diff.Added) == 0 {
+func (p *Plan) try(ctx context.Context) error {
+	if p.assumed == "" || len(p.Diff.Added) == 0 {
 		return nil
 	}
-	config, err := a.Directory.Credential(p.Assumed)
+	config, err := p.app.Directory.Credential(p.assumed)
 	if err != nil || config.Kind.Interactive() {
 		return nil // applying the plan reports the error
 	}
 	entry := p.Diff.Added[0]
-	if err := a.TrySignIn(ctx, entry, config, a.Store); err != nil {
+	if err := p.app.TrySignIn(ctx, entry, config, p.app.Store); err != nil {
 		return &exit.Error{
-			Code: exit.CodeFailed, Message: fmt.Sprintf("%s does not sign in to %s: %s; nothing was changed", p.Assumed, entry.Name, exit.MessageOf(err)),
-			Next: afterTrial(err) + " To import without this trial, name the credential.", Command: o.command(p.Assumed, nil),
+			Code: exit.CodeFailed, Message: fmt.Sprintf("%s does not sign in to %s: %s; nothing was changed", p.assumed, entry.Name, exit.MessageOf(err)),
+			Next: afterTrial(err) + " To import without this trial, name the credential.", Command: p.request.command(p.assumed, nil),
 		}
 	}
 	return nil

@@ -3,108 +3,78 @@ package tenantimport
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 
-	"mcp-partner/internal/app"
+	"golang.org/x/sync/errgroup"
+
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/naming"
+	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
+	"mcp-partner/schemas/problems"
+	"mcp-partner/signin"
 	"mcp-partner/tenants"
 )
-
-// arranger makes rows of anybody's file into rows of ours: each with the name of
-// its entry, and with a tenant ID.
-type arranger struct {
-	*importer
-	file *table
-	// byTenant and byDomain are the entries of the directory.
-	byTenant, byDomain map[string]tenants.Entry
-	names              *Names
-	// first are the rows that a tenant ID stood in first.
-	first map[string]numbered
-	said  []string
-}
 
 // arrange returns the rows in which an import can be planned, and what should be
 // seen before it is agreed to. Domains are looked up only where --resolve-domains
 // says so.
-func (a *arranger) arrange(ctx context.Context) (rows []numbered, err error) {
-	if left := a.file.leftOut(); len(left) > 0 {
-		a.said = append(a.said, "Ignored columns: "+strings.Join(left, ", ")+".")
+func (p *Plan) arrange(ctx context.Context) (rows []numbered, err error) {
+	if left := p.file.leftOut(); len(left) > 0 {
+		p.Said = append(p.Said, "Ignored columns: "+strings.Join(left, ", ")+".")
 	}
-	for _, row := range a.file.rows {
-		a.fromForeign(row)
-		a.recognise(row)
+	for _, row := range p.file.rows {
+		p.fromForeign(row)
+		p.recognise(row)
 	}
-	if err := a.resolve(ctx, a.options.Resolve); err != nil {
+	if err := p.resolve(ctx, p.request.Resolve); err != nil {
 		return nil, err
 	}
-	for _, row := range a.file.rows {
-		if !a.again(row) {
-			a.complete(row)
+	for _, row := range p.file.rows {
+		if !p.again(row) {
+			p.complete(row)
 			rows = append(rows, row)
 		}
 	}
-	if len(a.mistakes) > 0 {
-		return nil, a.refusal()
+	if len(p.mistakes) > 0 {
+		return nil, p.refusal()
 	}
 	return rows, nil
 }
 
-func newArranger(h *app.App, o *Request, file *table) (*arranger, error) {
-	im, err := newImporter(h, o)
-	if err != nil {
-		return nil, err
-	}
-	entries, err := h.Directory.List()
-	if err != nil {
-		return nil, err
-	}
-	names, err := NamesIn(h)
-	if err != nil {
-		return nil, err
-	}
-	a := &arranger{importer: im, file: file, names: names, byTenant: map[string]tenants.Entry{}, byDomain: map[string]tenants.Entry{}, first: map[string]numbered{}}
-	for _, entry := range entries {
-		a.byTenant[entry.TenantID] = entry
-		for _, domain := range entry.Domains {
-			a.byDomain[naming.Fold(domain)] = entry
-		}
-	}
-	for _, row := range file.rows {
-		names.take(row.Row["name"])
-	}
-	return a, nil
-}
-
 // fromForeign lets an empty cell of somebody else's column clear nothing, and
 // splits tags, which may have commas between.
-func (a *arranger) fromForeign(row numbered) {
-	if a.file.foreign("labels") {
+func (p *Plan) fromForeign(row numbered) {
+	if p.file.foreign("labels") {
 		row.Row["labels"] = strings.ReplaceAll(row.Row["labels"], ",", ";")
 	}
 	for field, value := range row.Row {
-		if value == "" && a.file.foreign(field) {
+		if value == "" && p.file.foreign(field) {
 			delete(row.Row, field)
 		}
 	}
 }
 
-func (a *arranger) recognise(row numbered) {
+func (p *Plan) recognise(row numbered) {
 	if row.Row["name"] != "" {
 		return
 	}
 	if id := row.Row["tenant_id"]; id != "" {
-		if entry, ok := a.byTenant[strings.ToLower(id)]; ok {
+		if entry, ok := p.byTenant[strings.ToLower(id)]; ok {
 			row.Row["name"] = entry.Name
 		}
 		return
 	}
 	for _, domain := range cellList(row.Row["domains"]) {
-		if entry, ok := a.byDomain[naming.Fold(domain)]; ok {
+		if entry, ok := p.byDomain[naming.Fold(domain)]; ok {
 			row.Row["name"], row.Row["tenant_id"] = entry.Name, entry.TenantID
 			return
 		}
@@ -113,51 +83,51 @@ func (a *arranger) recognise(row numbered) {
 
 // again reports whether a customer appears in the list a second time, as
 // Partner Center lists customers with two relationships.
-func (a *arranger) again(row numbered) bool {
+func (p *Plan) again(row numbered) bool {
 	id, called := strings.ToLower(row.Row["tenant_id"]), row.Row[company]
 	if id == "" || called == "" {
 		return false
 	}
-	before, twice := a.first[id]
+	before, twice := p.first[id]
 	if !twice {
-		a.first[id] = row
+		p.first[id] = row
 		return false
 	}
 	if naming.Fold(before.Row[company]) != naming.Fold(called) {
 		return false
 	}
-	a.said = append(a.said, fmt.Sprintf("Line %d was ignored: it is the same customer as line %d.", row.line, before.line))
+	p.Said = append(p.Said, fmt.Sprintf("Line %d was ignored: it is the same customer as line %d.", row.line, before.line))
 	return true
 }
 
-func (a *arranger) complete(row numbered) {
+func (p *Plan) complete(row numbered) {
 	cells := row.Row
 	if cells["name"] == "" {
-		a.recognise(row) // by what was looked up
+		p.recognise(row) // by what was looked up
 	}
 	domains := cellList(cells["domains"])
 	if cells["name"] == "" && (cells[company] != "" || len(domains) > 0) {
-		cells["name"] = a.names.Suggest(cells[company], domains, cells["tenant_id"])
+		cells["name"] = p.names.Suggest(cells[company], domains, cells["tenant_id"])
 	}
-	entry, _, _ := a.house.Directory.Find(cells["name"]) // a new one has no lists
+	entry, _, _ := p.app.Directory.Find(cells["name"]) // a new one has no lists
 	for field, have := range map[string][]string{"domains": entry.Domains, "labels": entry.Labels} {
-		if cells[field] != "" && a.file.foreign(field) {
+		if cells[field] != "" && p.file.foreign(field) {
 			cells[field] = joined(have, cellList(cells[field]))
 		}
 	}
-	a.moved(row)
+	p.moved(row)
 }
 
 // moved finds a domain of somebody else's list that another entry has: it went to
 // another tenant, which a person has to look at.
-func (a *arranger) moved(row numbered) {
-	if !a.file.foreign("domains") {
+func (p *Plan) moved(row numbered) {
+	if !p.file.foreign("domains") {
 		return
 	}
 	for _, domain := range cellList(row.Row["domains"]) {
-		owner, taken := a.byDomain[naming.Fold(domain)]
+		owner, taken := p.byDomain[naming.Fold(domain)]
 		if taken && naming.Fold(owner.Name) != naming.Fold(row.Row["name"]) {
-			a.mistakes = append(a.mistakes, fmt.Sprintf("line %d: domain %q belongs to %s in the directory, which is another tenant", row.line, untrusted.Sanitize(domain), owner.Name))
+			p.mistakes = append(p.mistakes, fmt.Sprintf("line %d: domain %q belongs to %s in the directory, which is another tenant", row.line, untrusted.Sanitize(domain), owner.Name))
 		}
 	}
 }
@@ -179,15 +149,14 @@ type Names struct {
 	next map[string]int
 }
 
-// NamesIn are those of the directory.
-func NamesIn(a *app.App) (*Names, error) {
-	entries, err := a.Directory.List()
+// NamesOf are those of the entries of a directory.
+func NamesOf(entries []tenants.Entry) *Names {
 	n := &Names{map[string]bool{}, map[string]bool{}, map[string]int{}}
 	for _, entry := range entries {
 		n.take(entry.Name)
 		n.Unclaimed(entry.Domains)
 	}
-	return n, err
+	return n
 }
 
 func (n *Names) take(name string) { n.names[naming.Fold(name)] = true }
@@ -225,4 +194,184 @@ func (n *Names) Unclaimed(domains []string) []string {
 		}
 	}
 	return free
+}
+
+// lookups is how many domains are asked about at once.
+const lookups = 16
+
+// question is a domain whose tenant is not known, and where to ask.
+type question struct {
+	cloud  tenants.Cloud
+	domain string
+}
+
+type reply struct {
+	tenantID string
+	err      error
+}
+
+type asked struct {
+	numbered
+	question
+}
+
+// resolve fills in the tenant IDs of rows that have a domain alone. It says whom
+// it asks before it does.
+func (p *Plan) resolve(ctx context.Context, wanted bool) error {
+	open, err := p.open()
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	if leftOut := p.file.leftOut(); !wanted && len(leftOut) > 0 {
+		return exit.Refused("say with --map \"COLUMN=tenant_id\" which column has the tenant IDs, or add --resolve-domains, which sends the domains to Entra ID",
+			"%s with a domain and no tenant ID, the first on line %d, and the ignored columns are %s; nothing was changed", phrase.Count(len(open), "row"), open[0].line, strings.Join(leftOut, ", "))
+	}
+	if !wanted {
+		return exit.Refused("add --resolve-domains to look up their tenants in Entra ID, which sends it the domains but no credential",
+			"%s with a domain and no tenant ID, the first on line %d; nothing was changed", phrase.Count(len(open), "row"), open[0].line)
+	}
+	var questions []question
+	seen := map[question]bool{}
+	for _, one := range open {
+		if !seen[one.question] {
+			seen[one.question], questions = true, append(questions, one.question)
+		}
+	}
+	hosts := slices.Sorted(slices.Values(xslices.Map(questions, func(q question) string { return q.cloud.AuthorityHost() })))
+	asking := fmt.Sprintf("Asking %s for the tenants of %s; no credential is sent.", strings.Join(slices.Compact(hosts), ", "), phrase.Count(len(questions), "domain"))
+	if err := p.request.Progress(false, asking); err != nil {
+		return err
+	}
+	replies := tenantsOf(ctx, p.app.HTTP, questions)
+	if ctx.Err() != nil {
+		return problems.New(problems.CodeCancelled, "The look-up of domains was stopped; nothing was changed.")
+	}
+	return p.fillIn(open, replies)
+}
+
+func (p *Plan) open() ([]asked, error) {
+	var open []asked
+	for _, row := range p.file.rows {
+		domains := cellList(row.Row["domains"])
+		if row.Row["tenant_id"] != "" || len(domains) == 0 {
+			continue
+		}
+		if _, exists, _ := p.app.Directory.Find(row.Row["name"]); exists {
+			continue // which keeps its tenant ID
+		}
+		cloud, err := p.cloudOf(row)
+		if err != nil {
+			return nil, exit.Refused("correct the file; nothing was changed", "%s: line %d: %s", p.request.source(), row.line, exit.MessageOf(err))
+		}
+		open = append(open, asked{row, question{cloud, strings.ToLower(domains[0])}})
+	}
+	return open, nil
+}
+
+func (p *Plan) cloudOf(row numbered) (tenants.Cloud, error) {
+	name := p.request.Credential.Name
+	if names := cellList(row.Row["credential"]); len(names) > 0 {
+		name = names[0]
+	}
+	entry := tenants.Entry{Cloud: tenants.Cloud{Name: tenants.CloudPublic}}
+	if config, known := p.known[naming.Fold(name)]; known {
+		usual, err := p.clouds.Usual(config)
+		if err != nil {
+			return usual, err
+		}
+		entry.Cloud = usual
+	}
+	if err := p.cloud(row, &entry); err != nil {
+		return entry.Cloud, err
+	}
+	if entry.Cloud.AuthorityHost() == "" {
+		return entry.Cloud, errors.New("its cloud cannot be looked up: use public, usgovernment, china, or custom with its endpoints")
+	}
+	return entry.Cloud, nil
+}
+
+func tenantsOf(ctx context.Context, pool *httpclient.Pool, questions []question) map[question]reply {
+	search := &domainSearch{pool: pool, silent: map[string]int{}}
+	replies := make([]reply, len(questions))
+	var group errgroup.Group
+	group.SetLimit(lookups)
+	for i, q := range questions {
+		group.Go(func() error {
+			replies[i] = search.ask(ctx, q)
+			return nil
+		})
+	}
+	_ = group.Wait() // each reply has its own failure
+	all := make(map[question]reply, len(questions))
+	for i, q := range questions {
+		all[q] = replies[i]
+	}
+	return all
+}
+
+// domainSearch stops asking a host that does not answer, so that hundreds of
+// domains do not wait for it.
+type domainSearch struct {
+	pool *httpclient.Pool
+
+	mu sync.Mutex
+	// silent counts the look-ups since the last answer, by host.
+	silent map[string]int
+}
+
+func (s *domainSearch) ask(ctx context.Context, q question) reply {
+	host := q.cloud.AuthorityHost()
+	s.mu.Lock()
+	gaveUp := s.silent[host] >= lookups
+	s.mu.Unlock()
+	if gaveUp {
+		return reply{err: problems.New(problems.CodeNetwork, fmt.Sprintf("Entra ID (%s) does not answer and was not asked again for the domain %s.", host, q.domain))}
+	}
+	id, err := signin.TenantOfDomain(ctx, s.pool, q.cloud, q.domain)
+	s.note(host, err)
+	return reply{id, err}
+}
+
+func (s *domainSearch) note(host string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil && slices.Contains([]problems.Code{problems.CodeNetwork, problems.CodeTimeout}, problems.As(err).Code) {
+		s.silent[host]++
+		return
+	}
+	s.silent[host] = 0
+}
+
+// fillIn gives each row the ID of its tenant, or names every row that has none
+// and why: a domain that nobody knows is another mistake than a host that did not
+// answer.
+func (p *Plan) fillIn(open []asked, replies map[question]reply) error {
+	unknown, unanswered := 0, 0
+	for _, one := range open {
+		r := replies[one.question]
+		if r.err == nil {
+			one.Row["tenant_id"] = r.tenantID
+			continue
+		}
+		switch problems.As(r.err).Code {
+		case problems.CodeTenantNotFound, problems.CodeInvalidArgument:
+			unknown++
+		default:
+			unanswered++
+		}
+		if err := p.request.Progress(true, fmt.Sprintf("line %d: %s", one.line, exit.Of(r.err).Message)); err != nil {
+			return err
+		}
+	}
+	switch {
+	case unknown+unanswered == 0:
+		return nil
+	case unanswered == 0:
+		return exit.Refused("correct the domain, give a tenant_id, or take the rows out", "no tenant was found for %s; nothing was changed", phrase.Count(unknown, "domain"))
+	}
+	text := phrase.Count(unanswered, "domain") + " could not be looked up"
+	if unknown > 0 {
+		text += ", and no tenant was found for " + phrase.Count(unknown, "domain")
+	}
+	return exit.Failed("check the network and the proxy, then run it again", "%s; nothing was changed", text)
 }

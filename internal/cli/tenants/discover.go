@@ -194,10 +194,11 @@ func writeDiscovery(deps *cmdutil.Deps, a *app.App, found discovery, o *discover
 // importable are the tenants that the directory does not have and that are
 // linked for themselves. What Entra ID calls each becomes its company.
 func importable(a *app.App, found discovery) ([]tenantimport.Row, error) {
-	names, err := tenantimport.NamesIn(a)
+	entries, err := a.Directory.List()
 	if err != nil {
 		return nil, err
 	}
+	names := tenantimport.NamesOf(entries)
 	var rows []tenantimport.Row
 	for _, tenant := range found.Tenants {
 		if tenant.InDirectory || tenant.Lighthouse {

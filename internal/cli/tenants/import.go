@@ -28,7 +28,7 @@ import (
 // takeSecret stores the secret or the certificate that came along, for the one
 // credential that it can be meant for.
 func takeSecret(ctx context.Context, p *tenantimport.Plan, deps *cmdutil.Deps, a *app.App, o *tenantimport.Request) error {
-	config, err := p.SecretFor(a, o)
+	config, err := p.SecretFor()
 	if err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func runImport(ctx context.Context, deps *cmdutil.Deps, o *importOptions) error 
 	if err != nil {
 		return err
 	}
-	if err := p.Check(ctx, a, &o.Request); err != nil {
+	if err := p.Check(ctx); err != nil {
 		return err
 	}
 	difference(u, p)
@@ -177,7 +177,7 @@ func runImport(ctx context.Context, deps *cmdutil.Deps, o *importOptions) error 
 	}
 	u = deps.IO.UI()
 	u.Linef(term.Good, "%d added, %d changed.", len(p.Diff.Added), len(p.Diff.Changed))
-	for _, missing := range p.WithoutSecret(&o.Request) {
+	for _, missing := range p.WithoutSecret() {
 		u.Field("next", missing.Command())
 	}
 	return u.Err
@@ -200,7 +200,7 @@ func agree(ctx context.Context, deps *cmdutil.Deps, yes bool) error {
 // apply stores the secret, then the credentials and the tenants, so that nothing
 // is ever named before it is there.
 func apply(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *tenantimport.Request, p *tenantimport.Plan) error {
-	if err := p.Adopt(ctx, a, o); err != nil {
+	if err := p.Adopt(ctx); err != nil {
 		return err
 	}
 	if o.Credential.Given() {
