@@ -104,7 +104,7 @@ func (v *Vault) gather(ctx context.Context, state *openVault, tenants Tenants) (
 		return nil, err
 	}
 	file := &backupFile{
-		Version: backupVersion, MadeAt: v.keys.now().UTC().Truncate(time.Second), Settings: v.settings,
+		Version: backupVersion, MadeAt: time.Now().UTC().Truncate(time.Second), Settings: v.settings,
 		Generation: state.payload.generation, Recipients: state.payload.recipients, Counter: counter, Secrets: state.payload.files(),
 	}
 	directory, archive, err := tenants.Export()

@@ -7,13 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"mcp-partner/internal/disk"
-	"mcp-partner/internal/naming"
-	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas/problems"
-	"mcp-partner/vault/internal/backend"
 )
 
 const (
@@ -33,11 +29,11 @@ const (
 // accidents and an attacker who can replace that one file, but not one who can
 // write both.
 type FileStore struct {
+	checked
 	disk   disk.Dir
 	source KeySource
 	// provider keeps the key where the source names none.
 	provider keyProvider
-	now      func() time.Time
 	cost     int // scrypt work factor for writing
 	// writer is held by the one change that is under way in this process.
 	writer chan struct{}
@@ -64,7 +60,9 @@ type opening struct {
 // newFileStore reads nothing yet, so that a server starts without a key it may
 // never need.
 func newFileStore(d disk.Dir, source KeySource) *FileStore {
-	return &FileStore{disk: d, source: source, provider: fileProvider(d), now: time.Now, cost: workFactor, writer: make(chan struct{}, 1)}
+	f := &FileStore{disk: d, source: source, provider: fileProvider(d), cost: workFactor, writer: make(chan struct{}, 1)}
+	f.checked = checked{f}
+	return f
 }
 
 // Open opens the vault now, for a command that wants the prompt or the error
@@ -74,77 +72,35 @@ func (f *FileStore) Open(ctx context.Context) error {
 	return err
 }
 
-// Get implements Store.
-func (f *FileStore) Get(ctx context.Context, name string) (Secret, error) {
-	stored, err := f.stored(ctx, name)
-	return stored.secret, err
-}
-
-func (f *FileStore) stored(ctx context.Context, name string) (storedSecret, error) {
+func (f *FileStore) find(ctx context.Context, key string) (storedSecret, error) {
 	state, err := f.open(ctx)
 	if err != nil {
 		return storedSecret{}, err
 	}
-	stored, ok := state.payload.secrets[naming.Fold(name)]
-	if !ok || isInternal(name) {
-		return storedSecret{}, noSecret(name)
-	}
-	return stored, nil
+	return state.payload.secrets[key], nil
 }
 
-// List implements Store.
-func (f *FileStore) List(ctx context.Context) ([]string, error) {
+func (f *FileStore) names(ctx context.Context) ([]string, error) {
 	state, err := f.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return withoutInternal(state.payload.names()), nil
+	return state.payload.names(), nil
 }
 
-// Put implements Store.
-func (f *FileStore) Put(ctx context.Context, name string, secret Secret) error {
-	if err := checkPut(name, secret); err != nil {
-		return err
-	}
-	return f.change(ctx, func(secrets map[string]storedSecret) bool {
-		secrets[naming.Fold(name)] = storedSecret{name, secret, f.now().UTC()}
-		return true
-	})
-}
-
-// Replace implements Store.
-func (f *FileStore) Replace(ctx context.Context, name string, old, next Secret) error {
-	if err := checkPut(name, next); err != nil {
-		return err
-	}
+func (f *FileStore) put(ctx context.Context, name string, change func(now storedSecret) (storedSecret, error)) error {
 	return f.revise(ctx, func(content *payload, _ *key) (bool, error) {
-		now, there := content.secrets[naming.Fold(name)]
-		switch {
-		case !there:
-			return false, noSecret(name)
-		case !now.secret.Equal(old):
-			return false, backend.Moved(untrusted.Sanitize(name))
-		}
-		content.secrets[naming.Fold(name)] = storedSecret{now.name, next, f.now().UTC()}
-		return true, nil
+		next, err := change(content.secrets[name])
+		content.secrets[name] = next
+		return true, err
 	})
 }
 
-// Info implements Store.
-func (f *FileStore) Info(ctx context.Context, name string) (SecretInfo, error) {
-	stored, err := f.stored(ctx, name)
-	return SecretInfo{Name: stored.name, UpdatedAt: stored.updated}, err
-}
-
-// Delete implements Store.
-func (f *FileStore) Delete(ctx context.Context, name string) error {
-	return f.change(ctx, func(secrets map[string]storedSecret) bool {
-		_, there := secrets[naming.Fold(name)]
-		if isInternal(name) {
-			return false
-		}
-		delete(secrets, naming.Fold(name))
-		return there
+func (f *FileStore) remove(ctx context.Context, name string) error {
+	return f.revise(ctx, func(content *payload, _ *key) (bool, error) {
+		_, there := content.secrets[name]
+		delete(content.secrets, name)
+		return there, nil
 	})
 }
 
@@ -248,14 +204,9 @@ func (f *FileStore) highestGeneration() (uint64, error) {
 	return highest, nil
 }
 
-// change applies one change to the newest state and writes it. If it fails at
+// revise applies one change to the newest state and writes it. If it fails at
 // any point, the file stays as it was. An edit that returns false changes
 // nothing.
-func (f *FileStore) change(ctx context.Context, edit func(map[string]storedSecret) bool) error {
-	return f.revise(ctx, func(next *payload, _ *key) (bool, error) { return edit(next.secrets), nil })
-}
-
-// revise is change for all that is in the vault; the edit sees the key too.
 func (f *FileStore) revise(ctx context.Context, edit func(*payload, *key) (changed bool, err error)) error {
 	return f.exclusive(ctx, func(state *openVault) error {
 		next := state.payload.next()

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/sealed"
@@ -51,32 +52,32 @@ func (f *FileStore) Keyring() *Keyring { return &Keyring{f} }
 // to depend on it: a restore keeps it from then on, and one that is not there is
 // made at random. Without, a missing one is a CodeVaultMissing problem.
 func (k *Keyring) Key(ctx context.Context, name string, size int, create bool) ([]byte, error) {
-	key, used, err := k.find(ctx, internalPrefix+name, size)
-	if err != nil || key != nil && (used || !create) {
-		return key, err
+	known, used, err := k.find(ctx, internalPrefix+name, size)
+	if err != nil || known != nil && (used || !create) {
+		return known, err
 	}
 	if !create {
 		return nil, problems.New(problems.CodeVaultMissing, "The vault does not hold the key \""+untrusted.Sanitize(name)+"\".",
 			problems.WithHint("This is a different vault. Restore the one of this state directory from a backup."))
 	}
-	err = k.store.change(ctx, func(secrets map[string]storedSecret) bool {
-		now, there := secrets[internalPrefix+name]
+	err = k.store.revise(ctx, func(content *payload, _ *key) (bool, error) {
+		now, there := content.secrets[internalPrefix+name]
 		switch {
 		case !there:
-			now = k.fresh(internalPrefix+name, size)
+			now = freshKey(internalPrefix+name, size)
 		case now.updated.IsZero():
-			now.updated = k.store.now().UTC()
+			now.updated = time.Now().UTC()
 		default:
-			return false
+			return false, nil
 		}
-		secrets[internalPrefix+name] = now
-		return true
+		content.secrets[internalPrefix+name] = now
+		return true, nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	key, _, err = k.find(ctx, internalPrefix+name, size)
-	return key, err
+	known, _, err = k.find(ctx, internalPrefix+name, size)
+	return known, err
 }
 
 // Keys returns the key of that name, made if need be, and the one that it
@@ -96,19 +97,19 @@ func (k *Keyring) Keys(ctx context.Context, name string, size int) ([][]byte, er
 // Rotate replaces the key of that name and keeps the replaced one, which Keys
 // returns as the second. The one before that is forgotten.
 func (k *Keyring) Rotate(ctx context.Context, name string, size int) error {
-	return k.store.change(ctx, func(secrets map[string]storedSecret) bool {
-		k.replace(secrets, internalPrefix+name, size)
-		return true
+	return k.store.revise(ctx, func(content *payload, _ *key) (bool, error) {
+		content.replaceKey(internalPrefix+name, size)
+		return true, nil
 	})
 }
 
-// replace makes a key and keeps the one that was there.
-func (k *Keyring) replace(secrets map[string]storedSecret, name string, size int) {
-	if now, ok := secrets[name]; ok {
+// replaceKey makes a key and keeps the one that was there.
+func (p *payload) replaceKey(name string, size int) {
+	if now, ok := p.secrets[name]; ok {
 		now.name += previousSuffix
-		secrets[name+previousSuffix] = now
+		p.secrets[name+previousSuffix] = now
 	}
-	secrets[name] = k.fresh(name, size)
+	p.secrets[name] = freshKey(name, size)
 }
 
 // find returns the key of that full name, nil where there is none, and whether
@@ -128,8 +129,8 @@ func (k *Keyring) find(ctx context.Context, name string, size int) (key []byte, 
 	return nil, false, corrupt(k.store.disk, vaultName, "the key "+name+" in it has the wrong size")
 }
 
-func (k *Keyring) fresh(name string, size int) storedSecret {
-	return storedSecret{name, sealed.Seal(randomBytes(size)), k.store.now().UTC()}
+func freshKey(name string, size int) storedSecret {
+	return storedSecret{name: name, secret: sealed.Seal(randomBytes(size)), updated: time.Now().UTC()}
 }
 
 func randomBytes(size int) []byte {

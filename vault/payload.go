@@ -26,12 +26,6 @@ type payload struct {
 	recipients []Recipient
 }
 
-type storedSecret struct {
-	name    string
-	secret  Secret
-	updated time.Time
-}
-
 type payloadFile struct {
 	Version    int             `json:"version"`
 	Generation uint64          `json:"generation"`
@@ -93,7 +87,7 @@ func (p *payload) adopt(s payloadSecret) error {
 	if len(s.Value) == 0 || len(s.Value) > MaxSecretBytes {
 		return errors.New("is empty or too large")
 	}
-	p.secrets[naming.Fold(s.Name)] = storedSecret{s.Name, sealed.Seal(s.Value), s.UpdatedAt}
+	p.secrets[naming.Fold(s.Name)] = storedSecret{name: s.Name, secret: sealed.Seal(s.Value), updated: s.UpdatedAt}
 	return nil
 }
 

@@ -55,7 +55,7 @@ func (v *Vault) AddRecipient(ctx context.Context, name, publicKey string) error 
 		return err
 	}
 	return v.keys.revise(ctx, func(next *payload, k *key) (bool, error) {
-		if err := next.ownFirst(k, v.keys.now()); err != nil {
+		if err := next.ownFirst(k); err != nil {
 			return false, err
 		}
 		for _, r := range next.recipients {
@@ -66,7 +66,7 @@ func (v *Vault) AddRecipient(ctx context.Context, name, publicKey string) error 
 		if len(next.recipients) == maxRecipients {
 			return false, problems.InvalidArgument("A vault has at most %d recipients.", maxRecipients)
 		}
-		next.recipients = append(next.recipients, Recipient{name, publicKey, v.keys.now().UTC()})
+		next.recipients = append(next.recipients, Recipient{name, publicKey, time.Now().UTC()})
 		slices.SortFunc(next.recipients, func(a, b Recipient) int { return cmp.Compare(a.Name, b.Name) })
 		return true, nil
 	})
@@ -106,7 +106,7 @@ func (v *Vault) shareable() error {
 	return problems.InvalidArgument("The secrets of this vault are in %s, which decides who may read them: add people there.", v.settings.Backend)
 }
 
-func (p *payload) ownFirst(k *key, now time.Time) error {
+func (p *payload) ownFirst(k *key) error {
 	if len(p.recipients) > 0 {
 		return nil
 	}
@@ -116,7 +116,7 @@ func (p *payload) ownFirst(k *key, now time.Time) error {
 			"A vault with a passphrase, or with a key of another kind than X25519, cannot have recipients.",
 			problems.WithCommand("Give it its own key first.", "mcp-partner vault rotate-key --new-key-file"))
 	}
-	p.recipients = []Recipient{{ownerName, own.String(), now.UTC()}}
+	p.recipients = []Recipient{{ownerName, own.String(), time.Now().UTC()}}
 	return nil
 }
 

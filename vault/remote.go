@@ -9,7 +9,6 @@ import (
 	"mcp-partner/internal/flight"
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/sealed"
-	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas/problems"
 	"mcp-partner/vault/internal/backend"
 )
@@ -22,86 +21,57 @@ const (
 	fetchLimit = 25 * time.Second
 )
 
-// RemoteStore keeps secrets in a backend that is elsewhere. What was fetched is
+// RemoteStore keeps secrets in a backend that is elsewhere. What was storedSecret is
 // kept for a minute: thousands of tenants share one secret.
 type RemoteStore struct {
+	checked
 	backend backend.Backend
 	stop    context.CancelFunc
-	fetches *flight.Group[string, fetched]
+	fetches *flight.Group[string, storedSecret]
 
 	mu     sync.Mutex
-	cached map[string]fetched
-}
-
-type fetched struct {
-	secret Secret
-	info   SecretInfo
+	cached map[string]storedSecret
 }
 
 func newRemoteStore(b backend.Backend) *RemoteStore {
 	base, stop := context.WithCancel(context.Background())
-	return &RemoteStore{
+	r := &RemoteStore{
 		backend: b, stop: stop,
-		fetches: flight.New[string, fetched](base, fetchLimit), cached: map[string]fetched{},
+		fetches: flight.New[string, storedSecret](base, fetchLimit), cached: map[string]storedSecret{},
 	}
+	r.checked = checked{r}
+	return r
 }
 
-// Get implements Store.
-func (r *RemoteStore) Get(ctx context.Context, name string) (Secret, error) {
-	found, err := r.fetch(ctx, name)
-	return found.secret, err
-}
-
-// Info implements Store.
-func (r *RemoteStore) Info(ctx context.Context, name string) (SecretInfo, error) {
-	found, err := r.fetch(ctx, name)
-	return found.info, err
-}
-
-func (r *RemoteStore) fetch(ctx context.Context, name string) (fetched, error) {
-	key := naming.Fold(name)
-	if isInternal(name) || r.backend.CheckName(key) != nil {
-		return fetched{}, noSecret(name)
+func (r *RemoteStore) find(ctx context.Context, key string) (storedSecret, error) {
+	if r.backend.CheckName(key) != nil {
+		return storedSecret{}, nil
 	}
-	if known, ok := r.known(key); ok {
-		return known, nil
-	}
-	found, err := r.fetches.Do(ctx, key, func(ctx context.Context) (fetched, error) {
-		if known, ok := r.known(key); ok { // another fetch ended since the look above
-			return known, nil
-		}
-		return r.ask(ctx, key)
-	})
+	found, err := r.fetches.Do(ctx, key, func(ctx context.Context) (storedSecret, error) { return r.fetch(ctx, key) })
 	if problems.IsContext(err) {
-		return fetched{}, problems.OfContext(err, "Asking the backend of the vault")
+		return storedSecret{}, problems.OfContext(err, "Asking the backend of the vault")
 	}
 	return found, err
 }
 
-func (r *RemoteStore) known(key string) (fetched, bool) {
+func (r *RemoteStore) fetch(ctx context.Context, key string) (storedSecret, error) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	found, ok := r.cached[key]
-	return found, ok
-}
-
-// ask fetches a secret.
-func (r *RemoteStore) ask(ctx context.Context, key string) (fetched, error) {
+	known, ok := r.cached[key]
+	r.mu.Unlock()
+	if ok {
+		return known, nil
+	}
 	began := time.Now()
 	item, err := r.backend.Get(ctx, key)
 	if err != nil {
-		return fetched{}, err
-	}
-	if item.Value == nil {
-		return fetched{}, noSecret(key)
+		return storedSecret{}, err
 	}
 	if len(item.Value) > MaxSecretBytes {
-		return fetched{}, problems.New(problems.CodeVaultCorrupt, "The secret "+key+" in the backend is larger than a secret can be.")
+		return storedSecret{}, problems.New(problems.CodeVaultCorrupt, "The secret "+key+" in the backend is larger than a secret can be.")
 	}
-	// A newline at the end is one that somebody's editor or shell put there.
-	found := fetched{sealed.Seal(sealed.TrimNewline(item.Value)), SecretInfo{key, item.UpdatedAt, item.ExpiresAt}}
+	found := storedItem(key, item)
 	if found.secret.Empty() {
-		return fetched{}, noSecret(key)
+		return found, nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -110,69 +80,46 @@ func (r *RemoteStore) ask(ctx context.Context, key string) (fetched, error) {
 	return found, nil
 }
 
-// forget drops a secret, at worst one that a Put had fetched anew meanwhile.
+// forget drops a secret, at worst one that a put had fetched anew meanwhile.
 func (r *RemoteStore) forget(key string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.cached, key)
 }
 
-// Put implements Store.
-func (r *RemoteStore) Put(ctx context.Context, name string, secret Secret) error {
-	return r.put(ctx, name, secret, func(backend.Item) error { return nil })
+// storedItem is an item as a secret. A newline at the end is one that somebody's
+// editor or shell put there.
+func storedItem(key string, item backend.Item) storedSecret {
+	return storedSecret{key, sealed.Seal(sealed.TrimNewline(item.Value)), item.UpdatedAt, item.ExpiresAt}
 }
 
-// Replace implements Store.
-func (r *RemoteStore) Replace(ctx context.Context, name string, old, next Secret) error {
-	return r.put(ctx, name, next, func(now backend.Item) error {
-		if now.Value == nil {
-			return noSecret(name)
-		}
-		if !sealed.Seal(sealed.TrimNewline(now.Value)).Equal(old) {
-			return backend.Moved(untrusted.Sanitize(name))
-		}
-		return nil
-	})
-}
-
-func (r *RemoteStore) put(ctx context.Context, name string, secret Secret, check func(backend.Item) error) error {
-	if err := checkPut(name, secret); err != nil {
-		return err
-	}
-	key := naming.Fold(name)
+func (r *RemoteStore) put(ctx context.Context, key string, change func(now storedSecret) (storedSecret, error)) error {
 	if err := r.backend.CheckName(key); err != nil {
 		return err
 	}
 	defer r.forget(key)
-	now, err := r.backend.Get(ctx, key)
+	item, err := r.backend.Get(ctx, key)
 	if err != nil {
 		return err
 	}
-	if err := check(now); err != nil {
+	next, err := change(storedItem(key, item))
+	if err != nil {
 		return err
 	}
-	return r.backend.Put(ctx, key, sealed.Bytes(secret), now.Version)
+	return r.backend.Put(ctx, key, sealed.Bytes(next.secret), item.Version)
 }
 
-// Delete implements Store.
-func (r *RemoteStore) Delete(ctx context.Context, name string) error {
-	key := naming.Fold(name)
-	if isInternal(name) || r.backend.CheckName(key) != nil {
+func (r *RemoteStore) remove(ctx context.Context, key string) error {
+	if r.backend.CheckName(key) != nil {
 		return nil
 	}
 	defer r.forget(key)
 	return r.backend.Delete(ctx, key)
 }
 
-// List implements Store.
-func (r *RemoteStore) List(ctx context.Context) ([]string, error) {
+func (r *RemoteStore) names(ctx context.Context) ([]string, error) {
 	names, err := r.backend.List(ctx)
-	if err != nil {
-		return nil, err
-	}
-	names = slices.DeleteFunc(names, func(name string) bool { return naming.Check("secret name", name) != nil })
-	slices.Sort(names)
-	return withoutInternal(names), nil
+	return slices.DeleteFunc(names, func(name string) bool { return naming.Check("secret name", name) != nil }), err
 }
 
 // KeyDescription implements Store.

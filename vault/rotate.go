@@ -90,7 +90,7 @@ func (f *FileStore) rotateTo(ctx context.Context, state *openVault, o RotateOpti
 		return done, err
 	}
 	done.To = next.what
-	content, err := f.refreshed(state.payload, state.key, next, o.Fresh)
+	content, err := refreshed(state.payload, state.key, next, o.Fresh)
 	if err != nil || o.DryRun {
 		return done, err
 	}
@@ -130,7 +130,7 @@ func (f *FileStore) rotateProvided(ctx context.Context, state *openVault, o Rota
 		return done, err
 	}
 	if !pending || !f.opens(next) {
-		content, err := f.refreshed(state.payload, state.key, next, o.Fresh)
+		content, err := refreshed(state.payload, state.key, next, o.Fresh)
 		if err != nil {
 			return done, err
 		}
@@ -167,11 +167,11 @@ func (f *FileStore) opens(k *key) bool {
 
 // refreshed is the payload for a new key: the list of recipients has the new
 // one in place of the old one, and some of the program's own keys are new.
-func (f *FileStore) refreshed(now *payload, old, next *key, fresh []string) (*payload, error) {
+func refreshed(now *payload, old, next *key, fresh []string) (*payload, error) {
 	content := now.next()
 	for _, name := range fresh {
 		if now, ok := content.secrets[internalPrefix+name]; ok {
-			f.Keyring().replace(content.secrets, internalPrefix+name, len(sealed.Bytes(now.secret)))
+			content.replaceKey(internalPrefix+name, len(sealed.Bytes(now.secret)))
 		}
 	}
 	if len(content.recipients) == 0 {

@@ -46,74 +46,133 @@ type SecretInfo struct {
 	ExpiresAt time.Time
 }
 
-// MemoryStore keeps secrets in the memory of this process alone.
-type MemoryStore struct {
-	mu      sync.RWMutex
-	secrets map[string]Secret
+// storage is where secrets are, by folded name. One that is not there is the
+// zero storedSecret.
+type storage interface {
+	find(ctx context.Context, key string) (storedSecret, error)
+	// put stores what change makes of the secret that is there.
+	put(ctx context.Context, key string, change func(now storedSecret) (storedSecret, error)) error
+	remove(ctx context.Context, key string) error
+	names(ctx context.Context) ([]string, error)
 }
 
-// NewMemoryStore returns an empty store, for simulations.
-func NewMemoryStore() *MemoryStore { return &MemoryStore{secrets: map[string]Secret{}} }
+type storedSecret struct {
+	name   string
+	secret Secret
+	// updated and expires are zero where they are not known.
+	updated, expires time.Time
+}
+
+// checked is a Store on a storage: it checks what goes in, and keeps the
+// program's own keys from coming out.
+type checked struct{ storage }
 
 // Get implements Store.
-func (m *MemoryStore) Get(_ context.Context, name string) (Secret, error) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	secret, ok := m.secrets[naming.Fold(name)]
-	if !ok {
-		return Secret{}, noSecret(name)
-	}
-	return secret, nil
-}
-
-// Put implements Store.
-func (m *MemoryStore) Put(_ context.Context, name string, secret Secret) error {
-	if err := checkPut(name, secret); err != nil {
-		return err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.secrets[naming.Fold(name)] = secret
-	return nil
-}
-
-// Replace implements Store.
-func (m *MemoryStore) Replace(_ context.Context, name string, old, next Secret) error {
-	if err := checkPut(name, next); err != nil {
-		return err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	now, ok := m.secrets[naming.Fold(name)]
-	if !ok {
-		return noSecret(name)
-	}
-	if !now.Equal(old) {
-		return backend.Moved(untrusted.Sanitize(name))
-	}
-	m.secrets[naming.Fold(name)] = next
-	return nil
+func (c checked) Get(ctx context.Context, name string) (Secret, error) {
+	found, err := c.stored(ctx, name)
+	return found.secret, err
 }
 
 // Info implements Store.
-func (m *MemoryStore) Info(ctx context.Context, name string) (SecretInfo, error) {
-	_, err := m.Get(ctx, name)
-	return SecretInfo{Name: name}, err
+func (c checked) Info(ctx context.Context, name string) (SecretInfo, error) {
+	found, err := c.stored(ctx, name)
+	return SecretInfo{found.name, found.updated, found.expires}, err
+}
+
+func (c checked) stored(ctx context.Context, name string) (storedSecret, error) {
+	if isInternal(name) {
+		return storedSecret{}, noSecret(name)
+	}
+	found, err := c.find(ctx, naming.Fold(name))
+	if err == nil && found.secret.Empty() {
+		err = noSecret(name)
+	}
+	return found, err
+}
+
+// Put implements Store.
+func (c checked) Put(ctx context.Context, name string, secret Secret) error {
+	return c.change(ctx, name, secret, func(storedSecret) error { return nil })
+}
+
+// Replace implements Store.
+func (c checked) Replace(ctx context.Context, name string, old, next Secret) error {
+	return c.change(ctx, name, next, func(now storedSecret) error {
+		switch {
+		case now.secret.Empty():
+			return noSecret(name)
+		case !now.secret.Equal(old):
+			return backend.Moved(untrusted.Sanitize(name))
+		}
+		return nil
+	})
+}
+
+func (c checked) change(ctx context.Context, name string, secret Secret, check func(now storedSecret) error) error {
+	if err := checkPut(name, secret); err != nil {
+		return err
+	}
+	return c.put(ctx, naming.Fold(name), func(now storedSecret) (storedSecret, error) {
+		return storedSecret{name: name, secret: secret, updated: time.Now().UTC()}, check(now)
+	})
 }
 
 // Delete implements Store.
-func (m *MemoryStore) Delete(_ context.Context, name string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.secrets, naming.Fold(name))
-	return nil
+func (c checked) Delete(ctx context.Context, name string) error {
+	if isInternal(name) {
+		return nil
+	}
+	return c.remove(ctx, naming.Fold(name))
 }
 
 // List implements Store.
-func (m *MemoryStore) List(context.Context) ([]string, error) {
+func (c checked) List(ctx context.Context) ([]string, error) {
+	names, err := c.names(ctx)
+	slices.Sort(names)
+	return withoutInternal(names), err
+}
+
+// MemoryStore keeps secrets in the memory of this process alone.
+type MemoryStore struct {
+	checked
+	mu      sync.RWMutex
+	secrets map[string]storedSecret
+}
+
+// NewMemoryStore returns an empty store, for simulations.
+func NewMemoryStore() *MemoryStore {
+	m := &MemoryStore{secrets: map[string]storedSecret{}}
+	m.checked = checked{m}
+	return m
+}
+
+func (m *MemoryStore) find(_ context.Context, key string) (storedSecret, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return slices.Sorted(maps.Keys(m.secrets)), nil
+	return m.secrets[key], nil
+}
+
+func (m *MemoryStore) put(_ context.Context, key string, change func(now storedSecret) (storedSecret, error)) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	next, err := change(m.secrets[key])
+	if err == nil {
+		m.secrets[key] = next
+	}
+	return err
+}
+
+func (m *MemoryStore) remove(_ context.Context, key string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.secrets, key)
+	return nil
+}
+
+func (m *MemoryStore) names(context.Context) ([]string, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return slices.Collect(maps.Keys(m.secrets)), nil
 }
 
 // KeyDescription implements Store.
