@@ -42,15 +42,12 @@ type BackupInfo struct {
 }
 
 type backupFile struct {
-	Version    int             `json:"version"`
-	MadeAt     time.Time       `json:"made_at"`
-	Settings   Settings        `json:"settings"`
-	Generation uint64          `json:"generation"`
-	Secrets    []payloadSecret `json:"secrets"`
-	Recipients []Recipient     `json:"recipients,omitempty"`
-	Counter    int64           `json:"counter"`
-	Directory  json.RawMessage `json:"directory,omitempty"`
-	Archive    json.RawMessage `json:"archive,omitempty"`
+	payloadFile
+	MadeAt    time.Time       `json:"made_at"`
+	Settings  Settings        `json:"settings"`
+	Counter   int64           `json:"counter"`
+	Directory json.RawMessage `json:"directory,omitempty"`
+	Archive   json.RawMessage `json:"archive,omitempty"`
 }
 
 func (f *backupFile) info() BackupInfo {
@@ -103,10 +100,8 @@ func (v *Vault) gather(ctx context.Context, state *openVault, tenants Tenants) (
 	if err != nil {
 		return nil, err
 	}
-	file := &backupFile{
-		Version: backupVersion, MadeAt: time.Now().UTC().Truncate(time.Second), Settings: v.settings,
-		Generation: state.payload.generation, Recipients: state.payload.recipients, Counter: counter, Secrets: state.payload.files(),
-	}
+	file := &backupFile{payloadFile: state.payload.file(), MadeAt: time.Now().UTC().Truncate(time.Second), Settings: v.settings, Counter: counter}
+	file.Version = backupVersion
 	directory, archive, err := tenants.Export()
 	file.Directory, file.Archive = directory, archive
 	return file, err

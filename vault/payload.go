@@ -40,20 +40,15 @@ type payloadSecret struct {
 }
 
 func (p *payload) file() payloadFile {
-	file := payloadFile{Version: 1, Generation: p.generation, Secrets: p.files(), Recipients: p.recipients}
+	file := payloadFile{Version: 1, Generation: p.generation, Secrets: make([]payloadSecret, 0, len(p.secrets)), Recipients: p.recipients}
 	if len(p.recipients) > 0 {
 		file.Version = payloadVersion
 	}
-	return file
-}
-
-func (p *payload) files() []payloadSecret {
-	secrets := make([]payloadSecret, 0, len(p.secrets))
 	for _, s := range p.secrets {
-		secrets = append(secrets, payloadSecret{s.name, sealed.Bytes(s.secret), s.updated})
+		file.Secrets = append(file.Secrets, payloadSecret{s.name, sealed.Bytes(s.secret), s.updated})
 	}
-	slices.SortFunc(secrets, func(a, b payloadSecret) int { return cmp.Compare(a.Name, b.Name) })
-	return secrets
+	slices.SortFunc(file.Secrets, func(a, b payloadSecret) int { return cmp.Compare(a.Name, b.Name) })
+	return file
 }
 
 // decodePayload reads what was decrypted. Its errors hold no part of it.
@@ -62,6 +57,10 @@ func decodePayload(data []byte) (*payload, error) {
 	if err := disk.DecodeVersioned(data, payloadVersion, &file, &file.Version); err != nil {
 		return nil, err
 	}
+	return file.payload()
+}
+
+func (file payloadFile) payload() (*payload, error) {
 	if file.Generation == 0 {
 		return nil, errors.New("it has no generation number")
 	}

@@ -52,12 +52,9 @@ func (v *Vault) Restore(ctx context.Context, sealedFile []byte, o RestoreOptions
 	if err != nil {
 		return Restored{}, err
 	}
-	// The form of a payload is that of a vault, and so are its checks.
-	content := &payload{generation: file.Generation, secrets: map[string]storedSecret{}, recipients: file.Recipients}
-	for _, s := range file.Secrets {
-		if err := content.adopt(s); err != nil {
-			return Restored{}, brokenBackup("a secret in it " + problems.Clause(err))
-		}
+	content, err := file.payload()
+	if err != nil {
+		return Restored{}, brokenBackup("it was decrypted, but " + problems.Clause(err))
 	}
 	done := Restored{BackupInfo: file.info(), Replaced: []string{}}
 	if v.remote != nil {
