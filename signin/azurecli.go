@@ -7,37 +7,32 @@ import (
 	"strconv"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
 	"mcp-partner/internal/azurecli"
 	"mcp-partner/schemas/problems"
-	"mcp-partner/vault"
 )
 
-func (s *Source) mintWithAzureCLI(ctx context.Context, t target, claims string) (token, bool, *problems.Problem) {
-	if claims != "" {
-		return token{}, false, t.azWantsPerson()
-	}
-	if refused := s.refused.find(t, vault.Secret{}); refused != nil {
-		return token{}, false, refused
-	}
-	select {
-	case s.az <- struct{}{}:
-		defer func() { <-s.az }()
-	case <-ctx.Done():
-		return token{}, false, problems.OfContext(ctx.Err(), "Waiting for az")
-	}
-	got, problem := s.runAz(ctx, t)
-	if problem != nil {
-		s.refused.keep(t, vault.Secret{}, problem)
-		return token{}, true, problem
-	}
-	accepted, problem := s.accept(got, t)
-	return accepted, true, problem
+// azTokens is the credential that asks az. Its errors are problems.
+type azTokens struct {
+	target  target
+	running chan struct{}
 }
 
-func (s *Source) runAz(ctx context.Context, t target) (azcore.AccessToken, *problems.Problem) {
+// GetToken implements azcore.TokenCredential.
+func (a azTokens) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	t := a.target
+	if options.Claims != "" {
+		return azcore.AccessToken{}, t.azWantsPerson()
+	}
+	select {
+	case a.running <- struct{}{}:
+		defer func() { <-a.running }()
+	case <-ctx.Done():
+		return azcore.AccessToken{}, problems.OfContext(ctx.Err(), "Waiting for az")
+	}
 	// az takes a resource, which older versions know as well, not a scope.
-	stdout, stderr, err := s.opts.Runner.Run(ctx, t.credential.AzPath, "account", "get-access-token",
+	stdout, stderr, err := azurecli.Run(ctx, t.credential.AzPath, "account", "get-access-token",
 		"--output", "json", "--resource", t.cloud.ARMAudience, "--tenant", t.tenantID)
 	defer clear(stdout)
 	if err != nil {

@@ -162,7 +162,7 @@ func TestAzureCLIFailures(t *testing.T) {
 func TestAzureCLIOutputIsBounded(t *testing.T) {
 	t.Parallel()
 	path, _ := fakeAz(t, "head -c 3000000 /dev/zero; head -c 3000000 /dev/zero >&2")
-	stdout, stderr, err := azurecli.Command{}.Run(context.Background(), path)
+	stdout, stderr, err := azurecli.Run(context.Background(), path)
 	if err != nil || len(stdout) != 1<<20 || len(stderr) != 1<<20 {
 		t.Errorf("kept %d and %d bytes (%v), want %d", len(stdout), len(stderr), err, 1<<20)
 	}

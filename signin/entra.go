@@ -31,9 +31,6 @@ type proof struct {
 // mint gets a new token, asked is false where nothing was sent or run because a
 // refusal still stands, the credential has expired or the vault gave no secret.
 func (s *Source) mint(ctx context.Context, t target, claims string) (got token, asked bool, problem *problems.Problem) {
-	if t.credential.Kind == tenants.KindAzureCLI {
-		return s.mintWithAzureCLI(ctx, t, claims)
-	}
 	p, problem := s.proof(ctx, t)
 	if problem != nil {
 		return token{}, false, problem
@@ -47,6 +44,8 @@ func (s *Source) mint(ctx context.Context, t target, claims string) (got token, 
 // proof finds what a credential shows. It sends nothing to Entra ID.
 func (s *Source) proof(ctx context.Context, t target) (proof, *problems.Problem) {
 	switch t.credential.Kind {
+	case tenants.KindAzureCLI:
+		return proof{credential: func(*exchange) (azcore.TokenCredential, error) { return azTokens{t, s.az}, nil }}, nil
 	case tenants.KindWorkloadIdentity:
 		assertion, problem := s.asserted.get(ctx, t)
 		return s.assertionProof(t, assertion), problem
@@ -126,6 +125,9 @@ func (s *Source) present(ctx context.Context, t target, p proof, claims string) 
 	got, err := credential.GetToken(ctx, policy.TokenRequestOptions{
 		Scopes: []string{t.cloud.Scope()}, Claims: t.claims(claims), EnableCAE: true,
 	})
+	if own, ok := errors.AsType[*problems.Problem](err); ok {
+		return token{}, own
+	}
 	if err != nil {
 		return token{}, x.problem(t)
 	}

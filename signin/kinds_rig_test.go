@@ -43,7 +43,7 @@ type world struct {
 const kindName = "acting"
 
 // newWorld makes one. The credential's name and client ID are filled in.
-func newWorld(tb testing.TB, tenants int, config tenants.CredentialConfig, options ...func(*Options)) *world {
+func newWorld(tb testing.TB, tenants int, config tenants.CredentialConfig) *world {
 	tb.Helper()
 	w := &world{tb: tb, clock: newClock(), store: vault.NewMemoryStore()}
 	sim, err := simulator.New(simulator.Config{Tenants: tenants, LinkedPercent: -1, Now: w.clock.Now})
@@ -57,11 +57,7 @@ func newWorld(tb testing.TB, tenants int, config tenants.CredentialConfig, optio
 	w.azure.StartTLS()
 	tb.Cleanup(w.azure.Close)
 	w.directory = w.furnish(config)
-	o := Options{Directory: w.directory, Store: w.store, Clock: w.clock.Now}
-	for _, option := range options {
-		option(&o)
-	}
-	w.Source = NewSource(o)
+	w.Source = NewSource(Options{Directory: w.directory, Store: w.store, Clock: w.clock.Now})
 	tb.Cleanup(w.Close)
 	return w
 }

@@ -64,7 +64,7 @@ func (s *Source) managedIdentity(t target, x *exchange) (azcore.TokenCredential,
 	if err != nil {
 		return nil, t.noEndpoint(err.Error())
 	}
-	x.machine = s.opts.Metadata
+	x.machine = s.metadata
 	x.also = func(r *http.Request) bool {
 		return r.URL.Scheme == endpoint.Scheme && strings.EqualFold(r.URL.Host, endpoint.Host)
 	}

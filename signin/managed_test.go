@@ -49,9 +49,8 @@ func onMachine(t *testing.T, config tenants.CredentialConfig) (*world, *counting
 	there := func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, listener.Listener.Addr().String())
 	}
-	w := newWorld(t, 2, config, func(o *Options) {
-		o.Metadata = &http.Client{Transport: &http.Transport{DialContext: there}, CheckRedirect: metadataClient().CheckRedirect}
-	})
+	w := newWorld(t, 2, config)
+	w.metadata = &http.Client{Transport: &http.Transport{DialContext: there}, CheckRedirect: metadataClient().CheckRedirect}
 	service.next = w.sim.MetadataHandler()
 	for _, m := range []simulator.ManagedIdentity{
 		{Tenant: "contoso", ClientID: systemClient, ObjectID: systemObject},
@@ -158,9 +157,8 @@ func TestMissingMetadataServiceIsReported(t *testing.T) {
 	nowhere := func(context.Context, string, string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}
 	}
-	w := newWorld(t, 1, tenants.CredentialConfig{Kind: tenants.KindManagedIdentity}, func(o *Options) {
-		o.Metadata = &http.Client{Transport: &http.Transport{DialContext: nowhere}}
-	})
+	w := newWorld(t, 1, tenants.CredentialConfig{Kind: tenants.KindManagedIdentity})
+	w.metadata = &http.Client{Transport: &http.Transport{DialContext: nowhere}}
 	_, err := w.token("contoso")
 	problem := roomtest.WantCode(t, err, problems.CodeSignInUnavailable)
 	if !strings.Contains(problem.Message, "the metadata service of the machine (169.254.169.254) does not answer") || !strings.Contains(problem.Hint, "machines in Azure") {

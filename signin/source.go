@@ -13,7 +13,6 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	lru "github.com/hashicorp/golang-lru/v2"
 
-	"mcp-partner/internal/azurecli"
 	"mcp-partner/internal/flight"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/naming"
@@ -49,13 +48,8 @@ type Options struct {
 	Store     vault.Store
 	// HTTP are the clients for Entra ID; nil makes a pool with defaults.
 	HTTP *httpclient.Pool
-	// Metadata is the client for the identity endpoint of this machine (managed
-	// identity); nil makes one that uses no proxy and follows no redirect.
-	Metadata *http.Client
 	// Clock tells the time that expiry follows; nil means time.Now.
 	Clock func() time.Time
-	// Runner starts az; nil runs the real command.
-	Runner azurecli.Runner
 	// Logger gets one line for each sign-in, without secrets; nil logs nothing.
 	Logger *slog.Logger
 	// OnToken is called for every sign-in; it must not block.
@@ -68,6 +62,7 @@ type Source struct {
 
 	stop     context.CancelFunc
 	signIns  *flight.Group[flightKey, token]
+	metadata *http.Client // for the identity endpoint of this machine (managed identity)
 	az       chan struct{}
 	refused  *negativeCache
 	first    *firstSignIn
@@ -93,7 +88,7 @@ func NewSource(options Options) *Source {
 	base, stop := context.WithCancel(context.Background())
 	s := &Source{
 		opts: options.filled(), seed: maphash.MakeSeed(), stop: stop, signIns: flight.New[flightKey, token](base, signInLimit),
-		az: make(chan struct{}, azAtOnce), first: &firstSignIn{all: map[credentialKey]*pioneer{}}, pairs: &pairs{},
+		metadata: metadataClient(), az: make(chan struct{}, azAtOnce), first: &firstSignIn{all: map[credentialKey]*pioneer{}}, pairs: &pairs{},
 	}
 	s.caches, _ = lru.New[tokenKey, *keptToken](maxCaches) // fails for no size but 0
 	s.refused = newNegativeCache(s.opts.Clock)
@@ -111,8 +106,6 @@ func (o Options) filled() Options {
 	if o.OnToken == nil {
 		o.OnToken = func(tenants.Event) {}
 	}
-	o.Metadata = cmp.Or(o.Metadata, metadataClient())
-	o.Runner = cmp.Or[azurecli.Runner](o.Runner, azurecli.Command{})
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	return o
 }

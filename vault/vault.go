@@ -85,7 +85,7 @@ func connect(settings Settings, pool *httpclient.Pool) (backend.Backend, error) 
 	case settings.HashiCorp != nil:
 		return hashicorp.Open(*settings.HashiCorp, client, readKeyFile), nil
 	}
-	return azurekeyvault.Open(*settings.AzureKeyVault, client, keyVaultToken{azurecli.Command{}, settings.AzureKeyVault.Auth})
+	return azurekeyvault.Open(*settings.AzureKeyVault, client, keyVaultToken{settings.AzureKeyVault.Auth})
 }
 
 // Settings returns the choice of the backend.
@@ -109,15 +109,12 @@ func (v *Vault) Close() {
 }
 
 // keyVaultToken signs in to Key Vault with az, whose path is in the settings.
-type keyVaultToken struct {
-	runner azurecli.Runner
-	auth   AzureKeyVaultAuth
-}
+type keyVaultToken struct{ auth AzureKeyVaultAuth }
 
 // GetToken implements azcore.TokenCredential. Its errors say nothing: the
 // backend words them.
 func (a keyVaultToken) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
-	stdout, _, err := a.runner.Run(ctx, a.auth.AzPath, "account", "get-access-token",
+	stdout, _, err := azurecli.Run(ctx, a.auth.AzPath, "account", "get-access-token",
 		"--output", "json", "--scope", options.Scopes[0], "--tenant", a.auth.TenantID)
 	defer clear(stdout)
 	if err != nil {

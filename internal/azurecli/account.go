@@ -53,13 +53,9 @@ const accountLimit = 30 * time.Second
 // tenant entry can be filled in. It returns a CodeAzureCLIUnavailable problem
 // if az is missing or nobody is signed in, CodeTimeout if az takes too long.
 func CurrentAccount(ctx context.Context, azPath string) (Account, error) {
-	return currentAccount(ctx, Command{}, azPath)
-}
-
-func currentAccount(ctx context.Context, runner Runner, azPath string) (Account, error) {
 	ctx, cancel := context.WithTimeout(ctx, accountLimit)
 	defer cancel()
-	stdout, stderr, err := runner.Run(ctx, azPath, "account", "show", "--output", "json")
+	stdout, stderr, err := Run(ctx, azPath, "account", "show", "--output", "json")
 	if err == nil {
 		return decodeAccount(stdout)
 	}

@@ -25,20 +25,11 @@ const azLinger = 200 * time.Millisecond
 // the server was started without a PATH.
 const azSystemPath = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
-// Runner starts the az command.
-type Runner interface {
-	// Run runs the command at an absolute path and returns what it wrote. An
-	// error means that it could not be started, failed or was stopped.
-	Run(ctx context.Context, path string, arguments ...string) (stdout, stderr []byte, err error)
-}
-
-// Command runs the real command. The identity SDK looks for az on the PATH
-// of the process through a shell, which fails in a server with an empty PATH
-// and would run whatever az comes first in another one.
-type Command struct{}
-
-// Run implements Runner.
-func (Command) Run(ctx context.Context, path string, arguments ...string) (stdout, stderr []byte, err error) {
+// Run runs az at an absolute path and returns what it wrote. An error means that
+// it could not be started, failed or was stopped. The identity SDK looks for az
+// on the PATH of the process through a shell, which fails in a server with an
+// empty PATH and would run whatever az comes first in another one.
+func Run(ctx context.Context, path string, arguments ...string) (stdout, stderr []byte, err error) {
 	command := exec.CommandContext(ctx, path, arguments...)
 	command.Env = azEnvironment(os.Environ(), filepath.Dir(path))
 	command.Dir = filepath.Dir(path)
