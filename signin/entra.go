@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"time"
 
@@ -24,8 +25,6 @@ type proof struct {
 	credential func(x *exchange) (azcore.TokenCredential, error)
 	// settle, if not nil, is called after a success.
 	settle func(context.Context)
-	// drop, if not nil, is called when the sign-in is over.
-	drop func()
 }
 
 // mint gets a new token, asked is false where nothing was sent or run because a
@@ -35,9 +34,7 @@ func (s *Source) mint(ctx context.Context, t target, claims string) (got token, 
 	if problem != nil {
 		return token{}, false, problem
 	}
-	if p.drop != nil {
-		defer p.drop()
-	}
+	defer runtime.KeepAlive(p.credential) // and of the key in it, for sign-ins that overlap
 	return s.mintWith(ctx, t, p, claims)
 }
 

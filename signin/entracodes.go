@@ -60,70 +60,61 @@ type entraCodes struct {
 // and by what was seen. Only scopeCredential is remembered in all tenants at
 // once: what an application shows comes from its registration, which is one for
 // all tenants.
-func knownCodes() []entraCodes { return append(mendableCodes(), blockedCodes()...) }
+var knownCodes = []entraCodes{
+	{findingNoTenant, scopeTenant, "", []int{90002, 900023, 90019, 50059, 50128}},
+	{findingOtherCloud, scopeTenant, "", []int{90038, 90043, 90051, 900382, 900432, 900439}},
+	{findingNoConsent, scopeTenant, "", []int{700016, 70001, 7000229, 65001, 65004, 90008, 90093, 90094, 90095, 90099, 650051}},
+	{findingAppDisabled, scopeUnclear, "", []int{7000112}},
+	{findingAudience, scopeTenant, "", []int{500011, 50001, 650057}},
+	{findingSecretRejected, scopeCredential, "", []int{7000215, 7000216, 7000218, 50032, 700021, 700025, 700027, 700030}},
+	{findingSecretExpired, scopeCredential, "", []int{7000222}},
+	{findingSecretRejected, scopeUnclear, "", []int{70002, 50012, 50013, 50027, 700023}},
+	{findingClock, scopeCredential, "", []int{700024}},
+	{findingNotFederated, scopeCredential, "its issuer, subject and audience", []int{70021, 700214}},
+	{findingNotFederated, scopeCredential, "its issuer", []int{700211}},
+	{findingNotFederated, scopeCredential, "its audience", []int{700212}},
+	{findingNotFederated, scopeCredential, "its subject", []int{700213}},
+	{findingNotFederated, scopeUnclear, "its issuer, subject and audience", []int{700238}},
+	{findingPerson, scopeTenant, "", []int{50058, 50072, 50074, 50076, 50078, 50079, 50125, 50127, 50140, 50158, 50199, 70043}},
+	{findingPerson, scopeUnclear, "", []int{50055, 50126, 50132, 50133, 50144, 50173, 54005, 70000, 70008, 700081, 700082, 700084}},
+	{findingNoUser, scopeTenant, "", []int{50020, 50034, 51004, 50177, 50178, 90072}},
+	{findingLate, scopeTenant, "", []int{70016, 70019, 70020}},
+	{findingDeclined, scopeTenant, "", []int{70018}},
+	{findingMalformed, scopeUnclear, "", []int{50011, 70003, 70011, 900144, 90013, 90014, 90023, 900561, 501481, 9010010, 90056}},
+	{findingBusy, scopeUnclear, "", []int{50033, 50196, 70012, 90006, 90012, 90024, 90033, 90036, 90055}},
 
-func mendableCodes() []entraCodes {
-	return []entraCodes{
-		{findingNoTenant, scopeTenant, "", []int{90002, 900023, 90019, 50059, 50128}},
-		{findingOtherCloud, scopeTenant, "", []int{90038, 90043, 90051, 900382, 900432, 900439}},
-		{findingNoConsent, scopeTenant, "", []int{700016, 70001, 7000229, 65001, 65004, 90008, 90093, 90094, 90095, 90099, 650051}},
-		{findingAppDisabled, scopeUnclear, "", []int{7000112}},
-		{findingAudience, scopeTenant, "", []int{500011, 50001, 650057}},
-		{findingSecretRejected, scopeCredential, "", []int{7000215, 7000216, 7000218, 50032, 700021, 700025, 700027, 700030}},
-		{findingSecretExpired, scopeCredential, "", []int{7000222}},
-		{findingSecretRejected, scopeUnclear, "", []int{70002, 50012, 50013, 50027, 700023}},
-		{findingClock, scopeCredential, "", []int{700024}},
-		{findingNotFederated, scopeCredential, "its issuer, subject and audience", []int{70021, 700214}},
-		{findingNotFederated, scopeCredential, "its issuer", []int{700211}},
-		{findingNotFederated, scopeCredential, "its audience", []int{700212}},
-		{findingNotFederated, scopeCredential, "its subject", []int{700213}},
-		{findingNotFederated, scopeUnclear, "its issuer, subject and audience", []int{700238}},
-		{findingPerson, scopeTenant, "", []int{50058, 50072, 50074, 50076, 50078, 50079, 50125, 50127, 50140, 50158, 50199, 70043}},
-		{findingPerson, scopeUnclear, "", []int{50055, 50126, 50132, 50133, 50144, 50173, 54005, 70000, 70008, 700081, 700082, 700084}},
-		{findingNoUser, scopeTenant, "", []int{50020, 50034, 51004, 50177, 50178, 90072}},
-		{findingLate, scopeTenant, "", []int{70016, 70019, 70020}},
-		{findingDeclined, scopeTenant, "", []int{70018}},
-		{findingMalformed, scopeUnclear, "", []int{50011, 70003, 70011, 900144, 90013, 90014, 90023, 900561, 501481, 9010010, 90056}},
-		{findingBusy, scopeUnclear, "", []int{50033, 50196, 70012, 90006, 90012, 90024, 90033, 90036, 90055}},
-	}
-}
-
-// blockedCodes are those that neither a sign-in nor a new secret fixes.
-func blockedCodes() []entraCodes {
-	return []entraCodes{
-		{findingBlocked, scopeTenant, "a Conditional Access policy of the tenant refuses it", []int{
-			53003, 53002, 53009, 530031, 530032, 530033, 530034, 50131, 53010, 53008}},
-		{findingBlocked, scopeTenant, "the security defaults of the tenant refuse it", []int{530035}},
-		{findingBlocked, scopeTenant, "a policy of the tenant asks for a device that it manages", []int{50005, 50097, 50129, 50155, 53000, 53001}},
-		{findingBlocked, scopeTenant, "the tenant considers the user a risk", []int{53011}},
-		{findingBlocked, scopeTenant, "the tenant considers the sign-in a risk", []int{53004}},
-		{findingBlocked, scopeTenant, "the device is disabled", []int{135011}},
-		{findingBlocked, scopeTenant, "the tenant restricts which tenants may be reached from this network", []int{50002, 500021, 5000211}},
-		{findingBlocked, scopeTenant, "the cross-tenant access settings of a tenant refuse it", []int{500212}},
-		{findingBlocked, scopeTenant, "the cross-tenant access settings of the tenant refuse it", []int{500213}},
-		{findingBlocked, scopeTenant, "the service principal of Azure Resource Manager is disabled in the tenant", []int{500014}},
-		{findingBlocked, scopeTenant, "the user has not accepted the invitation to the tenant", []int{50014}},
-		{findingBlocked, scopeTenant, "the user needs the consent of a guardian", []int{50015}},
-		{findingBlocked, scopeUnclear, "the account is locked, or the address of this machine is blocked", []int{50053}},
-		{findingBlocked, scopeUnclear, "the user is disabled", []int{50057}},
-		{findingBlocked, scopeTenant, "the application requires an assignment, and this identity has none", []int{50105}},
-		{findingBlocked, scopeTenant, "the federation of the user's domain does not exist", []int{50107}},
-		{findingBlocked, scopeUnclear, "the user's password must be changed because of a risk", []int{50135}},
-		{findingRegistration, scopeTenant, "the application is single-tenant: its registration must allow other tenants", []int{50194}},
-		{findingRegistration, scopeUnclear, "the registration of the application does not ask for Azure Resource Manager", []int{65005}},
-		{findingBlocked, scopeTenant, "the tenant has no subscription to a service that the application asks for", []int{650052}},
-		{findingRegistration, scopeUnclear, "the registration of the application is incomplete", []int{650056}},
-		{findingBlocked, scopeTenant, "the tenant does not know the device", []int{700003}},
-		{findingBlocked, scopeTenant, "the tenant accepts only tokens of applications", []int{700229}},
-		{findingRegistration, scopeUnclear, "the application may not request tokens", []int{7000113}},
-	}
+	// Neither a sign-in nor a new secret fixes these.
+	{findingBlocked, scopeTenant, "a Conditional Access policy of the tenant refuses it", []int{
+		53003, 53002, 53009, 530031, 530032, 530033, 530034, 50131, 53010, 53008}},
+	{findingBlocked, scopeTenant, "the security defaults of the tenant refuse it", []int{530035}},
+	{findingBlocked, scopeTenant, "a policy of the tenant asks for a device that it manages", []int{50005, 50097, 50129, 50155, 53000, 53001}},
+	{findingBlocked, scopeTenant, "the tenant considers the user a risk", []int{53011}},
+	{findingBlocked, scopeTenant, "the tenant considers the sign-in a risk", []int{53004}},
+	{findingBlocked, scopeTenant, "the device is disabled", []int{135011}},
+	{findingBlocked, scopeTenant, "the tenant restricts which tenants may be reached from this network", []int{50002, 500021, 5000211}},
+	{findingBlocked, scopeTenant, "the cross-tenant access settings of a tenant refuse it", []int{500212}},
+	{findingBlocked, scopeTenant, "the cross-tenant access settings of the tenant refuse it", []int{500213}},
+	{findingBlocked, scopeTenant, "the service principal of Azure Resource Manager is disabled in the tenant", []int{500014}},
+	{findingBlocked, scopeTenant, "the user has not accepted the invitation to the tenant", []int{50014}},
+	{findingBlocked, scopeTenant, "the user needs the consent of a guardian", []int{50015}},
+	{findingBlocked, scopeUnclear, "the account is locked, or the address of this machine is blocked", []int{50053}},
+	{findingBlocked, scopeUnclear, "the user is disabled", []int{50057}},
+	{findingBlocked, scopeTenant, "the application requires an assignment, and this identity has none", []int{50105}},
+	{findingBlocked, scopeTenant, "the federation of the user's domain does not exist", []int{50107}},
+	{findingBlocked, scopeUnclear, "the user's password must be changed because of a risk", []int{50135}},
+	{findingRegistration, scopeTenant, "the application is single-tenant: its registration must allow other tenants", []int{50194}},
+	{findingRegistration, scopeUnclear, "the registration of the application does not ask for Azure Resource Manager", []int{65005}},
+	{findingBlocked, scopeTenant, "the tenant has no subscription to a service that the application asks for", []int{650052}},
+	{findingRegistration, scopeUnclear, "the registration of the application is incomplete", []int{650056}},
+	{findingBlocked, scopeTenant, "the tenant does not know the device", []int{700003}},
+	{findingBlocked, scopeTenant, "the tenant accepts only tokens of applications", []int{700229}},
+	{findingRegistration, scopeUnclear, "the application may not request tokens", []int{7000113}},
 }
 
 func knownCode(numbers ...int) (number int, known entraCodes) {
-	all := knownCodes()
 	for _, number := range numbers {
-		if i := slices.IndexFunc(all, func(c entraCodes) bool { return slices.Contains(c.numbers, number) }); i >= 0 {
-			return number, all[i]
+		if i := slices.IndexFunc(knownCodes, func(c entraCodes) bool { return slices.Contains(c.numbers, number) }); i >= 0 {
+			return number, knownCodes[i]
 		}
 	}
 	return 0, entraCodes{}

@@ -248,7 +248,7 @@ func TestRefusalIsCachedPerSecret(t *testing.T) {
 // eachCode gives every number with what it means, twice where it stands twice.
 func eachCode() iter.Seq2[int, entraCodes] {
 	return func(yield func(int, entraCodes) bool) {
-		for _, group := range knownCodes() {
+		for _, group := range knownCodes {
 			for _, number := range group.numbers {
 				if !yield(number, group) {
 					return

@@ -164,10 +164,15 @@ type pioneer struct {
 // one called leave; the others wait, with patience. The first caller must call
 // leave, which says whether the refusal may hold in other tenants.
 func (f *firstSignIn) enter(ctx context.Context, key credentialKey, secret vault.Secret) (leave func(refused bool)) {
-	first, own := f.join(key, secret)
-	if own {
+	f.mu.Lock()
+	first, ok := f.all[key]
+	if !ok || !first.secret.Equal(secret) {
+		first = &pioneer{secret, make(chan struct{})}
+		f.all[key] = first
+		f.mu.Unlock()
 		return func(refused bool) { f.finish(key, first, refused) }
 	}
+	f.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, firstPatience)
 	defer cancel()
 	select {
@@ -175,16 +180,6 @@ func (f *firstSignIn) enter(ctx context.Context, key credentialKey, secret vault
 	case <-ctx.Done():
 	}
 	return func(bool) {}
-}
-
-func (f *firstSignIn) join(key credentialKey, secret vault.Secret) (found *pioneer, own bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if found, ok := f.all[key]; ok && found.secret.Equal(secret) {
-		return found, false
-	}
-	f.all[key] = &pioneer{secret, make(chan struct{})}
-	return f.all[key], true
 }
 
 // finish lets the others pass. After a refusal the next caller is a first one.

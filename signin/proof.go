@@ -59,16 +59,15 @@ func (s *Source) learnEnd(ctx context.Context, config tenants.CredentialConfig, 
 // certificateProof reads the key, for this sign-in and those beside it. The
 // certificate itself says when it ends, whatever the directory says.
 func (s *Source) certificateProof(ctx context.Context, t target, secret vault.Secret) (proof, *problems.Problem) {
-	found, drop, err := s.pairs.take(secret)
+	found, err := s.pairs.take(secret)
 	if err != nil {
 		return proof{}, problems.New(problems.CodeVaultCorrupt, "What the vault holds for the credential "+t.credential.Name+" is not a certificate with its key.", t.renewHint())
 	}
 	t.credential = s.learnEnd(ctx, t.credential, found.about())
 	if problem := t.expired(s.opts.Clock()); problem != nil {
-		drop()
 		return proof{}, problem
 	}
-	return proof{secret: secret, drop: drop, credential: func(x *exchange) (azcore.TokenCredential, error) {
+	return proof{secret: secret, credential: func(x *exchange) (azcore.TokenCredential, error) {
 		return azidentity.NewClientCertificateCredential(t.tenantID, t.credential.ClientID, found.chain, found.key,
 			&azidentity.ClientCertificateCredentialOptions{ClientOptions: s.clientOptions(x, t), DisableInstanceDiscovery: t.skipsDiscovery()})
 	}}, nil

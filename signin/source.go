@@ -67,7 +67,7 @@ type Source struct {
 	refused  *negativeCache
 	first    *firstSignIn
 	asserted *assertions
-	pairs    *pairs
+	pairs    pairs
 	// learning is held while the expiry of a secret is written.
 	learning sync.Mutex
 
@@ -88,7 +88,7 @@ func NewSource(options Options) *Source {
 	base, stop := context.WithCancel(context.Background())
 	s := &Source{
 		opts: options.filled(), seed: maphash.MakeSeed(), stop: stop, signIns: flight.New[flightKey, token](base, signInLimit),
-		metadata: metadataClient(), az: make(chan struct{}, azAtOnce), first: &firstSignIn{all: map[credentialKey]*pioneer{}}, pairs: &pairs{},
+		metadata: metadataClient(), az: make(chan struct{}, azAtOnce), first: &firstSignIn{all: map[credentialKey]*pioneer{}},
 	}
 	s.caches, _ = lru.New[tokenKey, *keptToken](maxCaches) // fails for no size but 0
 	s.refused = newNegativeCache(s.opts.Clock)
