@@ -92,7 +92,7 @@ func checkRevision(r *http.Request, m *message) *rpcError {
 	if version == "" || mcp.IsValidProtocolVersion(version) || m.method == string(mcp.MethodInitialize) {
 		return nil
 	}
-	supported := slices.Clone(mcp.ValidProtocolVersions)
+	supported := ProtocolVersions()
 	return &rpcError{
 		code: mcp.UNSUPPORTED_PROTOCOL_VERSION,
 		text: fmt.Sprintf("The header %s names %q, which this server does not support. Send one of: %s.",
@@ -100,6 +100,9 @@ func checkRevision(r *http.Request, m *message) *rpcError {
 		data: mcp.UnsupportedProtocolVersionData{Supported: supported, Requested: clip(version)},
 	}
 }
+
+// ProtocolVersions are the revisions that are served, newest first.
+func ProtocolVersions() []string { return slices.Clone(mcp.ValidProtocolVersions) }
 
 // checkRepeated compares headers with what they repeat of the message since
 // 2026-07-28. Something in between may have read them instead.

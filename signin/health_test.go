@@ -2,7 +2,6 @@ package signin
 
 import (
 	"testing"
-	"time"
 
 	"mcp-partner/internal/roomtest"
 	"mcp-partner/schemas/problems"
@@ -31,12 +30,5 @@ func TestCredentialStatus(t *testing.T) {
 	got := list[0].View()
 	if got.Kind != "client-secret" || got.Tenants != 3 || got.Expiry != "unknown" || got.LastProblem != problems.CodeCredentialRejected || got.LastFailure == "" || got.LastSuccess != "" {
 		t.Errorf("status is %+v", got)
-	}
-	if _, known := tenants.NextExpiry(list); known {
-		t.Error("an end is known that nobody told")
-	}
-	list = append(list, tenants.CredentialStatus{Expires: time.Unix(200, 0)}, tenants.CredentialStatus{Expires: time.Unix(100, 0)})
-	if end, known := tenants.NextExpiry(list); !known || end.Unix() != 100 {
-		t.Errorf("the next end is %v (%t)", end, known)
 	}
 }

@@ -73,15 +73,3 @@ func normalExpires(c *CredentialConfig) error {
 	c.Expires = end
 	return nil
 }
-
-// NextExpiry returns when the first of the credentials ends whose end is known,
-// which may have passed; false where none is.
-func NextExpiry(list []CredentialStatus) (time.Time, bool) {
-	var first time.Time
-	for _, c := range list {
-		if !c.Expires.IsZero() && (first.IsZero() || c.Expires.Before(first)) {
-			first = c.Expires
-		}
-	}
-	return first, !first.IsZero()
-}

@@ -3,6 +3,8 @@ package app
 import (
 	"runtime"
 	"runtime/debug"
+
+	"mcp-partner/server"
 )
 
 // Build says what this program was made of.
@@ -22,7 +24,7 @@ var version, commit string
 
 // BuildInfo reads what the linker or else the Go toolchain has put in.
 func BuildInfo() Build {
-	b := Build{Version: version, Commit: commit, Go: runtime.Version()}
+	b := Build{Version: version, Commit: commit, Go: runtime.Version(), Protocols: server.ProtocolVersions()}
 	info, ok := debug.ReadBuildInfo()
 	if ok && b.Version == "" && info.Main.Version != "(devel)" {
 		b.Version = info.Main.Version

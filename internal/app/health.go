@@ -3,11 +3,10 @@ package app
 import (
 	"context"
 	"slices"
-	"time"
 
 	"mcp-partner/internal/harden"
 	"mcp-partner/internal/naming"
-	"mcp-partner/internal/telemetry"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
@@ -75,26 +74,11 @@ func WithStatus(tenant schemas.Tenant, views map[string]answers.CredentialView) 
 	return tenant
 }
 
-// nextExpiry returns when the first credential of the directory ends whose end
-// is known; false where none is.
-func (a *App) nextExpiry() (time.Time, bool) {
-	list, err := a.Directory.Status(a.Health)
-	if err != nil {
-		return time.Time{}, false
-	}
-	return tenants.NextExpiry(list)
-}
-
-// credentialFigures are the credentials as /metrics shows them.
-func (a *App) credentialFigures() []telemetry.Credential {
+// credentialViews are the credentials as /metrics shows them.
+func (a *App) credentialViews() []answers.CredentialView {
 	list, err := a.Directory.Status(a.Health)
 	if err != nil {
 		return nil
 	}
-	figures := make([]telemetry.Credential, len(list))
-	for i, c := range list {
-		figures[i] = telemetry.Credential{Kind: string(c.Kind), Expiry: string(c.Expiry), Tenants: c.Tenants, Ends: c.Expires,
-			LastSuccess: c.LastSuccess, LastFailure: c.LastFailure, LastProblem: string(c.LastProblem)}
-	}
-	return figures
+	return xslices.Map(list, tenants.CredentialStatus.View)
 }

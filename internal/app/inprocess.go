@@ -61,15 +61,3 @@ func ModernParams() map[string]any {
 
 // newestProtocol is the revision in which the command line asks its own server.
 const newestProtocol = "2026-07-28"
-
-// ProtocolVersions asks the server which revisions it serves.
-func (s *Settings) ProtocolVersions(ctx context.Context) ([]string, error) {
-	result, err := s.Exchange(ctx, "server/discover", ModernParams())
-	if err != nil {
-		return nil, err
-	}
-	var discovered struct {
-		SupportedVersions []string `json:"supportedVersions"`
-	}
-	return discovered.SupportedVersions, json.Unmarshal(result, &discovered)
-}

@@ -27,7 +27,7 @@ func (s *Settings) StartTracing() (stop func()) {
 
 // StartMetrics begins to count. It has to come before the first call.
 func (s *Settings) StartMetrics(a *App, decider *guard.Guard, pair *server.KeyPair) {
-	lookups := telemetry.Lookups{Expiry: a.nextExpiry, Credentials: a.credentialFigures, Pending: func(ctx context.Context) (int, error) {
+	lookups := telemetry.Lookups{Credentials: a.credentialViews, Pending: func(ctx context.Context) (int, error) {
 		questions, err := decider.Pending(ctx)
 		return len(questions), err
 	}}

@@ -175,19 +175,14 @@ func newVersion(deps *cmdutil.Deps) *cobra.Command {
 		Use:     "version",
 		Short:   "Show version, commit, Go version and MCP protocol versions",
 		Example: "  mcp-partner version\n  mcp-partner version --json",
-		RunE:    func(command *cobra.Command, _ []string) error { return runVersion(command.Context(), deps, asJSON) },
+		RunE:    func(*cobra.Command, []string) error { return runVersion(deps, asJSON) },
 	}
 	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return command
 }
 
-func runVersion(ctx context.Context, deps *cmdutil.Deps, asJSON bool) error {
+func runVersion(deps *cmdutil.Deps, asJSON bool) error {
 	build := app.BuildInfo()
-	versions, err := deps.ProtocolVersions(ctx)
-	if err != nil {
-		return err
-	}
-	build.Protocols = versions
 	if asJSON {
 		return deps.IO.PrintJSON(build)
 	}

@@ -4,29 +4,20 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"mcp-partner/schemas/answers"
 )
 
-// Credential is what metrics say about a credential. Unknown times are zero. It
-// has no name: many are named after a customer.
-type Credential struct {
-	// Kind and Expiry are of the program's closed lists.
-	Kind, Expiry string
-	// Tenants is how many tenants of the directory use it.
-	Tenants                        int
-	Ends, LastSuccess, LastFailure time.Time
-	// LastProblem is the code of the last failure.
-	LastProblem string
-}
-
-// credentials reads the credentials at each scrape and sums them by kind.
+// credentials reads the credentials at each scrape and sums them by kind. Their names
+// are not shown: many are named after a customer.
 type credentials struct {
-	look  func() []Credential
+	look  func() []answers.CredentialView
 	codes map[string]bool
 
 	number, tenants, ends, success, failure, failing *prometheus.Desc
 }
 
-func newCredentials(look func() []Credential, codes map[string]bool) *credentials {
+func newCredentials(look func() []answers.CredentialView, codes map[string]bool) *credentials {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, append([]string{"kind"}, labels...), nil)
 	}
@@ -52,13 +43,13 @@ func (c *credentials) Describe(to chan<- *prometheus.Desc) {
 func (c *credentials) Collect(to chan<- prometheus.Metric) {
 	sums := sums{}
 	for _, one := range c.look() {
-		code := listed(c.codes, one.LastProblem)
+		code := listed(c.codes, string(one.LastProblem))
 		sums[sumKey{c.number, one.Kind, one.Expiry}]++
 		sums[sumKey{c.tenants, one.Kind, ""}] += float64(one.Tenants)
-		sums.first(sumKey{c.ends, one.Kind, ""}, one.Ends)
+		sums.first(sumKey{c.ends, one.Kind, ""}, one.ExpiresAt)
 		sums.last(sumKey{c.success, one.Kind, ""}, one.LastSuccess)
 		sums.last(sumKey{c.failure, one.Kind, code}, one.LastFailure)
-		if one.LastFailure.After(one.LastSuccess) {
+		if one.LastFailure > one.LastSuccess { // of one form, in UTC
 			sums[sumKey{c.failing, one.Kind, code}]++
 		}
 	}
@@ -81,15 +72,22 @@ type sumKey struct {
 }
 
 // first keeps the earliest known time.
-func (s sums) first(key sumKey, at time.Time) {
-	if have, ok := s[key]; !at.IsZero() && (!ok || float64(at.Unix()) < have) {
-		s[key] = float64(at.Unix())
+func (s sums) first(key sumKey, text string) {
+	at, known := seconds(text)
+	if have, ok := s[key]; known && (!ok || at < have) {
+		s[key] = at
 	}
 }
 
 // last keeps the latest known time.
-func (s sums) last(key sumKey, at time.Time) {
-	if !at.IsZero() {
-		s[key] = max(s[key], float64(at.Unix()))
+func (s sums) last(key sumKey, text string) {
+	if at, known := seconds(text); known {
+		s[key] = max(s[key], at)
 	}
+}
+
+// seconds are those since 1970 of a time in RFC 3339; false for "".
+func seconds(text string) (float64, bool) {
+	at, err := time.Parse(time.RFC3339, text)
+	return float64(at.Unix()), err == nil
 }

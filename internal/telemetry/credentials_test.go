@@ -4,15 +4,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mcp-partner/schemas/answers"
 )
 
 func TestMetricsOfCredentials(t *testing.T) {
 	t.Parallel()
-	at := func(seconds int64) time.Time { return time.Unix(seconds, 0) }
-	got := scrape(t, NewMetrics("1", Lookups{Credentials: func() []Credential {
-		return []Credential{
-			{Kind: "client-secret", Expiry: "valid", Tenants: 400, Ends: at(1900000000), LastSuccess: at(1800000000), LastFailure: at(1700000000), LastProblem: "credential_rejected"},
-			{Kind: "client-secret", Expiry: "valid", Tenants: 2, Ends: at(1900000001), LastSuccess: at(1600000000), LastFailure: at(1700000002), LastProblem: "credential_rejected"},
+	at := func(seconds int64) string { return time.Unix(seconds, 0).UTC().Format(time.RFC3339) }
+	got := scrape(t, NewMetrics("1", Lookups{Credentials: func() []answers.CredentialView {
+		return []answers.CredentialView{
+			{Kind: "client-secret", Expiry: "valid", Tenants: 400, ExpiresAt: at(1900000000), LastSuccess: at(1800000000), LastFailure: at(1700000000), LastProblem: "credential_rejected"},
+			{Kind: "client-secret", Expiry: "valid", Tenants: 2, ExpiresAt: at(1900000001), LastSuccess: at(1600000000), LastFailure: at(1700000002), LastProblem: "credential_rejected"},
 			{Kind: "client-secret", Expiry: "unknown", Tenants: 1},
 			{Kind: "managed-identity", Expiry: "none", LastFailure: at(1700000001), LastProblem: canary},
 		}

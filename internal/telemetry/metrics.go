@@ -30,14 +30,10 @@ const (
 type Lookups struct {
 	// Pending counts the questions that wait for an approver.
 	Pending func(context.Context) (int, error)
-	// Expiry is when the next credential ends; false if no end is known.
-	Expiry func() (time.Time, bool)
 	// Credentials are what the directory has.
-	Credentials func() []Credential
+	Credentials func() []answers.CredentialView
 	// Certificate is when the server's own certificate ends.
 	Certificate func() (time.Time, bool)
-	// Now is time.Now if nil.
-	Now func() time.Time
 }
 
 // Metrics are the metrics of one process. It is safe for concurrent use; the
@@ -102,9 +98,6 @@ func build(version string) prometheus.Collector {
 }
 
 func (m *Metrics) lookUp(l Lookups) {
-	if l.Now == nil {
-		l.Now = time.Now
-	}
 	if l.Pending != nil {
 		m.registry.MustRegister(lookup("approvals_pending", "Questions that wait for an approver.", func() (float64, bool) {
 			ctx, cancel := context.WithTimeout(context.Background(), askLimit)
@@ -122,11 +115,24 @@ func (m *Metrics) lookUp(l Lookups) {
 		}
 		m.registry.MustRegister(lookup(name, help, func() (float64, bool) {
 			at, known := when()
-			return math.Round(at.Sub(l.Now()).Hours()/24*100) / 100, known
+			return math.Round(time.Until(at).Hours()/24*100) / 100, known
 		}))
 	}
-	days("credential_expiry_days", "Days until the next credential ends, if known.", l.Expiry)
+	days("credential_expiry_days", "Days until the next credential ends, if known.", l.nextEnd)
 	days("tls_certificate_expiry_days", "Days until the server's own certificate ends.", l.Certificate)
+}
+
+// nextEnd is when the next credential ends, which may have passed.
+func (l Lookups) nextEnd() (next time.Time, known bool) {
+	if l.Credentials == nil {
+		return next, false
+	}
+	for _, one := range l.Credentials() {
+		if at, err := time.Parse(time.RFC3339, one.ExpiresAt); err == nil && (!known || at.Before(next)) {
+			next, known = at, true
+		}
+	}
+	return next, known
 }
 
 // looked is a gauge that may have no value.

@@ -8,7 +8,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"mcp-partner/schemas/answers"
 )
 
 func scrape(t *testing.T, m *Metrics) string {
@@ -33,11 +36,16 @@ func wantMetrics(t *testing.T, got string, wanted ...string) {
 
 func TestMetrics(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	synctest.Test(t, testMetrics)
+}
+
+func testMetrics(t *testing.T) {
+	now := time.Now()
 	m := NewMetrics("1.2.3", Lookups{
-		Now:         func() time.Time { return now },
-		Pending:     func(context.Context) (int, error) { return 4, nil },
-		Expiry:      func() (time.Time, bool) { return now.Add(36 * time.Hour), true },
+		Pending: func(context.Context) (int, error) { return 4, nil },
+		Credentials: func() []answers.CredentialView {
+			return []answers.CredentialView{{}, {ExpiresAt: now.Add(37 * time.Hour).Format(time.RFC3339)}, {ExpiresAt: now.Add(36 * time.Hour).Format(time.RFC3339)}}
+		},
 		Certificate: func() (time.Time, bool) { return now.Add(-12 * time.Hour), true },
 	})
 	m.Call("check_partner_link", "done", "", 30*time.Millisecond)
@@ -64,8 +72,8 @@ func TestMetrics(t *testing.T) {
 func TestUnknownMetricsAreOmitted(t *testing.T) {
 	t.Parallel()
 	got := scrape(t, NewMetrics("1", Lookups{
-		Pending: func(context.Context) (int, error) { return 0, errors.New(canary) },
-		Expiry:  func() (time.Time, bool) { return time.Time{}, false },
+		Pending:     func(context.Context) (int, error) { return 0, errors.New(canary) },
+		Credentials: func() []answers.CredentialView { return []answers.CredentialView{{}} },
 	}))
 	for _, name := range []string{"approvals_pending", "credential_expiry_days", "tls_certificate_expiry_days", canary} {
 		if strings.Contains(got, name) {
