@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -68,11 +69,10 @@ func (w *callersWatch) isKnown(stamp disk.Stamp) bool {
 	return known != nil && known.Same(stamp)
 }
 
-// glimpse is a file at one look. The zero glimpse is of none.
+// glimpse is a file at one look, or why it cannot be read. The zero glimpse is of none.
 type glimpse struct {
-	text   string
-	there  bool
-	reason string
+	text, reason string
+	there        bool
 }
 
 // look tries the file anew if it is another one than that tried last, and the same
@@ -97,28 +97,22 @@ func (w *callersWatch) look() (settled bool) {
 // touched.
 func glimpseOf(path string) glimpse {
 	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return glimpse{}
+	case err == nil && !info.Mode().IsRegular():
+		return glimpse{reason: "it is not a regular file", there: true}
 	}
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is not a regular file")
-	}
-	var data []byte
-	if err == nil {
-		data, err = config.Read(path)
-	}
+	data, err := config.Read(path)
 	if err != nil {
-		return glimpse{there: true, reason: err.Error()}
+		return glimpse{reason: err.Error(), there: true}
 	}
 	return glimpse{text: string(data), there: true}
 }
 
 func (w *callersWatch) use(now glimpse) error {
-	switch {
-	case !now.there:
-		return errors.New("the file is gone")
-	case now.reason != "":
-		return errors.New(now.reason)
+	if now.reason != "" || !now.there {
+		return errors.New(cmp.Or(now.reason, "the file is gone"))
 	}
 	file, err := w.parse([]byte(now.text))
 	if err != nil || reflect.DeepEqual(file.Callers, w.used) {
@@ -139,30 +133,33 @@ func readOnce(path string) bool {
 	return err == nil && !info.Mode().IsRegular()
 }
 
+// watchCallers gives remap the section callers whenever refresh finds another one.
+func (s *Settings) watchCallers(log *slog.Logger, remap func(auth.Mapping) error) (refresh func()) {
+	if readOnce(s.Source.Path) {
+		return func() {}
+	}
+	watch := &callersWatch{path: s.Source.Path, parse: s.Source.parse, remap: remap, log: log, used: s.Config.Callers}
+	watch.seen = glimpseOf(watch.path)
+	return watch.refresh
+}
+
 // WatchCallers has the authenticator look at the config file before each answer.
 func (s *Settings) WatchCallers(verifier *auth.Authenticator) {
-	if verifier == nil || readOnce(s.Source.Path) {
-		return
+	if verifier != nil {
+		verifier.RefreshBy(s.watchCallers(s.Log, verifier.Remap))
 	}
-	watch := &callersWatch{path: s.Source.Path, parse: s.Source.parse, remap: verifier.Remap, log: s.Log, used: s.Config.Callers}
-	watch.seen = glimpseOf(watch.path)
-	verifier.RefreshBy(watch.refresh)
 }
 
 // callersNow returns the section callers as it is at each call.
 func (s *Settings) callersNow() func() auth.Mapping {
 	var now atomic.Pointer[auth.Mapping]
 	now.Store(&s.Config.Callers)
-	if readOnce(s.Source.Path) {
-		return func() auth.Mapping { return *now.Load() }
-	}
-	watch := &callersWatch{path: s.Source.Path, parse: s.Source.parse, log: slog.New(slog.DiscardHandler), used: s.Config.Callers, remap: func(m auth.Mapping) error {
+	refresh := s.watchCallers(slog.New(slog.DiscardHandler), func(m auth.Mapping) error {
 		now.Store(&m)
 		return nil
-	}}
-	watch.seen = glimpseOf(watch.path)
+	})
 	return func() auth.Mapping {
-		watch.refresh()
+		refresh()
 		return *now.Load()
 	}
 }
