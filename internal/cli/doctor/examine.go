@@ -54,7 +54,12 @@ func examine(ctx context.Context, deps *cmdutil.Deps, o *doctorOptions) []check 
 		checks = append(checks, checkTenants(ctx, a, entries)...)
 	}
 	checks = append(checks, checkRecord(ctx, deps, a)...)
-	checks = append(checks, checkProxy(ctx, deps, a, entries))
+	proxy := httpclient.ProxyFromEnvironment(deps.Getenv)
+	if len(entries) == 0 && proxy.Variable != "" {
+		public, _ := tenants.CloudNamed(tenants.CloudPublic) // shows whether the proxy gives a way to Azure at all
+		entries = []tenants.Entry{{Cloud: public}}
+	}
+	checks = append(checks, checkProxy(proxy))
 	checks = append(checks, checkEndpoints(ctx, a, entries)...)
 	checks = append(checks, checkClients(deps)...)
 	free, err := freeBytes(nearest(dir))
@@ -202,48 +207,22 @@ func CheckTenant(ctx context.Context, a *app.App, entry tenants.Entry) check {
 	return check{name, checkOK, "This identity is " + render.LinkText(&read.Link) + ".", ""}
 }
 
-// checkProxy asks the proxy for a way to Entra ID. It names the proxy's host
-// alone: its URL may hold a password.
-func checkProxy(ctx context.Context, deps *cmdutil.Deps, a *app.App, entries []tenants.Entry) check {
-	proxy := httpclient.ProxyFromEnvironment(deps.Getenv)
-	if proxy.Variable == "" {
+// checkProxy says which proxy is set. It names the proxy's host alone: its URL may
+// hold a password. The checks of the hosts say whether it gives a way to them.
+func checkProxy(proxy httpclient.Proxy) check {
+	switch {
+	case proxy.Variable == "":
 		return check{"proxy", checkOK, "No proxy is set; requests go out directly.", ""}
-	}
-	if proxy.URL == nil {
-		return proxyFailed(proxy.Err)
-	}
-	target := endpoint{url: "https://login.microsoftonline.com"}
-	if len(entries) > 0 {
-		target = endpoint{url: entries[0].Cloud.Authority, ca: entries[0].Cloud.CAPEM}
-	}
-	if err := reach(ctx, a, target); err != nil {
-		return proxyFailed(err)
+	case proxy.Err != nil:
+		return proxyFailed("proxy", proxy.Err)
 	}
 	return check{"proxy", checkOK, "Requests go through the proxy " + proxy.URL.Host + " (" + proxy.Variable + ").", ""}
 }
 
-// reach returns a *httpclient.ProxyError where the proxy gives no way to a host,
-// and nil for whatever the host itself does.
-func reach(ctx context.Context, a *app.App, target endpoint) error {
-	client, err := a.HTTP.Client([]byte(target.ca))
-	if err != nil {
-		return nil // the check of the endpoint says so
-	}
-	response, err := target.get(ctx, client)
-	if err == nil {
-		_ = response.Body.Close()
-	}
+func proxyFailed(name string, err error) check {
+	text, next := "the proxy cannot be used", ""
 	if proxy, ok := errors.AsType[*httpclient.ProxyError](err); ok {
-		return proxy
+		text, next = proxy.Error(), " "+proxy.Next
 	}
-	return nil
-}
-
-func proxyFailed(err error) check {
-	var proxy *httpclient.ProxyError
-	if !errors.As(err, &proxy) {
-		return check{"proxy", CheckFail, "The proxy cannot be used.", "export HTTPS_PROXY=http://HOST:PORT"}
-	}
-	text := proxy.Error()
-	return check{"proxy", CheckFail, strings.ToUpper(text[:1]) + text[1:] + ". " + proxy.Next, "export HTTPS_PROXY=http://HOST:PORT"}
+	return check{name, CheckFail, strings.ToUpper(text[:1]) + text[1:] + "." + next, "export HTTPS_PROXY=http://HOST:PORT"}
 }

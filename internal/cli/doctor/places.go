@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -58,30 +57,20 @@ func checkEndpoints(ctx context.Context, a *app.App, entries []tenants.Entry) []
 	return checks
 }
 
-// get asks the host once, without a credential.
-func (e endpoint) get(ctx context.Context, client *http.Client) (*http.Response, error) {
-	ctx, cancel := context.WithTimeout(ctx, endpointLimit)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.url, nil)
-	if err != nil {
-		return nil, err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	_, _ = io.CopyN(io.Discard, response.Body, 1<<16) // so that the connection serves the next request
-	return response, nil
-}
-
 func checkEndpoint(ctx context.Context, a *app.App, e endpoint) []check {
 	host := phrase.HostOf(e.url)
 	client, err := a.HTTP.Client([]byte(e.ca))
 	if err != nil {
 		return []check{{"tls " + host, CheckFail, "The CA file of the directory entry has no readable certificate.", "mcp-partner tenants set NAME --ca-file FILE"}}
 	}
+	ctx, cancel := context.WithTimeout(ctx, endpointLimit)
+	defer cancel()
 	began := time.Now()
-	response, err := e.get(ctx, client)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.url, nil)
+	if err != nil {
+		return []check{unreachable(host, err)}
+	}
+	response, err := client.Do(request)
 	if err != nil {
 		return []check{unreachable(host, err)}
 	}
@@ -94,7 +83,7 @@ func checkEndpoint(ctx context.Context, a *app.App, e endpoint) []check {
 func unreachable(host string, err error) check {
 	var certificate *tls.CertificateVerificationError
 	if proxy, ok := errors.AsType[*httpclient.ProxyError](err); ok {
-		return check{"tls " + host, CheckFail, "Not checked: " + proxy.Error() + ".", "export HTTPS_PROXY=http://HOST:PORT"}
+		return proxyFailed("tls "+host, proxy)
 	}
 	if errors.As(err, &certificate) {
 		return check{"tls " + host, CheckFail,
