@@ -95,7 +95,7 @@ func TestClientGoneDuringAWriteOverHTTP(t *testing.T) {
 func (w *world) issue(name, scopes string) string {
 	w.tb.Helper()
 	var issued struct{ Token string }
-	out := w.cli("token", "issue", "--for", name, "--scope", scopes, "--tenants", "*", "--json").must(w.tb)
+	out := w.cli("token", "issue", "--for", name, "--scope", scopes, "--tenants", "*", "--ttl", "1h", "--json").must(w.tb)
 	check(w.tb, json.Unmarshal([]byte(out.stdout), &issued))
 	return issued.Token
 }
