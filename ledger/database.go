@@ -204,7 +204,7 @@ func (l *Ledger) unavailable(what, next string) *problems.Problem {
 
 // unsafe makes a problem that stays until a person acts.
 func (l *Ledger) unsafe(t *database.Trouble) *problems.Problem {
-	p := problems.New(problems.CodeVaultUnavailable, cmp.Or(t.Path, "The ledger "+l.name)+" "+t.What+". "+nothingWritten, problems.WithHint("%s", t.Next))
+	p := problems.New(problems.CodeVaultUnavailable, cmp.Or(t.Whole, "The ledger "+l.name+" "+t.What)+". "+nothingWritten, problems.WithHint("%s", t.Next))
 	p.Retryable, p.Command = false, t.Command
 	return p
 }

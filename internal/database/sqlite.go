@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -18,11 +19,10 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"mcp-partner/internal/disk"
-	"mcp-partner/internal/phrase"
+	"mcp-partner/schemas/problems"
 )
 
 const (
-	dirMode   fs.FileMode = 0o700
 	fileMode  fs.FileMode = 0o600
 	lockRetry             = 10 * time.Millisecond
 )
@@ -153,53 +153,15 @@ func (f *File) Replaced() bool {
 // check refuses a state directory or a file of the database that others can look
 // into or that is something else than a file. Missing ones are no error.
 func (f *File) check() error {
-	if err := f.checkDir(); err != nil {
-		return err
+	err := f.Dir.Prepare()
+	if err == nil {
+		name := f.Base + ".db"
+		_, err = f.Dir.Stats(name, name+"-wal", name+"-shm", name+"-journal", f.Base+".lock")
 	}
-	path := f.Name()
-	for _, path := range []string{path, path + "-wal", path + "-shm", path + "-journal", f.lockPath()} {
-		if err := f.checkFile(path); err != nil {
-			return err
-		}
+	if p, ok := errors.AsType[*problems.Problem](err); ok {
+		return &Trouble{Class: Unsafe, Whole: strings.TrimSuffix(p.Message, "."), Next: p.Hint, Command: p.Command}
 	}
-	return nil
-}
-
-func (f *File) checkDir() error {
-	info, err := os.Stat(f.Dir.Path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return os.MkdirAll(f.Dir.Path, dirMode)
-	case err != nil:
-		return err
-	case !info.IsDir():
-		return &Trouble{Class: Unsafe, Path: f.Dir.Path, What: "is not a directory", Next: "Give another --state-dir."}
-	case f.Dir.Exposed(info):
-		return exposed("The state directory "+f.Dir.Path, "chmod 700 "+phrase.ShellWord(f.Dir.Path))
-	}
-	return nil
-}
-
-func (f *File) checkFile(path string) error {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return err
-	case info.Mode()&fs.ModeSymlink != 0:
-		return &Trouble{Class: Unsafe, Path: path, What: "is a symbolic link, which is not followed", Next: "Put the file itself there."}
-	case !info.Mode().IsRegular():
-		return &Trouble{Class: Unsafe, Path: path, What: "is not a regular file", Next: "Remove it, or give another --state-dir."}
-	case f.Dir.Exposed(info):
-		return exposed(path, "chmod 600 "+phrase.ShellWord(path))
-	}
-	return nil
-}
-
-// exposed is a path that other users can read or write.
-func exposed(path, command string) *Trouble {
-	return &Trouble{Class: Unsafe, Path: path, What: "is open to other users", Next: "Restrict its mode to its owner.", Command: command}
+	return err
 }
 
 // create makes an empty file that only its owner can read. SQLite gives its

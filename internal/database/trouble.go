@@ -1,6 +1,7 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -22,15 +23,15 @@ const (
 // Trouble says why a database cannot be used.
 type Trouble struct {
 	Class Class
-	// Path is the file that it is about, where that is not the database.
-	Path string
+	// Whole is all that there is to say where it is not about the database, but a file.
+	Whole string
 	// What continues a sentence about the database; Next says what to do, Command
 	// what to run.
 	What, Next, Command string
 }
 
 // Error implements error.
-func (t *Trouble) Error() string { return t.What }
+func (t *Trouble) Error() string { return cmp.Or(t.Whole, t.What) }
 
 // Trouble puts any error into words. The text of a foreign error is never copied:
 // it may hold a password.
