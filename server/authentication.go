@@ -137,7 +137,7 @@ func (t *httpTransport) stepUp(r *http.Request, p *post) *refusal {
 	if !p.issued || p.message.kind != kindRequest || p.message.method != string(mcp.MethodToolsCall) {
 		return nil
 	}
-	name, _ := textOf(objectOf(p.message.params), "name")
+	name, _ := textOf(p.message.given, "name")
 	op, known := schemas.Lookup(name)
 	if !known {
 		return nil

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"sync"
 
@@ -114,8 +113,8 @@ func (c *calls) signal() {
 }
 
 // cancel ends the call that a notifications/cancelled names, if it is there.
-func (c *calls) cancel(params json.RawMessage) {
-	id, ok := objectOf(params)["requestId"]
+func (c *calls) cancel(m *message) {
+	id, ok := m.given["requestId"]
 	if !ok {
 		return
 	}

@@ -114,7 +114,7 @@ func readAnswer(m *message) (*mcp.ElicitationResult, error) {
 	if m.failure != nil {
 		return nil, errors.New("the client answered elicitation/create with an error")
 	}
-	if f := answerShape.check("result", m.result); f != nil {
+	if f := checkNames("result", "result", m.result, false); f != nil {
 		return nil, errors.New("the client's answer to elicitation/create is ambiguous: " + f.text)
 	}
 	var result mcp.ElicitationResult

@@ -39,27 +39,27 @@ func (s *Server) hooks(authorize func(p access.Principal, tool string) error) *m
 			result.Tools = slices.DeleteFunc(slices.Clone(result.Tools), func(t mcp.Tool) bool { return authorize(principal, t.Name) != nil })
 		})
 	}
-	hooks.AddOnError(func(ctx context.Context, _ any, method mcp.MCPMethod, request any, err error) {
+	hooks.AddOnError(func(ctx context.Context, _ any, _ mcp.MCPMethod, _ any, err error) {
 		if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
-			x.err = s.explain(ctx, method, request, err)
+			x.err = s.explain(ctx, x.message, err)
 		}
 	})
 	return hooks
 }
 
 // explain returns nil where mcp-go's own text is fit to be read.
-func (s *Server) explain(ctx context.Context, method mcp.MCPMethod, request any, err error) *rpcError {
-	if f := explainKnown(ctx, method, request, err); f != nil {
+func (s *Server) explain(ctx context.Context, m *message, err error) *rpcError {
+	if f := explainKnown(ctx, m, err); f != nil {
 		return f
 	}
-	if !runsHandler(method) || protocolError(err) {
+	if !m.runsHandler() || protocolError(err) {
 		return nil
 	}
-	s.log.ErrorContext(ctx, "handler failed", "method", string(method), "error_type", errorTypes(err))
-	return internalError(string(method))
+	s.log.ErrorContext(ctx, "handler failed", "method", m.method, "error_type", errorTypes(err))
+	return internalError(m.method)
 }
 
-func explainKnown(ctx context.Context, method mcp.MCPMethod, request any, err error) *rpcError {
+func explainKnown(ctx context.Context, m *message, err error) *rpcError {
 	var known *rpcError
 	var unparsable *mcpserver.UnparsableMessageError
 	var cursor base64.CorruptInputError
@@ -68,7 +68,7 @@ func explainKnown(ctx context.Context, method mcp.MCPMethod, request any, err er
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &unparsable):
-		return explainShape(method, err)
+		return explainShape(m.method, err)
 	case errors.As(err, &incapable):
 		return incapableClient(incapable.Capability)
 	case errors.As(err, &cursor):
@@ -78,7 +78,7 @@ func explainKnown(ctx context.Context, method mcp.MCPMethod, request any, err er
 	case errors.Is(err, mcp.ErrResourceNotFound):
 		return &rpcError{code: resourceNotFoundCode(ctx), text: handlerText(err)}
 	}
-	return explainMissing(ctx, request, err)
+	return m.explainMissing(ctx, err)
 }
 
 // incapableClient names the capability as the protocol has it, in an object of
@@ -97,33 +97,22 @@ func handlerText(err error) string {
 	return strings.TrimPrefix(err.Error(), "request error: ")
 }
 
-func explainMissing(ctx context.Context, request any, err error) *rpcError {
+func (m *message) explainMissing(ctx context.Context, err error) *rpcError {
+	name, _ := textOf(m.given, "name")
 	switch {
 	case errors.Is(err, mcpserver.ErrToolNotFound):
-		return invalidParams(missing("tool", requestedName(request), "tools/list"))
+		return invalidParams(missing("tool", name, "tools/list"))
 	case errors.Is(err, mcpserver.ErrPromptNotFound):
-		return invalidParams(missing("prompt", requestedName(request), "prompts/list"))
+		return invalidParams(missing("prompt", name, "prompts/list"))
 	case errors.Is(err, mcpserver.ErrResourceNotFound):
-		text := missing("resource", requestedName(request), "resources/list and resources/templates/list")
-		return &rpcError{code: resourceNotFoundCode(ctx), text: text}
+		uri, _ := textOf(m.given, "uri")
+		return &rpcError{code: resourceNotFoundCode(ctx), text: missing("resource", uri, "resources/list and resources/templates/list")}
 	}
 	return nil
 }
 
 func missing(what, name, where string) string {
 	return fmt.Sprintf("There is no %s %q. See %s for those there are.", what, clip(name), where)
-}
-
-func requestedName(request any) string {
-	switch r := request.(type) {
-	case *mcp.CallToolRequest:
-		return r.Params.Name
-	case *mcp.GetPromptRequest:
-		return r.Params.Name
-	case *mcp.ReadResourceRequest:
-		return r.Params.URI
-	}
-	return ""
 }
 
 // resourceNotFoundCode follows the revisions: 2026-07-28 folded the code of
@@ -135,13 +124,13 @@ func resourceNotFoundCode(ctx context.Context) int {
 	return mcp.RESOURCE_NOT_FOUND
 }
 
-func explainShape(method mcp.MCPMethod, err error) *rpcError {
-	text := "The parameters do not have the form that " + string(method) + " needs."
+func explainShape(method string, err error) *rpcError {
+	text := "The parameters do not have the form that " + method + " needs."
 	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && mismatch.Field != "" {
 		field := "params." + strings.TrimPrefix(mismatch.Field, "params.")
 		text += fmt.Sprintf(" %s must not be %s.", clip(field), article(mismatch.Value))
 	}
-	return invalidParams(text + " See the MCP specification for " + string(method) + ".")
+	return invalidParams(text + " See the MCP specification for " + method + ".")
 }
 
 func article(kind string) string {
@@ -152,10 +141,10 @@ func article(kind string) string {
 	return "a " + kind
 }
 
-// runsHandler lists the methods behind which our handlers stand, whose errors
-// may carry untrusted text.
-func runsHandler(method mcp.MCPMethod) bool {
-	return slices.Contains([]mcp.MCPMethod{mcp.MethodToolsCall, mcp.MethodPromptsGet, mcp.MethodResourcesRead, mcp.MethodCompletionComplete}, method)
+// runsHandler tells the methods behind which our handlers stand, whose errors may
+// carry untrusted text.
+func (m *message) runsHandler() bool {
+	return slices.Contains([]mcp.MCPMethod{mcp.MethodToolsCall, mcp.MethodPromptsGet, mcp.MethodResourcesRead, mcp.MethodCompletionComplete}, mcp.MCPMethod(m.method))
 }
 
 // protocolError reports errors that mcp-go raises itself and words well.

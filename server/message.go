@@ -34,11 +34,14 @@ const (
 
 // message is a JSON-RPC message whose outline has been checked.
 type message struct {
-	kind    kind
-	raw     json.RawMessage
-	id      json.RawMessage
-	method  string
-	params  json.RawMessage
+	kind   kind
+	raw    json.RawMessage
+	id     json.RawMessage
+	method string
+	params json.RawMessage
+	// given are the members of params. That each is there once and written as the
+	// protocol has it is checked by checkMembers.
+	given   map[string]json.RawMessage
 	result  json.RawMessage
 	failure json.RawMessage
 	meta    *mcp.Meta
@@ -61,12 +64,12 @@ func parseMessage(raw []byte) (*message, *rpcError) {
 	if f := checkText(raw); f != nil {
 		return nil, f
 	}
-	members, f := scanMembers(raw)
+	outer, f := scanMembers(raw)
 	if f != nil {
 		return nil, f
 	}
-	m := &message{raw: raw, result: members["result"], failure: members["error"]}
-	return m, m.fill(members)
+	m := &message{raw: raw, result: outer["result"], failure: outer["error"]}
+	return m, m.fill(outer)
 }
 
 func checkText(raw []byte) *rpcError {
@@ -111,25 +114,25 @@ func firstInvalid(raw []byte) (at int) {
 // scanMembers returns the top-level members that JSON-RPC knows, by their
 // exact names. The text is known to be one valid JSON object.
 func scanMembers(raw []byte) (map[string]json.RawMessage, *rpcError) {
-	members := make(map[string]json.RawMessage, 4)
+	found := make(map[string]json.RawMessage, 4)
 	for name, value := range strictjson.Members(raw) {
-		known := envelopeShape.canonical(name)
-		switch _, twice := members[name]; {
+		known := canonical(members["message"], name)
+		switch _, twice := found[name]; {
 		case known == "": // not of JSON-RPC
 		case twice:
 			return nil, invalidRequest(fmt.Sprintf("The member %q appears twice. Send it once.", name))
 		case known != name:
 			return nil, invalidRequest(fmt.Sprintf("The member %q must be written %q.", name, known))
 		default:
-			members[name] = value
+			found[name] = value
 		}
 	}
-	return members, nil
+	return found, nil
 }
 
-func (m *message) fill(members map[string]json.RawMessage) *rpcError {
-	id, hasID := members["id"]
-	if f := m.fillKind(members, hasID); f != nil || m.kind == kindResponse {
+func (m *message) fill(outer map[string]json.RawMessage) *rpcError {
+	id, hasID := outer["id"]
+	if f := m.fillKind(outer, hasID); f != nil || m.kind == kindResponse {
 		m.id = id
 		return f
 	}
@@ -137,22 +140,26 @@ func (m *message) fill(members map[string]json.RawMessage) *rpcError {
 		return f
 	}
 	m.id = id
-	if string(members["jsonrpc"]) != `"2.0"` {
+	if string(outer["jsonrpc"]) != `"2.0"` {
 		return invalidRequest(`The member "jsonrpc" must be "2.0".`).withID(m.id)
 	}
-	params := members["params"]
+	params := outer["params"]
 	if absent(params) {
 		return nil
 	}
 	if params[0] != '{' {
 		return invalidParams(`The member "params" must be an object.`).withID(m.id)
 	}
-	m.params, m.meta = params, metaOf(params)
+	m.params, m.given = params, objectOf(params)
+	var meta *mcp.Meta
+	if json.Unmarshal(m.given["_meta"], &meta) == nil {
+		m.meta = meta
+	}
 	return nil
 }
 
-func (m *message) fillKind(members map[string]json.RawMessage, hasID bool) *rpcError {
-	method, hasMethod := members["method"]
+func (m *message) fillKind(outer map[string]json.RawMessage, hasID bool) *rpcError {
+	method, hasMethod := outer["method"]
 	answers := m.result != nil || m.failure != nil
 	switch {
 	case !hasMethod && answers:
@@ -167,7 +174,7 @@ func (m *message) fillKind(members map[string]json.RawMessage, hasID bool) *rpcE
 	default:
 		m.kind = kindNotification
 	}
-	return m.fillMethod(method, members["id"])
+	return m.fillMethod(method, outer["id"])
 }
 
 // fillMethod puts the ID to a method that is empty or too long: that is a request
@@ -196,18 +203,6 @@ func checkID(id json.RawMessage) *rpcError {
 			"Leave it out to send a notification.")
 	}
 	return nil
-}
-
-// metaOf reads the _meta of parameters, in any case and the last of several, as
-// encoding/json would; that it is there once and so written is checked later.
-func metaOf(params json.RawMessage) (meta *mcp.Meta) {
-	for name, value := range strictjson.Members(params) {
-		var read *mcp.Meta
-		if strings.EqualFold(name, "_meta") && json.Unmarshal(value, &read) == nil {
-			meta = read
-		}
-	}
-	return meta
 }
 
 // idKey tells apart IDs that print alike, such as 1 and "1", and joins those

@@ -29,16 +29,15 @@ func checkParams(m *message) *rpcError {
 }
 
 func checkValues(m *message) *rpcError {
-	members := objectOf(m.params)
 	switch mcp.MCPMethod(m.method) {
 	case mcp.MethodToolsCall:
-		return checkToolCall(members)
+		return checkToolCall(m.given)
 	case mcp.MethodPromptsGet:
-		return checkPromptGet(members)
+		return checkPromptGet(m.given)
 	case mcp.MethodResourcesRead:
-		return requireString(members, "params.uri", "the URI of a resource from resources/list")
+		return requireString(m.given, "params.uri", "the URI of a resource from resources/list")
 	case mcp.MethodCompletionComplete:
-		return checkCompletion(members)
+		return checkCompletion(m.given)
 	}
 	return nil
 }

@@ -159,7 +159,7 @@ func (c *stdioConn) takeCancel(m *message) {
 		c.server.log.Warn("dropped a cancellation that cannot be read", "connection", c.id, "reason", f.text)
 		return
 	}
-	c.calls.cancel(m.params)
+	c.calls.cancel(m)
 }
 
 // start runs a message on a goroutine of its own. What the messages after it
