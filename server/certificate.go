@@ -24,7 +24,6 @@ const (
 type KeyPair struct {
 	certFile, keyFile string
 	log               *slog.Logger
-	now               func() time.Time
 
 	mu     sync.Mutex
 	looked time.Time
@@ -34,12 +33,8 @@ type KeyPair struct {
 }
 
 // LoadKeyPair reads a certificate with its chain, and its key, both in PEM.
-// now is nil but in tests.
-func LoadKeyPair(certFile, keyFile string, log *slog.Logger, now func() time.Time) (*KeyPair, error) {
-	if now == nil {
-		now = time.Now
-	}
-	p := &KeyPair{certFile: certFile, keyFile: keyFile, log: log, now: now, looked: now()}
+func LoadKeyPair(certFile, keyFile string, log *slog.Logger) (*KeyPair, error) {
+	p := &KeyPair{certFile: certFile, keyFile: keyFile, log: log, looked: time.Now()}
 	if _, err := p.read(); err != nil {
 		return nil, err
 	}
@@ -62,7 +57,7 @@ func (p *KeyPair) NotAfter() time.Time {
 func (p *KeyPair) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if now := p.now(); now.Sub(p.looked) >= pairInterval {
+	if now := time.Now(); now.Sub(p.looked) >= pairInterval {
 		p.looked = now
 		p.reload()
 	}
@@ -95,7 +90,7 @@ func (p *KeyPair) read() (changed bool, err error) {
 	if err != nil {
 		return true, errors.New("certificate and key do not match, or are not PEM")
 	}
-	if !p.now().Before(pair.Leaf.NotAfter) {
+	if !time.Now().Before(pair.Leaf.NotAfter) {
 		return true, errors.New("the certificate has expired")
 	}
 	p.used = &pair

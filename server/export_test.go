@@ -9,3 +9,8 @@ import (
 func (s *Server) Handler(o HTTPOptions) http.Handler {
 	return s.newHTTPTransport(context.Background(), o.withDefaults())
 }
+
+// MonitorHandler is what ServeMonitor serves, without a listener.
+func (s *Server) MonitorHandler(o HTTPOptions) http.Handler {
+	return http.HandlerFunc(s.newMonitor(context.Background(), o).serveMonitor)
+}

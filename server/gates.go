@@ -48,7 +48,7 @@ func (r *refusal) write(w http.ResponseWriter) {
 func (t *httpTransport) checkOutside(r *http.Request, path string) *refusal {
 	host := t.checkHost
 	if path == livePath || path == readyPath {
-		host = t.monitor.checkHost
+		host = t.checkProbedHost
 	}
 	return firstError(r, host, t.checkOrigin, checkContentEncoding)
 }

@@ -1,14 +1,10 @@
 package server
 
 import (
-	"cmp"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"net"
 	"net/http"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -37,7 +33,6 @@ type Check struct {
 // Health knows whether the server can do its work.
 type Health struct {
 	checks []Check
-	now    func() time.Time
 
 	mu       sync.Mutex
 	until    time.Time
@@ -51,13 +46,8 @@ type readiness struct {
 	Checks map[string]string `json:"checks"`
 }
 
-// NewHealth makes a Health of checks. now is nil but in tests.
-func NewHealth(now func() time.Time, checks ...Check) *Health {
-	if now == nil {
-		now = time.Now
-	}
-	return &Health{checks: checks, now: now}
-}
+// NewHealth makes a Health of checks.
+func NewHealth(checks ...Check) *Health { return &Health{checks: checks} }
 
 // stop makes every answer from now on a no: the server is about to end.
 func (h *Health) stop() {
@@ -70,7 +60,7 @@ func (h *Health) stop() {
 func (h *Health) state(ctx context.Context) readiness {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if now := h.now(); !now.Before(h.until) {
+	if now := time.Now(); !now.Before(h.until) {
 		// Others wait for this answer; that one of them hangs up is no reason to fail it.
 		h.last, h.until = h.look(context.WithoutCancel(ctx)), now.Add(readyFor)
 	}
@@ -94,20 +84,9 @@ func (h *Health) look(ctx context.Context) readiness {
 	return state
 }
 
-// Monitor answers those who watch over the server: is it alive, can it work, what
-// has it done.
-type Monitor struct {
-	// Health answers /livez and /readyz.
-	Health *Health
-	// Metrics answers /metrics; nil means there are none, or they are elsewhere.
-	Metrics http.Handler
-	// Hosts are the names under which it may be reached, beside addresses.
-	Hosts []string
-	// TLS, if set, is what connections are encrypted with.
-	TLS *tls.Config
-}
-
-func (m Monitor) serve(w http.ResponseWriter, r *http.Request, path string) *refusal {
+// serveHealth answers those who watch over the server: is it alive, can it work,
+// what has it done.
+func (t *httpTransport) serveHealth(w http.ResponseWriter, r *http.Request, path string) *refusal {
 	if refused := checkReading(r); refused != nil {
 		return refused
 	}
@@ -117,14 +96,14 @@ func (m Monitor) serve(w http.ResponseWriter, r *http.Request, path string) *ref
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = w.Write([]byte("ok\n")) // a client that left needs no answer
 	case path == readyPath:
-		state, status := m.Health.state(r.Context()), http.StatusOK
+		state, status := t.opts.Health.state(r.Context()), http.StatusOK
 		if state.Status != "ready" {
 			status = http.StatusServiceUnavailable
 		}
 		writeValue(w, r, status, state)
-	case path == metricsPath && m.Metrics != nil:
+	case path == metricsPath && t.opts.Metrics != nil:
 		beginAnswer(w, r)
-		m.Metrics.ServeHTTP(w, r)
+		t.opts.Metrics.ServeHTTP(w, r)
 	default:
 		return nothingHere()
 	}
@@ -138,22 +117,13 @@ func checkReading(r *http.Request) *refusal {
 	return refuse(http.StatusMethodNotAllowed, "Use GET.").with("Allow", "GET, HEAD")
 }
 
-// checkHost lets addresses and requests without a Host pass beside the names that
-// are allowed: probes come so, and only a name can be rebound.
-func (m Monitor) checkHost(r *http.Request) *refusal {
-	host := hostName(r.Host)
-	if host == "" || net.ParseIP(host) != nil || slices.ContainsFunc(m.Hosts, func(allowed string) bool { return strings.EqualFold(allowed, host) }) {
+// checkProbedHost lets addresses and requests without a Host pass beside the names
+// that are allowed: probes come so, and only a name can be rebound.
+func (t *httpTransport) checkProbedHost(r *http.Request) *refusal {
+	if host := hostName(r.Host); host == "" || net.ParseIP(host) != nil {
 		return nil
 	}
-	return foreignHost()
-}
-
-// onlyOwnOrigin keeps web pages of others out where no origins can be allowed.
-func onlyOwnOrigin(r *http.Request) *refusal {
-	if origin, ok := originOf(r); ok && (origin == "" || ownOrigin(origin, r)) {
-		return nil
-	}
-	return foreignOrigin()
+	return t.checkHost(r)
 }
 
 // writeValue answers with strings, numbers and lists of them, which always encode.
@@ -175,17 +145,14 @@ func sendJSON(w http.ResponseWriter, status int, text []byte) {
 	_, _ = w.Write(text) // a client that left needs no answer
 }
 
-// Handler is the handler of a separate listener for health and metrics. It
+// serveMonitor is the handler of a separate listener for health and metrics. It
 // authenticates no one: everything it serves is fit for all who reach it.
-func (m Monitor) Handler() http.Handler {
-	m.Health, m.Hosts = cmp.Or(m.Health, NewHealth(nil)), append([]string{"localhost"}, m.Hosts...)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		refused := firstError(r, m.checkHost, onlyOwnOrigin, checkContentEncoding)
-		if refused == nil {
-			refused = m.serve(w, r, r.URL.EscapedPath())
-		}
-		refused.write(w)
-	})
+func (t *httpTransport) serveMonitor(w http.ResponseWriter, r *http.Request) {
+	refused := firstError(r, t.checkProbedHost, t.checkOrigin, checkContentEncoding)
+	if refused == nil {
+		refused = t.serveHealth(w, r, r.URL.EscapedPath())
+	}
+	refused.write(w)
 }
 
 func nothingHere() *refusal {

@@ -9,8 +9,8 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"mcp-partner/access"
@@ -35,41 +35,45 @@ func get(t *testing.T, c *httpServer, path string) wiretest.Answer {
 
 func TestReadyzNamesWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	var broken atomic.Bool
-	var looked atomic.Int32
-	var clock atomic.Int64
+	synctest.Test(t, readyzNamesWhatIsWrong)
+}
+
+func readyzNamesWhatIsWrong(t *testing.T) {
+	broken, looked := false, 0
 	o := httpOptions()
-	o.Health = server.NewHealth(func() time.Time { return time.Unix(clock.Load(), 0) },
+	o.Health = server.NewHealth(
 		server.Check{Name: "vault", Run: func(context.Context) error {
-			looked.Add(1)
-			if broken.Load() {
+			looked++
+			if broken {
 				return problems.New(problems.CodeVaultLocked, "The vault of contoso is locked.")
 			}
 			return nil
 		}},
 		server.Check{Name: "ledger", Run: func(context.Context) error {
-			if broken.Load() {
+			if broken {
 				return errors.New(hidden)
 			}
 			return nil
 		}})
-	c := serveHTTP(t, newServer(newFixtures(), nil), o, "")
+	handler := newServer(newFixtures(), nil).Handler(o)
 	want := func(status int, body string) {
 		t.Helper()
-		if got := get(t, c, "/readyz"); got.Status != status || strings.TrimSpace(string(got.Body)) != body {
-			t.Errorf("got %d %s", got.Status, got.Body)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/readyz", nil))
+		if w.Code != status || strings.TrimSpace(w.Body.String()) != body {
+			t.Errorf("got %d %s", w.Code, w.Body)
 		}
 	}
 	want(200, `{"status":"ready","checks":{"ledger":"ok","vault":"ok"}}`)
-	broken.Store(true)
+	broken = true
 	want(200, `{"status":"ready","checks":{"ledger":"ok","vault":"ok"}}`)
-	clock.Store(2)
+	time.Sleep(2 * time.Second)
 	want(503, `{"status":"not_ready","checks":{"ledger":"internal_error","vault":"vault_locked"}}`)
-	broken.Store(false)
-	clock.Store(4)
+	broken = false
+	time.Sleep(2 * time.Second)
 	want(200, `{"status":"ready","checks":{"ledger":"ok","vault":"ok"}}`)
-	if n := looked.Load(); n != 3 {
-		t.Errorf("four questions made %d checks, want 3", n)
+	if looked != 3 {
+		t.Errorf("four questions made %d checks, want 3", looked)
 	}
 }
 
@@ -116,9 +120,9 @@ func TestMonitorListener(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	health := server.NewHealth(nil)
+	health := server.NewHealth()
 	go func() {
-		ended <- newServer(newFixtures(), nil).ServeMonitor(ctx, l, server.Monitor{Health: health, Metrics: someMetrics, Hosts: []string{"watch.example"}})
+		ended <- newServer(newFixtures(), nil).ServeMonitor(ctx, l, server.HTTPOptions{Health: health, Metrics: someMetrics, Hosts: []string{"watch.example"}})
 	}()
 	addr := l.Addr().String()
 	c := &httpServer{HTTP: wiretest.HTTPAt(t, "http://"+addr+"/mcp", "", &http.Transport{}), tb: t, Addr: addr}
@@ -153,7 +157,7 @@ func TestOtherHostsAndOriginsAreRefusedEverywhere(t *testing.T) {
 	o.Metrics, o.Approvals, o.Origins = someMetrics, &fakeApprovals{}, []string{"https://app.example"}
 	o.OAuth, o.Bearer = newResourceServer(), server.Authenticators{namedTokens{}}
 	main := newServer(newFixtures(), nil).Handler(o)
-	watch := server.Monitor{Metrics: someMetrics}.Handler()
+	watch := newServer(newFixtures(), nil).MonitorHandler(server.HTTPOptions{Metrics: someMetrics})
 	for name, change := range map[string]func(*http.Request){
 		"Host":   func(r *http.Request) { r.Host = "evil.example" },
 		"Origin": func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") },
@@ -197,7 +201,7 @@ func (scopeTokens) Authenticate(_ context.Context, token string) (access.Princip
 func TestReadyzSaysThatTheServerIsStopping(t *testing.T) {
 	t.Parallel()
 	f, o := newFixtures(), httpOptions()
-	o.Health = server.NewHealth(nil)
+	o.Health = server.NewHealth()
 	c := serveHTTP(t, newServer(f, nil), o, goodToken)
 	request := c.NewRequest(wiretest.Modern.Call(1, "block", nil))
 	answered := make(chan error, 1)
@@ -207,7 +211,7 @@ func TestReadyzSaysThatTheServerIsStopping(t *testing.T) {
 	}()
 	<-f.started
 	watch := &recorder{header: http.Header{}}
-	monitor := server.Monitor{Health: o.Health}.Handler()
+	monitor := newServer(f, nil).MonitorHandler(server.HTTPOptions{Health: o.Health})
 	ask := func() string {
 		watch.body.Reset()
 		r, _ := http.NewRequest(http.MethodGet, "http://127.0.0.1/readyz", nil)

@@ -91,7 +91,7 @@ func (o HTTPOptions) withDefaults() HTTPOptions {
 	o.MaxConcurrent = cmp.Or(o.MaxConcurrent, 256)
 	o.MaxConnections = cmp.Or(o.MaxConnections, 4096)
 	o.IdleLimit = cmp.Or(o.IdleLimit, 2*time.Minute)
-	o.Health = cmp.Or(o.Health, NewHealth(nil))
+	o.Health = cmp.Or(o.Health, NewHealth())
 	if o.OnAnswer == nil {
 		o.OnAnswer = func(int) {}
 	}
@@ -107,7 +107,6 @@ type httpTransport struct {
 	server  *Server
 	opts    HTTPOptions
 	foreign *http.CrossOriginProtection
-	monitor Monitor
 	calls   *shares
 	streams *shares
 	// approvers have places of their own, which no agent takes.
@@ -126,7 +125,6 @@ func (s *Server) newHTTPTransport(stopping context.Context, o HTTPOptions) *http
 		server:    s,
 		opts:      o,
 		foreign:   s.crossOrigin(o.Origins),
-		monitor:   Monitor{Health: o.Health, Metrics: o.Metrics, Hosts: o.Hosts},
 		calls:     newPlaces(o.MaxConcurrent),
 		streams:   newPlaces(o.MaxConcurrent),
 		approvers: newPlaces(o.MaxConcurrent),
@@ -156,7 +154,7 @@ func (t *httpTransport) serveOutside(w http.ResponseWriter, r *http.Request, pat
 	}
 	switch path {
 	case livePath, readyPath:
-		return t.monitor.serve(w, r, path)
+		return t.serveHealth(w, r, path)
 	case metricsPath:
 		return t.serveMetrics(w, r)
 	case openAPIPath:
@@ -186,7 +184,7 @@ func (t *httpTransport) serveMetrics(w http.ResponseWriter, r *http.Request) *re
 	if refused != nil {
 		return refused
 	}
-	return t.monitor.serve(w, r, metricsPath)
+	return t.serveHealth(w, r, metricsPath)
 }
 
 // serveMCP counts what is answered around handle.

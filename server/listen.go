@@ -15,15 +15,21 @@ import (
 )
 
 // ServeMonitor serves health and metrics on a listener of its own until ctx is
-// cancelled or l fails. It closes l.
-func (s *Server) ServeMonitor(ctx context.Context, l net.Listener, m Monitor) error {
-	options := HTTPOptions{TLS: m.TLS, MaxConnections: monitorConnections}.withDefaults()
-	hs := s.httpServer(m.Handler(), options)
-	hs.WriteTimeout, hs.ReadTimeout = writeLimit, options.BodyLimit
+// cancelled or l fails. Of the options only Health, Metrics, Hosts and TLS count;
+// addresses and localhost are allowed beside the hosts. It closes l.
+func (s *Server) ServeMonitor(ctx context.Context, l net.Listener, o HTTPOptions) error {
+	t := s.newMonitor(ctx, o)
+	hs := s.httpServer(http.HandlerFunc(t.serveMonitor), t.opts)
+	hs.WriteTimeout, hs.ReadTimeout = writeLimit, t.opts.BodyLimit
 	if err := serve(ctx, hs, l); err != nil {
 		return fmt.Errorf("serve health and metrics: %w", err)
 	}
 	return hs.Close()
+}
+
+func (s *Server) newMonitor(ctx context.Context, o HTTPOptions) *httpTransport {
+	o.MaxConnections, o.Hosts = monitorConnections, append([]string{"localhost"}, o.Hosts...)
+	return s.newHTTPTransport(ctx, o.withDefaults())
 }
 
 // monitorConnections is plenty for those who watch over one process.

@@ -17,7 +17,7 @@ import (
 // Health knows what the server cannot do without: secrets that can be read, and
 // a record that can be written.
 func (s *Settings) Health(a *App, more ...server.Check) *server.Health {
-	return server.NewHealth(nil, append([]server.Check{
+	return server.NewHealth(append([]server.Check{
 		{Name: "vault", Run: func(ctx context.Context) error { return a.vaultReady(ctx) }},
 		{Name: "ledger", Run: func(ctx context.Context) error { return a.ledgerReady(ctx) }},
 	}, more...)...)

@@ -54,7 +54,7 @@ func keyPair(deps *cmdutil.Deps, o *httpOptions) (*server.KeyPair, error) {
 	if o.tlsCert == "" {
 		return nil, nil
 	}
-	pair, err := server.LoadKeyPair(o.tlsCert, o.tlsKey, deps.Log, nil)
+	pair, err := server.LoadKeyPair(o.tlsCert, o.tlsKey, deps.Log)
 	if err != nil {
 		return nil, exit.Usage("check --tls-cert and --tls-key", "TLS cannot be served: %s", err)
 	}
@@ -147,7 +147,7 @@ func serveMonitor(ctx context.Context, deps *cmdutil.Deps, s *server.Server, o *
 	if listener == nil {
 		return func() {}
 	}
-	options := server.Monitor{Health: main.Health, Metrics: main.Metrics, Hosts: o.allowedHosts, TLS: main.TLS}
+	options := server.HTTPOptions{Health: main.Health, Metrics: main.Metrics, Hosts: o.allowedHosts, TLS: main.TLS}
 	main.Metrics = nil
 	deps.Log.Info("serving health and metrics", "address", listener.Addr().String())
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
