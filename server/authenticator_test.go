@@ -58,7 +58,7 @@ func TestToolsListShowsWhatTheCallerMayUse(t *testing.T) {
 	o := server.Options{Name: "fixture", Version: "1", Registrar: newFixtures(), Authorize: only}
 	for _, era := range wiretest.Eras() {
 		list := func(name string) []string {
-			stdio := serveStdio(t, server.New(o), server.StdioOptions{Principal: tester(name)})
+			stdio := serveStdio(t, server.New(o), tester(name))
 			if era == wiretest.Legacy {
 				stdio.Handshake(nil)
 			}

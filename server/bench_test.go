@@ -58,7 +58,7 @@ func bareServer() *mcpserver.MCPServer {
 type stdioServer func(ctx context.Context, in io.Reader, out io.Writer) error
 
 func ownStdio(ctx context.Context, in io.Reader, out io.Writer) error {
-	return newServer(newFixtures(), nil).ServeStdio(ctx, in, out, stdioOptions())
+	return newServer(newFixtures(), nil).ServeStdio(ctx, in, out, tester(""))
 }
 
 func bareStdio(ctx context.Context, in io.Reader, out io.Writer) error {

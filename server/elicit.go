@@ -17,11 +17,13 @@ import (
 // question.
 var ErrClientGone = fmt.Errorf("the client went away before it answered: %w", context.Canceled)
 
+// elicitLimit is how long a question to a person waits for its answer.
+const elicitLimit = 2 * time.Minute
+
 // asks are the questions to the client of one connection that wait for an
 // answer.
 type asks struct {
 	prefix string
-	limit  time.Duration
 	out    *lineWriter
 
 	mu      sync.Mutex
@@ -34,15 +36,15 @@ type asks struct {
 
 // newAsks makes IDs that no other request on the connection can have by
 // chance.
-func newAsks(out *lineWriter, limit time.Duration) *asks {
-	a := &asks{prefix: "mcp-partner-" + rand.Text()[:8] + "-", limit: limit, out: out, waiting: map[string]chan *message{}}
+func newAsks(out *lineWriter) *asks {
+	a := &asks{prefix: "mcp-partner-" + rand.Text()[:8] + "-", out: out, waiting: map[string]chan *message{}}
 	a.closed, a.close = context.WithCancel(context.Background())
 	return a
 }
 
-// ask sends an elicitation/create and waits for its answer within the limit.
+// ask sends an elicitation/create and waits for its answer within elicitLimit.
 func (a *asks) ask(ctx context.Context, r mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
-	ctx, cancel := context.WithTimeout(ctx, a.limit)
+	ctx, cancel := context.WithTimeout(ctx, elicitLimit)
 	defer cancel()
 	id, answer := a.open()
 	defer a.take(id)

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"mcp-partner/internal/wiretest"
-	"mcp-partner/server"
 )
 
 var canElicit = wiretest.Object{"elicitation": wiretest.Object{}}
@@ -55,19 +55,20 @@ func TestElicitationNeedsClientCapability(t *testing.T) {
 
 func TestUnansweredQuestionsDoNotBlock(t *testing.T) {
 	t.Parallel()
-	c := serveStdio(t, newServer(newFixtures(), nil), server.StdioOptions{MaxConcurrent: 2})
+	const questions = 70 // more than may run at once
+	c := serveStdio(t, newServer(newFixtures(), nil), tester(""))
 	c.Handshake(canElicit)
 	ids := map[string]bool{}
-	for i := range 5 {
+	for i := range questions {
 		ids[string(c.Ask(wiretest.Legacy.Call(i, "ask", nil)).ID)] = true
 	}
-	if len(ids) != 5 {
+	if len(ids) != questions {
 		t.Errorf("questions share IDs: %v", ids)
 	}
 	wantText(t, c.Ask(wiretest.Legacy.Call("x", "echo", wiretest.Object{"text": "on"})), "on")
 	c.CloseInput()
 	rest, err := c.Rest()
-	if err != nil || len(rest) != 5 {
+	if err != nil || len(rest) != questions {
 		t.Fatalf("got %d answers, %v", len(rest), err)
 	}
 	for _, reply := range rest {
@@ -79,10 +80,14 @@ func TestUnansweredQuestionsDoNotBlock(t *testing.T) {
 
 func TestElicitationTimesOutAndIsWithdrawn(t *testing.T) {
 	t.Parallel()
-	o := server.StdioOptions{ElicitLimit: 10 * time.Millisecond}
-	c := serveStdio(t, newServer(newFixtures(), nil), o)
+	synctest.Test(t, elicitationTimesOut)
+}
+
+func elicitationTimesOut(t *testing.T) {
+	c := startStdio(t, newFixtures())
 	c.Handshake(canElicit)
 	question := c.Ask(wiretest.Legacy.Call(1, "ask", nil))
+	time.Sleep(2 * time.Minute)
 	withdrawn := c.Next()
 	var id string
 	if json.Unmarshal(question.ID, &id) != nil || withdrawn.Method != "notifications/cancelled" || withdrawn.Param("requestId") != id {

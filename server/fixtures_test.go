@@ -201,7 +201,7 @@ func newServer(f *fixtures, log *logBook) *server.Server {
 }
 
 func startStdio(t testing.TB, f *fixtures) *stdioClient {
-	return serveStdio(t, newServer(f, nil), server.StdioOptions{Principal: tester("")})
+	return serveStdio(t, newServer(f, nil), tester(""))
 }
 
 const goodToken = "right-token"

@@ -50,8 +50,7 @@ func fuzzOnce(t *testing.T, s *server.Server, middle []byte) {
 	input := wiretest.Legacy.Call("fz-1", "echo", nil) + "\n" + string(middle) + "\n" + wiretest.Modern.Call("fz-2", "echo", nil) + "\n"
 	var output bytes.Buffer
 	started := time.Now()
-	o := server.StdioOptions{MaxFrame: fuzzFrame, DrainLimit: wiretest.Patience}
-	if err := s.ServeStdio(ctx, bytes.NewReader([]byte(input)), &output, o); err != nil {
+	if err := s.ServeStdioFrames(ctx, bytes.NewReader([]byte(input)), &output, fuzzFrame); err != nil {
 		t.Fatal(err)
 	}
 	if time.Since(started) > wiretest.Patience/2 {
@@ -142,7 +141,7 @@ func FuzzStdioRequests(f *testing.F) {
 			t.Skip("not a well-formed request")
 		}
 		var output bytes.Buffer
-		if err := s.ServeStdio(t.Context(), bytes.NewReader(line), &output, stdioOptions()); err != nil {
+		if err := s.ServeStdio(t.Context(), bytes.NewReader(line), &output, tester("")); err != nil {
 			t.Fatal(err)
 		}
 		checkAnswers(t, output.Bytes(), map[string]int{string(wiretest.Parse(t, line).ID): 1})

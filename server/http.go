@@ -21,6 +21,9 @@ const (
 	// firstKeepAlive is how long a call may take before its stream begins by itself:
 	// until then an error can have a status of its own.
 	firstKeepAlive = 500 * time.Millisecond
+	// keepAlive is how often something is sent on the answer to a call that takes
+	// long, so that nothing in between takes it for dead.
+	keepAlive = 3 * time.Second
 	// writeLimit is how long one write may hang on a client that does not read.
 	writeLimit     = 30 * time.Second
 	maxHeaderBytes = 64 << 10
@@ -61,13 +64,6 @@ type HTTPOptions struct {
 	// 10 s and 30 s by default. IdleLimit is how long a connection may wait for
 	// its next request; 2 minutes by default.
 	HeaderLimit, BodyLimit, IdleLimit time.Duration
-	// DrainLimit is how long calls may take to end when ServeListener stops;
-	// 30 s by default.
-	DrainLimit time.Duration
-	// KeepAlive is how often a comment is sent on the answer to a call that takes
-	// long, so that nothing in between takes it for dead; 3 s by default. The first
-	// comes after half a second.
-	KeepAlive time.Duration
 	// TLS, if set, is what connections are encrypted with; HTTP/2 comes with it.
 	TLS *tls.Config
 	// Health answers GET /readyz; nil is always ready.
@@ -97,8 +93,6 @@ func (o HTTPOptions) withDefaults() HTTPOptions {
 	}
 	o.HeaderLimit = cmp.Or(o.HeaderLimit, 10*time.Second)
 	o.BodyLimit = cmp.Or(o.BodyLimit, 30*time.Second)
-	o.KeepAlive = cmp.Or(o.KeepAlive, 3*time.Second)
-	o.DrainLimit = cmp.Or(o.DrainLimit, 30*time.Second)
 	return o
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"mcp-partner/access"
@@ -487,15 +488,18 @@ func openStream(t *testing.T, c *httpServer) io.Reader {
 
 func TestHTTPStopCutsOffAtItsLimit(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, stopCutsOff)
+}
+
+func stopCutsOff(t *testing.T) {
 	f := newFixtures()
-	o := httpOptions()
-	o.DrainLimit = 20 * time.Millisecond
-	c := serveHTTP(t, newServer(f, nil), o, goodToken)
+	c := serveInMemory(t, newServer(f, nil), httpOptions(), goodToken)
 	request := c.NewRequest(wiretest.Modern.Call(1, "block", nil))
 	go func() { _, _ = c.Try(request) }()
 	<-f.started
 	c.Stop()
-	if err := c.Ended(); err == nil || !strings.Contains(err.Error(), "canceled") {
+	time.Sleep(time.Minute)
+	if err := c.Ended(); err == nil || !strings.Contains(err.Error(), "after 30s and were canceled") {
 		t.Errorf("got %v", err)
 	}
 }

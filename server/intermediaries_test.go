@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"mcp-partner/internal/wiretest"
-	"mcp-partner/server"
 )
 
 // Load balancers probe with HTTP/1.0 and no Host, or with an address.
@@ -198,7 +197,7 @@ func TestJSONOnlyClientsGetOneAnswer(t *testing.T) {
 // Some runtimes write a byte order mark before the first message.
 func TestStdioSkipsAByteOrderMark(t *testing.T) {
 	t.Parallel()
-	c := serveStdio(t, newServer(newFixtures(), nil), server.StdioOptions{Principal: tester("")})
+	c := serveStdio(t, newServer(newFixtures(), nil), tester(""))
 	if got := c.Ask("\ufeff" + wiretest.Initialize("2025-06-18", nil)); got.Path("protocolVersion") != "2025-06-18" {
 		t.Errorf("got %s", got.Raw)
 	}

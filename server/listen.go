@@ -45,7 +45,7 @@ const (
 
 // ServeListener serves HTTP on l until ctx is cancelled or l fails. Then it
 // takes no more requests, ends subscription streams, lets calls end within
-// DrainLimit and closes what is left. It returns nil after a cancelled context
+// drainLimit and closes what is left. It returns nil after a cancelled context
 // if every call ended in time. It closes l.
 func (s *Server) ServeListener(ctx context.Context, l net.Listener, o HTTPOptions) error {
 	o = o.withDefaults()
@@ -57,7 +57,7 @@ func (s *Server) ServeListener(ctx context.Context, l net.Listener, o HTTPOption
 	}
 	stop()
 	o.Health.stop()
-	return drainHTTP(hs, o.DrainLimit)
+	return drainHTTP(hs)
 }
 
 func (s *Server) httpServer(h http.Handler, o HTTPOptions) *http.Server {
@@ -142,12 +142,12 @@ func (f connectionLog) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-func drainHTTP(hs *http.Server, limit time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+func drainHTTP(hs *http.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainLimit)
 	defer cancel()
 	err := hs.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return errors.Join(fmt.Errorf("calls were still running after %s and were canceled", limit), hs.Close())
+		return errors.Join(fmt.Errorf("calls were still running after %s and were canceled", drainLimit), hs.Close())
 	}
 	return err
 }

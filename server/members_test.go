@@ -92,7 +92,7 @@ func TestAmbiguityCheckIgnoresToolArguments(t *testing.T) {
 func TestStdioAmbiguousCancelIsDropped(t *testing.T) {
 	t.Parallel()
 	f, log := newFixtures(), &logBook{}
-	c := serveStdio(t, newServer(f, log), stdioOptions())
+	c := serveStdio(t, newServer(f, log), tester(""))
 	c.Send(wiretest.Modern.Call("a", "block", wiretest.Object{"text": "survivor"}))
 	<-f.started
 	c.Send(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"b","requestId":"a"}}`)

@@ -135,7 +135,7 @@ func (t *httpTransport) exchange(ctx context.Context, w http.ResponseWriter, r *
 	out := newExchangeWriter(w, p, callerLevel{t.levels, p.principal.Caller})
 	ctx = t.server.facts(ctx, tools.Request{Principal: p.principal, Notifier: out}, p.message, r.Header.Get)
 	w.Header().Set(requestIDHeader, tools.RequestOf(ctx).ID)
-	out.keepAlive(t.opts.KeepAlive) // from here on a timer may write headers and comments
+	out.keepAlive() // from here on a timer may write headers and comments
 	client := &session{peer: &peer{initialized: true}, level: out.level, emit: out.Notify}
 	if !p.modern {
 		client.peer.version = r.Header.Get(mcp.HeaderProtocolVersion)

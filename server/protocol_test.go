@@ -173,7 +173,7 @@ func TestMissingResourceHasTheCodeOfItsEra(t *testing.T) {
 func TestHandlerErrorsAreLoggedWithoutValues(t *testing.T) {
 	t.Parallel()
 	log := &logBook{}
-	c := serveStdio(t, newServer(newFixtures(), log), stdioOptions())
+	c := serveStdio(t, newServer(newFixtures(), log), tester(""))
 	for _, tool := range []string{"panic", "fail"} {
 		c.Ask(wiretest.Modern.Call(tool, tool, wiretest.Object{"text": hidden}))
 	}
@@ -236,7 +236,7 @@ func untilAnswer(c *stdioClient, message string) []wiretest.Reply {
 func TestNotificationsAfterAnswerAreDropped(t *testing.T) {
 	t.Parallel()
 	f := newFixtures()
-	stdio := serveStdio(t, newServer(f, nil), stdioOptions())
+	stdio := serveStdio(t, newServer(f, nil), tester(""))
 	http := serveHTTP(t, newServer(f, nil), httpOptions(), goodToken)
 	wantText(t, stdio.Ask(wiretest.Modern.Call(1, "leak", wiretest.Object{"text": "a"})), "a")
 	wantText(t, http.Post(wiretest.Modern.Call(1, "leak", wiretest.Object{"text": "b"})).Last(t), "b")

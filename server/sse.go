@@ -49,18 +49,18 @@ func (w *exchangeWriter) Notify(method string, params any) error {
 }
 
 // keepAlive begins the answer to a request that takes long, and sends something on it
-// every interval: a comment, or to a client that takes JSON alone white space, which
+// at intervals: a comment, or to a client that takes JSON alone white space, which
 // may stand before any JSON.
-func (w *exchangeWriter) keepAlive(interval time.Duration) {
+func (w *exchangeWriter) keepAlive() {
 	if w.post.message.kind != kindRequest {
 		return
 	}
 	w.mu.Lock() // the timer may be faster than this
 	defer w.mu.Unlock()
-	w.beat = time.AfterFunc(min(firstKeepAlive, interval), func() { w.comment(interval) })
+	w.beat = time.AfterFunc(firstKeepAlive, w.comment)
 }
 
-func (w *exchangeWriter) comment(interval time.Duration) {
+func (w *exchangeWriter) comment() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.finished || w.err != nil {
@@ -72,7 +72,7 @@ func (w *exchangeWriter) comment(interval time.Duration) {
 	} else {
 		w.deliver([]byte("\n"))
 	}
-	w.beat.Reset(interval)
+	w.beat.Reset(keepAlive)
 }
 
 const eventStream = "text/event-stream"

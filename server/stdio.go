@@ -3,7 +3,6 @@ package server
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,36 +18,23 @@ import (
 	"mcp-partner/tools"
 )
 
-// cancelGrace is how long calls that were cut off may take to say so.
-const cancelGrace = time.Second
-
-// StdioOptions bound a stdio connection. Zero values mean the defaults.
-type StdioOptions struct {
-	// MaxFrame is the longest line accepted, in bytes; 4 MiB by default.
-	MaxFrame int
-	// MaxConcurrent is how many requests run at once; 64 by default. A request
-	// that waits for a person does not count. Further ones wait.
-	MaxConcurrent int
-	// Principal is who is at the other end: the one who started the process.
-	Principal access.Principal
-	// DrainLimit is how long requests may take to end after the input has
-	// ended or the context was cancelled; 30 s by default.
-	DrainLimit time.Duration
-	// ElicitLimit is how long a question to a person waits; 120 s by default.
-	ElicitLimit time.Duration
-}
-
-func (o StdioOptions) withDefaults() StdioOptions {
-	o.MaxFrame = cmp.Or(o.MaxFrame, 4<<20)
-	o.MaxConcurrent = cmp.Or(o.MaxConcurrent, 64)
-	o.DrainLimit = cmp.Or(o.DrainLimit, 30*time.Second)
-	o.ElicitLimit = cmp.Or(o.ElicitLimit, 120*time.Second)
-	return o
-}
+const (
+	// maxFrame is the longest line that is accepted, in bytes.
+	maxFrame = 4 << 20
+	// maxRunning is how many requests of a connection run at once. One that waits for
+	// a person does not count. Further ones wait.
+	maxRunning = 64
+	// drainLimit is how long calls may take to end after the input has ended or the
+	// context was cancelled, and cancelGrace how long those that were cut off may take
+	// to say so.
+	drainLimit  = 30 * time.Second
+	cancelGrace = time.Second
+)
 
 type stdioConn struct {
 	server *Server
-	opts   StdioOptions
+	caller access.Principal
+	frames int // the longest line, maxFrame
 	id     string
 	base   context.Context
 	peer   *peer
@@ -60,14 +46,17 @@ type stdioConn struct {
 	slots  *semaphore.Weighted
 }
 
-// ServeStdio serves newline-delimited JSON-RPC until in ends, ctx is cancelled
-// or out fails. Then it takes nothing new in, answers every request that was
-// read, within DrainLimit, and returns: nil at the end of the input and after
-// a cancelled context, else what broke. It may return while a Read of in is
-// under way; that Read's data is dropped.
-func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer, o StdioOptions) error {
-	c := s.newStdioConn(context.WithoutCancel(ctx), out, o.withDefaults())
-	if err := s.mcp.RegisterSession(c.base, c.whole); err != nil {
+// ServeStdio serves newline-delimited JSON-RPC to the caller who started the process
+// until in ends, ctx is cancelled or out fails. Then it takes nothing new in, answers
+// every request that was read, within drainLimit, and returns: nil at the end of the
+// input and after a cancelled context, else what broke. It may return while a Read of
+// in is under way; that Read's data is dropped.
+func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer, caller access.Principal) error {
+	return s.newStdioConn(context.WithoutCancel(ctx), out, caller).serve(ctx, in)
+}
+
+func (c *stdioConn) serve(ctx context.Context, in io.Reader) error {
+	if err := c.server.mcp.RegisterSession(c.base, c.whole); err != nil {
 		return fmt.Errorf("stdio session: %w", err)
 	}
 	defer c.close()
@@ -89,19 +78,20 @@ func (c *stdioConn) close() {
 	c.out.shut.Store(true)
 }
 
-func (s *Server) newStdioConn(base context.Context, out io.Writer, o StdioOptions) *stdioConn {
+func (s *Server) newStdioConn(base context.Context, out io.Writer, caller access.Principal) *stdioConn {
 	c := &stdioConn{
 		server: s,
-		opts:   o,
+		caller: caller,
+		frames: maxFrame,
 		id:     fmt.Sprintf("stdio-%d", s.conns.Add(1)),
 		base:   base,
 		peer:   &peer{},
 		level:  callerLevel{cache: newLevelCache()},
 		out:    &lineWriter{out: out, broken: make(chan struct{})},
 		calls:  &calls{all: map[*call]struct{}{}, byKey: map[string]*call{}, drained: make(chan struct{})},
-		slots:  semaphore.NewWeighted(int64(o.MaxConcurrent)),
+		slots:  semaphore.NewWeighted(maxRunning),
 	}
-	c.asks = newAsks(c.out, o.ElicitLimit)
+	c.asks = newAsks(c.out)
 	c.whole = &session{id: c.id, peer: c.peer, level: c.level, emit: c.broadcast}
 	return c
 }
@@ -113,12 +103,12 @@ func (c *stdioConn) broadcast(method string, params any) error {
 // read takes frames in until the input ends. It waits for no handler, so that
 // cancellations and answers to our questions always get through.
 func (c *stdioConn) read(in io.Reader) error {
-	frames := &frameReader{in: bufio.NewReaderSize(in, 64<<10), limit: c.opts.MaxFrame}
+	frames := &frameReader{in: bufio.NewReaderSize(in, 64<<10), limit: c.frames}
 	for {
 		frame, err := frames.next()
 		switch {
 		case errors.Is(err, errFrameTooLong):
-			c.refuse(invalidRequest(fmt.Sprintf("The message is longer than %d bytes, which is the limit, and was dropped. Send less at once.", c.opts.MaxFrame)))
+			c.refuse(invalidRequest(fmt.Sprintf("The message is longer than %d bytes, which is the limit, and was dropped. Send less at once.", c.frames)))
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
@@ -191,7 +181,7 @@ func (c *stdioConn) newCall(m *message) *call {
 	}
 	ctx, cancel := context.WithCancelCause(c.base)
 	k.cancel = cancel
-	k.ctx = c.server.facts(ctx, tools.Request{Principal: c.opts.Principal, Notifier: k}, m, nil)
+	k.ctx = c.server.facts(ctx, tools.Request{Principal: c.caller, Notifier: k}, m, nil)
 	return k
 }
 
@@ -228,7 +218,7 @@ func (c *stdioConn) drain() {
 	if c.out.failure() != nil {
 		c.calls.cancelAll() // nobody is left to answer, but writes under way end well
 	}
-	if !within(c.opts.DrainLimit, c.calls.drained) {
+	if !within(drainLimit, c.calls.drained) {
 		c.cutOff(c.calls.cancelAll())
 	}
 }

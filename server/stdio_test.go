@@ -6,13 +6,11 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"mcp-partner/internal/wiretest"
-	"mcp-partner/server"
 )
-
-func stdioOptions() server.StdioOptions { return server.StdioOptions{Principal: tester("")} }
 
 func TestStdioAnswersEverythingBeforeItEnds(t *testing.T) {
 	t.Parallel()
@@ -26,7 +24,7 @@ func TestStdioAnswersEverythingBeforeItEnds(t *testing.T) {
 					input.WriteString(era.Call(i, "notify", wiretest.Object{"text": fmt.Sprint(i)}) + "\r\n")
 				}
 				var output strings.Builder
-				err := newServer(newFixtures(), nil).ServeStdio(t.Context(), strings.NewReader(input.String()), &output, stdioOptions())
+				err := newServer(newFixtures(), nil).ServeStdio(t.Context(), strings.NewReader(input.String()), &output, tester(""))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -143,7 +141,7 @@ func TestStdioSurvivesBadInput(t *testing.T) {
 func TestStdioIgnoresEmptyLinesAndStrayResponses(t *testing.T) {
 	t.Parallel()
 	log := &logBook{}
-	c := serveStdio(t, newServer(newFixtures(), log), stdioOptions())
+	c := serveStdio(t, newServer(newFixtures(), log), tester(""))
 	c.SendRaw([]byte("\n\r\n   \n\t\r\n"))
 	c.Send(`{"jsonrpc":"2.0","id":"mcp-partner-1","result":{"action":"accept"}}`)
 	c.Send(`{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"x"}}`)
@@ -157,8 +155,8 @@ func TestStdioIgnoresEmptyLinesAndStrayResponses(t *testing.T) {
 
 func TestStdioFrameLimit(t *testing.T) {
 	t.Parallel()
-	const limit = 4096
-	c := serveStdio(t, newServer(newFixtures(), nil), server.StdioOptions{MaxFrame: limit})
+	const limit = 4 << 20
+	c := startStdio(t, newFixtures())
 	frame := func(size int) string {
 		empty := len(wiretest.Modern.Call(1, "echo", wiretest.Object{"text": ""}))
 		return wiretest.Modern.Call(1, "echo", wiretest.Object{"text": strings.Repeat("a", size-empty)})
@@ -169,8 +167,8 @@ func TestStdioFrameLimit(t *testing.T) {
 	if reply := c.Ask(frame(limit) + "\r"); reply.Error != nil {
 		t.Errorf("the line end counts: %s", reply.Raw)
 	}
-	for _, size := range []int{limit + 1, 1 << 20} {
-		wantError(t, c.Ask(frame(size)), -32600, "longer than 4096 bytes")
+	for _, size := range []int{limit + 1, 2 * limit} {
+		wantError(t, c.Ask(frame(size)), -32600, "longer than 4194304 bytes")
 	}
 	wantText(t, c.Ask(wiretest.Modern.Call(2, "echo", wiretest.Object{"text": "alive"})), "alive")
 	c.SendRaw([]byte(strings.Repeat("b", limit+1)))
@@ -222,16 +220,20 @@ func TestStdioCancel(t *testing.T) {
 	}
 }
 
+// running is how many calls of a connection run at once.
+const running = 64
+
 func TestStdioBlockedCallsDoNotBlockTheLoop(t *testing.T) {
 	t.Parallel()
 	f := newFixtures()
-	c := serveStdio(t, newServer(f, nil), server.StdioOptions{MaxConcurrent: 2})
-	for i := range 5 {
+	c := startStdio(t, f)
+	for i := range running + 5 {
 		c.Send(wiretest.Modern.Call(i, "block", wiretest.Object{"text": fmt.Sprint(i)}))
 	}
-	<-f.started
-	<-f.started
-	for i := range 5 {
+	for range running {
+		<-f.started
+	}
+	for i := range running + 5 {
 		c.Send(wiretest.Modern.Notification("notifications/cancelled", wiretest.Object{"requestId": i}))
 	}
 	wantText(t, c.Ask(wiretest.Modern.Call("x", "echo", wiretest.Object{"text": "through"})), "through")
@@ -267,15 +269,18 @@ func refusedWhileStopping(t *testing.T, c *stdioClient) {
 
 func TestStdioDrainLimitCutsOffWithAnAnswer(t *testing.T) {
 	t.Parallel()
-	f := newFixtures()
-	o := server.StdioOptions{DrainLimit: 20 * time.Millisecond, MaxConcurrent: 1}
-	c := serveStdio(t, newServer(f, nil), o)
-	c.Send(wiretest.Modern.Call("runs", "block", nil))
-	<-f.started
-	c.Send(wiretest.Modern.Call("waits", "block", nil))
+	synctest.Test(t, stdioDrainLimitCutsOff)
+}
+
+func stdioDrainLimitCutsOff(t *testing.T) {
+	c := startStdio(t, newFixtures())
+	for i := range running + 1 { // the last one waits
+		c.Send(wiretest.Modern.Call(i, "block", nil))
+	}
 	c.CloseInput()
+	time.Sleep(time.Minute)
 	rest, err := c.Rest()
-	if err != nil || len(rest) != 2 {
+	if err != nil || len(rest) != running+1 {
 		t.Fatalf("got %v, %v", rest, err)
 	}
 	for _, reply := range rest {
@@ -313,7 +318,7 @@ func TestStdioEndsWhenClientExits(t *testing.T) {
 	defer toServer.Close()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- newServer(newFixtures(), nil).ServeStdio(t.Context(), in, brokenPipe{}, stdioOptions())
+		ended <- newServer(newFixtures(), nil).ServeStdio(t.Context(), in, brokenPipe{}, tester(""))
 	}()
 	_, _ = io.WriteString(toServer, wiretest.Modern.Call(1, "echo", nil)+"\n")
 	select {

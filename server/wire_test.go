@@ -6,9 +6,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/server"
@@ -24,14 +26,14 @@ type stdioClient struct {
 }
 
 // serveStdio serves s on pipes until the test ends.
-func serveStdio(tb testing.TB, s *server.Server, o server.StdioOptions) *stdioClient {
+func serveStdio(tb testing.TB, s *server.Server, caller access.Principal) *stdioClient {
 	tb.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	fromClient, toServer := io.Pipe()
 	fromServer, toClient := io.Pipe()
 	c := &stdioClient{tb: tb, in: toServer, replies: make(chan []byte, 4096), ended: make(chan error, 1), stop: stop}
 	go func() {
-		c.ended <- s.ServeStdio(ctx, fromClient, toClient, o)
+		c.ended <- s.ServeStdio(ctx, fromClient, toClient, caller)
 		_ = toClient.Close()
 	}()
 	go c.collect(fromServer)
@@ -166,6 +168,10 @@ func listenHTTP(tb testing.TB, s *server.Server, o server.HTTPOptions, bearer st
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return serveOn(tb, l, s, o, bearer, transport)
+}
+
+func serveOn(tb testing.TB, l net.Listener, s *server.Server, o server.HTTPOptions, bearer string, transport *http.Transport) *httpServer {
 	ctx, stop := context.WithCancel(context.Background())
 	base := "http://" + l.Addr().String()
 	if o.TLS != nil {
@@ -179,6 +185,49 @@ func listenHTTP(tb testing.TB, s *server.Server, o server.HTTPOptions, bearer st
 	})
 	return c
 }
+
+// serveInMemory serves s on pipes, on which a test in a bubble can wait.
+func serveInMemory(tb testing.TB, s *server.Server, o server.HTTPOptions, bearer string) *httpServer {
+	tb.Helper()
+	l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+	return serveOn(tb, l, s, o, bearer, &http.Transport{DialContext: l.dial})
+}
+
+// pipes is a listener in memory.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case p.conns <- server:
+		return client, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Accept implements net.Listener.
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case conn := <-p.conns:
+		return conn, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+// Addr implements net.Listener.
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
 
 // Stop cancels the server's context, as a signal would.
 func (c *httpServer) Stop() { c.stop() }

@@ -78,7 +78,7 @@ func (l *late) overStdio(t *testing.T) func(string) wiretest.Reply {
 	fromClient, toServer := io.Pipe()
 	fromServer, toClient := io.Pipe()
 	go func() {
-		_ = toClient.CloseWithError(l.serving().ServeStdio(t.Context(), fromClient, toClient, server.StdioOptions{Principal: trusted("wire")}))
+		_ = toClient.CloseWithError(l.serving().ServeStdio(t.Context(), fromClient, toClient, trusted("wire")))
 	}()
 	t.Cleanup(func() { _ = errors.Join(toServer.Close(), fromServer.Close()) })
 	lines := bufio.NewReader(fromServer)

@@ -292,5 +292,5 @@ func (s *Settings) MCPServer(service *tools.Service) *server.Server {
 
 // ServeStdio serves one client until its input ends or the context does.
 func (s *Settings) ServeStdio(ctx context.Context, service *tools.Service, in io.Reader, out io.Writer) error {
-	return s.MCPServer(service).ServeStdio(ctx, in, out, server.StdioOptions{Principal: Trusted(tools.StdioCaller)})
+	return s.MCPServer(service).ServeStdio(ctx, in, out, Trusted(tools.StdioCaller))
 }
