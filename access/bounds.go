@@ -72,10 +72,12 @@ func (b Bounds) admitsTool(op schemas.Operation) bool { return admits(b.Tools, o
 func (b Bounds) admitsTenant(name string) bool { return matchAny(b.Tenants, name) }
 
 // admitsPartner bounds the IDs that a write may carry, removals included.
-func (b Bounds) admitsPartner(id string) bool { return admits(b.PartnerIDs, id) }
+func (b Bounds) admitsPartner(id partnerid.ID) bool { return admits(b.PartnerIDs, id) }
 
 // admits reports whether a value is on a list; a nil list admits all.
-func admits(list []string, value string) bool { return list == nil || slices.Contains(list, value) }
+func admits[V ~string](list []string, value V) bool {
+	return list == nil || slices.Contains(list, string(value))
+}
 
 func outside(how string) error {
 	return problems.New(problems.CodeNotAllowed, "This server was started "+how)
@@ -87,4 +89,4 @@ func matchAny(patterns []string, name string) bool {
 	return patterns == nil || slices.ContainsFunc(patterns, func(p string) bool { return naming.Match(p, name) })
 }
 
-func quote(s string) string { return "\"" + untrusted.Sanitize(s) + "\"" }
+func quote[S ~string](s S) string { return "\"" + untrusted.Sanitize(string(s)) + "\"" }

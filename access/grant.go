@@ -8,6 +8,7 @@ import (
 	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -126,7 +127,7 @@ func (g Grant) Everywhere() bool {
 }
 
 // AllowsPartner reports whether a write may carry a partner ID.
-func (g Grant) AllowsPartner(id string) bool {
+func (g Grant) AllowsPartner(id partnerid.ID) bool {
 	return admits(g.PartnerIDs, id) && g.Within.admitsPartner(id)
 }
 

@@ -12,6 +12,7 @@ import (
 	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -266,8 +267,9 @@ func (r Rule) matchTenant(tenant schemas.Tenant) bool {
 // matchPartner compares IDs. A call without one, such as a read, is matched
 // only by a rule that names none.
 func (r Rule) matchPartner(s Subject) bool {
-	for _, id := range r.PartnerIDs {
-		if id == Expected {
+	for _, named := range r.PartnerIDs {
+		id := partnerid.ID(named)
+		if named == Expected {
 			id = s.Tenant.ExpectedPartnerID
 		}
 		if id != "" && id == s.PartnerID {

@@ -141,7 +141,7 @@ func (s Settings) rules() ([]Rule, error) {
 	case s.Approval == ApprovalApprover:
 		return []Rule{{Name: "--approval approver", Operations: every, Ruling: RulingApprover}}, nil
 	default:
-		return nil, problems.New(problems.CodeInvalidArgument, "--approval is "+quote(string(s.Approval))+"; it is ask, requester, approver or none.")
+		return nil, problems.New(problems.CodeInvalidArgument, "--approval is "+quote(s.Approval)+"; it is ask, requester, approver or none.")
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 )
 
 // Subject is what every decision is about: one request that would leave, or a
@@ -22,7 +23,7 @@ type Subject struct {
 	Method string
 	// PartnerID is the ID in the request's URL, Current the one that is linked and
 	// would be lost; "" if there is none or it is unknown.
-	PartnerID, Current string
+	PartnerID, Current partnerid.ID
 	// Link is the state seen, or "" where nothing has been read yet.
 	Link answers.LinkState
 }

@@ -15,6 +15,7 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -26,7 +27,7 @@ func tombstone(n int64) answers.Link {
 	return answers.Link{State: answers.LinkDeleted, PartnerID: partner2, Version: version(n)}
 }
 
-func linkedTo(id string, n int64) answers.Link {
+func linkedTo(id partnerid.ID, n int64) answers.Link {
 	return answers.Link{State: answers.LinkLinked, PartnerID: id, Version: version(n)}
 }
 

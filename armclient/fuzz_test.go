@@ -26,7 +26,7 @@ func checkRead(t *testing.T, read LinkRead) {
 			t.Fatalf("unknown without a reason: %+v", read)
 		}
 	case answers.LinkLinked, answers.LinkDeleted:
-		if _, err := partnerid.Read(l.PartnerID); err != nil || read.Problem != nil {
+		if _, err := partnerid.Read(string(l.PartnerID)); err != nil || read.Problem != nil {
 			t.Fatalf("%+v: %v", read, err)
 		}
 	case answers.LinkNotLinked:

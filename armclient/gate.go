@@ -14,6 +14,7 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -130,12 +131,12 @@ func (g *gate) note(r *http.Request, resp *http.Response) {
 
 // partnerID is the last segment of .../partners/{id}; "" for any other path,
 // which no permit fits.
-func (g *gate) partnerID(u *url.URL) string {
+func (g *gate) partnerID(u *url.URL) partnerid.ID {
 	id, found := strings.CutPrefix(u.EscapedPath(), g.endpoint.EscapedPath()+schemas.PathPartners+"/")
 	if !found {
 		return ""
 	}
-	return id
+	return partnerid.ID(id)
 }
 
 func claimsChallenge(resp *http.Response) bool {

@@ -20,6 +20,7 @@ import (
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -225,7 +226,7 @@ func permitFor(t testing.TB, tool, tid, oid, partnerID string) guard.Permit {
 		t.Fatalf("guard.New: %v", err)
 	}
 	admission := g.Authorize(t.Context(), access.Principal{Caller: "test", Grant: access.FullGrant()}, guard.Intent{
-		Caller: "test", Tool: tool, PartnerID: partnerID, Before: guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1},
+		Caller: "test", Tool: tool, PartnerID: partnerid.ID(partnerID), Before: guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1},
 		Identity: answers.Identity{TenantID: tid, ObjectID: oid, Tenant: "contoso", Cloud: "public", Credential: "default"},
 	}, false)
 	granted, ok := admission.(guard.Granted)

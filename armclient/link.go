@@ -69,7 +69,7 @@ func matches(link answers.Link, partnerID partnerid.ID) *bool {
 	if link.State == answers.LinkUnknown {
 		return nil
 	}
-	return new(link.State == answers.LinkLinked && link.PartnerID == string(partnerID))
+	return new(link.State == answers.LinkLinked && link.PartnerID == partnerID)
 }
 
 func (c *Client) judge(r *record, link *linkProperties, err error) LinkRead {
@@ -116,7 +116,7 @@ func (c *Client) accept(l *LinkRead, p *linkProperties) {
 		return
 	}
 	l.Link = answers.Link{
-		State: answers.LinkLinked, PartnerID: string(id), PartnerName: untrusted.Sanitize(p.partnerName),
+		State: answers.LinkLinked, PartnerID: id, PartnerName: untrusted.Sanitize(p.partnerName),
 		PartnerState: untrusted.Sanitize(p.state), Version: p.version,
 		CreatedTime: p.createdTime, UpdatedTime: p.updatedTime,
 	}

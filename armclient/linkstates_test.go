@@ -127,7 +127,7 @@ func checkState(t *testing.T, file recorded) {
 func checkLinkFields(t *testing.T, file recorded, got answers.Link) {
 	t.Helper()
 	want := file.Want
-	if got.PartnerID != want.PartnerID || got.PartnerName != want.PartnerName || got.PartnerState != want.Partner {
+	if string(got.PartnerID) != want.PartnerID || got.PartnerName != want.PartnerName || got.PartnerState != want.Partner {
 		t.Errorf("partner %q %q %q, want %q %q %q", got.PartnerID, got.PartnerName, got.PartnerState, want.PartnerID, want.PartnerName, want.Partner)
 	}
 	if got.CreatedTime != want.Created || got.UpdatedTime != want.Updated {

@@ -90,7 +90,7 @@ func liveALink(t *testing.T, s simulated) {
 		read = got.After
 	}
 	truth, _ := s.sim.Link(s.tenant.TenantID, "")
-	if *read.Link.Version != int64(truth.Version) || truth.Version != 4 || read.Link.PartnerID != truth.PartnerID {
+	if *read.Link.Version != int64(truth.Version) || truth.Version != 4 || string(read.Link.PartnerID) != truth.PartnerID {
 		t.Errorf("%+v, truth %+v", read.Link, truth)
 	}
 	again := s.apply(t, http.MethodPut, partner2, LinkRead{Link: absent(), Identity: read.Identity})
@@ -144,7 +144,7 @@ func TestWriteOutcomeUnderEveryFault(t *testing.T) {
 func (s simulated) checkTruth(t *testing.T, got Outcome, challenged bool) {
 	t.Helper()
 	truth, _ := s.sim.Link(s.tenant.TenantID, "")
-	if got.After.Link.State != answers.LinkLinked || got.After.Link.PartnerID != truth.PartnerID || *got.After.Link.Version != int64(truth.Version) {
+	if got.After.Link.State != answers.LinkLinked || string(got.After.Link.PartnerID) != truth.PartnerID || *got.After.Link.Version != int64(truth.Version) {
 		t.Errorf("after %+v, truth %+v", got.After.Link, truth)
 	}
 	sent, written := 0, false

@@ -55,7 +55,7 @@ func (s simulated) checkLink(t *testing.T, said answers.Link) {
 	live := ever && truth.State == simulator.StateActive
 	switch {
 	case said.State == answers.LinkUnknown:
-	case said.State.Absent() == live, live && said.PartnerID != truth.PartnerID, said.State == answers.LinkDeleted && !ever:
+	case said.State.Absent() == live, live && string(said.PartnerID) != truth.PartnerID, said.State == answers.LinkDeleted && !ever:
 		t.Errorf("said %+v, truth %+v %v", said, truth, ever)
 	}
 }
@@ -69,7 +69,7 @@ func (s simulated) applyAtRandom(t *testing.T, dice *rand.Rand, before LinkRead)
 		kind = []string{http.MethodPatch, http.MethodDelete}[dice.IntN(2)]
 	}
 	if kind == http.MethodDelete {
-		id = before.Link.PartnerID
+		id = string(before.Link.PartnerID)
 	}
 	seen := len(s.sim.Journal())
 	got := s.apply(t, kind, id, before)

@@ -14,7 +14,7 @@ func (ch Change) reached(after answers.Link) bool {
 	if ch.Method == http.MethodDelete {
 		return after.State.Absent()
 	}
-	return after.State == answers.LinkLinked && after.PartnerID == string(ch.PartnerID)
+	return after.State == answers.LinkLinked && after.PartnerID == ch.PartnerID
 }
 
 // untouched reports whether a link is as it was before, as far as can be seen.

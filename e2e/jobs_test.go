@@ -138,7 +138,7 @@ func (d *workFolder) remember() {
 	}
 	var envelope answers.Envelope
 	if json.Unmarshal([]byte(d.said), &envelope) == nil && envelope.Link != nil {
-		d.linked = envelope.Link.PartnerID
+		d.linked = string(envelope.Link.PartnerID)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/search"
 	"mcp-partner/signin"
 	"mcp-partner/simulator"
@@ -167,9 +168,9 @@ func (d wiredDirectory) PinObjectID(tenant, credential, objectID string) error {
 }
 
 // ExpectPartnerID implements tools.Directory.
-func (d wiredDirectory) ExpectPartnerID(tenant, partnerID string) error {
+func (d wiredDirectory) ExpectPartnerID(tenant string, partnerID partnerid.ID) error {
 	return d.Directory.Edit(context.Background(), tenant, func(e *tenants.Entry) error {
-		e.ExpectedPartnerID = partnerID
+		e.ExpectedPartnerID = string(partnerID)
 		return nil
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -33,7 +34,7 @@ func Changes(plan guard.Plan, progress map[int]guard.Progress, notes map[int]pro
 func change(plan guard.Plan, row guard.PlanRow) answers.ChangeRow {
 	c := answers.ChangeRow{
 		Company: row.Company, Domain: row.Domain, Tenant: row.Identity.Tenant, TenantID: row.Identity.TenantID, Credential: row.Identity.Credential, ObjectID: row.Identity.ObjectID,
-		State: answers.ChangePlanned, Before: linkOf(row.Before, row), PartnerID: row.PartnerID, Rule: row.Rule, Warning: row.Warning,
+		State: answers.ChangePlanned, Before: linkOf(row.Before, row), PartnerID: string(row.PartnerID), Rule: row.Rule, Warning: row.Warning,
 		Problem: row.Problem,
 	}
 	for _, step := range row.Steps {
@@ -50,7 +51,7 @@ func why(plan guard.Plan, row guard.PlanRow) string {
 	switch row.Finding {
 	case guard.FindingUnchanged:
 		if row.Expected != "" && row.Expected != row.PartnerID {
-			return "This ID is linked already; the directory expects " + row.Expected + " here."
+			return fmt.Sprintf("This ID is linked already; the directory expects %s here.", row.Expected)
 		}
 		return "This ID is linked already."
 	case guard.FindingLinkedOther, guard.FindingLinkedOwn:
@@ -75,7 +76,7 @@ func whyAnother(plan guard.Plan, row guard.PlanRow) string {
 		held += ", another of your own IDs"
 	}
 	if plan.Tool == schemas.ToolTransitionPartner {
-		return fmt.Sprintf("This identity is linked to %s, not to %s. If another identity has an old ID, only that identity can remove it.", held, strings.Join(plan.From, " or "))
+		return fmt.Sprintf("This identity is linked to %s, not to %s. If another identity has an old ID, only that identity can remove it.", held, partnerid.Join(plan.From, " or "))
 	}
 	return fmt.Sprintf("This identity is linked to %s, and registering never overwrites; transition_partner moves a link.", held)
 }

@@ -217,7 +217,7 @@ func (c *Comparison) explain(ctx context.Context, change *Change) error {
 	if ok && intent.Method() == http.MethodDelete {
 		change.Own = change.After.State.Missing()
 	} else if ok {
-		change.Own = change.After.State.Linked() && change.After.PartnerID == intent.PartnerID
+		change.Own = change.After.State.Linked() && change.After.PartnerID == string(intent.PartnerID)
 	}
 	return err
 }

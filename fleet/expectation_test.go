@@ -6,12 +6,13 @@ import (
 	"mcp-partner/fleet"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 )
 
 func TestLinkStateFollowsExpectedAndOwnIDs(t *testing.T) {
 	t.Parallel()
 	const first, second, strange = "1234567", "2345678", "7654321"
-	linked := func(id string) answers.Link { return answers.Link{State: answers.LinkLinked, PartnerID: id} }
+	linked := func(id partnerid.ID) answers.Link { return answers.Link{State: answers.LinkLinked, PartnerID: id} }
 	for name, test := range map[string]struct {
 		expected string
 		own      []string
@@ -35,7 +36,7 @@ func TestLinkStateFollowsExpectedAndOwnIDs(t *testing.T) {
 			want: answers.RowUnknown,
 		},
 	} {
-		if got := fleet.ExpectationOf(schemas.Tenant{ExpectedPartnerID: test.expected}, test.own).State(test.link); got != test.want {
+		if got := fleet.ExpectationOf(schemas.Tenant{ExpectedPartnerID: partnerid.ID(test.expected)}, test.own).State(test.link); got != test.want {
 			t.Errorf("%s: %s, want %s", name, got, test.want)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -28,8 +29,8 @@ type PlanRequest struct {
 	// Arguments are the canonical arguments of the call.
 	Arguments string
 	// To is the partner ID afterwards; "" registers the one that each entry expects.
-	To       string
-	From     []string
+	To       partnerid.ID
+	From     []partnerid.ID
 	Strategy guard.Strategy
 	First    int
 	Reason   string
@@ -158,8 +159,8 @@ func (r PlanRequest) write(row *guard.PlanRow) {
 }
 
 // another is the finding of a link to an ID that is not to be touched.
-func (r PlanRequest) another(id string) guard.Finding {
-	if slices.Contains(r.OwnIDs, id) {
+func (r PlanRequest) another(id partnerid.ID) guard.Finding {
+	if slices.Contains(r.OwnIDs, string(id)) {
 		return guard.FindingLinkedOwn
 	}
 	return guard.FindingLinkedOther

@@ -18,7 +18,7 @@ func (w *auditing) row(n int, target Target, read armclient.LinkRead, roles *pec
 	link := read.Link
 	found := answers.AuditRow{
 		Company: tenant.Company, Domain: tenant.Domain(), Tenant: tenant.Name, TenantID: tenant.TenantID, Credential: target.Credential, ObjectID: read.Identity.ObjectID,
-		Cloud: tenant.Cloud, Authority: tenant.Authority, State: wanted.State(link), PartnerID: link.PartnerID,
+		Cloud: tenant.Cloud, Authority: tenant.Authority, State: wanted.State(link), PartnerID: string(link.PartnerID),
 		PartnerName: link.PartnerName, PartnerState: link.PartnerState, ExpectedPartnerID: strings.Join(wanted.IDs, " "),
 		UpdatedTime: link.UpdatedTime, CreatedTime: link.CreatedTime, Version: link.Version,
 		Labels: tenant.Labels, Owner: tenant.Owner, ExternalID: tenant.ExternalID,
@@ -46,7 +46,7 @@ type Expectation struct {
 // the partner's own IDs.
 func ExpectationOf(tenant schemas.Tenant, own []string) Expectation {
 	if tenant.ExpectedPartnerID != "" {
-		return Expectation{IDs: []string{tenant.ExpectedPartnerID}, Own: own}
+		return Expectation{IDs: []string{string(tenant.ExpectedPartnerID)}, Own: own}
 	}
 	return Expectation{IDs: own, Own: own}
 }
@@ -75,7 +75,7 @@ func (e Expectation) State(link answers.Link) answers.RowState {
 	case answers.LinkDeleted:
 		return answers.RowDeleted
 	case answers.LinkLinked:
-		return e.linked(link.PartnerID)
+		return e.linked(string(link.PartnerID))
 	default:
 		return answers.RowUnknown
 	}

@@ -184,7 +184,7 @@ func passes(code problems.Code) bool {
 	return problems.New(code, "").Retryable
 }
 
-func holds(now guard.LinkSnapshot, partnerID string) bool {
+func holds(now guard.LinkSnapshot, partnerID partnerid.ID) bool {
 	return now.State == answers.LinkLinked && now.PartnerID == partnerID
 }
 
@@ -235,14 +235,14 @@ func secondHalf(step runs.Step) bool {
 }
 
 func changeOf(row guard.PlanRow, step runs.Step, before answers.Link) armclient.Change {
-	change := armclient.Change{Method: http.MethodPut, PartnerID: partnerid.ID(row.PartnerID), Before: before}
+	change := armclient.Change{Method: http.MethodPut, PartnerID: row.PartnerID, Before: before}
 	switch step {
 	case runs.StepUpdate:
 		change.Method = http.MethodPatch
 	case runs.StepRemove:
-		change.Method, change.PartnerID = http.MethodDelete, partnerid.ID(row.Before.PartnerID)
+		change.Method, change.PartnerID = http.MethodDelete, row.Before.PartnerID
 	case runs.StepRestore:
-		change.PartnerID = partnerid.ID(row.Before.PartnerID)
+		change.PartnerID = row.Before.PartnerID
 	}
 	return change
 }

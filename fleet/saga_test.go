@@ -10,6 +10,7 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/guard/runs"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -20,7 +21,7 @@ const fromID, toID, otherID = "7654321", "1234567", "2345678"
 type tenantModel struct {
 	at guard.Progress
 	// linked is "" for no link; version rises with each write.
-	linked  string
+	linked  partnerid.ID
 	version int64
 	// moved counts how often the new ID was linked by us, foreign that somebody
 	// else wrote.
@@ -50,13 +51,13 @@ func (m tenantModel) carriedOut(row guard.PlanRow, step runs.Step) (tenantModel,
 	switch {
 	case change.Method == http.MethodPut && m.linked != "",
 		change.Method != http.MethodPut && m.linked == "",
-		change.Method == http.MethodDelete && m.linked != string(change.PartnerID):
+		change.Method == http.MethodDelete && m.linked != change.PartnerID:
 		return m, false
 	case change.Method == http.MethodDelete:
 		m.linked = ""
 		m.removed++
 	default:
-		m.linked = string(change.PartnerID)
+		m.linked = change.PartnerID
 	}
 	if m.linked == toID {
 		m.moved++
@@ -98,7 +99,7 @@ func (x *exploration) visit(m tenantModel) {
 	x.visited[key] = true
 	x.judge(m)
 	if x.foreign && !m.foreign {
-		for _, somebody := range []string{otherID, fromID, toID, ""} {
+		for _, somebody := range []partnerid.ID{otherID, fromID, toID, ""} {
 			theirs := m
 			theirs.linked, theirs.version, theirs.foreign = somebody, m.version+1, true
 			x.visit(theirs)

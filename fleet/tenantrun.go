@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -351,5 +352,5 @@ func (w *Writer) expect(ctx context.Context, a *Execution, row guard.PlanRow) er
 	if err := w.opts.Tenants.ExpectPartnerID(tenant.Name, row.PartnerID); err != nil {
 		return err
 	}
-	return w.opts.Guard.Changed(ctx, guard.KindDirectory, "Tenant "+tenant.Name+" expects partner ID "+row.PartnerID+" from now on: "+a.ID+".")
+	return w.opts.Guard.Changed(ctx, guard.KindDirectory, fmt.Sprintf("Tenant %s expects partner ID %s from now on: %s.", tenant.Name, row.PartnerID, a.ID))
 }

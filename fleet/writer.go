@@ -13,6 +13,7 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/guard/runs"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -29,7 +30,7 @@ type Tenants interface {
 	Resolve(ref string, sees func(name string) bool) (schemas.Tenant, error)
 	// ExpectPartnerID makes a partner ID the expected one of an entry. One that is
 	// expected already is no change.
-	ExpectPartnerID(name, partnerID string) error
+	ExpectPartnerID(name string, partnerID partnerid.ID) error
 }
 
 const (

@@ -18,6 +18,7 @@ import (
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -260,11 +261,11 @@ func (w *world) draw() {
 	op, _ := schemas.Lookup(w.one(append(tools, schemas.ToolTransitionPartner, schemas.ToolTransitionPartner, schemas.ToolUpdatePartner, schemas.ToolRemovePartner)...))
 	w.subject = access.Subject{
 		Operation: op, By: access.Principal{Caller: access.Caller(w.one("stdio", "token:nightly", "oidc:https://issuer.example/a:b")), Grant: grant},
-		Tenant: schemas.Tenant{Name: w.name(), Labels: w.some("gold", "GOLD", "other"), ExpectedPartnerID: w.one("", "1234567")},
+		Tenant: schemas.Tenant{Name: w.name(), Labels: w.some("gold", "GOLD", "other"), ExpectedPartnerID: partnerid.ID(w.one("", "1234567"))},
 	}
 	if op.Effect.Writes() {
 		w.subject.Method = w.one(http.MethodPut, http.MethodPatch, http.MethodDelete)
-		w.subject.PartnerID, w.subject.Current = w.one(ids...), w.one(append(ids, "")...)
+		w.subject.PartnerID, w.subject.Current = partnerid.ID(w.one(ids...)), partnerid.ID(w.one(append(ids, "")...))
 		w.subject.Link = answers.LinkState(w.one("linked", "not_linked", "deleted", "unknown"))
 	}
 }
@@ -273,7 +274,7 @@ func (w *world) draw() {
 type seenAs struct {
 	op       string
 	effect   answers.Effect
-	id       string
+	id       partnerid.ID
 	link     answers.LinkState
 	specific bool
 }
@@ -322,7 +323,7 @@ func (w *world) reference() string {
 	for _, bad := range []bool{
 		!given, grant.Tools != nil && !slices.Contains(grant.Tools, s.Operation.Name), bounds.Tools != nil && !slices.Contains(bounds.Tools, s.Operation.Name),
 		!anyFits(grant.Tenants, s.Tenant.Name), bounds.Tenants != nil && !anyFits(bounds.Tenants, s.Tenant.Name),
-		writes && grant.PartnerIDs != nil && !slices.Contains(grant.PartnerIDs, s.PartnerID), writes && bounds.PartnerIDs != nil && !slices.Contains(bounds.PartnerIDs, s.PartnerID),
+		writes && grant.PartnerIDs != nil && !slices.Contains(grant.PartnerIDs, string(s.PartnerID)), writes && bounds.PartnerIDs != nil && !slices.Contains(bounds.PartnerIDs, string(s.PartnerID)),
 	} {
 		if bad {
 			return "refused"
@@ -375,7 +376,7 @@ func (w *world) firstRule(as seenAs) (ruling string, specific bool) {
 		for _, label := range s.Tenant.Labels {
 			tenant = tenant || anyFits(r.Tenants, "label:"+label)
 		}
-		id := r.PartnerIDs == nil || slices.Contains(r.PartnerIDs, as.id) ||
+		id := r.PartnerIDs == nil || slices.Contains(r.PartnerIDs, string(as.id)) ||
 			slices.Contains(r.PartnerIDs, access.Expected) && as.id != "" && as.id == s.Tenant.ExpectedPartnerID
 		if !named || !tenant || !id || r.Callers != nil && !anyFits(r.Callers, string(s.By.Caller)) {
 			continue

@@ -111,7 +111,7 @@ func (g *Guard) decides(ctx context.Context, grant access.Grant, t Ticket) bool 
 // that the token behind it was not taken back since.
 func (g *Guard) attested(ctx context.Context, t Ticket) error {
 	if t.Decision.By == t.Intent.Caller || !g.opts.Sealer.attests(t, t.Decision.By, t.Decision.Signature) {
-		return problems.New(problems.CodeApprovalUnknown, "The approval does not carry the proof that "+quote(string(t.Decision.By))+" gave it.")
+		return problems.New(problems.CodeApprovalUnknown, "The approval does not carry the proof that "+quote(t.Decision.By)+" gave it.")
 	}
 	return g.stillVouched(ctx, t.Decision.Token)
 }

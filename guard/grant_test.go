@@ -8,6 +8,7 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -87,7 +88,7 @@ func TestAdmitEnforcesGrant(t *testing.T) {
 		},
 	} {
 		g := newGuard(t, guard.Options{AllowWrites: true, Bounds: access.Bounds{Tenants: []string{"contoso", "fabrikam", "adatum"}}})
-		subject := access.Subject{Operation: operation(t, test.tool), By: access.Principal{Caller: "x", Grant: test.grant}, Tenant: schemas.Tenant{Name: test.tenant}, PartnerID: test.number}
+		subject := access.Subject{Operation: operation(t, test.tool), By: access.Principal{Caller: "x", Grant: test.grant}, Tenant: schemas.Tenant{Name: test.tenant}, PartnerID: partnerid.ID(test.number)}
 		if got := admitted(g.Admit(t.Context(), subject)); got != test.code {
 			t.Errorf("%s: %q, want %q", name, got, test.code)
 		}

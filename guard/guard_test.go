@@ -18,6 +18,7 @@ import (
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -249,7 +250,7 @@ func TestAdmit(t *testing.T) {
 		"outside although writes off ": {tool: schemas.ToolUpdatePartner, number: "1234567", code: problems.CodeNotAllowed},
 	} {
 		g := newGuard(t, guard.Options{AllowWrites: test.writes, Bounds: bounds})
-		if got := admitted(g.Admit(t.Context(), access.Subject{Operation: op(test.tool), By: by("stdio"), Tenant: schemas.Tenant{Name: test.tenant}, PartnerID: test.number})); got != test.code {
+		if got := admitted(g.Admit(t.Context(), access.Subject{Operation: op(test.tool), By: by("stdio"), Tenant: schemas.Tenant{Name: test.tenant}, PartnerID: partnerid.ID(test.number)})); got != test.code {
 			t.Errorf("%s: %q, want %q", name, got, test.code)
 		}
 	}
@@ -370,7 +371,7 @@ func TestDeferredApprovals(t *testing.T) {
 	}
 	for n := range 9 {
 		other := i
-		other.PartnerID = "100000" + string(rune('0'+n))
+		other.PartnerID = partnerid.ID(fmt.Sprint(1000000 + n))
 		if _, err := waits(g.Authorize(t.Context(), by("stdio"), other, false)); err != nil {
 			t.Fatal(err)
 		}

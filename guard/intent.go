@@ -12,13 +12,14 @@ import (
 	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 )
 
 // LinkSnapshot is what a plan read before anybody was asked: the state that a permit
 // is bound to.
 type LinkSnapshot struct {
 	State     answers.LinkState `json:"state"`
-	PartnerID string            `json:"partner_id,omitempty"`
+	PartnerID partnerid.ID      `json:"partner_id,omitempty"`
 	// Version is -1 if no version is visible.
 	Version int64 `json:"version"`
 }
@@ -56,12 +57,12 @@ type Intent struct {
 	// 3339.
 	LinkedName, LinkedSince string
 	// PartnerID is the ID in the URL of the write.
-	PartnerID string
+	PartnerID partnerid.ID
 	// Company is what the customer is called, untrusted text, cleaned, and Domain
 	// its first domain; approvers see both.
 	Company, Domain string
 	// Expected and Labels are what the directory says of the tenant.
-	Expected string
+	Expected partnerid.ID
 	Labels   []string
 	// Reason is the reason that the caller gave; it is recorded, not checked.
 	Reason string
@@ -126,7 +127,7 @@ func (i Intent) binding() [sha256.Size]byte {
 
 func (i Intent) arguments() []string {
 	asked := []string{string(i.Caller), i.Tool, i.Identity.TenantID,
-		i.Identity.ObjectID, i.Identity.Cloud, i.Identity.Credential, i.PartnerID}
+		i.Identity.ObjectID, i.Identity.Cloud, i.Identity.Credential, string(i.PartnerID)}
 	if i.Run != "" {
 		asked = append(asked, i.Run, strconv.Itoa(i.Row), string(i.Step))
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -14,7 +15,7 @@ type Wire struct {
 	Method    string
 	TenantID  string
 	ObjectID  string
-	PartnerID string
+	PartnerID partnerid.ID
 }
 
 // Permit allows exactly one request that is no GET. Only a Guard makes one;

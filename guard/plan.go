@@ -15,6 +15,7 @@ import (
 	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -40,9 +41,9 @@ type Plan struct {
 	Arguments string `json:"arguments"`
 	// To is the partner ID afterwards, "" where each tenant's expected one is
 	// registered. From are the IDs that a transition moves away from.
-	To       string   `json:"to,omitempty"`
-	From     []string `json:"from,omitempty"`
-	Strategy Strategy `json:"strategy,omitempty"`
+	To       partnerid.ID   `json:"to,omitempty"`
+	From     []partnerid.ID `json:"from,omitempty"`
+	Strategy Strategy       `json:"strategy,omitempty"`
 	// First is how many rows the plan writes at most; 0 is no bound. The approval
 	// covers no more.
 	First  int       `json:"first,omitempty"`
@@ -63,9 +64,9 @@ type PlanRow struct {
 	LinkedName  string `json:"linked_name,omitempty"`
 	LinkedSince string `json:"linked_since,omitempty"`
 	// PartnerID is the ID afterwards.
-	PartnerID string   `json:"partner_id,omitempty"`
-	Expected  string   `json:"expected,omitempty"`
-	Labels    []string `json:"labels,omitempty"`
+	PartnerID partnerid.ID `json:"partner_id,omitempty"`
+	Expected  partnerid.ID `json:"expected,omitempty"`
+	Labels    []string     `json:"labels,omitempty"`
 	// Steps are the writes, in order. A row without any is listed and not
 	// written; Finding says why.
 	Steps   []runs.Step `json:"steps,omitempty"`
@@ -236,19 +237,19 @@ func (g *Guard) evaluateRow(plan Plan, row PlanRow, by access.Principal) access.
 // where each tenant gets its own ID, the number alone.
 func PlanQuestion(plan Plan) Question {
 	requests, rows := plan.Writes()
-	q := Question{Expect: plan.To + " " + strconv.Itoa(rows), Prompt: "Type the new partner ID, a space, and the number of tenants to confirm"}
+	q := Question{Expect: fmt.Sprintf("%s %d", plan.To, rows), Prompt: "Type the new partner ID, a space, and the number of tenants to confirm"}
 	switch {
 	case plan.Tool == schemas.ToolEnsurePartnerLinks && plan.To == "":
 		q.Expect, q.Prompt = strconv.Itoa(rows), "Type the number of tenants to confirm"
 		q.Text = fmt.Sprintf("Register the expected partner ID of each tenant in %s? Nothing is linked there now.", tenants(rows))
 	case plan.Tool == schemas.ToolEnsurePartnerLinks:
-		q.Expect, q.Prompt = plan.To, "Type the partner ID to confirm"
+		q.Expect, q.Prompt = string(plan.To), "Type the partner ID to confirm"
 		q.Text = fmt.Sprintf("Register partner ID %s in %s? Nothing is linked there now. A typing error would credit another partner.", plan.To, tenants(rows))
 	case plan.Strategy == StrategyReplace:
 		q.Text = fmt.Sprintf("Replace partner ID %s with %s in %s, by removing the link and registering again? "+
-			"If the new ID is refused, the old one is restored.", strings.Join(plan.From, ", "), plan.To, tenants(rows))
+			"If the new ID is refused, the old one is restored.", partnerid.Join(plan.From, ", "), plan.To, tenants(rows))
 	default:
-		q.Text = fmt.Sprintf("Replace partner ID %s with %s in %s? Attribution moves to the new ID.", strings.Join(plan.From, ", "), plan.To, tenants(rows))
+		q.Text = fmt.Sprintf("Replace partner ID %s with %s in %s? Attribution moves to the new ID.", partnerid.Join(plan.From, ", "), plan.To, tenants(rows))
 	}
 	q.Text += fmt.Sprintf(" It sends at most %s to write. Rows listed but not changed: %d.", phrase.Count(requests, "request"), len(plan.Rows)-rows)
 	q.Text += " Cannot be undone: " + plan.Undone() + "."

@@ -16,6 +16,7 @@ import (
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -23,7 +24,7 @@ import (
 func manyPlan(tool string, rows int, steps ...runs.Step) guard.Plan {
 	p := guard.Plan{Caller: "stdio", Tool: tool, Arguments: `{"to":"1234567"}`, To: "1234567"}
 	if tool == schemas.ToolTransitionPartner {
-		p.From = []string{"7654321"}
+		p.From = []partnerid.ID{"7654321"}
 	}
 	for i := range rows {
 		row := guard.PlanRow{

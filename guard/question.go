@@ -43,7 +43,7 @@ type Fact struct{ Label, Value string }
 
 // QuestionFor words the confirmation of an intent.
 func QuestionFor(intent Intent) Question {
-	q := Question{Expect: intent.PartnerID}
+	q := Question{Expect: string(intent.PartnerID)}
 	where := fmt.Sprintf("for identity %s in tenant %s (%s, %s cloud)",
 		intent.Identity.ObjectID, quote(intent.Identity.Tenant), intent.Identity.TenantID, intent.Identity.Cloud)
 	switch intent.Tool {

@@ -131,4 +131,4 @@ func TooManyTickets(ticket Ticket, n int) error {
 	return problems.New(problems.CodeTooManyApprovals, fmt.Sprintf("%d questions of this caller are already waiting for a person.", n))
 }
 
-func quote(s string) string { return "\"" + untrusted.Sanitize(s) + "\"" }
+func quote[S ~string](s S) string { return "\"" + untrusted.Sanitize(string(s)) + "\"" }

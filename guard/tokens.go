@@ -79,7 +79,7 @@ func (g *Guard) checkRequest(r TokenRequest) error {
 	}
 	for _, scope := range r.Grant.Scopes {
 		if !slices.Contains(access.Scopes(), scope) {
-			return badToken("There is no scope " + quote(string(scope)) + ".")
+			return badToken("There is no scope " + quote(scope) + ".")
 		}
 	}
 	if err := partnerid.Check("--partner-ids", r.Grant.PartnerIDs...); err != nil {

@@ -8,6 +8,7 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -57,7 +58,7 @@ func TestPlansOfUnconfirmedQuestionsAreDropped(t *testing.T) {
 		h := build(t)
 		ask := func(id string, inBand bool) {
 			t.Helper()
-			asked := ticket(id, guard.Intent{Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks, PartnerID: id})
+			asked := ticket(id, guard.Intent{Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks, PartnerID: partnerid.ID(id)})
 			asked.InBand, asked.CreatedAt, asked.ExpiresAt = inBand, h.clock.Now(), h.clock.Now().Add(guard.InBandLife)
 			asked.Plan = onePlan()
 			_, err := h.PutTicket(ctx(), asked, 10, event(guard.KindAsked, asked.Intent))

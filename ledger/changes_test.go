@@ -117,7 +117,7 @@ func TestLastWriteIsThatOfTheIdentityInTheTime(t *testing.T) {
 			{"another tenant", "o", 0, time.Hour, ""},
 		} {
 			got, ok, err := h.LastWrite(ctx(), test.tenant, test.object, began.Add(test.since), began.Add(test.until))
-			if err != nil || ok != (test.want != "") || got.PartnerID != test.want {
+			if err != nil || ok != (test.want != "") || string(got.PartnerID) != test.want {
 				t.Errorf("%+v: %v %q %v", test, ok, got.PartnerID, err)
 			}
 		}

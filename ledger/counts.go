@@ -15,6 +15,7 @@ import (
 	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 )
 
 const (
@@ -179,7 +180,10 @@ type refused struct {
 }
 
 // refusal is what two refusals that are the same have in common.
-type refusal struct{ tool, code, tenant, partnerID string }
+type refusal struct {
+	tool, code, tenant string
+	partnerID          partnerid.ID
+}
 
 func refusalOf(e guard.Event) refusal {
 	return refusal{e.Intent.Tool, e.Result, e.Intent.Identity.Tenant, e.Intent.PartnerID}

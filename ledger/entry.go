@@ -14,6 +14,7 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/guard/runs"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 )
 
 // The kinds of entries that the ledger makes itself.
@@ -68,10 +69,10 @@ type intentBody struct {
 	Before     guard.LinkSnapshot `json:"before,omitzero"`
 	LinkedName string             `json:"linked_name,omitempty"`
 	Since      string             `json:"linked_since,omitempty"`
-	PartnerID  string             `json:"partner_id,omitempty"`
+	PartnerID  partnerid.ID       `json:"partner_id,omitempty"`
 	Company    string             `json:"company,omitempty"`
 	Domain     string             `json:"domain,omitempty"`
-	Expected   string             `json:"expected_partner_id,omitempty"`
+	Expected   partnerid.ID       `json:"expected_partner_id,omitempty"`
 	Labels     []string           `json:"labels,omitempty"`
 	Reason     string             `json:"reason,omitempty"`
 	Run        string             `json:"run,omitempty"`

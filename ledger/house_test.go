@@ -25,6 +25,7 @@ import (
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -199,7 +200,7 @@ func identity1(tenant string) answers.Identity {
 
 func intent(caller, tenant, partner string) guard.Intent {
 	return guard.Intent{Caller: access.Caller(caller), Tool: schemas.ToolRegisterPartner, Identity: identity1(tenant),
-		Before: guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}, PartnerID: partner}
+		Before: guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}, PartnerID: partnerid.ID(partner)}
 }
 
 func event(kind guard.EventKind, i guard.Intent) guard.Event {
@@ -207,7 +208,7 @@ func event(kind guard.EventKind, i guard.Intent) guard.Event {
 }
 
 func ticket(id string, i guard.Intent) guard.Ticket {
-	return guard.Ticket{ID: id, Intent: i, Binding: sha256.Sum256([]byte(i.Identity.Tenant + i.PartnerID)),
+	return guard.Ticket{ID: id, Intent: i, Binding: sha256.Sum256([]byte(i.Identity.Tenant + string(i.PartnerID))),
 		CreatedAt: noon(), ExpiresAt: noon().Add(time.Hour), Requester: "alice"}
 }
 

@@ -16,6 +16,7 @@ import (
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -282,7 +283,7 @@ func TestVerifyFindsAPlanThatWasRemovedOrReplaced(t *testing.T) {
 			t.Run(test.name, func(t *testing.T) {
 				h := build(t)
 				for _, id := range []string{"ap_1", "ap_2"} {
-					asked := ticket(id, guard.Intent{Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks, PartnerID: id})
+					asked := ticket(id, guard.Intent{Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks, PartnerID: partnerid.ID(id)})
 					asked.Plan = onePlan()
 					_, err := h.PutTicket(ctx(), asked, 10, event(guard.KindAsked, asked.Intent))
 					h.must(err)

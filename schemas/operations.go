@@ -168,7 +168,7 @@ func tenantCells(e answers.Envelope) [][]string {
 			known = "not in the directory"
 		}
 		rows[i] = []string{t.Company, strings.Join(t.Domains, " "), t.Name, t.TenantID, t.DisplayName, t.Cloud, strings.Join(t.Credentials, " "),
-			t.ExpectedPartnerID, strings.Join(t.Labels, ", "), t.Owner, t.ExternalID, t.Category, known}
+			string(t.ExpectedPartnerID), strings.Join(t.Labels, ", "), t.Owner, t.ExternalID, t.Category, known}
 	}
 	return rows
 }

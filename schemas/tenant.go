@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 )
 
 // Tenant is one entry of the directory as the tools see it: where to go and
@@ -21,8 +22,8 @@ type Tenant struct {
 	// Authority is where its credentials sign in.
 	Authority string `json:"authority,omitempty"`
 	// Credentials are the names usable in this tenant; the first is the default.
-	Credentials       []string `json:"credentials"`
-	ExpectedPartnerID string   `json:"expected_partner_id,omitempty"`
+	Credentials       []string     `json:"credentials"`
+	ExpectedPartnerID partnerid.ID `json:"expected_partner_id,omitempty"`
 	// ObjectIDs maps a credential's name to the object ID pinned after its first success.
 	ObjectIDs map[string]string `json:"object_ids,omitempty"`
 	// SameIdentity maps the name of a credential to an earlier one that is the same

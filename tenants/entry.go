@@ -57,7 +57,7 @@ func (e Entry) Tenant() schemas.Tenant {
 	t := schemas.Tenant{
 		Name: e.Name, Company: e.Company, TenantID: e.TenantID, Domains: slices.Clone(e.Domains),
 		Cloud: e.Cloud.Name, ARMEndpoint: e.Cloud.ARMEndpoint, Authority: e.Cloud.Authority,
-		ExpectedPartnerID: e.ExpectedPartnerID, Labels: slices.Clone(e.Labels),
+		ExpectedPartnerID: partnerid.ID(e.ExpectedPartnerID), Labels: slices.Clone(e.Labels),
 		Owner: e.Owner, ExternalID: e.ExternalID, Note: e.Note,
 	}
 	for _, ref := range e.Credentials {

@@ -14,6 +14,7 @@ import (
 	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -32,10 +33,10 @@ type PendingApproval struct {
 	Domain  string `json:"domain,omitempty"`
 	// PartnerID is the ID that the write carries; Before words what is linked
 	// now.
-	PartnerID   string `json:"partner_id"`
-	Before      string `json:"before"`
-	LinkedName  string `json:"linked_name,omitempty"`
-	LinkedSince string `json:"linked_since,omitempty"`
+	PartnerID   partnerid.ID `json:"partner_id"`
+	Before      string       `json:"before"`
+	LinkedName  string       `json:"linked_name,omitempty"`
+	LinkedSince string       `json:"linked_since,omitempty"`
 	// AskedBy is the caller who asked, Reason what it gave as a reason.
 	AskedBy   string `json:"asked_by"`
 	Reason    string `json:"reason,omitempty"`

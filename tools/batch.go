@@ -13,7 +13,6 @@ import (
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
 	"mcp-partner/internal/phrase"
-	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/partnerid"
@@ -59,19 +58,19 @@ type batchRequest struct {
 
 // batchArguments are the arguments of a plan, by the names of the tools.
 type batchArguments struct {
-	PartnerID  string   `json:"partner_id,omitempty"`
-	From       []string `json:"from,omitempty"`
-	To         string   `json:"to,omitempty"`
-	Strategy   string   `json:"strategy,omitempty"`
-	Tenants    []string `json:"tenants,omitempty"`
-	Labels     []string `json:"labels,omitempty"`
-	Credential string   `json:"credential,omitempty"`
-	First      int      `json:"first,omitempty"`
+	PartnerID  partnerid.ID   `json:"partner_id,omitempty"`
+	From       []partnerid.ID `json:"from,omitempty"`
+	To         partnerid.ID   `json:"to,omitempty"`
+	Strategy   string         `json:"strategy,omitempty"`
+	Tenants    []string       `json:"tenants,omitempty"`
+	Labels     []string       `json:"labels,omitempty"`
+	Credential string         `json:"credential,omitempty"`
+	First      int            `json:"first,omitempty"`
 }
 
 // begins reports whether there is anything that only a new run heeds.
 func (a batchArguments) begins() bool {
-	return a.PartnerID+a.To+a.Strategy+a.Credential != "" || len(a.From)+len(a.Tenants)+len(a.Labels) > 0
+	return a.PartnerID+a.To != "" || a.Strategy+a.Credential != "" || len(a.From)+len(a.Tenants)+len(a.Labels) > 0
 }
 
 func (a batchArguments) canonical() string {
@@ -86,17 +85,16 @@ func (s *Service) ensurePartnerLinks(ctx context.Context, j *job, in *schemas.En
 	return s.batch(ctx, j, batchRequest{
 		many: in.Many, ref: in.RunRef, confirm: in.Confirmation, roles: in.IncludeRoles,
 		arguments: batchArguments{
-			PartnerID: string(in.PartnerID), Tenants: in.Tenants, Labels: in.Labels, Credential: in.Many.Credential, First: in.First,
+			PartnerID: in.PartnerID, Tenants: in.Tenants, Labels: in.Labels, Credential: in.Many.Credential, First: in.First,
 		},
 	})
 }
 
 func (s *Service) transitionPartner(ctx context.Context, j *job, in *schemas.TransitionPartnerInput) Result {
-	from := xslices.Map(in.From, func(id partnerid.ID) string { return string(id) })
 	w := batchRequest{
 		many: in.Many, ref: in.RunRef, confirm: in.Confirmation, strategy: cmp.Or(guard.Strategy(in.Strategy), guard.StrategyUpdate), everyCredential: true, roles: new(false),
 		arguments: batchArguments{
-			From: from, To: string(in.To), Strategy: in.Strategy, Tenants: in.Tenants, Labels: in.Labels, Credential: in.Many.Credential, First: in.First,
+			From: in.From, To: in.To, Strategy: in.Strategy, Tenants: in.Tenants, Labels: in.Labels, Credential: in.Many.Credential, First: in.First,
 		},
 	}
 	if err := checkTransition(w); err != nil && in.RunID == "" {
@@ -150,7 +148,7 @@ func (w batchRequest) from() int {
 }
 
 // to is the ID afterwards, "" where each entry's own is registered.
-func (w batchRequest) to() string { return w.arguments.PartnerID + w.arguments.To }
+func (w batchRequest) to() partnerid.ID { return w.arguments.PartnerID + w.arguments.To }
 
 // reads reports whether the call writes nothing and needs no confirmation.
 func (w batchRequest) reads(j *job) bool {

@@ -17,7 +17,7 @@ func (s *Service) checkPartnerLink(ctx context.Context, j *job, in *schemas.Chec
 	if err != nil {
 		return failure(err)
 	}
-	asked := string(in.PartnerID)
+	asked := in.PartnerID
 	if j.call.PlanOnly {
 		return done(t.planned(j.op, asked))
 	}
@@ -66,7 +66,7 @@ func (t target) sentence(link answers.Link) string {
 }
 
 func (t target) linkedTo(link answers.Link) string {
-	id := "partner ID " + link.PartnerID
+	id := fmt.Sprint("partner ID ", link.PartnerID)
 	switch link.AuditState {
 	case answers.RowLinkedExpected:
 		return id + ", as expected"

@@ -25,6 +25,7 @@ import (
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 	"mcp-partner/search"
 	"mcp-partner/simulator"
@@ -274,7 +275,7 @@ func (h *fixture) intents() int {
 	return n
 }
 
-func (d *directory) ExpectPartnerID(tenant, partnerID string) error {
+func (d *directory) ExpectPartnerID(tenant string, partnerID partnerid.ID) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.broken {

@@ -18,6 +18,7 @@ import (
 	"mcp-partner/internal/testkit"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/simulator"
 	"mcp-partner/tools"
 )
@@ -205,7 +206,7 @@ type watched struct {
 // Apply implements tools.Azure.
 func (a watched) Apply(ctx context.Context, permit guard.Permit, change armclient.Change) armclient.Outcome {
 	a.m.point("before the write")
-	a.m.intended(a.tenant, string(change.PartnerID))
+	a.m.intended(a.tenant, change.PartnerID)
 	outcome := a.Azure.Apply(ctx, permit, change)
 	if permit.Spent() {
 		a.m.spent++
@@ -217,7 +218,7 @@ func (a watched) Apply(ctx context.Context, permit guard.Permit, change armclien
 
 // intended fails the test unless the record ends with an intent for the write
 // that is about to be made, which no other write was made under.
-func (m *machine) intended(tenant, partnerID string) {
+func (m *machine) intended(tenant string, partnerID partnerid.ID) {
 	last, err := m.record.List(context.Background(), ledger.Filter{Kind: guard.KindIntent, NewestFirst: true, Limit: 1})
 	if err != nil || len(last) != 1 || m.used[last[0].Seq] || last[0].Intent.PartnerID != partnerID || last[0].Intent.Identity.Tenant != tenant {
 		m.rt.Fatalf("a write to %s of %s without an intent of its own: %+v, %v", tenant, partnerID, last, err)
@@ -286,7 +287,7 @@ func (m *machine) call(k kept, person *wirePerson, caller access.Caller) {
 		envelope := m.service.Call(context.Background(), tools.Call{
 			Tool: k.tool, Arguments: []byte(arguments + "}"), Principal: who, Confirmer: person,
 		}).Envelope
-		if op, _ := schemas.Lookup(k.tool); m.spent != before && (!who.Grant.Allows(op) || !who.Grant.AllowsTenant(k.tenant) || !who.Grant.AllowsPartner(k.partnerID)) {
+		if op, _ := schemas.Lookup(k.tool); m.spent != before && (!who.Grant.Allows(op) || !who.Grant.AllowsTenant(k.tenant) || !who.Grant.AllowsPartner(partnerid.ID(k.partnerID))) {
 			m.rt.Fatalf("%+v wrote %+v", who, k)
 		}
 		if envelope.Approval != nil && k.id == "" {

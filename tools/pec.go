@@ -107,7 +107,7 @@ func RolesSentence(e answers.Envelope, own []string) string {
 func (t target) linkWords(link answers.Link) string {
 	switch {
 	case link.State == answers.LinkLinked:
-		return "Linked to " + link.PartnerID + t.unexpected(link) + "."
+		return fmt.Sprintf("Linked to %s%s.", link.PartnerID, t.unexpected(link))
 	case link.State.Absent():
 		return "Not linked."
 	default:

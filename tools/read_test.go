@@ -41,7 +41,7 @@ func TestCheckReportsLinkedID(t *testing.T) {
 		if m := envelope.Link.MatchesExpected; m != nil {
 			matches = fmt.Sprint(*m)
 		}
-		if envelope.Status != answers.StatusDone || envelope.Link.State != want.state || envelope.Link.PartnerID != want.id || matches != want.matches {
+		if envelope.Status != answers.StatusDone || envelope.Link.State != want.state || string(envelope.Link.PartnerID) != want.id || matches != want.matches {
 			t.Errorf("%s: %+v, link %+v", tenant, envelope, envelope.Link)
 		}
 		truth := h.tenant(tenant)

@@ -8,6 +8,7 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/simulator"
 )
 
@@ -17,7 +18,7 @@ func (h *fixture) abandon(tool, tenant, partnerID string, before guard.LinkSnaps
 	h.t.Helper()
 	truth := h.tenant(tenant)
 	_, err := h.store.Append(h.t.Context(), guard.Event{Time: time.Now().Add(-age), Kind: guard.KindIntent, Intent: guard.Intent{
-		Caller: "test", Tool: tool, PartnerID: partnerID, Before: before,
+		Caller: "test", Tool: tool, PartnerID: partnerid.ID(partnerID), Before: before,
 		Identity: answers.Identity{TenantID: truth.TenantID, Tenant: tenant, ObjectID: truth.ObjectID, Cloud: "custom", Credential: "app"},
 	}})
 	if err != nil {

@@ -6,11 +6,12 @@ import (
 
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
 func (s *Service) registerPartner(ctx context.Context, j *job, in *schemas.RegisterPartnerInput) Result {
-	id := string(in.PartnerID)
+	id := in.PartnerID
 	return s.write(ctx, j, writeRequest{
 		to: in.Target, confirm: in.Confirmation, partnerID: in.PartnerID,
 		judge: func(t target, now answers.Link) (string, error) {
@@ -31,7 +32,7 @@ func (s *Service) registerPartner(ctx context.Context, j *job, in *schemas.Regis
 }
 
 func (s *Service) updatePartner(ctx context.Context, j *job, in *schemas.UpdatePartnerInput) Result {
-	id, expected := string(in.PartnerID), string(in.ExpectedCurrentPartnerID)
+	id, expected := in.PartnerID, in.ExpectedCurrentPartnerID
 	return s.write(ctx, j, writeRequest{
 		to: in.Target, confirm: in.Confirmation, partnerID: in.PartnerID,
 		judge: func(t target, now answers.Link) (string, error) {
@@ -42,7 +43,7 @@ func (s *Service) updatePartner(ctx context.Context, j *job, in *schemas.UpdateP
 			case now.PartnerID == id:
 				return fmt.Sprintf("Partner ID %s is linked already", id), nil
 			case expected != "" && now.PartnerID != expected:
-				return "", mismatch("expected_current_partner_id", expected, now.PartnerID+t.unexpected(now))
+				return "", mismatch("expected_current_partner_id", expected, fmt.Sprint(now.PartnerID, t.unexpected(now)))
 			default:
 				return "", nil
 			}
@@ -52,7 +53,7 @@ func (s *Service) updatePartner(ctx context.Context, j *job, in *schemas.UpdateP
 }
 
 func (s *Service) removePartner(ctx context.Context, j *job, in *schemas.RemovePartnerInput) Result {
-	id := string(in.PartnerID)
+	id := in.PartnerID
 	return s.write(ctx, j, writeRequest{
 		to: in.Target, confirm: in.Confirmation, partnerID: in.PartnerID,
 		judge: func(t target, now answers.Link) (string, error) {
@@ -60,7 +61,7 @@ func (s *Service) removePartner(ctx context.Context, j *job, in *schemas.RemoveP
 			case now.State.Absent():
 				return "Nothing is linked", nil
 			case now.PartnerID != id:
-				return "", mismatch("partner_id", id, now.PartnerID+t.unexpected(now))
+				return "", mismatch("partner_id", id, fmt.Sprint(now.PartnerID, t.unexpected(now)))
 			default:
 				return "", nil
 			}
@@ -69,7 +70,7 @@ func (s *Service) removePartner(ctx context.Context, j *job, in *schemas.RemoveP
 	})
 }
 
-func mismatch(argument, said, linked string) error {
+func mismatch(argument string, said partnerid.ID, linked string) error {
 	return problems.New(problems.CodeCurrentMismatch,
 		fmt.Sprintf("%s is %s, but %s is linked.", argument, said, linked),
 		problems.WithNextTool(schemas.ToolCheckPartnerLink))

@@ -165,12 +165,12 @@ func Expecting(d Directory, own []string) Directory {
 	if len(own) != 1 {
 		return d
 	}
-	return expecting{d, own[0]}
+	return expecting{d, partnerid.ID(own[0])}
 }
 
 type expecting struct {
 	Directory
-	id string
+	id partnerid.ID
 }
 
 func (e expecting) Resolve(ref string, sees func(name string) bool) (schemas.Tenant, error) {

@@ -14,6 +14,7 @@ import (
 	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -28,7 +29,7 @@ type target struct {
 
 // target finds tenant and credential, admits the call, and opens the client.
 // PartnerID is the ID that a write would carry, or "".
-func (s *Service) target(ctx context.Context, j *job, to schemas.Target, partnerID string) (target, error) {
+func (s *Service) target(ctx context.Context, j *job, to schemas.Target, partnerID partnerid.ID) (target, error) {
 	tenant, unknown := s.tenant(j, to.Tenant)
 	if err := s.admit(ctx, j, tenant, partnerID); err != nil {
 		return target{}, err // whether there is such a tenant comes second
@@ -50,7 +51,7 @@ func (s *Service) target(ctx context.Context, j *job, to schemas.Target, partner
 // admit asks the guard whether the call may go on; the tenant is empty as long
 // as it is not known. A plan alone writes nothing, so that nothing need allow
 // the write.
-func (s *Service) admit(ctx context.Context, j *job, tenant schemas.Tenant, partnerID string) error {
+func (s *Service) admit(ctx context.Context, j *job, tenant schemas.Tenant, partnerID partnerid.ID) error {
 	op := j.op
 	if j.call.PlanOnly {
 		op.Effect = answers.EffectRead
@@ -195,14 +196,14 @@ func (s *Service) pin(ctx context.Context, t target, read armclient.LinkRead) {
 	}
 }
 
-func (t target) planned(op schemas.Operation, partnerID string) answers.Envelope {
+func (t target) planned(op schemas.Operation, partnerID partnerid.ID) answers.Envelope {
 	return answers.Envelope{
 		Status: answers.StatusDone, Identity: t.identity(answers.Identity{}), Plan: t.requests(op, partnerID),
 		Summary: fmt.Sprintf("A plan for %s in tenant %s; nothing was sent.", op.Name, t.tenant.Name),
 	}
 }
 
-func (t target) requests(op schemas.Operation, partnerID string) []answers.PlannedRequest {
+func (t target) requests(op schemas.Operation, partnerID partnerid.ID) []answers.PlannedRequest {
 	var plan []answers.PlannedRequest
 	for _, route := range op.Routes {
 		if partnerID == "" && strings.Contains(route.Path, "{partner_id}") {
@@ -217,7 +218,7 @@ func (t target) requests(op schemas.Operation, partnerID string) []answers.Plann
 	return plan
 }
 
-func (t target) url(path, partnerID string) string {
+func (t target) url(path string, partnerID partnerid.ID) string {
 	version := schemas.VersionOf(path)
-	return strings.TrimRight(t.tenant.ARMEndpoint, "/") + strings.ReplaceAll(path, "{partner_id}", partnerID) + "?api-version=" + version
+	return strings.TrimRight(t.tenant.ARMEndpoint, "/") + strings.ReplaceAll(path, "{partner_id}", string(partnerID)) + "?api-version=" + version
 }

@@ -31,7 +31,7 @@ const writeSteps = 4
 // write is the way of every write: plan by a read, have it confirmed, apply it
 // under a permit, confirm by a read, record.
 func (s *Service) write(ctx context.Context, j *job, w writeRequest) Result {
-	t, err := s.target(ctx, j, w.to, string(w.partnerID))
+	t, err := s.target(ctx, j, w.to, w.partnerID)
 	if err != nil {
 		return s.refusedEarly(ctx, j, w, err)
 	}
@@ -80,7 +80,7 @@ func (s *Service) plan(ctx context.Context, p *proposal) *Result {
 		envelope.Summary = fmt.Sprintf("%s for this identity in tenant %s%s; nothing was written.", unchanged, tenant, p.target.unexpected(link))
 		return &Result{Envelope: envelope}
 	case p.job.call.PlanOnly:
-		envelope.Status, envelope.Plan = answers.StatusDone, p.target.requests(p.job.op, string(p.request.partnerID))
+		envelope.Status, envelope.Plan = answers.StatusDone, p.target.requests(p.job.op, p.request.partnerID)
 		envelope.Summary = fmt.Sprintf("A plan for %s in tenant %s; nothing was written.", p.job.op.Name, tenant)
 		return &Result{Envelope: envelope}
 	default:
@@ -99,7 +99,7 @@ func (t target) blocked(envelope answers.Envelope, err error) answers.Envelope {
 // refusedEarly records a write that was refused before anything was read.
 func (s *Service) refusedEarly(ctx context.Context, j *job, w writeRequest, err error) Result {
 	s.deps.Guard.Refused(ctx, guard.Intent{
-		Caller: j.call.Principal.Caller, Tool: j.op.Name, PartnerID: string(w.partnerID),
+		Caller: j.call.Principal.Caller, Tool: j.op.Name, PartnerID: w.partnerID,
 		Identity: answers.Identity{Tenant: untrusted.Sanitize(w.to.Tenant)},
 	}, problems.As(err).Code)
 	return failure(err)
@@ -220,7 +220,7 @@ func (s *Service) refused(ctx context.Context, p proposal, err error) Result {
 func (s *Service) intent(p proposal) guard.Intent {
 	return guard.Intent{
 		Caller: p.job.call.Principal.Caller, Tool: p.job.op.Name, Identity: *p.target.identity(p.before.Identity),
-		Before: guard.SnapshotOf(p.before.Link), PartnerID: string(p.request.partnerID),
+		Before: guard.SnapshotOf(p.before.Link), PartnerID: p.request.partnerID,
 		LinkedName: untrusted.Sanitize(p.before.Link.PartnerName), LinkedSince: p.before.Link.UpdatedTime,
 		Company: untrusted.Sanitize(p.target.tenant.Company), Domain: p.target.tenant.Domain(),
 		Expected: p.target.tenant.ExpectedPartnerID, Labels: p.target.tenant.Labels,

@@ -244,7 +244,7 @@ func TestWritesUnderFaults(t *testing.T) {
 			if envelope.Status != want.status || code != want.code {
 				t.Errorf("status %s, code %q: %s", envelope.Status, code, envelope.Summary)
 			}
-			if now := h.linked("contoso"); envelope.After == nil || envelope.After.PartnerID != now {
+			if now := h.linked("contoso"); envelope.After == nil || string(envelope.After.PartnerID) != now {
 				t.Errorf("linked is %q, and the answer says %+v", now, envelope.After)
 			}
 		})

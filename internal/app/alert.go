@@ -16,6 +16,7 @@ import (
 	"mcp-partner/internal/untrusted"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 )
 
 // alertsAtOnce is how many changes are recorded in one transaction, and are in one
@@ -120,7 +121,7 @@ func snapshotOf(row *answers.AuditRow) guard.LinkSnapshot {
 	if row == nil {
 		return guard.LinkSnapshot{}
 	}
-	s := guard.LinkSnapshot{State: answers.LinkState(row.State), PartnerID: row.PartnerID, Version: -1}
+	s := guard.LinkSnapshot{State: answers.LinkState(row.State), PartnerID: partnerid.ID(row.PartnerID), Version: -1}
 	if row.State.Linked() {
 		s.State = answers.LinkLinked
 	}
@@ -156,7 +157,7 @@ type noticeChange struct {
 
 type noticeLink struct {
 	State     answers.LinkState `json:"state,omitempty"`
-	PartnerID string            `json:"partner_id,omitempty"`
+	PartnerID partnerid.ID      `json:"partner_id,omitempty"`
 }
 
 // changes is the notice of the entries that a message names, nil if its channel
@@ -223,5 +224,5 @@ func (n noticeChange) line() string {
 }
 
 func (l noticeLink) words() string {
-	return strings.TrimSpace(phrase.Words(l.State) + " " + l.PartnerID)
+	return strings.TrimSpace(fmt.Sprint(phrase.Words(l.State), " ", l.PartnerID))
 }

@@ -9,6 +9,7 @@ import (
 	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/partnerid"
 )
 
 // maxHookText bounds each text of an announcement that others wrote, in runes.
@@ -47,7 +48,7 @@ func announce(ticket guard.Ticket, plan guard.Plan, public string) announcement 
 	intent := ticket.Intent
 	a := announcement{
 		ID: ticket.ID, Tool: intent.Tool, Question: unlinked(guard.QuestionFor(intent).Text), Caller: inert(string(intent.Caller)), Requester: inert(ticket.Requester),
-		Tenant: intent.Identity.Tenant, Company: inert(intent.Company), OldPartnerID: intent.Before.PartnerID, NewPartnerID: intent.PartnerID,
+		Tenant: intent.Identity.Tenant, Company: inert(intent.Company), OldPartnerID: string(intent.Before.PartnerID), NewPartnerID: string(intent.PartnerID),
 		Reason: inert(intent.Reason), ExpiresAt: ticket.ExpiresAt.UTC().Format(time.RFC3339),
 	}
 	if intent.Tool == schemas.ToolRemovePartner {
@@ -65,7 +66,7 @@ func announce(ticket guard.Ticket, plan guard.Plan, public string) announcement 
 
 // ofPlan adds what a question about many tenants asks.
 func (a *announcement) ofPlan(plan guard.Plan) {
-	a.Question, a.OldPartnerID = unlinked(guard.PlanQuestion(plan).Text), strings.Join(plan.From, ", ")
+	a.Question, a.OldPartnerID = unlinked(guard.PlanQuestion(plan).Text), partnerid.Join(plan.From, ", ")
 	_, a.Tenants = plan.Writes()
 	for _, row := range plan.Rows {
 		if len(row.Steps) == 0 || len(a.FirstTenants) == maxHookTenants {

@@ -12,6 +12,7 @@ import (
 	"mcp-partner/internal/untrusted"
 	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
@@ -176,9 +177,9 @@ func (d Directory) PinObjectID(tenant, credential, objectID string) error {
 }
 
 // ExpectPartnerID implements tools.Directory.
-func (d Directory) ExpectPartnerID(tenant, partnerID string) error {
+func (d Directory) ExpectPartnerID(tenant string, partnerID partnerid.ID) error {
 	return d.Directory.Edit(context.Background(), tenant, func(e *tenants.Entry) error {
-		e.ExpectedPartnerID = partnerID
+		e.ExpectedPartnerID = string(partnerID)
 		return nil
 	})
 }

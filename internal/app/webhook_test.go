@@ -30,6 +30,7 @@ import (
 	"mcp-partner/ledger"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 )
 
 const (
@@ -109,7 +110,7 @@ func TestWebhookBodyNamesToolTenantAndID(t *testing.T) {
 // of tenants and the names of the first.
 func TestWebhookBodySummarizesPlan(t *testing.T) {
 	t.Parallel()
-	plan := guard.Plan{Caller: "nightly", Tool: schemas.ToolTransitionPartner, From: []string{"1234567", "2345678"}, To: "7654321", Strategy: guard.StrategyUpdate}
+	plan := guard.Plan{Caller: "nightly", Tool: schemas.ToolTransitionPartner, From: []partnerid.ID{"1234567", "2345678"}, To: "7654321", Strategy: guard.StrategyUpdate}
 	for n := range 13 {
 		row := guard.PlanRow{Identity: answers.Identity{Tenant: fmt.Sprintf("customer-%02d", n)}, Company: "Comp://any <@U1>", PartnerID: "7654321"}
 		if n > 0 {

@@ -8,6 +8,7 @@ import (
 	"mcp-partner/armclient"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -15,10 +16,10 @@ import (
 type step struct {
 	name   string
 	method string
-	id     string
+	id     partnerid.ID
 	want   expected
 	// linked is the partner ID that has to be linked afterwards; "" for none.
-	linked string
+	linked partnerid.ID
 	// grows is true where the version must have risen by one.
 	grows bool
 }
@@ -72,7 +73,7 @@ func (r *run) step(ctx context.Context, s step) (check Check, goOn bool) {
 			Details: []string{"the guard did not allow it: " + string(problem.Code)}}, s.linked == before.PartnerID || s.linked == "" && before.State.Absent()
 	}
 	r.made = r.made || s.method != http.MethodDelete && outcome.Applied != armclient.AppliedNo
-	check = r.compare(s.name, all, s.method, schemas.PathPartners+"/"+s.id, s.want)
+	check = r.compare(s.name, all, s.method, schemas.PathPartners+"/"+string(s.id), s.want)
 	after := outcome.After.Link
 	goOn = after.State == answers.LinkLinked && after.PartnerID == s.linked || s.linked == "" && after.State.Absent()
 	switch {

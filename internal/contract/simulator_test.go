@@ -328,7 +328,7 @@ func permitFor(t testing.TB, identity answers.Identity, change armclient.Change)
 	}
 	identity.Tenant = "test"
 	admission := g.Authorize(t.Context(), access.Principal{Caller: "test", Grant: access.FullGrant()}, guard.Intent{
-		Caller: "test", Tool: toolOf(change.Method), PartnerID: string(change.PartnerID), Identity: identity, Before: guard.SnapshotOf(change.Before),
+		Caller: "test", Tool: toolOf(change.Method), PartnerID: change.PartnerID, Identity: identity, Before: guard.SnapshotOf(change.Before),
 	}, false)
 	granted, ok := admission.(guard.Granted)
 	if !ok {

@@ -22,7 +22,7 @@ type Writer struct {
 	Principal access.Principal
 	// PartnerID is linked and removed again. Second, if set, is the one to which
 	// the link is moved in between; else it is moved to itself.
-	PartnerID, Second string
+	PartnerID, Second partnerid.ID
 	// Confirm asks the person at the terminal for the whole run; nil without one.
 	// It is called only if the policy requires confirmation.
 	Confirm func(context.Context, guard.Question) (guard.Answer, error)
@@ -31,7 +31,7 @@ type Writer struct {
 }
 
 // moved is the ID to which the link is moved.
-func (w *Writer) moved() string {
+func (w *Writer) moved() partnerid.ID {
 	return cmp.Or(w.Second, w.PartnerID)
 }
 
@@ -79,7 +79,7 @@ func (r *run) plan() []guard.Intent {
 
 func (r *run) confirm(ctx context.Context) error {
 	w := r.Writer
-	expect := r.Tenant.Name + " " + w.PartnerID
+	expect := fmt.Sprint(r.Tenant.Name, " ", w.PartnerID)
 	question := guard.Question{
 		Text: fmt.Sprintf("Make a link to partner ID %s for identity %s in tenant %s (%s), move it to %s, and remove it again, to see how the provider answers?"+
 			" Up to eight requests that write are sent, and attribution changes while it lasts. Only in a tenant that is meant for tests.",
@@ -99,7 +99,7 @@ func (r *run) confirm(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) intent(method string, partnerID string, before answers.Link) guard.Intent {
+func (r *run) intent(method string, partnerID partnerid.ID, before answers.Link) guard.Intent {
 	identity := r.read.Identity
 	identity.Tenant = r.Tenant.Name
 	return guard.Intent{
@@ -134,7 +134,7 @@ func (r *run) permit(ctx context.Context, intent guard.Intent) guard.Admission {
 
 // write sends one request that writes, and reads back. Whatever happens then is
 // recorded. An error means that nothing was sent.
-func (r *run) write(ctx context.Context, method string, partnerID string) (armclient.Outcome, []armclient.Exchange, error) {
+func (r *run) write(ctx context.Context, method string, partnerID partnerid.ID) (armclient.Outcome, []armclient.Exchange, error) {
 	intent := r.intent(method, partnerID, r.read.Link)
 	admission := r.permit(ctx, intent)
 	granted, ok := admission.(guard.Granted)
@@ -146,7 +146,7 @@ func (r *run) write(ctx context.Context, method string, partnerID string) (armcl
 	ctx = context.WithoutCancel(ctx)
 	var outcome armclient.Outcome
 	all := r.Wire.during(ctx, func(ctx context.Context) {
-		outcome = r.Wire.client.Apply(ctx, granted.Permit, armclient.Change{Method: method, PartnerID: partnerid.ID(partnerID), Before: r.read.Link})
+		outcome = r.Wire.client.Apply(ctx, granted.Permit, armclient.Change{Method: method, PartnerID: partnerID, Before: r.read.Link})
 	})
 	r.read = outcome.After
 	if err := r.Writer.Guard.Finished(ctx, granted.Record, intent, recorded(outcome)); err != nil {

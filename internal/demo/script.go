@@ -90,7 +90,7 @@ func whose(want answers.RowState) func(answers.Envelope) error {
 }
 
 func after(id string) func(answers.Envelope) error {
-	return expect(func(e answers.Envelope) bool { return e.After != nil && e.After.PartnerID == id }, "%s is not linked afterwards", id)
+	return expect(func(e answers.Envelope) bool { return e.After != nil && string(e.After.PartnerID) == id }, "%s is not linked afterwards", id)
 }
 
 func problem(code problems.Code) func(answers.Envelope) error {

@@ -97,7 +97,7 @@ func join(s *Subscription, known Facts) Row {
 	row := Row{
 		Company: cmp.Or(known.Company, s.Customer), Domain: known.Domain, Tenant: known.Tenant, TenantID: s.TenantID, SubscriptionID: s.SubscriptionID, Name: s.Name, Currency: s.Currency,
 		WithCredit: s.WithCredit.String(), WithoutCredit: s.WithoutCredit.String(), Lines: s.Lines,
-		Link: known.Link.State, PartnerID: known.Link.PartnerID, without: s.WithoutCredit, with: s.WithCredit,
+		Link: known.Link.State, PartnerID: string(known.Link.PartnerID), without: s.WithoutCredit, with: s.WithCredit,
 	}
 	if s.Excluded != 0 {
 		row.Excluded = s.Excluded.String()

@@ -3,6 +3,7 @@ package answers
 import (
 	"encoding/json"
 
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 )
 
@@ -89,7 +90,7 @@ func (s LinkState) Absent() bool { return s == LinkNotLinked || s == LinkDeleted
 // Link is the partner link of one identity in one tenant.
 type Link struct {
 	State             LinkState     `json:"state" doc:"What is known." enum:"linked,not_linked,deleted,unknown"`
-	PartnerID         string        `json:"partner_id,omitempty" doc:"MPN ID that is linked."`
+	PartnerID         partnerid.ID  `json:"partner_id,omitempty" doc:"MPN ID that is linked."`
 	PartnerName       string        `json:"partner_name,omitempty" doc:"Untrusted text."`
 	PartnerState      string        `json:"partner_state,omitempty" doc:"The provider's own word, such as Active."`
 	Version           *int64        `json:"version,omitempty" doc:"Rises by one with every write."`

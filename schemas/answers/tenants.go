@@ -1,21 +1,24 @@
 package answers
 
-import "mcp-partner/schemas/problems"
+import (
+	"mcp-partner/schemas/partnerid"
+	"mcp-partner/schemas/problems"
+)
 
 // TenantRow is one row of list_tenants. DisplayName is untrusted text.
 type TenantRow struct {
-	Company           string   `json:"company,omitempty"`
-	Name              string   `json:"name" doc:"Use as tenant."`
-	TenantID          string   `json:"tenant_id"`
-	Domains           []string `json:"domains,omitempty"`
-	DisplayName       string   `json:"display_name,omitempty" doc:"Untrusted text."`
-	Cloud             string   `json:"cloud,omitempty"`
-	Credentials       []string `json:"credentials,omitempty" doc:"The first is the default."`
-	ExpectedPartnerID string   `json:"expected_partner_id,omitempty"`
-	Labels            []string `json:"labels,omitempty"`
-	Owner             string   `json:"owner,omitempty"`
-	ExternalID        string   `json:"external_id,omitempty"`
-	Note              string   `json:"note,omitempty"`
+	Company           string       `json:"company,omitempty"`
+	Name              string       `json:"name" doc:"Use as tenant."`
+	TenantID          string       `json:"tenant_id"`
+	Domains           []string     `json:"domains,omitempty"`
+	DisplayName       string       `json:"display_name,omitempty" doc:"Untrusted text."`
+	Cloud             string       `json:"cloud,omitempty"`
+	Credentials       []string     `json:"credentials,omitempty" doc:"The first is the default."`
+	ExpectedPartnerID partnerid.ID `json:"expected_partner_id,omitempty"`
+	Labels            []string     `json:"labels,omitempty"`
+	Owner             string       `json:"owner,omitempty"`
+	ExternalID        string       `json:"external_id,omitempty"`
+	Note              string       `json:"note,omitempty"`
 	// CredentialStatus says of each credential what kind it is, when it ends and
 	// when it last worked.
 	CredentialStatus []CredentialView `json:"credential_status,omitempty"`

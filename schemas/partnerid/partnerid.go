@@ -11,6 +11,7 @@ import (
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/problems"
 )
 
@@ -37,9 +38,9 @@ func Parse(field, text string) (ID, error) {
 }
 
 // Check returns the problem of the first text that Parse refuses.
-func Check(field string, texts ...string) error {
+func Check[S ~string](field string, texts ...S) error {
 	for _, text := range texts {
-		if _, err := Parse(field, text); err != nil {
+		if _, err := Parse(field, string(text)); err != nil {
 			return err
 		}
 	}
@@ -71,4 +72,9 @@ func mistake(field, text string) string {
 	default:
 		return field + " has characters other than ASCII digits: a partner ID is 4 to 10 digits, such as \"1234567\"."
 	}
+}
+
+// Join lists IDs for a reader, as strings.Join does.
+func Join(ids []ID, separator string) string {
+	return strings.Join(xslices.Map(ids, func(id ID) string { return string(id) }), separator)
 }

@@ -85,7 +85,7 @@ func approvalRowOf(s *app.Session, t guard.Ticket) ApprovalRow {
 		ID: t.ID, State: s.Guard.State(t), Tool: t.Intent.Tool,
 		Company: t.Intent.Company, Domain: t.Intent.Domain, Tenant: t.Intent.Identity.Tenant, TenantID: t.Intent.Identity.TenantID, ObjectID: t.Intent.Identity.ObjectID,
 		Cloud: t.Intent.Identity.Cloud, Credential: t.Intent.Identity.Credential,
-		Before: t.Intent.Before.String(), LinkedName: t.Intent.LinkedName, LinkedSince: t.Intent.LinkedSince, PartnerID: t.Intent.PartnerID,
+		Before: t.Intent.Before.String(), LinkedName: t.Intent.LinkedName, LinkedSince: t.Intent.LinkedSince, PartnerID: string(t.Intent.PartnerID),
 		Caller: string(t.Intent.Caller), Requester: t.Requester, SameUser: t.Requester == app.Account(),
 		Reason: t.Intent.Reason, Rule: t.Rule, CreatedAt: phrase.Stamp(t.CreatedAt), ExpiresAt: phrase.Stamp(t.ExpiresAt),
 	}
@@ -199,7 +199,7 @@ func afterwards(intent guard.Intent) string {
 	if intent.Method() == "DELETE" {
 		return "nothing linked"
 	}
-	return "linked to \"" + intent.PartnerID + "\""
+	return fmt.Sprintf("linked to \"%s\"", intent.PartnerID)
 }
 
 // listCommand shows the IDs that there are.

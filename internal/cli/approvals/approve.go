@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -151,7 +150,7 @@ func (s shown) arguments() (json.RawMessage, error) {
 	}
 	return json.Marshal(schemas.RegisterPartnerInput{ // the other writes take the same
 		Target:       schemas.Target{Tenant: intent.Identity.Tenant, Credential: intent.Identity.Credential},
-		PartnerID:    partnerid.ID(intent.PartnerID),
+		PartnerID:    intent.PartnerID,
 		Confirmation: schemas.Confirmation{ApprovalID: s.ticket.ID, Reason: intent.Reason},
 	})
 }
@@ -293,8 +292,8 @@ func manyTicket(u *term.UI, plan guard.Plan, r ApprovalRow) {
 	writeState(u, r)
 	u.Field("tenants", strconv.Itoa(rows)+" are written, "+strconv.Itoa(len(plan.Rows)-rows)+" are listed and not touched")
 	u.Field("requests", strconv.Itoa(requests)+" at most, beside the way back")
-	u.Field("from", strings.Join(plan.From, ", "))
-	u.Field("to", plan.To)
+	u.Field("from", partnerid.Join(plan.From, ", "))
+	u.Field("to", string(plan.To))
 	u.Field("strategy", string(plan.Strategy))
 	if plan.First > 0 {
 		u.Field("covers", "the first "+phrase.Count(plan.First, "row")+" and no more")

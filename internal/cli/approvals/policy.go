@@ -17,10 +17,11 @@ import (
 )
 
 type policyTestOptions struct {
-	tool, tenant, partnerID, caller string
-	state                           answers.LinkState
-	json                            bool
-	guard                           cmdutil.GuardFlags
+	tool, tenant, caller string
+	partnerID            partnerid.ID
+	state                answers.LinkState
+	json                 bool
+	guard                cmdutil.GuardFlags
 }
 
 func newCmdPolicyTest(deps *cmdutil.Deps) *cobra.Command {
@@ -41,7 +42,7 @@ token's hash. Exit codes: 0 for allow and ask, 3 for deny.`,
 	flags := command.Flags()
 	flags.StringVar(&options.tool, "tool", "", "`NAME` of the tool")
 	flags.StringVar(&options.tenant, "tenant", "", "`TENANT`: a name of the directory, or any other")
-	flags.StringVar(&options.partnerID, "partner-id", "", "partner `ID` that a write would carry")
+	flags.StringVar((*string)(&options.partnerID), "partner-id", "", "partner `ID` that a write would carry")
 	flags.StringVar(&options.caller, "caller", tools.StdioCaller, "`NAME` of the caller")
 	cmdutil.AddChoice(flags, &options.state, "state", "`STATE` of the link now, if known", "", answers.LinkLinked, answers.LinkNotLinked)
 	flags.BoolVar(&options.json, "json", false, "print {\"verdict\",\"rule\",\"why\"}")

@@ -24,7 +24,7 @@ import (
 
 type verifyOptions struct {
 	tenant, credential  string
-	partnerID, secondID string
+	partnerID, secondID partnerid.ID
 	yes, json           bool
 	output              cmdutil.OutputFlags
 	guard               cmdutil.GuardFlags
@@ -63,8 +63,8 @@ Exit codes: 0 the provider keeps the contract, 1 it does not or could not be ask
 	flags := command.Flags()
 	flags.StringVar(&options.tenant, "tenant", "", "`TENANT` to ask in: a name, domain or GUID of the directory")
 	flags.StringVar(&options.credential, "credential", "", "`NAME` of a credential of that tenant (default: the tenant's own)")
-	flags.StringVar(&options.partnerID, "with-partner-id", "", "make a link to this partner `ID` and remove it again; needs --yes")
-	flags.StringVar(&options.secondID, "second-partner-id", "", "another partner `ID` of yours, to which the link is moved in between")
+	flags.StringVar((*string)(&options.partnerID), "with-partner-id", "", "make a link to this partner `ID` and remove it again; needs --yes")
+	flags.StringVar((*string)(&options.secondID), "second-partner-id", "", "another partner `ID` of yours, to which the link is moved in between")
 	flags.BoolVar(&options.yes, "yes", false, "say that the tenant is meant for tests; it confirms no write")
 	flags.BoolVar(&options.json, "json", false, "print the report as JSON")
 	options.output.Add(flags, "write the report to this `FILE` instead of standard output")

@@ -200,7 +200,7 @@ func CheckTenant(ctx context.Context, a *app.App, entry tenants.Entry) check {
 	switch {
 	case read.Problem != nil:
 		return failedCheck(name, read.Problem, readFix(read.Problem, entry)).at(entry.Name)
-	case entry.ExpectedPartnerID != "" && (read.Link.State != answers.LinkLinked || read.Link.PartnerID != entry.ExpectedPartnerID):
+	case entry.ExpectedPartnerID != "" && (read.Link.State != answers.LinkLinked || string(read.Link.PartnerID) != entry.ExpectedPartnerID):
 		return check{name, CheckWarn, "This identity is " + render.LinkText(&read.Link) + "; expected is " + entry.ExpectedPartnerID + ".",
 			"mcp-partner call check_partner_link --tenant " + entry.Name}
 	}

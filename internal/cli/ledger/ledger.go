@@ -198,7 +198,7 @@ func entryRows(a *app.App, events []guard.Event) []EntryRow {
 			Company: tenant.Company, Domain: tenant.Domain(),
 			Seq: e.Seq, Time: phrase.Stamp(e.Time), Kind: string(e.Kind), Caller: string(e.Intent.Caller), Tool: e.Intent.Tool,
 			Tenant: e.Intent.Identity.Tenant, TenantID: e.Intent.Identity.TenantID, ObjectID: e.Intent.Identity.ObjectID,
-			Credential: e.Intent.Identity.Credential, Before: e.Intent.Before.String(), PartnerID: e.Intent.PartnerID, Arguments: e.Intent.ArgumentDigest(),
+			Credential: e.Intent.Identity.Credential, Before: e.Intent.Before.String(), PartnerID: string(e.Intent.PartnerID), Arguments: e.Intent.ArgumentDigest(),
 			After: e.After.String(), Reason: e.Intent.Reason, Of: e.Of, Approval: e.Approval, Approver: e.Approver,
 			SameUser: e.SameUser, Rule: e.Rule, Result: e.Result, Detail: e.Detail,
 			RunID: e.Intent.Run, Step: string(e.Intent.Step), ARMRequestID: e.ARMRequestID, CorrelationID: e.CorrelationID,

@@ -15,7 +15,7 @@ func LinkWord(link *answers.Link) string {
 	case link == nil:
 		return ""
 	case link.State == answers.LinkLinked:
-		return link.PartnerID
+		return string(link.PartnerID)
 	default:
 		return string(link.State)
 	}

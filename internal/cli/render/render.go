@@ -92,7 +92,7 @@ func LinkText(link *answers.Link) string {
 	}
 	parts := []string{phrase.Words(state)}
 	if link.PartnerID != "" {
-		parts = append(parts, link.PartnerID)
+		parts = append(parts, string(link.PartnerID))
 	}
 	if link.PartnerName != "" {
 		parts = append(parts, fmt.Sprintf("%q", link.PartnerName))

@@ -127,7 +127,7 @@ func cellsOf(t schemas.Tenant) []string {
 	}
 	joined := func(words []string) string { return strings.Join(words, " ") }
 	return []string{t.Company, joined(t.Domains), t.Name, t.TenantID, t.Cloud, joined(t.Credentials), joined(kinds), joined(ends), joined(worked), joined(failed), joined(pins),
-		t.ExpectedPartnerID, strings.Join(t.Labels, ", "), t.Owner, t.ExternalID, t.Note}
+		string(t.ExpectedPartnerID), strings.Join(t.Labels, ", "), t.Owner, t.ExternalID, t.Note}
 }
 
 type exportOptions struct {
