@@ -245,12 +245,8 @@ func decided(ticket guard.Ticket, state string) error {
 	return exit.Refused("have the agent call again for a new approval", "%s is %s already%s", ticket.ID, state, by)
 }
 
-type rotateOptions struct {
-	voidOpen, json bool
-}
-
 func newCmdRotateKey(deps *cmdutil.Deps) *cobra.Command {
-	options := &rotateOptions{}
+	var voidOpen, asJSON bool
 	command := &cobra.Command{
 		Use:   "rotate-key",
 		Short: "Replace the key that seals questions and approvals",
@@ -262,34 +258,30 @@ and approvals under it that nobody has used become void.`,
 		Example: `  mcp-partner approvals rotate-key
   mcp-partner approvals rotate-key --void-open`,
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
-			return rotateKey(ctx, deps, session, options)
+			if err := rotateSeal(ctx, session.App, voidOpen); err != nil {
+				return err
+			}
+			detail := "Replaced the key that seals questions and approvals."
+			if voidOpen {
+				detail += " Unused questions and approvals under the previous key are void."
+			}
+			deps.IO.ChangeMade()
+			recorded := session.Guard.Changed(ctx, guard.KindSecret, detail)
+			if asJSON {
+				answer := map[string]any{"rotated": app.SealKey, "void_open": voidOpen, "recorded": recorded == nil}
+				return cmp.Or(deps.IO.PrintJSON(answer), recorded)
+			}
+			u := deps.IO.UI()
+			u.Line(term.Good, detail)
+			if recorded != nil {
+				u.Line(term.Warn, "The ledger could not record it: "+problems.As(recorded).Message)
+			}
+			return u.Err
 		}),
 	}
-	command.Flags().BoolVar(&options.voidOpen, "void-open", false, "delete the previous key too")
-	command.Flags().BoolVar(&options.json, "json", false, "print {\"rotated\":\"seal\",\"void_open\":...}")
+	command.Flags().BoolVar(&voidOpen, "void-open", false, "delete the previous key too")
+	command.Flags().BoolVar(&asJSON, "json", false, "print {\"rotated\":\"seal\",\"void_open\":...}")
 	return command
-}
-
-func rotateKey(ctx context.Context, deps *cmdutil.Deps, session *app.Session, o *rotateOptions) error {
-	if err := rotateSeal(ctx, session.App, o.voidOpen); err != nil {
-		return err
-	}
-	detail := "Replaced the key that seals questions and approvals."
-	if o.voidOpen {
-		detail += " Unused questions and approvals under the previous key are void."
-	}
-	deps.IO.ChangeMade()
-	recorded := session.Guard.Changed(ctx, guard.KindSecret, detail)
-	if o.json {
-		answer := map[string]any{"rotated": app.SealKey, "void_open": o.voidOpen, "recorded": recorded == nil}
-		return cmp.Or(deps.IO.PrintJSON(answer), recorded)
-	}
-	u := deps.IO.UI()
-	u.Line(term.Good, detail)
-	if recorded != nil {
-		u.Line(term.Warn, "The ledger could not record it: "+problems.As(recorded).Message)
-	}
-	return u.Err
 }
 
 // rotateSeal replaces the key; doing it twice leaves nothing of the old one.

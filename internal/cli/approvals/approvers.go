@@ -54,19 +54,20 @@ func addApprover(ctx context.Context, deps *cmdutil.Deps, session *app.Session, 
 	if slices.ContainsFunc(have, func(a guard.Approver) bool { return a.Name == name }) {
 		return exit.Refused("mcp-partner approvers list", "there is an approver %s already", untrusted.Shown(name))
 	}
-	var by guard.Credentials
-	if len(have) > 0 {
-		if by, err = Consent(ctx, deps, session.Guard, "", "An existing approver must consent."); err != nil {
+	add := func(by guard.Credentials) error {
+		added, err := askNewCredentials(ctx, deps.IO, name)
+		if err != nil {
 			return err
 		}
+		defer clear(added.Passphrase)
+		return session.Guard.AddApprover(ctx, added, by)
 	}
-	defer clear(by.Passphrase)
-	added, err := askNewCredentials(ctx, deps.IO, name)
+	if len(have) > 0 {
+		err = WithConsent(ctx, deps, session.Guard, "", "An existing approver must consent.", add)
+	} else {
+		err = add(guard.Credentials{})
+	}
 	if err != nil {
-		return err
-	}
-	defer clear(added.Passphrase)
-	if err := session.Guard.AddApprover(ctx, added, by); err != nil {
 		return err
 	}
 	deps.IO.ChangeMade()
@@ -115,15 +116,12 @@ that the approver gave and nobody has used become void.`,
 			if err := knownApprover(ctx, session.Guard, args[0]); err != nil {
 				return err
 			}
-			by, err := Consent(ctx, deps, session.Guard, "", "An existing approver must consent.")
+			err := WithConsent(ctx, deps, session.Guard, "", "An existing approver must consent.", func(by guard.Credentials) error {
+				return session.Guard.RemoveApprover(ctx, args[0], by)
+			})
 			if err != nil {
 				return err
 			}
-			defer clear(by.Passphrase)
-			if err := session.Guard.RemoveApprover(ctx, args[0], by); err != nil {
-				return err
-			}
-			deps.IO.ChangeMade()
 			return deps.IO.Say(term.Good, "%s can no longer approve writes.", args[0])
 		}),
 	}
@@ -164,6 +162,20 @@ func Consent(ctx context.Context, deps *cmdutil.Deps, decider *guard.Guard, name
 		return by, err
 	}
 	return askCredentials(ctx, deps.IO, name)
+}
+
+// WithConsent makes a change to which an approver consents.
+func WithConsent(ctx context.Context, deps *cmdutil.Deps, decider *guard.Guard, name, why string, change func(by guard.Credentials) error) error {
+	by, err := Consent(ctx, deps, decider, name, why)
+	if err != nil {
+		return err
+	}
+	defer clear(by.Passphrase)
+	if err := change(by); err != nil {
+		return err
+	}
+	deps.IO.ChangeMade()
+	return nil
 }
 
 func askCredentials(ctx context.Context, s *term.Streams, name string) (guard.Credentials, error) {

@@ -1,9 +1,12 @@
 package approvals
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"mcp-partner/access"
+	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
@@ -136,5 +139,73 @@ func NewCmdPolicy(deps *cmdutil.Deps) *cobra.Command {
 		Example: "  mcp-partner policy test --tool update_partner --tenant contoso --partner-id 1234567 --caller stdio",
 	}
 	command.AddCommand(newCmdPolicyTest(deps))
+	return command
+}
+
+// needReason refuses a command without --reason before anything is opened.
+func needReason(reason *string) func(*cobra.Command, []string) error {
+	return func(command *cobra.Command, _ []string) error {
+		if *reason == "" {
+			return exit.Usage(cmdutil.Help(command), "--reason is missing: agents receive it")
+		}
+		return nil
+	}
+}
+
+// NewCmdFreeze builds `freeze`.
+func NewCmdFreeze(deps *cmdutil.Deps) *cobra.Command {
+	var reads bool
+	var reason string
+	command := &cobra.Command{
+		Use:   "freeze",
+		Short: "Stop all writes on this state directory at once",
+		Long: `Stop all writes of every server on this state directory. With --reads, stop all reads
+of Azure too. The freeze takes effect at the next call; writes that have begun are
+completed. Agents receive the reason. Freezing needs no passphrase; unfreezing needs
+an approver's.`,
+		Example: `  mcp-partner freeze --reason 'the agent of Team Nord runs wild'
+  mcp-partner freeze --reads --reason 'credential leaked'`,
+		PreRunE: needReason(&reason),
+		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
+			if err := session.Guard.SetFreeze(ctx, reads, reason); err != nil {
+				return err
+			}
+			deps.IO.ChangeMade()
+			now, err := session.Guard.Frozen(ctx)
+			if err != nil {
+				return err
+			}
+			u := deps.IO.UI()
+			u.Linef(term.Warn, "Frozen for every server on %s: %s.", deps.StateDir, now.Scope())
+			u.Field("next", deps.Command()+" unfreeze --approver NAME")
+			if approvers, err := session.Guard.Approvers(ctx); err == nil && len(approvers) == 0 {
+				u.Field("", "There are no approvers yet. First: "+deps.Command()+" approvers add NAME")
+			}
+			return u.Err
+		}),
+	}
+	command.Flags().BoolVar(&reads, "reads", false, "stop reads too")
+	command.Flags().StringVar(&reason, "reason", "", "`TEXT` that says why, for agents and the record")
+	deps.AddKeyFlags(command.Flags())
+	return command
+}
+
+// NewCmdUnfreeze builds `unfreeze`.
+func NewCmdUnfreeze(deps *cmdutil.Deps) *cobra.Command {
+	var approver string
+	command := &cobra.Command{
+		Use:     "unfreeze",
+		Short:   "End a freeze, with an approver's passphrase",
+		Example: "  mcp-partner unfreeze --approver alice",
+		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
+			err := WithConsent(ctx, deps, session.Guard, approver, "", func(by guard.Credentials) error { return session.Guard.Unfreeze(ctx, by) })
+			if err != nil {
+				return err
+			}
+			return deps.IO.Say(term.Good, "The freeze has ended. The policy applies again.")
+		}),
+	}
+	command.Flags().StringVar(&approver, "approver", "", "`NAME` of the approver (default: asked for)")
+	deps.AddKeyFlags(command.Flags())
 	return command
 }

@@ -33,7 +33,16 @@ spreadsheets and cannot be verified. Both contain personal data: names of caller
 approvers, accounts, and reasons that people typed.`,
 		Example: `  mcp-partner ledger export --format jsonl -o ledger.jsonl
   mcp-partner ledger export --format csv --tenant contoso --since 2026-01-01`,
-		RunE: func(command *cobra.Command, _ []string) error { return runExport(command.Context(), deps, options) },
+		RunE: func(command *cobra.Command, _ []string) error {
+			ctx := command.Context()
+			filter, err := options.filter.filter()
+			if err != nil {
+				return err
+			}
+			return onLedger(ctx, deps, func(a *app.App) error {
+				return options.output.Write(deps.IO, func(w io.Writer) error { return a.Ledger.Export(ctx, w, options.format, filter) })
+			})
+		},
 	}
 	flags := command.Flags()
 	cmdutil.AddChoice(flags, &options.format, "format", "`FORMAT` of the entries", ledger.FormatJSONL, ledger.FormatCSV)
@@ -41,19 +50,6 @@ approvers, accounts, and reasons that people typed.`,
 	options.filter.add(flags)
 	deps.AddKeyFlags(flags)
 	return command
-}
-
-func runExport(ctx context.Context, deps *cmdutil.Deps, o *exportOptions) error {
-	filter, err := o.filter.filter()
-	if err != nil {
-		return err
-	}
-	a, err := openLedger(ctx, deps)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	return o.output.Write(deps.IO, func(w io.Writer) error { return a.Ledger.Export(ctx, w, o.format, filter) })
 }
 
 type headOptions struct {
@@ -74,7 +70,10 @@ of it was rewritten. --public-key-file writes the key with which an auditor veri
 heads and exports.`,
 		Example: `  mcp-partner ledger head > head.json
   mcp-partner ledger head -o head.json --public-key-file ledger.pem`,
-		RunE: func(command *cobra.Command, _ []string) error { return runHead(command.Context(), deps, options) },
+		RunE: func(command *cobra.Command, _ []string) error {
+			ctx := command.Context()
+			return onLedger(ctx, deps, func(a *app.App) error { return runHead(ctx, deps, a, options) })
+		},
 	}
 	flags := command.Flags()
 	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE`, which only you can read")
@@ -85,12 +84,7 @@ heads and exports.`,
 	return command
 }
 
-func runHead(ctx context.Context, deps *cmdutil.Deps, o *headOptions) error {
-	a, err := openLedger(ctx, deps)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
+func runHead(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *headOptions) error {
 	if o.push {
 		if deps.Config.Heads == nil {
 			return exit.Usage("add heads: {file: PATH} or {url: URL} to the config file", "--push needs a destination of heads")
@@ -151,12 +145,11 @@ func runPrune(ctx context.Context, deps *cmdutil.Deps, date string) error {
 	case before.After(time.Now()):
 		return exit.Refused("give a date that has passed", "--before is in the future, which would remove everything")
 	}
-	a, err := openLedger(ctx, deps)
-	if err != nil {
+	var made ledger.Checkpoint
+	err = onLedger(ctx, deps, func(a *app.App) (err error) {
+		made, err = a.Ledger.Prune(ctx, before)
 		return err
-	}
-	defer a.Close()
-	made, err := a.Ledger.Prune(ctx, before)
+	})
 	if err != nil {
 		return err
 	}

@@ -39,22 +39,20 @@ mcp-partner ledger head, and verify against it.`,
 	return command
 }
 
-// openLedger opens the record of the state directory, for commands that do not
-// make one.
-func openLedger(ctx context.Context, deps *cmdutil.Deps) (*app.App, error) {
+// onLedger runs what needs the record of the state directory, and makes none.
+func onLedger(ctx context.Context, deps *cmdutil.Deps, run func(*app.App) error) error {
 	a, err := deps.Open(nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	defer a.Close()
 	if err := a.MissingLedger(ctx); err != nil {
-		a.Close()
-		return nil, err
+		return err
 	}
 	if !a.Ledger.Begun() {
-		a.Close()
-		return nil, exit.Failed("it is made with the first write, freeze or approver; see mcp-partner doctor", "there is no ledger in %s yet", deps.StateDir)
+		return exit.Failed("it is made with the first write, freeze or approver; see mcp-partner doctor", "there is no ledger in %s yet", deps.StateDir)
 	}
-	return a, nil
+	return run(a)
 }
 
 type filterOptions struct {
@@ -133,19 +131,19 @@ func runList(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
 	if o.limit < 0 {
 		return exit.Usage("mcp-partner ledger list --help", "--limit is negative")
 	}
-	a, err := openLedger(ctx, deps)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
 	filter.NewestFirst, filter.Limit = true, o.limit
-	events, err := a.Ledger.List(ctx, filter)
+	var rows []EntryRow
+	err = onLedger(ctx, deps, func(a *app.App) error {
+		events, err := a.Ledger.List(ctx, filter)
+		slices.Reverse(events)
+		rows = entryRows(a, events)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	slices.Reverse(events)
 	return cmdutil.Listing[EntryRow]{
-		Name: "entries", Rows: entryRows(a, events), Empty: "No entry matches.",
+		Name: "entries", Rows: rows, Empty: "No entry matches.",
 		Header: []string{"SEQ", "TIME", "KIND", "CALLER", "TOOL", "COMPANY", "DOMAIN", "TENANT", "PARTNER ID", "RESULT", "APPROVER", "DETAIL OR REASON"},
 		Cells: func(r EntryRow) []string {
 			return []string{strconv.FormatInt(r.Seq, 10), r.Time, r.Kind, r.Caller, r.Tool, r.Company, r.Domain, r.Tenant, r.PartnerID, r.Result, r.Approver, cmp.Or(r.Detail, r.Reason)}

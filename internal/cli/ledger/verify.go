@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/approvals"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
@@ -116,19 +118,18 @@ func (o *verifyOptions) readHeads() (heads []ledger.Head, torn int, err error) {
 	return append(heads, head), torn, err
 }
 
-func (o *verifyOptions) compareWith(ctx context.Context, deps *cmdutil.Deps, heads []ledger.Head) (ledger.Report, error) {
+func (o *verifyOptions) compareWith(ctx context.Context, deps *cmdutil.Deps, heads []ledger.Head) (report ledger.Report, err error) {
 	if o.export != "" {
 		return o.verifyExport(heads)
 	}
 	if o.publicKey != "" {
-		return ledger.Report{}, exit.Usage("add --export, or leave it out", "--public-key-file is for an export; a ledger is verified with the vault's key")
+		return report, exit.Usage("add --export, or leave it out", "--public-key-file is for an export; a ledger is verified with the vault's key")
 	}
-	a, err := openLedger(ctx, deps)
-	if err != nil {
-		return ledger.Report{}, err
-	}
-	defer a.Close()
-	return a.Ledger.Verify(ctx, heads)
+	err = onLedger(ctx, deps, func(a *app.App) (err error) {
+		report, err = a.Ledger.Verify(ctx, heads)
+		return err
+	})
+	return report, err
 }
 
 func (o *verifyOptions) verifyExport(heads []ledger.Head) (ledger.Report, error) {
@@ -160,14 +161,12 @@ const (
 
 func readInput(path, flag string, most int64) ([]byte, error) {
 	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > most {
-		return nil, exit.Usage("give the path of a file that you can read", "--%s %s cannot be read", flag, path)
+	if err == nil && info.Mode().IsRegular() && info.Size() <= most {
+		if text, err := os.ReadFile(path); err == nil {
+			return text, nil
+		}
 	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, exit.Usage("give the path of a file that you can read", "--%s %s cannot be read", flag, path)
-	}
-	return text, nil
+	return nil, exit.Usage("give the path of a file that you can read", "--%s %s cannot be read", flag, path)
 }
 
 func showReport(deps *cmdutil.Deps, report ledger.Report, o *verifyOptions) error {
@@ -230,20 +229,13 @@ func acceptGap(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) error 
 		return err
 	}
 	defer session.Close()
-	by, err := approvals.Consent(ctx, deps, session.Guard, o.approver, "")
-	if err != nil {
-		return err
-	}
-	defer clear(by.Passphrase)
-	event, err := session.Guard.Attest(ctx, ledger.KindGapAccepted, by, strings.TrimSpace(o.reason))
-	if err != nil {
-		return err
-	}
-	if err := session.Ledger.AcceptGap(ctx, from, to, event); err != nil {
-		return err
-	}
-	deps.IO.ChangeMade()
-	return nil
+	return approvals.WithConsent(ctx, deps, session.Guard, o.approver, "", func(by guard.Credentials) error {
+		event, err := session.Guard.Attest(ctx, ledger.KindGapAccepted, by, strings.TrimSpace(o.reason))
+		if err != nil {
+			return err
+		}
+		return session.Ledger.AcceptGap(ctx, from, to, event)
+	})
 }
 
 // parseGap reads FROM-TO, or the number of a single entry.

@@ -148,25 +148,21 @@ The CSV contains no CA file: give --ca-file again at an import.`,
 		Example: `  mcp-partner tenants export -o tenants.csv
   mcp-partner tenants export --format json`,
 		RunE: deps.OnApp(func(_ context.Context, a *app.App, _ []string) error {
-			return runExport(deps, a, options)
+			export := exportCSV
+			if options.format == "json" {
+				export = exportJSON
+			}
+			text, err := export(a)
+			if err != nil {
+				return err
+			}
+			return options.output.WriteText(deps.IO, text)
 		}),
 	}
 	flags := command.Flags()
 	cmdutil.AddChoice(flags, &options.format, "format", "`FORMAT` of the list", "csv", "json")
 	options.output.Add(flags, "write to this `FILE` instead of standard output")
 	return command
-}
-
-func runExport(deps *cmdutil.Deps, a *app.App, o *exportOptions) error {
-	export := exportCSV
-	if o.format == "json" {
-		export = exportJSON
-	}
-	text, err := export(a)
-	if err != nil {
-		return err
-	}
-	return o.output.WriteText(deps.IO, text)
 }
 
 func exportJSON(a *app.App) ([]byte, error) {

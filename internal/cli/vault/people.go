@@ -87,29 +87,25 @@ recipient may have kept the current ones: replace each secret that the command l
 		Example: "  mcp-partner vault recipients remove dana",
 		Args:    cmdutil.OneArgument("the name of the recipient"),
 		RunE: deps.OnVault(func(ctx context.Context, a *app.App, args []string) error {
-			return runRecipientsRemove(ctx, deps, a, args[0], asJSON)
+			known, err := a.Vault.RemoveRecipient(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			deps.Record(ctx, a, guard.KindSecret, "The vault was encrypted again without the recipient %s.", args[0])
+			answer := map[string]any{"removed": args[0], "rotate": append([]string{}, known...)}
+			return deps.IO.Answer(asJSON, answer, func(u *term.UI) {
+				u.Linef(term.Good, "Encrypted the vault again without %s.", args[0])
+				if len(known) > 0 {
+					u.Line(term.Warn, "They could read these secrets and may have kept them. Replace each:")
+				}
+				for _, secret := range known {
+					u.Field("next", "mcp-partner vault rotate-secret "+phrase.ShellWord(secret))
+				}
+			})
 		}),
 	}
 	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return command
-}
-
-func runRecipientsRemove(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, asJSON bool) error {
-	known, err := a.Vault.RemoveRecipient(ctx, name)
-	if err != nil {
-		return err
-	}
-	deps.Record(ctx, a, guard.KindSecret, "The vault was encrypted again without the recipient %s.", name)
-	answer := map[string]any{"removed": name, "rotate": append([]string{}, known...)}
-	return deps.IO.Answer(asJSON, answer, func(u *term.UI) {
-		u.Linef(term.Good, "Encrypted the vault again without %s.", name)
-		if len(known) > 0 {
-			u.Line(term.Warn, "They could read these secrets and may have kept them. Replace each:")
-		}
-		for _, secret := range known {
-			u.Field("next", "mcp-partner vault rotate-secret "+phrase.ShellWord(secret))
-		}
-	})
 }
 
 // LoginOptions say who signs in, and at which tenant.

@@ -100,7 +100,23 @@ func newCmdStatus(deps *cmdutil.Deps) *cobra.Command {
 		Short:   "Show how the vault is protected, and whether it opens",
 		Example: "  mcp-partner vault status\n  mcp-partner vault status --json",
 		RunE: deps.OnApp(func(ctx context.Context, a *app.App, _ []string) error {
-			return runStatus(ctx, deps, a, asJSON)
+			names, err := a.Store.List(ctx)
+			if err != nil {
+				return err
+			}
+			if err := a.Open(ctx); err != nil {
+				return err
+			}
+			status := vaultStatus{deps.StateDir, string(a.Vault.Settings().Backend), a.Store.KeyDescription(), append([]string{}, names...)}
+			return deps.IO.Answer(asJSON, status, func(u *term.UI) {
+				u.Linef(term.Good, "The vault opens and holds %s.", phrase.Count(len(names), "secret"))
+				u.Field("state dir", status.StateDir)
+				u.Field("backend", status.Backend)
+				u.Field("key", status.Key)
+				for _, name := range names {
+					u.Field("secret of", name)
+				}
+			})
 		}),
 	}
 	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -114,26 +130,6 @@ type vaultStatus struct {
 	Backend  string   `json:"backend"`
 	Key      string   `json:"key"`
 	Secrets  []string `json:"secrets"`
-}
-
-func runStatus(ctx context.Context, deps *cmdutil.Deps, a *app.App, asJSON bool) error {
-	names, err := a.Store.List(ctx)
-	if err != nil {
-		return err
-	}
-	if err := a.Open(ctx); err != nil {
-		return err
-	}
-	status := vaultStatus{deps.StateDir, string(a.Vault.Settings().Backend), a.Store.KeyDescription(), append([]string{}, names...)}
-	return deps.IO.Answer(asJSON, status, func(u *term.UI) {
-		u.Linef(term.Good, "The vault opens and holds %s.", phrase.Count(len(names), "secret"))
-		u.Field("state dir", status.StateDir)
-		u.Field("backend", status.Backend)
-		u.Field("key", status.Key)
-		for _, name := range names {
-			u.Field("secret of", name)
-		}
-	})
 }
 
 // initOptions choose where the secrets are. They are set once, at `vault init`,
