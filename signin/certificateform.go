@@ -2,7 +2,6 @@ package signin
 
 import (
 	"bytes"
-	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/base64"
 	"strings"
@@ -32,30 +31,24 @@ func plainForm(raw []byte) []byte {
 
 func isPEM(raw []byte) bool { return bytes.Contains(raw, []byte("-----BEGIN ")) }
 
-// cipherName reads the algorithm of an EncryptedPrivateKeyInfo (RFC 5958).
-func cipherName(der []byte) string {
-	var info struct {
-		Algorithm pkix.AlgorithmIdentifier
-		Data      []byte
+// cipherNames names the algorithms of an EncryptedPrivateKeyInfo (RFC 5958), from
+// the outermost to the cipher.
+func cipherNames(der []byte) (names []string) {
+	for len(der) > 0 {
+		var part asn1.RawValue
+		var id asn1.ObjectIdentifier
+		rest, err := asn1.Unmarshal(der, &part)
+		if err != nil {
+			return names
+		}
+		if part.IsCompound {
+			names = append(names, cipherNames(part.Bytes)...)
+		} else if _, err := asn1.Unmarshal(part.FullBytes, &id); err == nil {
+			names = append(names, algorithmName(id))
+		}
+		der = rest
 	}
-	if _, err := asn1.Unmarshal(der, &info); err != nil {
-		return "unknown"
-	}
-	var scheme struct{ Derivation, Cipher pkix.AlgorithmIdentifier }
-	if _, err := asn1.Unmarshal(info.Algorithm.Parameters.FullBytes, &scheme); err != nil || len(scheme.Cipher.Algorithm) == 0 {
-		return algorithmName(info.Algorithm.Algorithm)
-	}
-	derivation := algorithmName(scheme.Derivation.Algorithm)
-	var parameters struct {
-		Salt       []byte
-		Iterations int
-		Length     int                      `asn1:"optional"`
-		Function   pkix.AlgorithmIdentifier `asn1:"optional"`
-	}
-	if _, err := asn1.Unmarshal(scheme.Derivation.Parameters.FullBytes, &parameters); err == nil && len(parameters.Function.Algorithm) > 0 {
-		derivation += " with " + algorithmName(parameters.Function.Algorithm)
-	}
-	return derivation + ", " + algorithmName(scheme.Cipher.Algorithm)
+	return names
 }
 
 // algorithmName is OpenSSL's name of an algorithm, or its number.
@@ -64,16 +57,12 @@ func algorithmName(id asn1.ObjectIdentifier) string {
 		"1.2.840.113549.1.12.1.1":   "PBE-SHA1-RC4-128",
 		"1.2.840.113549.1.12.1.2":   "PBE-SHA1-RC4-40",
 		"1.2.840.113549.1.12.1.3":   "PBE-SHA1-3DES",
-		"1.2.840.113549.1.12.1.4":   "PBE-SHA1-2DES",
 		"1.2.840.113549.1.12.1.5":   "PBE-SHA1-RC2-128",
 		"1.2.840.113549.1.12.1.6":   "PBE-SHA1-RC2-40",
-		"1.2.840.113549.1.5.1":      "PBE-MD2-DES",
 		"1.2.840.113549.1.5.3":      "PBE-MD5-DES",
-		"1.2.840.113549.1.5.4":      "PBE-MD2-RC2-64",
-		"1.2.840.113549.1.5.6":      "PBE-MD5-RC2-64",
 		"1.2.840.113549.1.5.10":     "PBE-SHA1-DES",
-		"1.2.840.113549.1.5.11":     "PBE-SHA1-RC2-64",
 		"1.2.840.113549.1.5.12":     "PBKDF2",
+		"1.2.840.113549.1.5.13":     "PBES2",
 		"1.3.6.1.4.1.11591.4.11":    "scrypt",
 		"1.2.840.113549.2.7":        "HMAC-SHA1",
 		"1.2.840.113549.2.8":        "HMAC-SHA224",
@@ -88,7 +77,6 @@ func algorithmName(id asn1.ObjectIdentifier) string {
 		"2.16.840.1.101.3.4.1.42":   "AES-256-CBC",
 		"1.2.392.200011.61.1.1.1.2": "CAMELLIA-128-CBC",
 		"1.2.392.200011.61.1.1.1.4": "CAMELLIA-256-CBC",
-		"1.2.410.200004.1.4":        "SEED-CBC",
 	}[id.String()]; ok {
 		return name
 	}

@@ -45,6 +45,38 @@ const (
 	findingLate
 )
 
+// meaning is what a finding says to the user. Without a hint the next step is
+// that of the code, or of the credential's kind where it is rejected.
+type meaning struct {
+	code          problems.Code
+	message, hint string
+}
+
+// meanings are those of all findings but the ones that depend on more than the
+// words in braces.
+var meanings = map[finding]meaning{
+	findingUnknown:  {problems.CodeSignInUnavailable, "Signing in to tenant {tenant} failed: {host} refused the request for an unknown reason.", ""},
+	findingNoTenant: {problems.CodeTenantNotFound, "Entra ID ({host}) knows no tenant {id}, which the directory has as {tenant}.", ""},
+	findingNoConsent: {problems.CodeConsentMissing, "The application of credential {credential} is not in tenant {tenant}, or nobody there consented to it.",
+		"An administrator of that tenant opens {consent} (if the client ID is right)."},
+	// Entra ID answers alike for both places. The text names no tenant, because
+	// it may be remembered for all of them.
+	findingAppDisabled: {problems.CodeCredentialRejected, "The application of credential {credential} is disabled in this tenant (Enterprise applications), or in its home tenant.",
+		"An administrator of the tenant enables it under Enterprise applications; if no tenant accepts it, an administrator of its home tenant does."},
+	findingSecretRejected: {problems.CodeCredentialRejected, "Entra ID does not accept the {proof} of credential {credential}.", ""},
+	findingSecretExpired:  {problems.CodeCredentialExpired, "The {proof} of credential {credential} has expired.", ""},
+	findingNotFederated:   {problems.CodeCredentialRejected, "The application of credential {credential} has no federated credential for the assertion: {detail}.", ""},
+	findingNoUser:         {problems.CodeForeignPrincipal, "The user of credential {credential} has no account in tenant {tenant}.", ""},
+	findingBlocked:        {problems.CodeSignInBlocked, "The sign-in of credential {credential} to tenant {tenant} is blocked: {detail}.", ""},
+	findingRegistration: {problems.CodeSignInBlocked, "The sign-in of credential {credential} to tenant {tenant} is blocked: {detail}.",
+		"An administrator of the application's home tenant corrects its registration in Entra ID."},
+	findingAudience: {problems.CodeSignInUnavailable, "Signing in to tenant {tenant} failed: {host} does not know the audience of the directory entry.",
+		"Check the cloud and the ARM audience of the entry."},
+	findingMalformed: {problems.CodeSignInUnavailable, "Signing in to tenant {tenant} failed: {host} does not understand the request.",
+		"Report this with the code: it is a defect of this program, or of a proxy that changes requests."},
+	findingBusy: {problems.CodeSignInUnavailable, "Signing in to tenant {tenant} failed: {host} is temporarily unavailable.", ""},
+}
+
 // entraCodes are numbers of Entra ID's errors that mean the same.
 type entraCodes struct {
 	finding finding

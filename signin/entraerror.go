@@ -42,7 +42,7 @@ func (x *exchange) problem(t target) *problems.Problem {
 	case x.failure != nil:
 		return networkProblem(x.failure, t, x.host)
 	case x.status == http.StatusOK:
-		return t.unusable("did not answer with a token", true)
+		return t.unusable(t.host(), "did not answer with a token", true)
 	}
 	if t.credential.Kind == tenants.KindManagedIdentity {
 		return x.managedProblem(t)
@@ -71,11 +71,7 @@ func attach(problem *problems.Problem, body entraError) {
 
 func (t target) host() string { return cmp.Or(t.cloud.AuthorityHost(), "the authority") }
 
-func (t target) unusable(what string, retryable bool) *problems.Problem {
-	return t.unusableOf(t.host(), what, retryable)
-}
-
-func (t target) unusableOf(who, what string, retryable bool) *problems.Problem {
+func (t target) unusable(who, what string, retryable bool) *problems.Problem {
 	p := problems.New(problems.CodeSignInUnavailable, fmt.Sprintf("Signing in to tenant %s failed: %s %s.", t.tenant, who, what))
 	p.Retryable = retryable
 	return p
@@ -84,15 +80,15 @@ func (t target) unusableOf(who, what string, retryable bool) *problems.Problem {
 func (t target) statusProblem(who string, status int, header http.Header) *problems.Problem {
 	switch {
 	case status >= 300 && status < 400:
-		return t.unusableOf(who, "answered with a redirect, which is not followed, to keep the secret here", false)
+		return t.unusable(who, "answered with a redirect, which is not followed, to keep the secret here", false)
 	case status < 500 && status != http.StatusTooManyRequests:
-		return t.unusableOf(who, "answered with status "+strconv.Itoa(status)+" in an unexpected form, as a proxy in between would", true)
+		return t.unusable(who, "answered with status "+strconv.Itoa(status)+" in an unexpected form, as a proxy in between would", true)
 	}
 	what := "answered with status " + strconv.Itoa(status)
 	if status == http.StatusTooManyRequests {
 		what = "asks to slow down"
 	}
-	p := t.unusableOf(who, what, true)
+	p := t.unusable(who, what, true)
 	p.RetryAfterSeconds = retryAfter(header)
 	return p
 }
@@ -144,63 +140,34 @@ func (e entraError) finding() finding {
 
 func (t target) findingProblem(c entraCodes) *problems.Problem {
 	switch c.finding {
-	case findingBlocked:
-		return t.blocked(c.detail)
-	case findingRegistration:
-		p := t.blocked(c.detail)
-		p.Hint = "An administrator of the application's home tenant corrects its registration in Entra ID."
-		return p
-	case findingBusy:
-		return t.unusable("is temporarily unavailable", true)
 	case findingDeclined, findingLate:
 		return t.notSignedIn(c.finding == findingLate)
 	case findingPerson:
 		return t.wantsPerson()
 	case findingClock:
 		return t.clockProblem()
-	case findingAudience:
-		p := t.unusable("does not know the audience of the directory entry", false)
-		p.Hint = "Check the cloud and the ARM audience of the entry."
-		return p
-	case findingMalformed:
-		p := t.unusable("does not understand the request", false)
-		p.Hint = "Report this with the code: it is a defect of this program, or of a proxy that changes requests."
-		return p
+	case findingOtherCloud:
+		return t.otherCloud()
 	}
-	return t.rejected(c)
+	m := meanings[c.finding]
+	fill := strings.NewReplacer("{tenant}", t.tenant, "{id}", t.tenantID, "{host}", t.host(), "{credential}", t.credential.Name, "{proof}", t.credential.Kind.Shows(),
+		"{detail}", cmp.Or(c.detail, "a rule of the tenant refuses it"), "{consent}", t.cloud.ConsentURL(t.tenantID, t.credential.ClientID))
+	p := problems.New(m.code, fill.Replace(m.message))
+	switch {
+	case m.hint != "":
+		p.Hint, p.Command = fill.Replace(m.hint), ""
+	case m.code == problems.CodeCredentialRejected || m.code == problems.CodeCredentialExpired:
+		t.renewHint()(p)
+	}
+	p.Retryable = c.finding == findingBusy
+	return p
 }
 
-// rejected is for findings about the tenant, the application or its secret.
-func (t target) rejected(c entraCodes) *problems.Problem {
-	name := t.credential.Name
-	switch c.finding {
-	case findingNoTenant:
-		return problems.New(problems.CodeTenantNotFound, fmt.Sprintf("Entra ID (%s) knows no tenant %s, which the directory has as %s.", t.host(), t.tenantID, t.tenant))
-	case findingOtherCloud:
-		others := xslices.Filter([]string{tenants.CloudUSGovernment, tenants.CloudChina, tenants.CloudPublic}, func(name string) bool { return name != t.cloud.Name })
-		return problems.New(problems.CodeTenantNotFound,
-			fmt.Sprintf("Tenant %s is in another cloud than the directory entry names (%s).", t.tenant, t.host()),
-			problems.WithCommand("Ask a person to set the tenant's cloud: "+others[0]+" or "+others[1]+".", "mcp-partner tenants set %s --cloud %s", t.tenant, others[0]))
-	case findingNoConsent:
-		return problems.New(problems.CodeConsentMissing, fmt.Sprintf("The application of credential %s is not in tenant %s, or nobody there consented to it.", name, t.tenant),
-			problems.WithHint("An administrator of that tenant opens %s (if the client ID is right).", t.cloud.ConsentURL(t.tenantID, t.credential.ClientID)))
-	case findingAppDisabled:
-		// Entra ID answers alike for both places. The text names no tenant, because
-		// it may be remembered for all of them.
-		return problems.New(problems.CodeCredentialRejected,
-			fmt.Sprintf("The application of credential %s is disabled in this tenant (Enterprise applications), or in its home tenant.", name),
-			problems.WithHint("An administrator of the tenant enables it under Enterprise applications; if no tenant accepts it, an administrator of its home tenant does."))
-	case findingNoUser:
-		return problems.New(problems.CodeForeignPrincipal, fmt.Sprintf("The user of credential %s has no account in tenant %s.", name, t.tenant))
-	case findingSecretRejected:
-		return problems.New(problems.CodeCredentialRejected, fmt.Sprintf("Entra ID does not accept the %s of credential %s.", t.credential.Kind.Shows(), name), t.renewHint())
-	case findingSecretExpired:
-		return problems.New(problems.CodeCredentialExpired, fmt.Sprintf("The %s of credential %s has expired.", t.credential.Kind.Shows(), name), t.renewHint())
-	case findingNotFederated:
-		return problems.New(problems.CodeCredentialRejected,
-			fmt.Sprintf("The application of credential %s has no federated credential for the assertion: %s.", name, c.detail), t.renewHint())
-	}
-	return t.unusable("refused the request for an unknown reason", false)
+func (t target) otherCloud() *problems.Problem {
+	others := xslices.Filter([]string{tenants.CloudUSGovernment, tenants.CloudChina, tenants.CloudPublic}, func(name string) bool { return name != t.cloud.Name })
+	return problems.New(problems.CodeTenantNotFound,
+		fmt.Sprintf("Tenant %s is in another cloud than the directory entry names (%s).", t.tenant, t.host()),
+		problems.WithCommand("Ask a person to set the tenant's cloud: "+others[0]+" or "+others[1]+".", "mcp-partner tenants set %s --cloud %s", t.tenant, others[0]))
 }
 
 func (t target) wantsPerson() *problems.Problem {
@@ -210,11 +177,6 @@ func (t target) wantsPerson() *problems.Problem {
 		t.loginHint()(p)
 	}
 	return p
-}
-
-func (t target) blocked(detail string) *problems.Problem {
-	return problems.New(problems.CodeSignInBlocked, fmt.Sprintf("The sign-in of credential %s to tenant %s is blocked: %s.",
-		t.credential.Name, t.tenant, cmp.Or(detail, "a rule of the tenant refuses it")))
 }
 
 // networkProblem is unanswered for a sign-in.
