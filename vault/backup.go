@@ -1,11 +1,8 @@
 package vault
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
 	"time"
 
 	"filippo.io/age"
@@ -137,18 +134,13 @@ func (l Locker) unlock(ctx context.Context, sealedFile []byte) (*backupFile, err
 	case k == nil:
 		return nil, problems.InvalidArgument("This backup is for an age identity, or it is not a backup: give the identity file.")
 	}
-	var mismatch *age.NoIdentityMatchError
-	reader, err := age.Decrypt(bytes.NewReader(sealedFile), k.identities...)
-	if errors.As(err, &mismatch) {
-		return nil, brokenBackup(upper(k.what) + " does not open it, or its head is damaged")
-	}
-	if err != nil {
-		return nil, brokenBackup("its header is damaged, or it is not a backup")
-	}
-	plainText, err := io.ReadAll(io.LimitReader(reader, disk.MaxFileBytes))
+	plainText, mismatch, err := decryptAge(k, sealedFile)
 	defer clear(plainText)
-	if err != nil {
-		return nil, brokenBackup("its content is damaged or cut off")
+	switch {
+	case mismatch:
+		return nil, brokenBackup(upper(k.what) + " does not open it, or its head is damaged")
+	case err != nil:
+		return nil, brokenBackup(err.Error())
 	}
 	file := &backupFile{}
 	if err := disk.DecodeVersioned(plainText, backupVersion, file, &file.Version); err != nil {

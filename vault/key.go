@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 
 	"filippo.io/age"
@@ -166,27 +165,17 @@ func parseIdentities(text []byte, path string) (*key, error) {
 // readKeyFile reads a key that lies outside of the state directory. It must be a
 // regular file: standard input belongs to the protocol.
 func readKeyFile(path, what string) ([]byte, error) {
-	file, err := disk.OpenTrusted(path, disk.Secret)
-	var untrusted *disk.Untrusted
-	switch {
-	case errors.As(err, &untrusted):
+	text, err := disk.ReadTrusted(path, disk.Secret, maxKeyFileBytes)
+	if untrusted, ok := errors.AsType[*disk.Untrusted](err); ok {
 		return nil, disk.Unsafe("The "+what+" cannot be used: "+untrusted.Error()+".", untrusted.Next())
-	case err != nil:
-		return nil, keyFileProblem(path, what, err)
 	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxKeyFileBytes))
-	if err != nil {
-		return nil, keyFileProblem(path, what, err)
+	if err == nil {
+		return text, nil
 	}
-	return text, nil
-}
-
-func keyFileProblem(path, what string, err error) error {
 	hint := "Check the path and who owns the file."
 	if errors.Is(err, fs.ErrNotExist) {
 		hint = "Check the path: there is no such file."
 	}
-	return problems.New(problems.CodeVaultUnavailable,
+	return nil, problems.New(problems.CodeVaultUnavailable,
 		fmt.Sprintf("The %s %s cannot be read: %s.", what, path, disk.Cause(err)), problems.WithHint("%s", hint))
 }

@@ -36,24 +36,36 @@ func (f *FileStore) decrypt(ctx context.Context, sealedFile []byte) (*key, *payl
 // unseal decrypts and decodes. Which of the messages comes tells a wrong key
 // from a damaged file as far as age can tell them apart.
 func (f *FileStore) unseal(k *key, sealedFile []byte) (*payload, error) {
-	reader, err := age.Decrypt(bytes.NewReader(sealedFile), k.identities...)
-	var mismatch *age.NoIdentityMatchError
+	plainText, mismatch, err := decryptAge(k, sealedFile)
+	defer clear(plainText)
 	switch {
-	case errors.As(err, &mismatch):
+	case mismatch:
 		return nil, f.wrongKey(k, sealedFile)
 	case err != nil:
-		return nil, corrupt(f.disk, vaultName, "its header is damaged, or it is not a vault")
-	}
-	plainText, err := io.ReadAll(io.LimitReader(reader, disk.MaxFileBytes))
-	defer clear(plainText)
-	if err != nil {
-		return nil, corrupt(f.disk, vaultName, "its content is damaged or cut off")
+		return nil, corrupt(f.disk, vaultName, err.Error())
 	}
 	content, err := decodePayload(plainText)
 	if err != nil {
 		return nil, corrupt(f.disk, vaultName, "it was decrypted, but "+problems.Clause(err))
 	}
 	return content, nil
+}
+
+// decryptAge reports whether the file is for other keys than this one. Its other
+// errors say what is wrong with the file.
+func decryptAge(k *key, sealedFile []byte) (plainText []byte, mismatch bool, err error) {
+	reader, err := age.Decrypt(bytes.NewReader(sealedFile), k.identities...)
+	if _, mismatch := errors.AsType[*age.NoIdentityMatchError](err); mismatch {
+		return nil, true, err
+	}
+	if err != nil {
+		return nil, false, errors.New("its header is damaged, or it is not encrypted with age")
+	}
+	plainText, err = io.ReadAll(io.LimitReader(reader, disk.MaxFileBytes))
+	if err != nil {
+		err = errors.New("its content is damaged or cut off")
+	}
+	return plainText, false, err
 }
 
 func (f *FileStore) wrongKey(k *key, sealedFile []byte) error {

@@ -22,37 +22,28 @@ const (
 )
 
 // Get implements backend.Backend.
-func (b *Backend) Get(ctx context.Context, name string) (backend.Item, error) {
-	data, item, err := b.read(ctx, name)
-	if err != nil || data == nil {
-		return item, err
-	}
-	if item.Value, err = valueOf(data); err != nil {
-		return backend.Item{}, err
-	}
-	if text, ok := data[fieldExpires].(string); ok {
-		item.ExpiresAt, _ = time.Parse(time.RFC3339, text) // a date that cannot be read is not known
-	}
-	return item, nil
-}
-
-func (b *Backend) read(ctx context.Context, name string) (data map[string]any, item backend.Item, err error) {
+func (b *Backend) Get(ctx context.Context, name string) (item backend.Item, err error) {
 	err = b.do(ctx, "reading the secret "+name, func(ctx context.Context, s *session) error {
 		found, err := s.reader.KVv2(b.settings.Mount).Get(ctx, b.path(name))
 		if errors.Is(err, api.ErrSecretNotFound) {
-			data, item = nil, backend.Item{}
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		data = found.Data
-		if meta := found.VersionMetadata; meta != nil {
+		if meta := found.VersionMetadata; meta != nil { // also of a version that was deleted
 			item.Version, item.UpdatedAt = strconv.Itoa(meta.Version), meta.CreatedTime
 		}
-		return nil
+		if found.Data == nil {
+			return nil
+		}
+		if text, ok := found.Data[fieldExpires].(string); ok {
+			item.ExpiresAt, _ = time.Parse(time.RFC3339, text) // a date that cannot be read is not known
+		}
+		item.Value, err = valueOf(found.Data)
+		return err
 	})
-	return data, item, err
+	return item, err
 }
 
 func (b *Backend) path(name string) string { return b.settings.Path + "/" + name }

@@ -25,18 +25,12 @@ const (
 	MaxBytes = 2000
 )
 
-// Keychain is the item of one state directory.
-type Keychain struct {
-	// ID names the item.
-	ID string
-	// Reachable says why there is no keychain to ask, or nil; nil checks for the
-	// session of a desktop.
-	Reachable func() error
-}
+// Keychain is the item of one state directory, which ID names.
+type Keychain struct{ ID string }
 
 // Read returns the text of the item, nil if there is none.
 func (k Keychain) Read(ctx context.Context) ([]byte, error) {
-	text, err := ask(ctx, k, func() (string, error) { return keyring.Get(service, k.ID) })
+	text, err := ask(ctx, func() (string, error) { return keyring.Get(service, k.ID) })
 	if errors.Is(err, keyring.ErrNotFound) {
 		return nil, nil
 	}
@@ -51,7 +45,7 @@ func (k Keychain) Write(ctx context.Context, text []byte) error {
 	if len(text) > MaxBytes {
 		return problem(ctx, keyring.ErrSetDataTooBig, "written")
 	}
-	_, err := ask(ctx, k, func() (string, error) { return "", keyring.Set(service, k.ID, string(text)) })
+	_, err := ask(ctx, func() (string, error) { return "", keyring.Set(service, k.ID, string(text)) })
 	if err != nil {
 		return problem(ctx, err, "written")
 	}
@@ -59,12 +53,8 @@ func (k Keychain) Write(ctx context.Context, text []byte) error {
 }
 
 // ask calls the system, which knows no deadline and may wait for a person.
-func ask(ctx context.Context, k Keychain, work func() (string, error)) (string, error) {
-	check := k.Reachable
-	if check == nil {
-		check = reachable
-	}
-	if err := check(); err != nil {
+func ask(ctx context.Context, work func() (string, error)) (string, error) {
+	if err := reachable(); err != nil {
 		return "", err
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)

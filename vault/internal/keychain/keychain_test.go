@@ -60,20 +60,17 @@ func TestFailuresHaveMessages(t *testing.T) {
 		{err: keyring.ErrUnsupportedPlatform, code: problems.CodeVaultUnavailable, word: "no supported keychain"},
 		{err: keyring.ErrSetDataTooBig, code: problems.CodeVaultUnavailable, word: "too large"},
 	} {
-		k := Keychain{ID: "x", Reachable: func() error { return c.err }}
-		_, err := k.Read(t.Context())
-		problem := problems.As(err)
+		problem := problems.As(problem(t.Context(), c.err, "read"))
 		if problem.Code != c.code || !strings.Contains(problem.Message, c.word) || strings.Contains(problem.Error()+problem.Hint, "CANARY") {
 			t.Errorf("%v becomes %v", c.err, problem)
 		}
 	}
-	k := Keychain{ID: "x", Reachable: func() error { return nil }}
-	if err := k.Write(t.Context(), make([]byte, MaxBytes+1)); problems.As(err).Code != problems.CodeVaultUnavailable {
+	if err := (Keychain{ID: "x"}).Write(t.Context(), make([]byte, MaxBytes+1)); problems.As(err).Code != problems.CodeVaultUnavailable {
 		t.Errorf("a text that no keychain takes: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := (Keychain{ID: "x", Reachable: func() error { return ctx.Err() }}).Read(ctx); problems.As(err).Code != problems.CodeCancelled {
+	if err := problem(ctx, ctx.Err(), "read"); problems.As(err).Code != problems.CodeCancelled {
 		t.Errorf("a caller that went away: %v", err)
 	}
 }
