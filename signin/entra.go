@@ -53,10 +53,6 @@ func (s *Source) proof(ctx context.Context, t target) (proof, *problems.Problem)
 	if err != nil {
 		return proof{}, cmp.Or(t.expired(s.opts.Clock()), s.secretProblem(t, err))
 	}
-	return s.storedProof(ctx, t, secret)
-}
-
-func (s *Source) storedProof(ctx context.Context, t target, secret vault.Secret) (proof, *problems.Problem) {
 	switch t.credential.Kind {
 	case tenants.KindClientSecret:
 		return s.secretProof(ctx, t, secret)
@@ -128,11 +124,11 @@ func (s *Source) present(ctx context.Context, t target, p proof, claims string) 
 	if err != nil {
 		return token{}, x.problem(t)
 	}
-	sealed, problem := s.accept(got, t)
+	accepted, problem := s.accept(got, t)
 	if problem == nil && p.settle != nil {
 		p.settle(ctx)
 	}
-	return sealed, problem
+	return accepted, problem
 }
 
 func (t target) claims(claims string) string {

@@ -31,6 +31,7 @@ const redacted = "[redacted]"
 //
 // The zero Secret is empty.
 type Secret struct {
+	Unprintable
 	// mark is what is printed of a secret inside of another value.
 	mark   string
 	reveal func() []byte
@@ -90,16 +91,9 @@ func (s Secret) Equal(other Secret) bool {
 	return subtle.ConstantTimeCompare(Bytes(s), Bytes(other)) == 1
 }
 
-// Format implements fmt.Formatter for every verb.
-func (Secret) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, redacted) }
-
 func (Secret) String() string { return redacted }
 
 func (Secret) GoString() string { return redacted }
-
-func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
-
-func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 

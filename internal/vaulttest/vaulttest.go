@@ -4,12 +4,11 @@
 package vaulttest
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"io"
+	"errors"
 	"maps"
 	"net/http"
 	"os"
@@ -64,28 +63,18 @@ func launch(t *testing.T, path string) *Server {
 	t.Helper()
 	command := exec.Command(path)
 	command.Stderr = os.Stderr
-	in, err := command.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
+	in, errIn := command.StdinPipe()
+	out, errOut := command.StdoutPipe()
+	if err := errors.Join(errIn, errOut, command.Start()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		_ = in.Close()
 		_ = command.Wait()
 	})
-	line, err := bufio.NewReader(out).ReadBytes('\n')
-	if err != nil {
-		t.Fatalf("the server announced nothing: %v", err)
-	}
 	s := &Server{}
-	if err := json.Unmarshal(line, s); err != nil {
-		t.Fatal(err)
+	if err := json.NewDecoder(out).Decode(s); err != nil {
+		t.Fatalf("the server announced nothing: %v", err)
 	}
 	return s
 }
@@ -103,12 +92,9 @@ func (s *Server) awaitUpgrade(t *testing.T) {
 // Do sends one request below /v1/ and returns status and answer.
 func (s *Server) Do(t *testing.T, method, path, token string, body any) (int, map[string]any) {
 	t.Helper()
-	text, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request, err := http.NewRequestWithContext(t.Context(), method, s.Address+"/v1/"+path, bytes.NewReader(text))
-	if err != nil {
+	text, errBody := json.Marshal(body)
+	request, errRequest := http.NewRequestWithContext(t.Context(), method, s.Address+"/v1/"+path, bytes.NewReader(text))
+	if err := errors.Join(errBody, errRequest); err != nil {
 		t.Fatal(err)
 	}
 	request.Header.Set("X-Vault-Token", token)
@@ -117,12 +103,8 @@ func (s *Server) Do(t *testing.T, method, path, token string, body any) (int, ma
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	data, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
 	answer := map[string]any{}
-	_ = json.Unmarshal(data, &answer) // some answers are empty
+	_ = json.NewDecoder(response.Body).Decode(&answer) // some answers are empty
 	return response.StatusCode, answer
 }
 
@@ -165,8 +147,8 @@ func (s *Server) Token(t *testing.T, settings map[string]any) string {
 func (s *Server) Value(t *testing.T, name string) string {
 	t.Helper()
 	_, answer := s.Do(t, http.MethodGet, "secret/data/mcp-partner/"+name, s.RootToken, nil)
-	outer, _ := answer["data"].(map[string]any)
-	inner, _ := outer["data"].(map[string]any)
+	data, _ := answer["data"].(map[string]any)
+	inner, _ := data["data"].(map[string]any)
 	text, _ := inner["value"].(string)
 	return text
 }
