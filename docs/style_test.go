@@ -42,8 +42,8 @@ func TestDocumentsAvoidBannedPhrases(t *testing.T) {
 	}
 }
 
-// TestProgramAvoidsBannedPhrases reads the string literals of production code:
-// help, problems, tool descriptions, prompts and log messages.
+// TestProgramAvoidsBannedPhrases reads the string literals of production code, which
+// are help, problems, tool descriptions and log messages, and the prompts.
 func TestProgramAvoidsBannedPhrases(t *testing.T) {
 	t.Parallel()
 	phrases := banned(t)
@@ -53,6 +53,11 @@ func TestProgramAvoidsBannedPhrases(t *testing.T) {
 		}
 		if entry.IsDir() {
 			return skipped(path)
+		}
+		if filepath.Base(filepath.Dir(path)) == "prompts" {
+			for _, found := range phrases.FindAllString(read(t, path), -1) {
+				t.Errorf("%s says %q", path, found)
+			}
 		}
 		if filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
 			return nil

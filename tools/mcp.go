@@ -24,8 +24,10 @@ func (s *Service) Register(m *mcpserver.MCPServer) {
 		m.AddTool(tool, s.toolHandler(m, op.Name))
 	}
 	s.addResources(m)
-	for _, job := range promptJobs() {
-		m.AddPrompt(job.prompt, job.handle)
+	for _, prompt := range prompts() {
+		m.AddPrompt(prompt, func(_ context.Context, request mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+			return answerPrompt(prompt, request.Params.Arguments)
+		})
 	}
 }
 

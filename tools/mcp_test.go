@@ -272,15 +272,17 @@ func TestResources(t *testing.T) {
 func TestPromptsAndCompletion(t *testing.T) {
 	t.Parallel()
 	w := newWire(t, func(o *guard.Options) { o.Bounds.Tenants = []string{"contoso", "fabrikam"} })
-	for name, arguments := range map[string]string{
-		"claim_tenant":        `{"tenant":"contoso","partner_id":"1234567"}`,
-		"audit_links":         `{}`,
-		"reseller_transition": `{"tenant":"contoso","from":"7654321","to":"1234567"}`,
-		"compliance_check":    `{"tenant":"contoso"}`,
+	for _, test := range []struct{ name, arguments, says string }{
+		{name: "claim_tenant", arguments: `{"tenant":"contoso","partner_id":"1234567"}`, says: `our partner ID "1234567" in tenant "contoso".`},
+		{name: "audit_links", arguments: `{}`, says: "audit_partner_links with no arguments."},
+		{name: "audit_links", arguments: `{"partner_id":"1234567"}`, says: `audit_partner_links with expected_partner_id "1234567".`},
+		{name: "reseller_transition", arguments: `{"tenant":"contoso","from":"7654321","to":"1234567"}`, says: `update_partner with partner_id "1234567"`},
+		{name: "reseller_transition", arguments: `{"from":"7654321","to":"1234567"}`, says: `transition_partner with from ["7654321"], to "1234567"`},
+		{name: "compliance_check", arguments: `{"tenant":"contoso"}`, says: "check_partner_link"},
 	} {
-		a := w.send("prompts/get", fmt.Sprintf(`{"name":%q,"arguments":%s}`, name, arguments), noForms)
-		if a.Error != nil || len(a.Result.Messages) != 1 || !strings.Contains(a.Result.Messages[0].Content.Text, "_partner_link") {
-			t.Errorf("%s: %+v", name, a)
+		a := w.send("prompts/get", fmt.Sprintf(`{"name":%q,"arguments":%s}`, test.name, test.arguments), noForms)
+		if a.Error != nil || len(a.Result.Messages) != 1 || !strings.Contains(a.Result.Messages[0].Content.Text, test.says) {
+			t.Errorf("%s %s: %+v", test.name, test.arguments, a)
 		}
 	}
 	if a := w.send("prompts/get", `{"name":"claim_tenant","arguments":{"tenant":"contoso"}}`, noForms); a.Error == nil || !strings.Contains(a.Error.Message, "partner_id") {
