@@ -161,7 +161,6 @@ func (c *cluster) frozenEverywhere() {
 			c.tb.Errorf("%s does not know of the freeze: %.400s %v", r.name, s.raw, err)
 		}
 	}
-	c.refused = append(c.refused, c.head())
 	s := c.cli("unfreeze", "--approver", approver).atTerminal(c.tb)
 	s.answer("Passphrase of approver", passphrase)
 	s.end()

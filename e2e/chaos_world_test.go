@@ -46,8 +46,6 @@ type cluster struct {
 	// watched is a tenant whose link nobody touches, probes has one for each replica.
 	watched string
 	probes  [replicas]string
-	// refused are the newest entries when every replica had refused a call in a freeze.
-	refused []string
 	// beside are calls that nobody waits for before the end.
 	beside sync.WaitGroup
 

@@ -8,6 +8,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
+	"mcp-partner/guard/runs"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
@@ -130,6 +131,50 @@ func TestInvalidApprovalIsNotRedeemed(t *testing.T) {
 				t.Errorf("%v, want %s", err, test.code)
 			}
 		})
+	}
+}
+
+// unfrozen is a store whose freeze was looked at before it was set.
+type unfrozen struct{ *ledgertest.Store }
+
+// Freeze implements guard.Store.
+func (unfrozen) Freeze(context.Context) (guard.Freeze, error) { return guard.Freeze{}, nil }
+
+// A freeze between the admission of a write and its intent: no permit, and the
+// approval is good again once the freeze is lifted.
+func TestFreezeAfterAdmissionGivesNoPermit(t *testing.T) {
+	t.Parallel()
+	approver, store, c := withApprover(t)
+	i := intent(schemas.ToolRegisterPartner)
+	ticket := deferred(t, approver, i)
+	approve(t, approver, ticket)
+	plan := manyPlan(schemas.ToolTransitionPartner, 4, runs.StepRemove, runs.StepReplace)
+	late := newGuard(t, guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Simulated: true, Store: unfrozen{store}, Now: c.Now})
+	run := opened(t, late, plan)
+	calls := map[string]func() (guard.Granted, error){
+		"allowed":  func() (guard.Granted, error) { return granted(late.Authorize(t.Context(), by("stdio"), i, false)) },
+		"approved": func() (guard.Granted, error) { return granted(late.Redeem(t.Context(), by("stdio"), i, ticket.ID)) },
+		"a tenant of a run": func() (guard.Granted, error) {
+			granted, _, err := late.Permit(t.Context(), run, guard.Progress{}, runs.StepRemove, hereOf(plan.Rows[0]))
+			return granted, err
+		},
+	}
+	if err := approver.SetFreeze(t.Context(), false, "incident"); err != nil {
+		t.Fatal(err)
+	}
+	had := len(store.Events())
+	for name, call := range calls {
+		if granted, err := call(); codeOf(err) != problems.CodeFrozen || granted != (guard.Granted{}) || len(store.Events()) != had {
+			t.Errorf("%s: %+v, %v", name, granted, err)
+		}
+	}
+	if err := approver.Unfreeze(t.Context(), anna); err != nil {
+		t.Fatal(err)
+	}
+	for name, call := range calls {
+		if _, err := call(); err != nil {
+			t.Errorf("%s after the freeze: %v", name, err)
+		}
 	}
 }
 

@@ -160,11 +160,8 @@ func (g *Guard) thawed(ctx context.Context, write bool) error {
 		return storeProblem(err)
 	case err != nil:
 		return nil
-	case freeze.Reads || freeze.Writes && write:
-		return problems.New(problems.CodeFrozen, fmt.Sprintf("Frozen by the operator since %s: %s",
-			freeze.Since.UTC().Format(time.RFC3339), quote(freeze.Reason)))
 	default:
-		return nil
+		return freeze.Refusal(write)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mcp-partner/guard/runs"
+	"mcp-partner/schemas/problems"
 )
 
 // Progress is where one row of a run stands.
@@ -48,6 +49,12 @@ func (r PlanRow) may(at Progress, step runs.Step) bool {
 	}
 }
 
+// The refusals of a step of a run.
+var (
+	ErrAdvanced = problems.New(problems.CodeRunBusy, "Another process is executing this tenant of the run.")
+	ErrBusy     = problems.New(problems.CodeRunBusy, "Another write to this link is in progress.")
+)
+
 // RunStore is what the guard needs to remember of plans and runs. As for
 // Store, every method is safe for concurrent use by several processes.
 type RunStore interface {
@@ -67,8 +74,9 @@ type RunStore interface {
 	// Progress returns where the tenants of a run stand, by row. Rows that have
 	// not begun are missing.
 	Progress(ctx context.Context, run string) (map[int]Progress, error)
-	// Advance replaces the progress of a row by the next revision, with its
-	// events, all or nothing. Where the last event is an intent, it becomes the
-	// progress's Intent. The gate is looked at in the same step.
-	Advance(ctx context.Context, run string, next Progress, gate runs.Gate, events ...Event) (runs.Advanced, Progress, error)
+	// Advance replaces the progress of a row by the next revision, with its event,
+	// all or nothing, and returns it. An intent is appended as Append does and
+	// becomes the progress's Intent; one that does not complete anything waits for
+	// other writes to the link. ErrAdvanced and ErrBusy say that it was not to be.
+	Advance(ctx context.Context, run string, next Progress, event Event) (Progress, error)
 }

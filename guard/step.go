@@ -3,7 +3,6 @@ package guard
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"mcp-partner/access"
 	"mcp-partner/guard/runs"
@@ -95,18 +94,17 @@ func (g *Guard) Permit(ctx context.Context, run OpenRun, at Progress, step runs.
 	if err := sameEndpoint(row, here); err != nil {
 		return Granted{}, at, err
 	}
-	gate, rule := runs.Gate{}, row.Rule
+	verdict := access.Verdict{Rule: row.Rule}
 	if at.Stage != runs.StagePlanned && !here.Snapshot.State.Absent() {
 		return Granted{}, at, moved(LinkSnapshot{State: answers.LinkNotLinked, Version: -1}, here.Snapshot)
 	}
 	if !at.Stage.Begun() {
-		verdict, err := g.mayBegin(ctx, run, row, at, here)
-		if err != nil {
+		var err error
+		if verdict, err = g.mayBegin(ctx, run, row, at, here); err != nil {
 			return Granted{}, at, err
 		}
-		gate, rule = g.gate(row, verdict), verdict.Rule
 	}
-	return g.begin(ctx, run, at, step, here, gate, rule)
+	return g.begin(ctx, run, at, step, here, verdict)
 }
 
 // sameEndpoint refuses a tenant whose entry leads elsewhere than the plan's did.
@@ -195,32 +193,21 @@ func (g *Guard) goesOn(ctx context.Context, run OpenRun, at Progress) (access.Pr
 	}
 }
 
-func (g *Guard) gate(row PlanRow, verdict access.Verdict) runs.Gate {
-	gate := runs.Gate{TenantID: row.Identity.TenantID, ObjectID: row.Identity.ObjectID}
-	if verdict.Rate != nil {
-		gate.Rule, gate.Since, gate.Count = verdict.Rule, g.opts.Now().Add(-verdict.Rate.Per), verdict.Rate.Count
-	}
-	return gate
-}
-
 // begin records the intent and only then makes the permit.
-func (g *Guard) begin(ctx context.Context, run OpenRun, at Progress, step runs.Step, here StepContext, gate runs.Gate, rule string) (Granted, Progress, error) {
+func (g *Guard) begin(ctx context.Context, run OpenRun, at Progress, step runs.Step, here StepContext, verdict access.Verdict) (Granted, Progress, error) {
 	intent := run.intentIn(at.Row, step, here.Snapshot)
 	bound := intent.wire()
 	if !complete(bound) {
 		return Granted{}, at, refusePermit("tenant, identity or partner ID is unknown")
 	}
 	intended := g.event(KindIntent, intent, run.Approval)
-	intended.Rule = rule
+	intended.Rule, intended.AtMost, intended.Completes = verdict.Rule, verdict.Rate, at.Stage.Begun()
 	next := at
 	next.Stage, next.Step, next.At, next.Snapshot = step.Stage(), step, intended.Time, here.Snapshot
 	next.Result = "" // that was the one before
-	advanced, next, err := g.opts.Store.Advance(ctx, run.ID, next.revised(), gate, intended)
+	next, err := g.opts.Store.Advance(ctx, run.ID, next.revised(), intended)
 	if err != nil {
 		return Granted{}, at, storeProblem(err)
-	}
-	if err := held(advanced, gate, g.opts.Now()); err != nil {
-		return Granted{}, at, err
 	}
 	return Granted{Permit: newPermit(bound), Record: next.Intent}, next, nil
 }
@@ -228,21 +215,6 @@ func (g *Guard) begin(ctx context.Context, run OpenRun, at Progress, step runs.S
 func (p Progress) revised() Progress {
 	p.Revision++
 	return p
-}
-
-// held words why the store did not advance a row.
-func held(a runs.Advanced, gate runs.Gate, now time.Time) error {
-	switch a {
-	case runs.AdvancedYes:
-		return nil
-	case runs.AdvancedBusy:
-		return problems.New(problems.CodeRunBusy, "Another write to this link is in progress.")
-	case runs.AdvancedOver:
-		return problems.New(problems.CodeRateExceeded, fmt.Sprintf("The policy's rule %s allows %d writes in its period, and all are used.", quote(gate.Rule), gate.Count),
-			problems.WithRetryAfter(int(now.Sub(gate.Since).Seconds())))
-	default:
-		return problems.New(problems.CodeRunBusy, "Another process is executing this tenant of the run.")
-	}
 }
 
 // Settle records where a row stands after a write, or without one: what became
@@ -264,9 +236,5 @@ func (g *Guard) Settle(ctx context.Context, run OpenRun, next Progress, found Ou
 	if found.ARMRequestID+found.CorrelationID != "" {
 		next.ARMRequestID, next.CorrelationID = found.ARMRequestID, found.CorrelationID
 	}
-	advanced, stored, err := g.opts.Store.Advance(ctx, run.ID, next.revised(), runs.Gate{}, event)
-	if err != nil {
-		return next, storeProblem(err)
-	}
-	return stored, held(advanced, runs.Gate{}, g.opts.Now())
+	return stored(g.opts.Store.Advance(ctx, run.ID, next.revised(), event))
 }

@@ -2,9 +2,11 @@ package guard
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"mcp-partner/access"
+	"mcp-partner/schemas/problems"
 )
 
 // EventKind says what an event of the record is.
@@ -66,6 +68,9 @@ type Event struct {
 	// AtMost bounds an intent: it is appended only if the record holds fewer
 	// intents of its rule in that period before Time. It is not recorded.
 	AtMost *access.Rate
+	// Completes says of an intent that it completes what has begun in a tenant of a
+	// run, which neither a freeze nor another write holds back. It is not recorded.
+	Completes bool
 	// Result is a problem code, a status, or for a closed intent how it was
 	// found: applied, not_applied or unknown.
 	Result string
@@ -119,6 +124,14 @@ func (f Freeze) Scope() string {
 	}
 }
 
+// Refusal is the problem of a call in the freeze, or nil for one that may go on.
+func (f Freeze) Refusal(writes bool) error {
+	if !f.Reads && !(f.Writes && writes) {
+		return nil
+	}
+	return problems.New(problems.CodeFrozen, fmt.Sprintf("Frozen by the operator since %s: %s", f.Since.UTC().Format(time.RFC3339), quote(f.Reason)))
+}
+
 // Store is what the guard needs to remember. Every method is safe for
 // concurrent use, by several processes where the store is durable. An error
 // before a write means that there is no write. Errors may be problems.
@@ -141,14 +154,14 @@ type Store interface {
 	// DecideTicket records an approver's decision with its event, once: false
 	// for a ticket that is gone, spent or decided.
 	DecideTicket(ctx context.Context, id string, decision Decision, event Event) (bool, error)
-	// SpendTicket marks a ticket as used and appends events, all or nothing; an
-	// event out of its AtMost undoes all with RateExceeded. A
-	// second call, or one for a ticket that is gone, appends nothing and returns
-	// spent false. last is the Seq of the last event.
+	// SpendTicket marks a ticket as used and appends events as Append does, all or
+	// nothing. A second call, or one for a ticket that is gone, appends nothing and
+	// returns spent false. last is the Seq of the last event.
 	SpendTicket(ctx context.Context, id string, events ...Event) (spent bool, last int64, err error)
 	// Append adds events to the record, in order, all or nothing, and returns
-	// the Seq of the last. One out of its AtMost is refused with RateExceeded;
-	// count and append are one step, in all processes.
+	// the Seq of the last. An intent is refused in a freeze of writes, and with
+	// RateExceeded out of its AtMost; to look and to append are one step, in all
+	// processes.
 	Append(ctx context.Context, events ...Event) (last int64, err error)
 	// Refused adds a refusal. A store that lasts may count those that a caller gets
 	// again and again, and add the number later.

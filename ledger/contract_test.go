@@ -336,7 +336,8 @@ func TestNoFieldIsLost(t *testing.T) {
 		h := build(t)
 		e, tk, a, f := filled[guard.Event](), filled[guard.Ticket](), filled[guard.Approver](), filled[guard.Freeze]()
 		tk.ID, tk.Spent, tk.Plan.Body = "ap_1", false, []byte(`{"rows":[]}`)
-		e.AtMost, e.Result = nil, f.Scope() // a condition, and no part of the record; what a freeze makes of it
+		e.AtMost, e.Completes = nil, false // conditions, and no part of the record
+		e.Result = f.Scope()               // what a freeze makes of it
 		invoked := filled[guard.Token]()
 		invoked.ID, invoked.Grant.Within = "tk_1", access.Bounds{} // the bounds are those of the server that is called, set at each call
 		h.must(h.PutToken(ctx(), invoked, 10, e))

@@ -240,11 +240,18 @@ func countIntents(ctx context.Context, q querier, rule string, since time.Time) 
 	return count, err
 }
 
-// withinRate refuses an intent beyond its rule's rate. The write lock is held,
-// so that no other intent comes in between.
-func (w *writing) withinRate(ctx context.Context, event guard.Event) error {
-	if event.AtMost == nil {
+// admits refuses an intent in a freeze, and beyond its rule's rate. The write lock is
+// held, so that neither a freeze nor another intent comes in between.
+func (w *writing) admits(ctx context.Context, event guard.Event) error {
+	if event.Kind != guard.KindIntent || event.Completes {
 		return nil
+	}
+	freeze, err := w.freeze(ctx)
+	if err == nil {
+		err = freeze.Refusal(true)
+	}
+	if err != nil || event.AtMost == nil {
+		return err
 	}
 	count, err := countIntents(ctx, w.Tx, event.Rule, event.Time.Add(-event.AtMost.Per))
 	if err != nil || count < event.AtMost.Count {

@@ -13,6 +13,8 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
+const changedFreeze = "the row of the freeze was changed by another program"
+
 // tampered is the freeze where the row cannot be trusted.
 func (l *Ledger) tampered(what string) guard.Freeze {
 	return guard.Freeze{Writes: true, Reads: true, By: "mcp-partner",
@@ -63,7 +65,7 @@ func (l *Ledger) readFreeze(ctx context.Context, db *opened) (guard.Freeze, erro
 	case there && last < seen:
 		return l.tampered("entries are missing at the end"), nil
 	case !there || !db.genuine(s):
-		return l.tampered("the row of the freeze was changed by another program"), nil
+		return l.tampered(changedFreeze), nil
 	}
 	return decode[guard.Freeze](s.body)
 }
@@ -108,15 +110,27 @@ func (w *writing) readsStop(ctx context.Context, freeze guard.Freeze) (bool, err
 	case w.l.marked():
 		return true, nil
 	}
-	s, genuine, err := w.db.one(ctx, w.Tx, stateFreeze, theFreeze)
-	if err != nil {
+	now, err := w.freeze(ctx)
+	if err != nil || !now.Reads {
 		return false, err
 	}
-	if now, err := decode[guard.Freeze](s.body); genuine && !now.Reads {
-		return false, err
-	}
-	freeze.Reads = true // also where the freeze was tampered with, which counts as pulled
+	freeze.Reads = true
 	return true, w.l.mark(freeze)
+}
+
+// freeze is the freeze as the transaction finds it; one that was tampered with counts
+// as pulled.
+func (w *writing) freeze(ctx context.Context) (guard.Freeze, error) {
+	s, genuine, err := w.db.one(ctx, w.Tx, stateFreeze, theFreeze)
+	switch {
+	case err != nil:
+		return guard.Freeze{}, err
+	case w.l.marked():
+		return w.l.fromMark(), nil
+	case !genuine:
+		return w.l.tampered(changedFreeze), nil
+	}
+	return decode[guard.Freeze](s.body)
 }
 
 // markName is the file that stands for a freeze of reads. It holds where the

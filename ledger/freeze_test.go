@@ -150,3 +150,49 @@ func TestFreezeFileIsUntrustedText(t *testing.T) {
 		}
 	}
 }
+
+// A freeze by another process between the admission of a write and its intent.
+func TestNoIntentFollowsFreeze(t *testing.T) {
+	onBoth(t, func(t *testing.T, build builder) {
+		for name, freeze := range map[string]func(h *house){
+			"of writes": func(h *house) {
+				h.must(h.second().SetFreeze(ctx(), guard.Freeze{Writes: true, Reason: "audit"}, event(guard.KindFreeze, guard.Intent{})))
+			},
+			"of reads": func(h *house) {
+				h.must(h.second().SetFreeze(ctx(), ofReads(), event(guard.KindFreeze, guard.Intent{})))
+			},
+			"whose row is edited": func(h *house) {
+				h.must(h.freeze(guard.Freeze{Writes: true, Reason: "audit"}))
+				h.meanwhile(`UPDATE states SET body = json_set(body, '$.writes', json('false')) WHERE kind = 'freeze'`)
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				h := build(t)
+				h.put("ap_1")
+				openRun(t, h.Ledger, anOpenRun("run_1", ""))
+				begun, err := h.begin(1)
+				h.must(err)
+				freeze(h)
+				had := len(h.events())
+				i := intent("stdio", "tenant of ap_1", "1234567")
+				_, err = h.Append(ctx(), event(guard.KindIntent, i))
+				problemOf(t, err, problems.CodeFrozen)
+				_, _, err = h.SpendTicket(ctx(), "ap_1", event(guard.KindConfirmed, i), event(guard.KindIntent, i))
+				problemOf(t, err, problems.CodeFrozen)
+				_, err = h.begin(10)
+				problemOf(t, err, problems.CodeFrozen)
+				if stored, ok, err := h.Ticket(ctx(), "ap_1"); err != nil || !ok || stored.Spent || len(h.events()) != had {
+					t.Errorf("%+v, %v, %v, %d entries", stored, ok, err, len(h.events())-had)
+				}
+				second := stepIntent("tenant 1", "run_1", 1)
+				second.Completes = true
+				begun.Revision++
+				if begun, err = h.Advance(ctx(), "run_1", begun, second); err != nil || begun.Intent == 0 {
+					t.Error("what has begun is not completed:", begun, err)
+				}
+				h.done(begun)
+			})
+		}
+	})
+}

@@ -212,12 +212,14 @@ func ticket(id string, i guard.Intent) guard.Ticket {
 		CreatedAt: noon(), ExpiresAt: noon().Add(time.Hour), Requester: "alice"}
 }
 
-// fill writes n entries: intents and their outcomes, a ticket, an approver.
+// fill writes n entries: intents, which a freeze does not stop, and their outcomes.
 func (h *house) fill(n int) {
 	h.t.Helper()
 	i := intent("stdio", "contoso", "1234567")
 	for k := 0; k < n; k += 2 {
-		last, err := h.Append(ctx(), event(guard.KindIntent, i))
+		completing := event(guard.KindIntent, i)
+		completing.Completes = true
+		last, err := h.Append(ctx(), completing)
 		h.must(err)
 		outcome := event(guard.KindOutcome, i)
 		outcome.Of, outcome.Result = last, "done"

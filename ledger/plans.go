@@ -9,6 +9,7 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/guard/runs"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
 )
 
@@ -179,8 +180,8 @@ func (l *Ledger) Progress(ctx context.Context, run string) (map[int]guard.Progre
 
 // Advance implements guard.RunStore. Before an intent, after which a write follows,
 // the run and the step are compared with the chain of the record.
-func (l *Ledger) Advance(ctx context.Context, run string, next guard.Progress, gate runs.Gate, events ...guard.Event) (became runs.Advanced, now guard.Progress, err error) {
-	intends := len(events) > 0 && events[len(events)-1].Kind == guard.KindIntent
+func (l *Ledger) Advance(ctx context.Context, run string, next guard.Progress, event guard.Event) (now guard.Progress, err error) {
+	intends := event.Kind == guard.KindIntent
 	err = l.write(ctx, intends, func(w *writing) error {
 		if intends {
 			if err = w.vouched(ctx, run, next.Row); err != nil {
@@ -190,11 +191,16 @@ func (l *Ledger) Advance(ctx context.Context, run string, next guard.Progress, g
 		if now, err = w.step(ctx, run, next.Row); err != nil {
 			return err
 		}
-		if became, err = w.admits(ctx, now, next, gate); err != nil || became != runs.AdvancedYes {
-			return err
+		if now.Revision != next.Revision-1 {
+			return guard.ErrAdvanced
+		}
+		if intends && !event.Completes {
+			if err := w.unwritten(ctx, event.Intent.Identity); err != nil {
+				return err
+			}
 		}
 		name := stepName(run, next.Row)
-		if err := w.events(ctx, ref(stateStep, name), false, events...); err != nil {
+		if err := w.events(ctx, ref(stateStep, name), false, event); err != nil {
 			return err
 		}
 		if now = next; intends {
@@ -202,7 +208,7 @@ func (l *Ledger) Advance(ctx context.Context, run string, next guard.Progress, g
 		}
 		return w.put(ctx, stateStep, name, encode(now))
 	})
-	return became, now, err
+	return now, err
 }
 
 // step returns where a row of a run stands. One that the record speaks of and
@@ -224,32 +230,15 @@ func (w *writing) step(ctx context.Context, run string, row int) (guard.Progress
 	return guard.Progress{Row: row}, err
 }
 
-// admits looks at the gate inside the transaction, so that two processes do not
-// pass it together.
-func (w *writing) admits(ctx context.Context, now, next guard.Progress, gate runs.Gate) (runs.Advanced, error) {
-	if now.Revision != next.Revision-1 {
-		return runs.AdvancedStale, nil
+// unwritten refuses a write to a link with an intent that has no outcome yet.
+func (w *writing) unwritten(ctx context.Context, id answers.Identity) error {
+	var busy bool
+	err := w.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events`+w.db.Index("events_tenants")+withoutOutcome+`
+		AND tenant_id = $1 AND body ->> 'object_id' = $2)`, id.TenantID, id.ObjectID).Scan(&busy)
+	if err == nil && busy {
+		return guard.ErrBusy
 	}
-	if gate.TenantID != "" {
-		if busy, err := w.writingTo(ctx, gate); err != nil || busy {
-			return runs.AdvancedBusy, err
-		}
-	}
-	if gate.Count == 0 {
-		return runs.AdvancedYes, nil
-	}
-	used, err := countIntents(ctx, w.Tx, gate.Rule, gate.Since)
-	if used >= gate.Count {
-		return runs.AdvancedOver, err
-	}
-	return runs.AdvancedYes, err
-}
-
-// writingTo reports whether an intent for the link has no outcome yet.
-func (w *writing) writingTo(ctx context.Context, gate runs.Gate) (busy bool, err error) {
-	err = w.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events`+w.db.Index("events_tenants")+withoutOutcome+`
-		AND tenant_id = $1 AND body ->> 'object_id' = $2)`, gate.TenantID, gate.ObjectID).Scan(&busy)
-	return busy, err
+	return err
 }
 
 // voidRuns ends the runs of a file that was put back: what they have done since

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"crypto/sha256"
+	"errors"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,13 +53,13 @@ func openRunIn(t testing.TB, s guard.Store, r runs.Run) bool {
 	return opened
 }
 
-func advance(t *testing.T, s guard.Store, run string, p guard.Progress, gate runs.Gate, events ...guard.Event) (runs.Advanced, guard.Progress) {
+func advance(t *testing.T, s guard.Store, run string, p guard.Progress, event guard.Event) guard.Progress {
 	t.Helper()
-	became, now, err := s.Advance(ctx(), run, p, gate, events...)
+	now, err := s.Advance(ctx(), run, p, event)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return became, now
+	return now
 }
 
 func TestTicketOpensOneRun(t *testing.T) {
@@ -108,38 +109,32 @@ func TestTicketOpensOneRun(t *testing.T) {
 func TestRowAdvancesOncePerRevision(t *testing.T) {
 	onStore(t, func(t *testing.T, s guard.Store, _ *testkit.Clock) {
 		openRun(t, s, anOpenRun("run_1", ""))
-		gate := runs.Gate{TenantID: identity1("contoso").TenantID, ObjectID: identity1("contoso").ObjectID}
 		begun := guard.Progress{Row: 3, Stage: runs.StageWriting, Revision: 1, Step: runs.StepCreate, At: noon(), Snapshot: guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}}
-		became, now := advance(t, s, "run_1", begun, gate, stepIntent("contoso", "run_1", 3))
+		now := advance(t, s, "run_1", begun, stepIntent("contoso", "run_1", 3))
 		begun.Intent = now.Intent
-		if became != runs.AdvancedYes || now.Intent == 0 || cmp.Diff(begun, now) != "" {
-			t.Fatal(became, cmp.Diff(begun, now))
+		if now.Intent == 0 || cmp.Diff(begun, now) != "" {
+			t.Fatal(cmp.Diff(begun, now))
 		}
-		if became, _ = advance(t, s, "run_1", begun, gate, stepIntent("contoso", "run_1", 3)); became != runs.AdvancedStale {
-			t.Error("the same revision twice:", became)
+		if _, err := s.Advance(ctx(), "run_1", begun, stepIntent("contoso", "run_1", 3)); !errors.Is(err, guard.ErrAdvanced) {
+			t.Error("the same revision twice:", err)
 		}
 		other := guard.Progress{Row: 4, Stage: runs.StageWriting, Revision: 1, At: noon()}
-		if became, _ = advance(t, s, "run_1", other, gate, stepIntent("contoso", "run_1", 4)); became != runs.AdvancedBusy {
-			t.Error("two writes to one link at once:", became)
+		if _, err := s.Advance(ctx(), "run_1", other, stepIntent("contoso", "run_1", 4)); !errors.Is(err, guard.ErrBusy) {
+			t.Error("two writes to one link at once:", err)
 		}
 		ended := begun
 		ended.Stage, ended.Revision, ended.Intent, ended.Result, ended.Tries, ended.Unseen, ended.ARMRequestID, ended.CorrelationID = runs.StageDone, 2, 0, "done", 2, true, "r", "c"
 		outcome := event(guard.KindOutcome, guard.Intent{Run: "run_1", Row: 3})
 		outcome.Of = begun.Intent
-		if became, _ = advance(t, s, "run_1", ended, runs.Gate{}, outcome); became != runs.AdvancedYes {
-			t.Error(became)
-		}
-		over := runs.Gate{Rule: "r", Since: noon().Add(-time.Hour), Count: 1}
+		advance(t, s, "run_1", ended, outcome)
 		counted := stepIntent("fabrikam", "run_1", 5)
-		counted.Rule = "r"
+		counted.Rule, counted.AtMost = "r", &access.Rate{Count: 1, Per: time.Hour}
 		five := guard.Progress{Row: 5, Stage: runs.StageWriting, Revision: 1, At: noon()}
-		if became, _ = advance(t, s, "run_1", five, over, counted); became != runs.AdvancedYes {
-			t.Error(became)
-		}
+		advance(t, s, "run_1", five, counted)
+		counted.Intent = stepIntent("adatum", "run_1", 6).Intent
 		five.Row = 6
-		if became, _ = advance(t, s, "run_1", five, over, counted); became != runs.AdvancedOver {
-			t.Error("over the rate:", became)
-		}
+		_, err := s.Advance(ctx(), "run_1", five, counted)
+		problemOf(t, err, problems.CodeRateExceeded)
 		progress, err := s.Progress(ctx(), "run_1")
 		if err != nil || len(progress) != 2 || cmp.Diff(ended, progress[3]) != "" {
 			t.Error(cmp.Diff(ended, progress[3]), err)
@@ -154,12 +149,12 @@ func TestConcurrentAdvanceWinsOnce(t *testing.T) {
 		var all sync.WaitGroup
 		for range 16 {
 			all.Go(func() {
-				became, _, err := s.Advance(ctx(), "run_1", guard.Progress{Row: 1, Stage: runs.StageWriting, Revision: 1, At: noon()}, runs.Gate{}, stepIntent("contoso", "run_1", 1))
-				if err != nil {
-					t.Error(err)
-				}
-				if became == runs.AdvancedYes {
+				_, err := s.Advance(ctx(), "run_1", guard.Progress{Row: 1, Stage: runs.StageWriting, Revision: 1, At: noon()}, stepIntent("contoso", "run_1", 1))
+				switch {
+				case err == nil:
 					won.Add(1)
+				case !errors.Is(err, guard.ErrAdvanced):
+					t.Error(err)
 				}
 			})
 		}
@@ -177,7 +172,7 @@ func TestRowsOfRunsAreAuthenticated(t *testing.T) {
 		prepare := func(t *testing.T) *house {
 			h := build(t)
 			openRun(t, h.Ledger, anOpenRun("run_1", ""))
-			advance(t, h.Ledger, "run_1", guard.Progress{Row: 1, Stage: runs.StageWriting, Revision: 1, At: noon()}, runs.Gate{}, stepIntent("contoso", "run_1", 1))
+			advance(t, h.Ledger, "run_1", guard.Progress{Row: 1, Stage: runs.StageWriting, Revision: 1, At: noon()}, stepIntent("contoso", "run_1", 1))
 			return h
 		}
 		for name, c := range map[string]struct {
@@ -200,7 +195,7 @@ func TestRowsOfRunsAreAuthenticated(t *testing.T) {
 					}
 				}
 				progress, err := h.Progress(ctx(), "run_1")
-				_, _, again := h.Advance(ctx(), "run_1", guard.Progress{Row: 1, Stage: runs.StageWriting, Revision: 1, At: noon()}, runs.Gate{}, stepIntent("contoso", "run_1", 1))
+				_, again := h.Advance(ctx(), "run_1", guard.Progress{Row: 1, Stage: runs.StageWriting, Revision: 1, At: noon()}, stepIntent("contoso", "run_1", 1))
 				problemOf(t, again, problems.CodeVaultCorrupt)
 				if !c.progress {
 					problemOf(t, err, problems.CodeVaultCorrupt)
@@ -235,12 +230,12 @@ func TestPruneRemovesRuns(t *testing.T) {
 		h := build(t)
 		for _, id := range []string{"run_1", "run_2"} {
 			openRun(t, h.Ledger, anOpenRun(id, ""))
-			_, now := advance(t, h.Ledger, id, guard.Progress{Row: 1, Stage: runs.StageWriting, Revision: 1, At: noon()}, runs.Gate{}, stepIntent("tenant of "+id, id, 1))
+			now := advance(t, h.Ledger, id, guard.Progress{Row: 1, Stage: runs.StageWriting, Revision: 1, At: noon()}, stepIntent("tenant of "+id, id, 1))
 			outcome := event(guard.KindOutcome, guard.Intent{Run: id, Row: 1})
 			outcome.Of = now.Intent
 			now.Intent, now.Stage = 0, runs.StageDone
 			now.Revision++
-			advance(t, h.Ledger, id, now, runs.Gate{}, outcome)
+			advance(t, h.Ledger, id, now, outcome)
 		}
 		h.must(h.CloseRun(ctx(), "run_1", noon(), event(guard.KindRunEnded, guard.Intent{Run: "run_1"})))
 		h.clock.Advance(48 * time.Hour)

@@ -141,7 +141,7 @@ func (w *writing) addAt(ctx context.Context, seq int64, e entry) error {
 // events appends events; the last one names the row that changes with them.
 func (w *writing) events(ctx context.Context, state string, gone bool, events ...guard.Event) error {
 	for i, event := range events {
-		if err := w.withinRate(ctx, event); err != nil {
+		if err := w.admits(ctx, event); err != nil {
 			return err
 		}
 		e := newEntry(event, w.l.o.Program)

@@ -87,26 +87,3 @@ const (
 func (s Step) Stage() Stage {
 	return cmp.Or(map[Step]Stage{StepRemove: StageRemoving, StepReplace: StageReplacing, StepRestore: StageRestoring}[s], StageWriting)
 }
-
-// Gate is what may hold the first write of a tenant back. The zero value holds
-// nothing back.
-type Gate struct {
-	// TenantID and ObjectID name the link, which no other run may write at the same
-	// time.
-	TenantID, ObjectID string
-	// Rule may have made at most Count intents since Since; Count 0 is no limit.
-	Rule  string
-	Since time.Time
-	Count int
-}
-
-// Advanced says what became of an Advance.
-type Advanced int
-
-// What can become of it. Unless it is AdvancedYes nothing was recorded.
-const (
-	AdvancedYes   Advanced = iota
-	AdvancedStale          // somebody else has advanced the row
-	AdvancedBusy           // another write to the link has no outcome yet
-	AdvancedOver           // the rule's rate is used up
-)
