@@ -42,17 +42,17 @@ func ScopeFor(effect answers.Effect) Scope {
 // Grant is what one caller may do, within the operator's bounds and the policy.
 // The zero value allows nothing.
 type Grant struct {
-	Scopes []Scope
+	Scopes []Scope `json:"scopes"`
 	// Tools are names of the catalogue; nil means all that the scopes cover.
-	Tools []string
+	Tools []string `json:"tools"`
 	// Tenants are names of the directory or globs; empty means none, and
 	// AllTenants all.
-	Tenants []string
+	Tenants []string `json:"tenants"`
 	// PartnerIDs are the only IDs that a write may carry; nil means no bound
 	// beyond the operator's.
-	PartnerIDs []string
+	PartnerIDs []string `json:"partner_ids"`
 	// Within are the operator's bounds, set by Guard.Confine.
-	Within Bounds
+	Within Bounds `json:"-"`
 }
 
 // AllTenants in a grant means every tenant.

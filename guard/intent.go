@@ -45,33 +45,35 @@ func (s LinkSnapshot) OneWriteBefore(now LinkSnapshot) bool {
 // Intent is one write that somebody wants, complete: what the guard decides
 // on, and what an approval and a permit are bound to.
 type Intent struct {
-	Caller access.Caller
+	Caller access.Caller `json:"caller,omitempty"`
 	// Tool is the operation's name in the catalogue.
-	Tool string
+	Tool string `json:"tool,omitempty"`
 	// Identity is the (tenant, identity) pair, from the claims of the token.
-	Identity answers.Identity
+	answers.Identity
 	// Before is the state seen.
-	Before LinkSnapshot
+	Before LinkSnapshot `json:"before,omitzero"`
 	// LinkedName is the provider's name of the current link: sanitized untrusted
 	// text, shown to the person who decides. LinkedSince is its last write, RFC
 	// 3339.
-	LinkedName, LinkedSince string
+	LinkedName  string `json:"linked_name,omitempty"`
+	LinkedSince string `json:"linked_since,omitempty"`
 	// PartnerID is the ID in the URL of the write.
-	PartnerID partnerid.ID
+	PartnerID partnerid.ID `json:"partner_id,omitempty"`
 	// Company is what the customer is called, untrusted text, cleaned, and Domain
 	// its first domain; approvers see both.
-	Company, Domain string
+	Company string `json:"company,omitempty"`
+	Domain  string `json:"domain,omitempty"`
 	// Expected and Labels are what the directory says of the tenant.
-	Expected partnerid.ID
-	Labels   []string
+	Expected partnerid.ID `json:"expected_partner_id,omitempty"`
+	Labels   []string     `json:"labels,omitempty"`
 	// Reason is the reason that the caller gave; it is recorded, not checked.
-	Reason string
+	Reason string `json:"reason,omitempty"`
 	// Endpoint is EndpointOf the tenant's entry.
-	Endpoint string
+	Endpoint string `json:"endpoint,omitempty"`
 	// Run, Row and Step are those of a plan for many tenants, else empty.
-	Run  string
-	Row  int
-	Step runs.Step
+	Run  string    `json:"run,omitempty"`
+	Row  int       `json:"row,omitempty"`
+	Step runs.Step `json:"step,omitempty"`
 }
 
 // EndpointOf names where an entry's requests and sign-ins go, as far as the name of

@@ -120,12 +120,14 @@ func (p Plan) Writes() (requests, rows int) {
 // PlanHead is a plan as a ticket carries it.
 type PlanHead struct {
 	// Digest is the SHA-256 of the plan's bytes.
-	Digest [sha256.Size]byte
+	Digest runs.Digest `json:"digest"`
 	// Requests and Rows count what is written; All counts every row.
-	Requests, Rows, All int
+	Requests int `json:"requests"`
+	Rows     int `json:"rows"`
+	All      int `json:"all"`
 	// Body are the plan's bytes on their way into a store; a store keeps them
 	// apart and leaves them out.
-	Body []byte
+	Body []byte `json:"-"`
 }
 
 func (p Plan) head() *PlanHead {

@@ -49,38 +49,39 @@ const (
 // It holds no secret, no token and no raw body.
 type Event struct {
 	// Seq is the event's place in the record, from 1; the store sets it.
-	Seq  int64
-	Time time.Time
-	Kind EventKind
+	Seq  int64     `json:"-"`
+	Time time.Time `json:"time"`
+	Kind EventKind `json:"kind"`
 	// Intent is the write that the event is about; of other events only Caller
 	// and Identity are set.
-	Intent Intent
+	Intent
 	// Of is the Seq of the intent that an outcome closes.
-	Of int64
+	Of int64 `json:"of,omitempty"`
 	// Approval is the ID of the ticket that the event belongs to, if any.
-	Approval string
+	Approval string `json:"approval,omitempty"`
 	// Approver is who confirmed or declined; SameUser says that requester and
 	// approver could not be told apart.
-	Approver string
-	SameUser bool
+	Approver string `json:"approver,omitempty"`
+	SameUser bool   `json:"same_user,omitempty"`
 	// Rule is the policy rule that decided, if any.
-	Rule string
+	Rule string `json:"rule,omitempty"`
 	// AtMost bounds an intent: it is appended only if the record holds fewer
 	// intents of its rule in that period before Time. It is not recorded.
-	AtMost *access.Rate
+	AtMost *access.Rate `json:"-"`
 	// Completes says of an intent that it completes what has begun in a tenant of a
 	// run, which neither a freeze nor another write holds back. It is not recorded.
-	Completes bool
+	Completes bool `json:"-"`
 	// Result is a problem code, a status, or for a closed intent how it was
 	// found: applied, not_applied or unknown.
-	Result string
+	Result string `json:"result,omitempty"`
 	// Detail says in our own words what else changed: a tenant, a credential, a
 	// digest, a reason.
-	Detail string
+	Detail string `json:"detail,omitempty"`
 	// After is the state read back; only for an outcome.
-	After LinkSnapshot
+	After LinkSnapshot `json:"after,omitzero"`
 	// ARMRequestID and CorrelationID are what ARM called the write.
-	ARMRequestID, CorrelationID string
+	ARMRequestID  string `json:"arm_request_id,omitempty"`
+	CorrelationID string `json:"correlation_id,omitempty"`
 }
 
 // Decision is what an approver said of a ticket.
@@ -190,7 +191,7 @@ type Store interface {
 // Approver is a person who may approve: a name and the public half of a key
 // that only the passphrase gives.
 type Approver struct {
-	Name string `json:"-"`
+	Name string `json:"name"`
 	// Salt and the cost are Argon2id's; Memory is in KiB.
 	Salt    []byte `json:"salt"`
 	Time    uint32 `json:"time"`

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/chacha20poly1305"
+
+	"mcp-partner/guard/runs"
 )
 
 const (
@@ -33,27 +35,27 @@ const (
 // Ticket is one question that waits for a person's answer.
 type Ticket struct {
 	// ID is what an agent sees; it refers to the ticket and opens nothing.
-	ID     string
-	Intent Intent
+	ID string `json:"id"`
+	Intent
 	// Binding is what the second call's intent is compared with.
-	Binding   [sha256.Size]byte
-	CreatedAt time.Time
-	ExpiresAt time.Time
+	Binding   runs.Digest `json:"binding"`
+	CreatedAt time.Time   `json:"created"`
+	ExpiresAt time.Time   `json:"expires"`
 	// InBand is true for a question asked in the client's own session; its
 	// answer comes back with a seal. Any other waits for an approver.
-	InBand bool
-	Spent  bool
+	InBand bool `json:"in_band,omitempty"`
+	Spent  bool `json:"spent,omitempty"`
 	// Declined says of a spent one that it ended without a confirmation.
-	Declined bool
+	Declined bool `json:"declined,omitempty"`
 	// Decision is nil as long as no approver has decided.
-	Decision *Decision
+	Decision *Decision `json:"decision,omitempty"`
 	// Requester is the operating-system account that the request came from.
-	Requester string
+	Requester string `json:"requester,omitempty"`
 	// Rule is the policy rule that asked.
-	Rule string
+	Rule string `json:"rule,omitempty"`
 	// Plan is set where the question is about many tenants. Intent then names
 	// caller, tool, partner ID and reason only.
-	Plan *PlanHead
+	Plan *PlanHead `json:"plan,omitempty"`
 }
 
 // Live reports whether the ticket can still be answered or used.

@@ -39,19 +39,21 @@ const (
 // place of the token itself.
 type Token struct {
 	// ID refers to the token and opens nothing.
-	ID   string
-	Hash [sha256.Size]byte
+	ID   string      `json:"id"`
+	Hash runs.Digest `json:"hash"`
 	// Caller is who calls with it: several tokens for one name are one caller.
-	Caller access.Caller
+	Caller access.Caller `json:"caller"`
 	// Grant names tenants by name: globs were expanded when it was issued.
-	Grant    access.Grant
-	IssuedBy string
-	IssuedAt time.Time
+	Grant    access.Grant `json:"grant"`
+	IssuedBy string       `json:"issued_by"`
+	IssuedAt time.Time    `json:"created"`
 	// ExpiresAt is its end. It is void earlier once RevokedAt is set.
-	ExpiresAt, RevokedAt time.Time
+	ExpiresAt time.Time `json:"expires"`
+	RevokedAt time.Time `json:"revoked,omitzero"`
 	// Uses is how many calls it is good for, 0 for any number; Used is how many
 	// were made, and counted only where there is a bound.
-	Uses, Used int
+	Uses int `json:"uses,omitempty"`
+	Used int `json:"used,omitempty"`
 }
 
 // Live reports whether the token can still be called with.

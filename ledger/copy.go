@@ -100,12 +100,7 @@ func copyTables(ctx context.Context, from, to *sql.Tx) error {
 
 // TableRows counts the rows of each table.
 func (l *Ledger) TableRows(ctx context.Context) (map[string]int64, error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return nil, err
-	}
-	counts, err := countRows(ctx, db.Read)
-	return counts, l.problem(err)
+	return read(ctx, l, func(db *opened) (map[string]int64, error) { return countRows(ctx, db.Read) })
 }
 
 // countRows leaves out the row of the place, which is on a server alone.

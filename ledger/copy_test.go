@@ -54,7 +54,7 @@ func TestCopyKnowsEveryTable(t *testing.T) {
 	h.fill(2)
 	db, err := h.use(ctx())
 	h.must(err)
-	found, err := list(ctx(), h.Ledger, func(columns scanner) (name string, err error) { return name, columns(&name) },
+	found, err := list(ctx(), db.Read, func(columns scanner) (name string, err error) { return name, columns(&name) },
 		`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'schema_versions' ORDER BY name`)
 	h.must(err)
 	counts, err := countRows(ctx(), db.Read)

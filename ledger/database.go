@@ -32,8 +32,9 @@ type opened struct {
 	*database.Database
 	id  string
 	key macKey
-	// freeze and token are asked for at every change, so they are compiled once.
-	freeze, token *sql.Stmt
+	// row asks for the end of the record and for a row. It is asked at every change, so
+	// it is compiled once.
+	row *sql.Stmt
 }
 
 // open makes, migrates and identifies the database.
@@ -58,10 +59,7 @@ func (l *Ledger) prepare(ctx context.Context, db *opened) error {
 		return err
 	}
 	var err error
-	if db.freeze, err = db.Read.PrepareContext(ctx, freezeQuery); err != nil {
-		return err
-	}
-	if db.token, err = db.Read.PrepareContext(ctx, tokenQuery); err != nil {
+	if db.row, err = db.Read.PrepareContext(ctx, `SELECT `+lastEntry+`, `+stateColumns+` FROM states WHERE kind = $1 AND name = $2`); err != nil {
 		return err
 	}
 	return l.compareCounter(ctx, db)
@@ -156,16 +154,28 @@ func query(ctx context.Context, q querier, do func(scanner) error, text string, 
 }
 
 // list returns what scan makes of each row that a query selects.
-func list[T any](ctx context.Context, l *Ledger, scan func(scanner) (T, error), text string, args ...any) (found []T, err error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return nil, err
-	}
-	err = query(ctx, db.Read, func(columns scanner) error {
+func list[T any](ctx context.Context, q querier, scan func(scanner) (T, error), text string, args ...any) (found []T, err error) {
+	err = query(ctx, q, func(columns scanner) error {
 		one, err := scan(columns)
 		found = append(found, one)
 		return err
 	}, text, args...)
+	return found, err
+}
+
+// value returns what a query of one value finds.
+func value[T any](ctx context.Context, q querier, text string, args ...any) (found T, err error) {
+	err = q.QueryRowContext(ctx, text, args...).Scan(&found)
+	return found, err
+}
+
+// read returns what do finds in the open database. Its error is a problem.
+func read[T any](ctx context.Context, l *Ledger, do func(*opened) (T, error)) (found T, err error) {
+	db, err := l.use(ctx)
+	if err != nil {
+		return found, err
+	}
+	found, err = do(db)
 	return found, l.problem(err)
 }
 

@@ -10,11 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"mcp-partner/access"
 	"mcp-partner/guard"
-	"mcp-partner/guard/runs"
-	"mcp-partner/schemas/answers"
-	"mcp-partner/schemas/partnerid"
 )
 
 // The kinds of entries that the ledger makes itself.
@@ -49,75 +45,18 @@ func decode[T any](text []byte) (value T, err error) {
 	return value, err
 }
 
-// unmarshal decodes a row; its failure is that the row is damaged.
-func unmarshal(text []byte, value any) clock {
-	if json.Unmarshal(text, value) != nil {
-		return clock{errDamaged}
-	}
-	return clock{}
-}
+// stamp is a time that is written in that layout.
+type stamp struct{ time.Time }
 
-// intentBody is guard.Intent as it is written, in entries and in tickets.
-type intentBody struct {
-	Caller     access.Caller      `json:"caller,omitempty"`
-	Tool       string             `json:"tool,omitempty"`
-	TenantID   string             `json:"tenant_id,omitempty"`
-	Tenant     string             `json:"tenant,omitempty"`
-	ObjectID   string             `json:"object_id,omitempty"`
-	Cloud      string             `json:"cloud,omitempty"`
-	Credential string             `json:"credential,omitempty"`
-	Before     guard.LinkSnapshot `json:"before,omitzero"`
-	LinkedName string             `json:"linked_name,omitempty"`
-	Since      string             `json:"linked_since,omitempty"`
-	PartnerID  partnerid.ID       `json:"partner_id,omitempty"`
-	Company    string             `json:"company,omitempty"`
-	Domain     string             `json:"domain,omitempty"`
-	Expected   partnerid.ID       `json:"expected_partner_id,omitempty"`
-	Labels     []string           `json:"labels,omitempty"`
-	Reason     string             `json:"reason,omitempty"`
-	Run        string             `json:"run,omitempty"`
-	Row        int                `json:"row,omitempty"`
-	Step       runs.Step          `json:"step,omitempty"`
-	Place      string             `json:"place,omitempty"`
-}
-
-func newIntentBody(i guard.Intent) intentBody {
-	id := i.Identity
-	return intentBody{
-		Caller: i.Caller, Tool: i.Tool, TenantID: id.TenantID, Tenant: id.Tenant, ObjectID: id.ObjectID,
-		Cloud: id.Cloud, Credential: id.Credential, Before: i.Before,
-		LinkedName: i.LinkedName, Since: i.LinkedSince, PartnerID: i.PartnerID,
-		Company: i.Company, Domain: i.Domain, Expected: i.Expected, Labels: i.Labels, Reason: i.Reason, Run: i.Run, Row: i.Row, Step: i.Step, Place: i.Endpoint,
-	}
-}
-
-func (b intentBody) intent() guard.Intent {
-	return guard.Intent{
-		Caller: b.Caller, Tool: b.Tool,
-		Identity: answers.Identity{TenantID: b.TenantID, Tenant: b.Tenant, ObjectID: b.ObjectID, Cloud: b.Cloud, Credential: b.Credential},
-		Before:   b.Before, LinkedName: b.LinkedName, LinkedSince: b.Since, PartnerID: b.PartnerID, Company: b.Company, Domain: b.Domain, Expected: b.Expected, Labels: b.Labels, Reason: b.Reason,
-		Run: b.Run, Row: b.Row, Step: b.Step, Endpoint: b.Place,
-	}
-}
+// MarshalJSON implements json.Marshaler.
+func (s stamp) MarshalJSON() ([]byte, error) { return []byte(`"` + formatTime(s.Time) + `"`), nil }
 
 // entry is one line of the record as it is written. The order of its fields is
 // the canonical order: the bytes that encode makes are what the chains cover.
 type entry struct {
-	Time    string          `json:"time"`
-	Kind    guard.EventKind `json:"kind"`
-	Program string          `json:"program,omitempty"`
-	intentBody
-	Digest        string             `json:"argument_digest,omitempty"`
-	Of            int64              `json:"of,omitempty"`
-	Approval      string             `json:"approval,omitempty"`
-	Approver      string             `json:"approver,omitempty"`
-	SameUser      bool               `json:"same_user,omitempty"`
-	Rule          string             `json:"rule,omitempty"`
-	Result        string             `json:"result,omitempty"`
-	Detail        string             `json:"detail,omitempty"`
-	After         guard.LinkSnapshot `json:"after,omitzero"`
-	ARMRequestID  string             `json:"arm_request_id,omitempty"`
-	CorrelationID string             `json:"correlation_id,omitempty"`
+	guard.Event
+	Program string `json:"program,omitempty"`
+	Digest  string `json:"argument_digest,omitempty"`
 	// State names the row that changed with the entry, Gone says that it was
 	// removed.
 	State string `json:"state,omitempty"`
@@ -131,12 +70,14 @@ type entry struct {
 }
 
 func newEntry(e guard.Event, program string) entry {
-	return entry{
-		Time: formatTime(e.Time), Kind: e.Kind, Program: program, intentBody: newIntentBody(e.Intent),
-		Digest: e.Intent.ArgumentDigest(), Of: e.Of, Approval: e.Approval, Approver: e.Approver, SameUser: e.SameUser, Rule: e.Rule,
-		Result: e.Result, Detail: e.Detail, After: e.After,
-		ARMRequestID: e.ARMRequestID, CorrelationID: e.CorrelationID, Salt: newSalt(),
-	}
+	return entry{Event: e, Program: program, Digest: e.ArgumentDigest(), Salt: newSalt()}
+}
+
+func (e entry) encode() []byte {
+	return encode(struct {
+		Time stamp `json:"time"`
+		entry
+	}{stamp{e.Time}, e})
 }
 
 func newSalt() string {
@@ -162,17 +103,6 @@ func encode(value any) []byte {
 	return text
 }
 
-func (e entry) event(seq int64) (guard.Event, error) {
-	var times clock
-	at := times.parse(e.Time)
-	return guard.Event{
-		Seq: seq, Time: at, Kind: e.Kind, Intent: e.intent(), Of: e.Of,
-		Approval: e.Approval, Approver: e.Approver, SameUser: e.SameUser, Rule: e.Rule,
-		Result: e.Result, Detail: e.Detail, After: e.After,
-		ARMRequestID: e.ARMRequestID, CorrelationID: e.CorrelationID,
-	}, times.failure
-}
-
 // scanEvent takes an entry's number and body.
 func scanEvent(scan scanner) (guard.Event, error) {
 	var seq int64
@@ -180,11 +110,9 @@ func scanEvent(scan scanner) (guard.Event, error) {
 	if err := scan(&seq, &body); err != nil {
 		return guard.Event{}, err
 	}
-	e, err := decode[entry](body)
-	if err != nil {
-		return guard.Event{}, err
-	}
-	return e.event(seq)
+	e, err := decode[guard.Event](body)
+	e.Seq = seq
+	return e, err
 }
 
 // Append implements guard.Store. An intent is in the vault's counter as well
@@ -217,27 +145,18 @@ const withoutOutcome = ` WHERE kind = 'intent'
 
 // Unfinished implements guard.Store.
 func (l *Ledger) Unfinished(ctx context.Context) ([]guard.Event, error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return list(ctx, l, scanEvent, `SELECT seq, body `+db.unfinished()+` ORDER BY seq`)
+	return read(ctx, l, func(db *opened) ([]guard.Event, error) {
+		return list(ctx, db.Read, scanEvent, `SELECT seq, body `+db.unfinished()+` ORDER BY seq`)
+	})
 }
 
 // CountIntents implements guard.Store.
-func (l *Ledger) CountIntents(ctx context.Context, rule string, since time.Time) (count int, err error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return 0, err
-	}
-	count, err = countIntents(ctx, db.Read, rule, since)
-	return count, l.problem(err)
+func (l *Ledger) CountIntents(ctx context.Context, rule string, since time.Time) (int, error) {
+	return read(ctx, l, func(db *opened) (int, error) { return countIntents(ctx, db.Read, rule, since) })
 }
 
-func countIntents(ctx context.Context, q querier, rule string, since time.Time) (count int, err error) {
-	err = q.QueryRowContext(ctx, `SELECT count(*) FROM events WHERE kind = 'intent' AND rule = $1 AND time >= $2`,
-		rule, formatTime(since)).Scan(&count)
-	return count, err
+func countIntents(ctx context.Context, q querier, rule string, since time.Time) (int, error) {
+	return value[int](ctx, q, `SELECT count(*) FROM events WHERE kind = 'intent' AND rule = $1 AND time >= $2`, rule, formatTime(since))
 }
 
 // admits refuses an intent in a freeze, and beyond its rule's rate. The write lock is
@@ -261,14 +180,10 @@ func (w *writing) admits(ctx context.Context, event guard.Event) error {
 }
 
 // Followed implements guard.Store.
-func (l *Ledger) Followed(ctx context.Context, seq int64, tenantID string) (followed bool, err error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return false, err
-	}
-	err = db.Read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events WHERE seq > $1 AND kind = 'intent' AND tenant_id = $2)`,
-		seq, tenantID).Scan(&followed)
-	return followed, l.problem(err)
+func (l *Ledger) Followed(ctx context.Context, seq int64, tenantID string) (bool, error) {
+	return read(ctx, l, func(db *opened) (bool, error) {
+		return value[bool](ctx, db.Read, `SELECT EXISTS (SELECT 1 FROM events WHERE seq > $1 AND kind = 'intent' AND tenant_id = $2)`, seq, tenantID)
+	})
 }
 
 // row is one entry as stored in the file.
@@ -335,7 +250,9 @@ func (l *Ledger) List(ctx context.Context, f Filter) ([]guard.Event, error) {
 	if f.NewestFirst {
 		order = "DESC"
 	}
-	return list(ctx, l, scanEvent, `SELECT seq, body FROM events WHERE `+condition+` ORDER BY seq `+order+limit(f.Limit), args...)
+	return read(ctx, l, func(db *opened) ([]guard.Event, error) {
+		return list(ctx, db.Read, scanEvent, `SELECT seq, body FROM events WHERE `+condition+` ORDER BY seq `+order+limit(f.Limit), args...)
+	})
 }
 
 // limit is the clause for at most n rows, where 0 means all.

@@ -145,7 +145,7 @@ type column struct {
 func columns() []column {
 	return []column{
 		{"seq", func(seq int64, _ entry) string { return strconv.FormatInt(seq, 10) }},
-		{"time", func(_ int64, e entry) string { return csvTime(e.Time) }},
+		{"time", func(_ int64, e entry) string { return e.Time.Format(time.RFC3339Nano) }},
 		{"kind", func(_ int64, e entry) string { return string(e.Kind) }},
 		{"caller", func(_ int64, e entry) string { return string(e.Caller) }},
 		{"tool", func(_ int64, e entry) string { return e.Tool }},
@@ -180,15 +180,6 @@ func positive(n int64) string {
 		return ""
 	}
 	return strconv.FormatInt(n, 10)
-}
-
-// csvTime shortens a time to RFC 3339 as spreadsheets know it.
-func csvTime(text string) string {
-	at, err := time.Parse(timeLayout, text)
-	if err != nil {
-		return ""
-	}
-	return at.Format(time.RFC3339Nano)
 }
 
 func (l *Ledger) exportCSV(ctx context.Context, db *opened, to io.Writer, f Filter) error {

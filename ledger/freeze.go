@@ -13,8 +13,6 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-const changedFreeze = "the row of the freeze was changed by another program"
-
 // tampered is the freeze where the row cannot be trusted.
 func (l *Ledger) tampered(what string) guard.Freeze {
 	return guard.Freeze{Writes: true, Reads: true, By: "mcp-partner",
@@ -39,35 +37,14 @@ func (l *Ledger) Freeze(ctx context.Context) (guard.Freeze, error) {
 	return freeze, l.problem(err)
 }
 
-// recorded is the freeze as the record has it.
+// recorded is the freeze as the record has it. A new file has its row already: a
+// missing one was removed.
 func (l *Ledger) recorded(ctx context.Context, seen observation) (guard.Freeze, error) {
-	if freeze, ok := l.recent.freezeAt(seen.revision); ok {
-		return freeze, nil
-	}
-	freeze, err := l.readFreeze(ctx, seen.db)
-	if err == nil {
-		l.recent.keepFreeze(seen.revision, freeze)
+	freeze, why, err := current[guard.Freeze](ctx, l, seen, stateFreeze, theFreeze)
+	if why != "" {
+		return l.tampered(why), nil
 	}
 	return freeze, err
-}
-
-// freezeQuery asks for the end of the record and for the freeze's row, which a
-// new file has already: a missing one was removed.
-const freezeQuery = `SELECT ` + lastEntry + `, ` + stateColumns + `
-	FROM states WHERE kind = 'freeze' AND name = 'all'`
-
-func (l *Ledger) readFreeze(ctx context.Context, db *opened) (guard.Freeze, error) {
-	seen := l.counter.knows(0) // before the query, which may see more
-	s, last, there, err := withEnd(ctx, db.freeze)
-	switch {
-	case err != nil:
-		return guard.Freeze{}, err
-	case there && last < seen:
-		return l.tampered("entries are missing at the end"), nil
-	case !there || !db.genuine(s):
-		return l.tampered(changedFreeze), nil
-	}
-	return decode[guard.Freeze](s.body)
 }
 
 // SetFreeze implements guard.Store. The file of a freeze of reads is there
@@ -128,7 +105,7 @@ func (w *writing) freeze(ctx context.Context) (guard.Freeze, error) {
 	case w.l.marked():
 		return w.l.fromMark(), nil
 	case !genuine:
-		return w.l.tampered(changedFreeze), nil
+		return w.l.tampered("the row of the freeze was changed by another program"), nil
 	}
 	return decode[guard.Freeze](s.body)
 }

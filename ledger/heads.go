@@ -103,11 +103,8 @@ func (l *Ledger) PushHead(ctx context.Context, send func(Head) error) error {
 
 // lastPushed is the head that was pushed last, or the zero Head.
 func (l *Ledger) lastPushed(ctx context.Context, db *opened) (head Head, err error) {
-	row, ok, err := db.one(ctx, db.Read, stateHead, pushedHead)
-	if err != nil || !ok {
-		return Head{}, err
-	}
-	return decode[Head](row.body)
+	head, _, err = get[Head](ctx, db, db.Read, stateHead, pushedHead)
+	return head, err
 }
 
 // Unpushed returns the first entry that no pushed head vouches for, and its time; 0

@@ -2,9 +2,10 @@ package ledger
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"sync"
 
-	"mcp-partner/guard"
 	"mcp-partner/internal/database"
 )
 
@@ -45,57 +46,56 @@ func (l *Ledger) markedIn(seen observation) bool {
 
 type revision = database.Revision
 
-// maxRecentTokens bounds how many tokens are kept in memory.
-const maxRecentTokens = 1000
+// maxRecent bounds how many rows are kept in memory.
+const maxRecent = 1000
 
 // recent keeps what was read last of the freeze and of tokens, for as long as
 // nothing is committed: every call asks for them, and hardly any finds a change.
 type recent struct {
-	mu     sync.Mutex
-	at     revision
-	freeze *guard.Freeze
-	tokens map[string]guard.Token
+	mu   sync.Mutex
+	at   revision
+	rows map[string]any
 }
 
-// turnTo forgets what was read of another revision. The caller holds mu.
-func (r *recent) turnTo(at revision) {
-	if r.at != at || r.tokens == nil {
-		r.at, r.freeze, r.tokens = at, nil, map[string]guard.Token{}
+// get returns what was read of a row at a revision, and forgets what was read of
+// another one.
+func (r *recent) get(at revision, name string) any {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.at != at || r.rows == nil {
+		r.at, r.rows = at, map[string]any{}
+	}
+	return r.rows[name]
+}
+
+// keep is given the revision from before the reading, which may have seen more.
+func (r *recent) keep(at revision, name string, value any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.at == at && len(r.rows) < maxRecent {
+		r.rows[name] = value
 	}
 }
 
-func (r *recent) freezeAt(at revision) (guard.Freeze, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.turnTo(at)
-	if r.freeze == nil {
-		return guard.Freeze{}, false
+// current returns what a row holds as of a look, or why that cannot be known.
+func current[T any](ctx context.Context, l *Ledger, seen observation, kind, name string) (value T, why string, err error) {
+	if value, ok := l.recent.get(seen.revision, ref(kind, name)).(T); ok {
+		return value, "", nil
 	}
-	return *r.freeze, true
-}
-
-// keepFreeze is given the revision from before the reading, which may have seen
-// more.
-func (r *recent) keepFreeze(at revision, freeze guard.Freeze) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.at == at {
-		r.freeze = &freeze
+	known := l.counter.knows(0) // before the query, which may see more
+	var last int64
+	row := seen.db.row.QueryRowContext(ctx, kind, name)
+	s, err := scanState(func(columns ...any) error { return row.Scan(append([]any{&last}, columns...)...) })
+	switch missing := errors.Is(err, sql.ErrNoRows); {
+	case missing, err == nil && !seen.db.genuine(s):
+		return value, "the row of the " + kind + " was changed by another program", nil
+	case err != nil:
+		return value, "", err
+	case last < known:
+		return value, "entries are missing at the end", nil
 	}
-}
-
-func (r *recent) tokenAt(at revision, id string) (guard.Token, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.turnTo(at)
-	t, ok := r.tokens[id]
-	return t, ok
-}
-
-func (r *recent) keepToken(at revision, t guard.Token) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.at == at && len(r.tokens) < maxRecentTokens {
-		r.tokens[t.ID] = t
+	if value, err = decode[T](s.body); err == nil {
+		l.recent.keep(seen.revision, ref(kind, name), value)
 	}
+	return value, "", err
 }

@@ -88,21 +88,15 @@ func (l *Ledger) Delivered(ctx context.Context, m Message, events ...guard.Event
 }
 
 // Undelivered counts the messages whose delivery failed so far.
-func (l *Ledger) Undelivered(ctx context.Context) (count int, err error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return 0, err
-	}
-	err = db.Read.QueryRowContext(ctx, `SELECT count(*) FROM outbox WHERE tries > 0`).Scan(&count)
-	return count, l.problem(err)
+func (l *Ledger) Undelivered(ctx context.Context) (int, error) {
+	return read(ctx, l, func(db *opened) (int, error) {
+		return value[int](ctx, db.Read, `SELECT count(*) FROM outbox WHERE tries > 0`)
+	})
 }
 
 // GivenUp counts the messages that were given up since a time.
-func (l *Ledger) GivenUp(ctx context.Context, since time.Time) (count int, err error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return 0, err
-	}
-	err = db.Read.QueryRowContext(ctx, `SELECT count(*) FROM events WHERE kind = $1 AND time >= $2`, guard.KindUndelivered, formatTime(since)).Scan(&count)
-	return count, l.problem(err)
+func (l *Ledger) GivenUp(ctx context.Context, since time.Time) (int, error) {
+	return read(ctx, l, func(db *opened) (int, error) {
+		return value[int](ctx, db.Read, `SELECT count(*) FROM events WHERE kind = $1 AND time >= $2`, guard.KindUndelivered, formatTime(since))
+	})
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/guard/runs"
 	"mcp-partner/schemas/answers"
@@ -21,52 +20,24 @@ const (
 	stateStep = "step"
 )
 
-// openRunBody is runs.Run as it is written.
-type openRunBody struct {
-	Plan     string        `json:"plan"`
-	Digest   []byte        `json:"digest"`
-	Caller   access.Caller `json:"caller"`
-	Tool     string        `json:"tool"`
-	Approval string        `json:"approval,omitempty"`
-	Approver string        `json:"approver,omitempty"`
-	Ruling   access.Ruling `json:"ruling"`
-	Opened   string        `json:"opened"`
-	Expires  string        `json:"expires"`
-	Ended    string        `json:"ended,omitempty"`
-	Token    string        `json:"token,omitempty"`
-}
-
-func encodeOpenRun(r runs.Run) []byte {
-	body := openRunBody{r.Plan, r.Digest[:], r.Caller, r.Tool, r.Approval, r.Approver, r.Ruling, formatTime(r.OpenedAt), formatTime(r.ExpiresAt), "", r.Token}
-	if !r.EndedAt.IsZero() {
-		body.Ended = formatTime(r.EndedAt)
-	}
-	return encode(body)
-}
-
-func decodeOpenRun(id string, text []byte) (runs.Run, error) {
-	var body openRunBody
-	times := unmarshal(text, &body)
-	r := runs.Run{
-		ID: id, Plan: body.Plan, Caller: body.Caller, Tool: body.Tool, Approval: body.Approval, Approver: body.Approver,
-		Ruling: body.Ruling, OpenedAt: times.parse(body.Opened), ExpiresAt: times.parse(body.Expires), Token: body.Token,
-	}
-	if copy(r.Digest[:], body.Digest); body.Ended != "" {
-		r.EndedAt = times.parse(body.Ended)
-	}
-	return r, times.failure
+// encodeRun writes the end of a run in its fixed width: SQL compares it.
+func encodeRun(r runs.Run) []byte {
+	return encode(struct {
+		runs.Run
+		Ended stamp `json:"ended,omitzero"`
+	}{r, stamp{r.EndedAt}})
 }
 
 func stepName(run string, row int) string { return fmt.Sprintf("%s/%08d", run, row) }
 
 // Plan implements guard.RunStore.
-func (l *Ledger) Plan(ctx context.Context, id string) ([]byte, bool, error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return nil, false, err
-	}
-	s, ok, err := db.one(ctx, db.Read, statePlan, id)
-	return s.body, ok, l.problem(err)
+func (l *Ledger) Plan(ctx context.Context, id string) (body []byte, ok bool, err error) {
+	body, err = read(ctx, l, func(db *opened) ([]byte, error) {
+		var s state
+		s, ok, err = db.one(ctx, db.Read, statePlan, id)
+		return s.body, err
+	})
+	return body, ok, err
 }
 
 // OpenRun implements guard.RunStore.
@@ -77,7 +48,7 @@ func (l *Ledger) OpenRun(ctx context.Context, run runs.Run, body []byte, events 
 			return err
 		}
 		opened = true
-		return w.record(ctx, stateRun, run.ID, encodeOpenRun(run), events...)
+		return w.record(ctx, stateRun, run.ID, encodeRun(run), events...)
 	})
 	return opened && err == nil, err
 }
@@ -89,7 +60,7 @@ func (w *writing) spendFor(ctx context.Context, run runs.Run, body []byte, event
 		// No entry is about a plan: the ticket and the run hold its digest.
 		return events, true, w.put(ctx, statePlan, run.Plan, body)
 	}
-	t, ok, err := intact(ctx, w, stateTicket, run.Approval, decodeTicket)
+	t, ok, err := intact[guard.Ticket](ctx, w, stateTicket, run.Approval)
 	if err != nil || !ok || t.Spent || len(events) < 2 {
 		return nil, false, err
 	}
@@ -107,7 +78,7 @@ func (l *Ledger) OpenedRun(ctx context.Context, id string) (r runs.Run, ok bool,
 			return err
 		}
 		ok = true
-		r, err = decodeOpenRun(id, s.body)
+		r, err = decode[runs.Run](s.body)
 		return err
 	})
 	if err != nil {
@@ -118,24 +89,19 @@ func (l *Ledger) OpenedRun(ctx context.Context, id string) (r runs.Run, ok bool,
 
 // OpenedRuns implements guard.RunStore.
 func (l *Ledger) OpenedRuns(ctx context.Context, open bool, limit int) ([]runs.Run, error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return nil, err
-	}
-	opened, err := db.runs(ctx, db.Read)
-	if err != nil {
-		return nil, l.problem(err)
-	}
-	if open {
-		return slices.DeleteFunc(opened, func(r runs.Run) bool { return !r.EndedAt.IsZero() }), nil
-	}
-	slices.Reverse(opened)
-	return opened[:min(limit, len(opened))], nil
+	return read(ctx, l, func(db *opened) ([]runs.Run, error) {
+		opened, err := db.runs(ctx, db.Read)
+		if open {
+			return slices.DeleteFunc(opened, func(r runs.Run) bool { return !r.EndedAt.IsZero() }), err
+		}
+		slices.Reverse(opened)
+		return opened[:min(limit, len(opened))], err
+	})
 }
 
 // runs returns all runs, oldest first.
 func (d *opened) runs(ctx context.Context, q querier) ([]runs.Run, error) {
-	found, err := rowsOf(ctx, d, q, decodeOpenRun, `WHERE kind = 'run'`)
+	found, err := rowsOf[runs.Run](ctx, d, q, `WHERE kind = 'run'`)
 	slices.SortFunc(found, func(a, b runs.Run) int { return a.OpenedAt.Compare(b.OpenedAt) })
 	return found, err
 }
@@ -146,16 +112,12 @@ func (l *Ledger) CloseRun(ctx context.Context, id string, at time.Time, event gu
 }
 
 func (w *writing) closeRun(ctx context.Context, id string, at time.Time, event guard.Event) error {
-	s, ok, err := w.db.one(ctx, w.Tx, stateRun, id)
-	if err != nil || !ok {
-		return err
-	}
-	r, err := decodeOpenRun(id, s.body)
-	if err != nil || !r.EndedAt.IsZero() {
+	r, ok, err := get[runs.Run](ctx, w.db, w.Tx, stateRun, id)
+	if err != nil || !ok || !r.EndedAt.IsZero() {
 		return err
 	}
 	r.EndedAt = at
-	return w.record(ctx, stateRun, id, encodeOpenRun(r), event)
+	return w.record(ctx, stateRun, id, encodeRun(r), event)
 }
 
 // Progress implements guard.RunStore. A row that was changed in the file is an

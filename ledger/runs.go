@@ -141,9 +141,10 @@ func (l *Ledger) Runs(ctx context.Context, f fleet.RunFilter) ([]fleet.Run, erro
 	if err != nil {
 		return nil, l.problem(err)
 	}
-	return list(ctx, l, func(scan scanner) (fleet.Run, error) { return scanRun(scan, now) }, `SELECT `+runColumns+` FROM runs
+	found, err := list(ctx, db.Read, func(scan scanner) (fleet.Run, error) { return scanRun(scan, now) }, `SELECT `+runColumns+` FROM runs
 		WHERE ($1 = '' OR kind = $1) AND ($2 = '' OR caller = $2) AND ($3 = '' OR label = $3)
 		ORDER BY created DESC, id`+limit(f.Limit), f.Kind, f.Caller, f.Label)
+	return found, l.problem(err)
 }
 
 // changedOne runs a statement in a transaction and reports whether it changed a
@@ -320,10 +321,15 @@ func (l *Ledger) CountRows(ctx context.Context, id string) (byState map[string]i
 
 // Causes implements fleet.Store.
 func (l *Ledger) Causes(ctx context.Context, id string, limit int) ([]fleet.Group, error) {
-	return list(ctx, l, func(scan scanner) (g fleet.Group, err error) {
+	db, err := l.use(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := list(ctx, db.Read, func(scan scanner) (g fleet.Group, err error) {
 		g.First, err = scanRow(func(into ...any) error { return scan(append([]any{&g.Count}, into...)...) })
 		g.Cause = g.First.Cause
 		return g, err
 	}, `SELECT many, `+rowColumns+` FROM run_rows JOIN (SELECT count(*) AS many, min(n) AS first FROM run_rows
 		WHERE run = $1 AND cause <> '' GROUP BY cause) AS causes ON run = $1 AND n = first ORDER BY many DESC, n LIMIT $2`, id, limit)
+	return found, l.problem(err)
 }

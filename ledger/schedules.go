@@ -13,27 +13,18 @@ import (
 
 var _ schedules.Store = (*Ledger)(nil)
 
-func decodeSchedule(name string, text []byte) (schedules.Schedule, error) {
-	s, err := decode[schedules.Schedule](text)
-	s.Name = name
-	return s, err
-}
-
 // Schedules implements schedules.Store. One whose row was changed in the file is not
 // there.
 func (l *Ledger) Schedules(ctx context.Context) ([]schedules.Schedule, error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return nil, err
-	}
-	found, err := rowsOf(ctx, db, db.Read, decodeSchedule, `WHERE kind = 'schedule' ORDER BY name`)
-	return found, l.problem(err)
+	return read(ctx, l, func(db *opened) ([]schedules.Schedule, error) {
+		return rowsOf[schedules.Schedule](ctx, db, db.Read, `WHERE kind = 'schedule' ORDER BY name`)
+	})
 }
 
 // AddSchedule implements schedules.Store.
 func (l *Ledger) AddSchedule(ctx context.Context, s schedules.Schedule, event guard.Event) error {
 	return l.write(ctx, true, func(w *writing) error {
-		all, err := rowsOf(ctx, w.db, w.Tx, decodeSchedule, `WHERE kind = 'schedule'`)
+		all, err := rowsOf[schedules.Schedule](ctx, w.db, w.Tx, `WHERE kind = 'schedule'`)
 		if err != nil {
 			return err
 		}
@@ -52,12 +43,8 @@ func (l *Ledger) AddSchedule(ctx context.Context, s schedules.Schedule, event gu
 // ChangeSchedule implements schedules.Store.
 func (l *Ledger) ChangeSchedule(ctx context.Context, s schedules.Schedule, change func(*schedules.Schedule) bool, events ...guard.Event) (changed bool, err error) {
 	err = l.write(ctx, len(events) > 0, func(w *writing) error {
-		row, ok, err := w.db.one(ctx, w.Tx, stateSchedule, s.Name)
-		if err != nil || !ok {
-			return err
-		}
-		now, err := decodeSchedule(s.Name, row.body)
-		if err != nil || !now.Same(s) || !change(&now) {
+		now, ok, err := get[schedules.Schedule](ctx, w.db, w.Tx, stateSchedule, s.Name)
+		if err != nil || !ok || !now.Same(s) || !change(&now) {
 			return err
 		}
 		changed = true

@@ -54,17 +54,6 @@ func scanState(scan scanner) (s state, err error) {
 // lastEntry is the number of the last entry of the record.
 const lastEntry = `coalesce((SELECT max(seq) FROM events), 0)`
 
-// withEnd runs a statement that asks for the end of the record and for a row, in
-// one look at the file; there is false where there is no such row.
-func withEnd(ctx context.Context, statement *sql.Stmt, args ...any) (s state, last int64, there bool, err error) {
-	row := statement.QueryRowContext(ctx, args...)
-	s, err = scanState(func(columns ...any) error { return row.Scan(append([]any{&last}, columns...)...) })
-	if errors.Is(err, sql.ErrNoRows) {
-		return state{}, 0, false, nil
-	}
-	return s, last, err == nil, err
-}
-
 // genuine reports whether the row is as this program wrote it last.
 func (d *opened) genuine(s state) bool { return same(s.mac, d.key.state(s)) && s.seq >= s.latest }
 
@@ -89,19 +78,29 @@ func (d *opened) each(ctx context.Context, q querier, do func(state) error, clau
 }
 
 // rowsOf returns what the genuine rows that a clause selects hold.
-func rowsOf[T any](ctx context.Context, d *opened, q querier, decode func(name string, body []byte) (T, error), clause string, args ...any) (found []T, err error) {
+func rowsOf[T any](ctx context.Context, d *opened, q querier, clause string, args ...any) (found []T, err error) {
 	err = d.each(ctx, q, func(s state) error {
-		one, err := decode(s.name, s.body)
+		one, err := decode[T](s.body)
 		found = append(found, one)
 		return err
 	}, clause, args...)
 	return found, err
 }
 
+// get returns what a row holds; ok is false if there is none or it is not genuine.
+func get[T any](ctx context.Context, d *opened, q querier, kind, name string) (one T, ok bool, err error) {
+	s, ok, err := d.one(ctx, q, kind, name)
+	if err != nil || !ok {
+		return one, false, err
+	}
+	one, err = decode[T](s.body)
+	return one, err == nil, err
+}
+
 // intact returns what a row holds after a look at every entry since it changed
 // last. For tickets they are a day's at most. They prove that none of them changed
 // it: an older copy of the row fits only where the entry that came after was removed.
-func intact[T any](ctx context.Context, w *writing, kind, name string, decode func(name string, body []byte) (T, error)) (one T, ok bool, err error) {
+func intact[T any](ctx context.Context, w *writing, kind, name string) (one T, ok bool, err error) {
 	s, ok, err := w.db.one(ctx, w.Tx, kind, name)
 	if err != nil || !ok {
 		return one, false, err
@@ -109,7 +108,7 @@ func intact[T any](ctx context.Context, w *writing, kind, name string, decode fu
 	if err := w.unbroken(ctx, s.seq); err != nil {
 		return one, false, err
 	}
-	one, err = decode(name, s.body)
+	one, err = decode[T](s.body)
 	return one, err == nil, err
 }
 
@@ -151,21 +150,12 @@ func (l *Ledger) removeRow(ctx context.Context, kind, name string, event guard.E
 	return removed && err == nil, err
 }
 
-func decodeApprover(name string, text []byte) (guard.Approver, error) {
-	a, err := decode[guard.Approver](text)
-	a.Name = name
-	return a, err
-}
-
 // Approvers implements guard.Store. One whose row was changed in the file is
 // not there.
 func (l *Ledger) Approvers(ctx context.Context) ([]guard.Approver, error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return nil, err
-	}
-	found, err := rowsOf(ctx, db, db.Read, decodeApprover, `WHERE kind = 'approver' ORDER BY name`)
-	return found, l.problem(err)
+	return read(ctx, l, func(db *opened) ([]guard.Approver, error) {
+		return rowsOf[guard.Approver](ctx, db, db.Read, `WHERE kind = 'approver' ORDER BY name`)
+	})
 }
 
 // PutApprover implements guard.Store.

@@ -9,62 +9,13 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-// ticketBody is guard.Ticket as it is written.
-type ticketBody struct {
-	intentBody
-	Binding   []byte          `json:"binding"`
-	Created   string          `json:"created"`
-	Expires   string          `json:"expires"`
-	InBand    bool            `json:"in_band,omitempty"`
-	Spent     bool            `json:"spent,omitempty"`
-	Declined  bool            `json:"declined,omitempty"`
-	Decision  *guard.Decision `json:"decision,omitempty"`
-	Requester string          `json:"requester,omitempty"`
-	Rule      string          `json:"rule,omitempty"`
-	Plan      *planBody       `json:"plan,omitempty"`
-}
-
-// planBody is guard.PlanHead as it is written; the plan has a row of its own.
-type planBody struct {
-	Digest   []byte `json:"digest"`
-	Requests int    `json:"requests"`
-	Rows     int    `json:"rows"`
-	All      int    `json:"all"`
-}
-
+// encodeTicket writes the times of a ticket in their fixed width: SQL compares them.
 func encodeTicket(t guard.Ticket) []byte {
-	body := ticketBody{
-		intentBody: newIntentBody(t.Intent), Binding: t.Binding[:], Created: formatTime(t.CreatedAt), Expires: formatTime(t.ExpiresAt),
-		InBand: t.InBand, Spent: t.Spent, Declined: t.Declined, Decision: t.Decision, Requester: t.Requester, Rule: t.Rule,
-	}
-	if p := t.Plan; p != nil {
-		body.Plan = &planBody{p.Digest[:], p.Requests, p.Rows, p.All}
-	}
-	return encode(body)
-}
-
-func decodeTicket(id string, text []byte) (guard.Ticket, error) {
-	var body ticketBody
-	times := unmarshal(text, &body)
-	t := guard.Ticket{
-		ID: id, Intent: body.intent(), CreatedAt: times.parse(body.Created), ExpiresAt: times.parse(body.Expires),
-		InBand: body.InBand, Spent: body.Spent, Declined: body.Declined, Decision: body.Decision, Requester: body.Requester, Rule: body.Rule,
-	}
-	copy(t.Binding[:], body.Binding)
-	if p := body.Plan; p != nil {
-		t.Plan = &guard.PlanHead{Requests: p.Requests, Rows: p.Rows, All: p.All}
-		copy(t.Plan.Digest[:], p.Digest)
-	}
-	return t, times.failure
-}
-
-func (d *opened) ticket(ctx context.Context, q querier, id string) (t guard.Ticket, ok bool, err error) {
-	s, ok, err := d.one(ctx, q, stateTicket, id)
-	if err != nil || !ok {
-		return guard.Ticket{}, false, err
-	}
-	t, err = decodeTicket(id, s.body)
-	return t, err == nil, err
+	return encode(struct {
+		guard.Ticket
+		Created stamp `json:"created"`
+		Expires stamp `json:"expires"`
+	}{t, stamp{t.CreatedAt}, stamp{t.ExpiresAt}})
 }
 
 // PutTicket implements guard.Store.
@@ -76,7 +27,7 @@ func (l *Ledger) PutTicket(ctx context.Context, ticket guard.Ticket, limit int, 
 			return err
 		}
 		stored = ticket
-		if _, taken, err := w.db.ticket(ctx, w.Tx, ticket.ID); err != nil || taken {
+		if _, taken, err := w.db.one(ctx, w.Tx, stateTicket, ticket.ID); err != nil || taken {
 			return errors.Join(err, errTaken)
 		}
 		if ticket.Plan != nil {
@@ -112,7 +63,7 @@ func (w *writing) joins(ctx context.Context, ticket guard.Ticket, limit int) (jo
 		clause, since = w.db.Index("states_asked")+` WHERE kind = 'ticket' AND caller = $1 AND in_band = 1 AND created > $2`, now.Add(-guard.AskedWithin)
 	}
 	err = w.db.each(ctx, w.Tx, func(s state) error {
-		other, err := decodeTicket(s.name, s.body)
+		other, err := decode[guard.Ticket](s.body)
 		switch {
 		case err != nil || !other.Counts(now):
 			return err
@@ -140,42 +91,37 @@ func (w *writing) dropPlans(ctx context.Context) error {
 
 // Ticket implements guard.Store. A ticket whose row was changed in the file, or
 // put back from an older copy, is not there.
-func (l *Ledger) Ticket(ctx context.Context, id string) (guard.Ticket, bool, error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return guard.Ticket{}, false, err
-	}
-	t, ok, err := db.ticket(ctx, db.Read, id)
-	return t, ok, l.problem(err)
+func (l *Ledger) Ticket(ctx context.Context, id string) (t guard.Ticket, ok bool, err error) {
+	t, err = read(ctx, l, func(db *opened) (guard.Ticket, error) {
+		t, ok, err = get[guard.Ticket](ctx, db, db.Read, stateTicket, id)
+		return t, err
+	})
+	return t, ok, err
 }
 
 // Tickets implements guard.Store.
 func (l *Ledger) Tickets(ctx context.Context, limit int) ([]guard.Ticket, error) {
-	db, err := l.use(ctx)
-	if err != nil || limit <= 0 {
-		return nil, err
-	}
-	var found []guard.Ticket
-	err = db.each(ctx, db.Read, func(s state) error {
-		t, err := decodeTicket(s.name, s.body)
-		if found = append(found, t); err == nil && len(found) == limit {
-			return errStop
-		}
-		return err
-	}, db.Index("states_waiting")+` WHERE kind = 'ticket' AND in_band = 0 ORDER BY created DESC`)
-	return found, l.problem(err)
+	return read(ctx, l, func(db *opened) (found []guard.Ticket, err error) {
+		err = db.each(ctx, db.Read, func(s state) error {
+			if len(found) == limit {
+				return errStop
+			}
+			t, err := decode[guard.Ticket](s.body)
+			found = append(found, t)
+			return err
+		}, db.Index("states_waiting")+` WHERE kind = 'ticket' AND in_band = 0 ORDER BY created DESC`)
+		return found, err
+	})
 }
 
 // Waiting implements guard.Store.
 func (l *Ledger) Waiting(ctx context.Context) ([]guard.Ticket, error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return nil, err
-	}
-	now := l.o.Now()
-	found, err := rowsOf(ctx, db, db.Read, decodeTicket, db.Index("states_open")+` WHERE kind = 'ticket' AND spent = 0 AND in_band = 0
-		AND expires > $1 ORDER BY created DESC`, formatTime(now))
-	return slices.DeleteFunc(found, func(t guard.Ticket) bool { return !t.Live(now) }), l.problem(err)
+	return read(ctx, l, func(db *opened) ([]guard.Ticket, error) {
+		now := l.o.Now()
+		found, err := rowsOf[guard.Ticket](ctx, db, db.Read, db.Index("states_open")+` WHERE kind = 'ticket' AND spent = 0 AND in_band = 0
+			AND expires > $1 ORDER BY created DESC`, formatTime(now))
+		return slices.DeleteFunc(found, func(t guard.Ticket) bool { return !t.Live(now) }), err
+	})
 }
 
 // DecideTicket implements guard.Store.
@@ -200,7 +146,7 @@ func (l *Ledger) SpendTicket(ctx context.Context, id string, events ...guard.Eve
 // that an older file cannot bring the ticket back.
 func (l *Ledger) changeTicket(ctx context.Context, id string, change func(*guard.Ticket) bool, events ...guard.Event) (changed bool, last int64, err error) {
 	err = l.write(ctx, true, func(w *writing) error {
-		t, ok, err := intact(ctx, w, stateTicket, id, decodeTicket)
+		t, ok, err := intact[guard.Ticket](ctx, w, stateTicket, id)
 		if err != nil || !ok || t.Spent || !change(&t) {
 			return err
 		}

@@ -6,53 +6,19 @@ import (
 	"slices"
 	"time"
 
-	"mcp-partner/access"
 	"mcp-partner/guard"
 )
 
 // keptAfterEnd is how long a token that ended stays in the list.
 const keptAfterEnd = 30 * 24 * time.Hour
 
-// tokenBody is guard.Token as it is written. The token itself is not in it.
-type tokenBody struct {
-	Caller     access.Caller  `json:"caller"`
-	Hash       []byte         `json:"hash"`
-	Scopes     []access.Scope `json:"scopes"`
-	Tools      []string       `json:"tools,omitempty"`
-	Tenants    []string       `json:"tenants"`
-	PartnerIDs []string       `json:"partner_ids,omitempty"`
-	IssuedBy   string         `json:"issued_by,omitempty"`
-	Created    string         `json:"created"`
-	Expires    string         `json:"expires"`
-	Revoked    string         `json:"revoked,omitempty"`
-	Uses       int            `json:"uses,omitempty"`
-	Used       int            `json:"used,omitempty"`
-}
-
+// encodeToken writes the times of a token in their fixed width: SQL compares them.
 func encodeToken(t guard.Token) []byte {
-	body := tokenBody{
-		Caller: t.Caller, Hash: t.Hash[:], Scopes: t.Grant.Scopes, Tools: t.Grant.Tools, Tenants: t.Grant.Tenants, PartnerIDs: t.Grant.PartnerIDs,
-		IssuedBy: t.IssuedBy, Created: formatTime(t.IssuedAt), Expires: formatTime(t.ExpiresAt), Uses: t.Uses, Used: t.Used,
-	}
-	if !t.RevokedAt.IsZero() {
-		body.Revoked = formatTime(t.RevokedAt)
-	}
-	return encode(body)
-}
-
-func decodeToken(id string, text []byte) (guard.Token, error) {
-	var body tokenBody
-	times := unmarshal(text, &body)
-	t := guard.Token{
-		ID: id, Caller: body.Caller, IssuedBy: body.IssuedBy,
-		Grant:    access.Grant{Scopes: body.Scopes, Tools: body.Tools, Tenants: body.Tenants, PartnerIDs: body.PartnerIDs},
-		IssuedAt: times.parse(body.Created), ExpiresAt: times.parse(body.Expires), Uses: body.Uses, Used: body.Used,
-	}
-	copy(t.Hash[:], body.Hash)
-	if body.Revoked != "" {
-		t.RevokedAt = times.parse(body.Revoked)
-	}
-	return t, times.failure
+	return encode(struct {
+		guard.Token
+		Created stamp `json:"created"`
+		Expires stamp `json:"expires"`
+	}{t, stamp{t.IssuedAt}, stamp{t.ExpiresAt}})
 }
 
 // changeToken writes a token together with the entry that says why.
@@ -63,7 +29,7 @@ func (w *writing) changeToken(ctx context.Context, t guard.Token, event guard.Ev
 // openTokens returns the tokens that were not revoked and have not expired.
 func (w *writing) openTokens(ctx context.Context) ([]guard.Token, error) {
 	now := w.l.o.Now()
-	all, err := rowsOf(ctx, w.db, w.Tx, decodeToken, `WHERE kind = 'token' AND expires > $1`, formatTime(now))
+	all, err := rowsOf[guard.Token](ctx, w.db, w.Tx, `WHERE kind = 'token' AND expires > $1`, formatTime(now))
 	return slices.DeleteFunc(all, func(t guard.Token) bool { return !t.Open(now) }), err
 }
 
@@ -95,10 +61,6 @@ func (l *Ledger) PutToken(ctx context.Context, token guard.Token, limit int, eve
 	})
 }
 
-// tokenQuery asks for a token and in the same statement how far the record
-// comes, as freezeQuery does.
-const tokenQuery = `SELECT ` + lastEntry + `, ` + stateColumns + ` FROM states WHERE kind = 'token' AND name = $1`
-
 // Token implements guard.TokenStore. A token whose row was changed in the file
 // is not there, and none is where entries are missing at the end: what was
 // revoked since would be live again.
@@ -107,36 +69,22 @@ func (l *Ledger) Token(ctx context.Context, id string) (guard.Token, bool, error
 	if err != nil {
 		return guard.Token{}, false, l.problem(err)
 	}
-	if t, ok := l.recent.tokenAt(seen.revision, id); ok {
-		return t, true, nil
-	}
-	known := l.counter.knows(0) // before the query, which may see more
-	s, last, ok, err := withEnd(ctx, seen.db.token, id)
-	if err != nil || !ok || last < known || !seen.db.genuine(s) {
-		return guard.Token{}, false, l.problem(err)
-	}
-	t, err := decodeToken(id, s.body)
-	if err == nil {
-		l.recent.keepToken(seen.revision, t)
-	}
-	return t, err == nil, l.problem(err)
+	t, why, err := current[guard.Token](ctx, l, seen, stateToken, id)
+	return t, err == nil && why == "", l.problem(err)
 }
 
 // Tokens implements guard.TokenStore.
 func (l *Ledger) Tokens(ctx context.Context) ([]guard.Token, error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return nil, err
-	}
-	found, err := rowsOf(ctx, db, db.Read, decodeToken, `WHERE kind = 'token' AND expires > $1 ORDER BY created DESC`, formatTime(l.o.Now().Add(-keptAfterEnd)))
-	return found, l.problem(err)
+	return read(ctx, l, func(db *opened) ([]guard.Token, error) {
+		return rowsOf[guard.Token](ctx, db, db.Read, `WHERE kind = 'token' AND expires > $1 ORDER BY created DESC`, formatTime(l.o.Now().Add(-keptAfterEnd)))
+	})
 }
 
 // UseToken implements guard.TokenStore. The use is in the vault's counter when
 // it returns, so that an older file cannot give it back.
 func (l *Ledger) UseToken(ctx context.Context, id string, event guard.Event) (used bool, err error) {
 	err = l.write(ctx, true, func(w *writing) error {
-		t, ok, err := intact(ctx, w, stateToken, id, decodeToken)
+		t, ok, err := intact[guard.Token](ctx, w, stateToken, id)
 		if err != nil || !ok || !t.Live(w.l.o.Now()) {
 			return err
 		}
@@ -151,7 +99,7 @@ func (l *Ledger) UseToken(ctx context.Context, id string, event guard.Event) (us
 func (l *Ledger) RevokeTokens(ctx context.Context, which guard.TokenSelection, event guard.Event) (revoked int, err error) {
 	err = l.write(ctx, true, func(w *writing) error {
 		now := w.l.o.Now()
-		all, err := rowsOf(ctx, w.db, w.Tx, decodeToken, `WHERE kind = 'token' AND expires > $1`, formatTime(now.Add(-guard.ReachAfterEnd)))
+		all, err := rowsOf[guard.Token](ctx, w.db, w.Tx, `WHERE kind = 'token' AND expires > $1`, formatTime(now.Add(-guard.ReachAfterEnd)))
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 
+	"mcp-partner/guard"
+	"mcp-partner/guard/runs"
 	"mcp-partner/internal/untrusted"
 )
 
@@ -346,7 +348,7 @@ func (p *plans) note(l *Ledger, s state) error {
 	case statePlan:
 		p.stored[s.name] = sha256.Sum256(s.body)
 	case stateTicket:
-		t, err := decodeTicket(s.name, s.body)
+		t, err := decode[guard.Ticket](s.body)
 		if err != nil {
 			return err
 		}
@@ -355,7 +357,7 @@ func (p *plans) note(l *Ledger, s state) error {
 		}
 		p.want(t.ID, t.Plan.Digest, ref(s.kind, s.name))
 	case stateRun:
-		r, err := decodeOpenRun(s.name, s.body)
+		r, err := decode[runs.Run](s.body)
 		if err != nil {
 			return err
 		}

@@ -124,7 +124,7 @@ func (w *writing) unbroken(ctx context.Context, from int64) error {
 func (w *writing) add(ctx context.Context, e entry) error { return w.addAt(ctx, w.tail.seq+1, e) }
 
 func (w *writing) addAt(ctx context.Context, seq int64, e entry) error {
-	body := encode(e)
+	body := e.encode()
 	if len(body) > maxBody {
 		return problems.New(problems.CodeInvalidArgument, "The entry is longer than 1 MiB.")
 	}
@@ -160,7 +160,7 @@ func (w *writing) events(ctx context.Context, state string, gone bool, events ..
 // voided. Numbers go on after the lost ones.
 func (w *writing) rolledBack(ctx context.Context, seen int64, why string) error {
 	had, now := w.tail.seq, w.l.o.Now()
-	voided, err := rowsOf(ctx, w.db, w.Tx, decodeTicket, `WHERE kind = 'ticket' AND spent = 0`)
+	voided, err := rowsOf[guard.Ticket](ctx, w.db, w.Tx, `WHERE kind = 'ticket' AND spent = 0`)
 	if err != nil {
 		return err
 	}

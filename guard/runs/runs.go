@@ -5,10 +5,27 @@ package runs
 import (
 	"cmp"
 	"crypto/sha256"
-	"mcp-partner/access"
+	"encoding/hex"
 	"slices"
 	"time"
+
+	"mcp-partner/access"
 )
+
+// Digest is a SHA-256. Its text is hexadecimal.
+type Digest [sha256.Size]byte
+
+// MarshalText implements encoding.TextMarshaler.
+func (d Digest) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, d[:]), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Digest) UnmarshalText(text []byte) error {
+	if len(text) != hex.EncodedLen(len(d)) {
+		return hex.ErrLength
+	}
+	_, err := hex.Decode(d[:], text)
+	return err
+}
 
 // Life is how long tenants of an approved plan may begin.
 const Life = 24 * time.Hour
@@ -16,25 +33,26 @@ const Life = 24 * time.Hour
 // Run is an approved plan that is being carried out. It outlives the process.
 type Run struct {
 	// ID is what an agent sees; it refers to the run and opens nothing.
-	ID string
+	ID string `json:"id"`
 	// Plan is the ID under which the store has the plan, Digest what it must be.
-	Plan   string
-	Digest [sha256.Size]byte
-	Caller access.Caller
-	Tool   string
+	Plan   string        `json:"plan"`
+	Digest Digest        `json:"digest"`
+	Caller access.Caller `json:"caller"`
+	Tool   string        `json:"tool"`
 	// Approval is the ticket that was spent, "" if the policy required no
 	// confirmation.
-	Approval string
-	Approver string
+	Approval string `json:"approval,omitempty"`
+	Approver string `json:"approver,omitempty"`
 	// Token is the invocation token that opened the run, if any. After it is
 	// revoked no further tenant begins. After it expired, one begins with the
 	// caller's next token.
-	Token string
+	Token string `json:"token,omitempty"`
 	// Ruling is who was asked: it covers rows that ask for no more.
-	Ruling              access.Ruling
-	OpenedAt, ExpiresAt time.Time
+	Ruling    access.Ruling `json:"ruling"`
+	OpenedAt  time.Time     `json:"opened"`
+	ExpiresAt time.Time     `json:"expires"`
 	// EndedAt is set once no tenant of the run may begin any more.
-	EndedAt time.Time
+	EndedAt time.Time `json:"ended,omitzero"`
 }
 
 // Ended reports whether no further tenant of the run may begin.

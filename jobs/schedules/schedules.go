@@ -26,7 +26,7 @@ const Most = 100
 
 // Schedule is an audit that recurs.
 type Schedule struct {
-	Name string `json:"-"`
+	Name string `json:"name"`
 	// Cron has five fields, or is @daily and the like; Zone is the IANA name of its
 	// time zone.
 	Cron  string      `json:"cron"`
