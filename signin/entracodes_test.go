@@ -230,7 +230,7 @@ func TestEntraErrorsWithoutKnownNumber(t *testing.T) {
 // Another secret, another case: what was refused says nothing of it.
 func TestRefusalIsCachedPerSecret(t *testing.T) {
 	t.Parallel()
-	cache := newNegativeCache(time.Now)
+	cache := &negativeCache{now: time.Now, all: map[credentialKey]*history{}}
 	old, fresh := roomtest.MustSecret(t, "old"), roomtest.MustSecret(t, "fresh")
 	where := target{tenantID: "a", credential: tenants.CredentialConfig{Name: "app"}}
 	problem := where.findingProblem(entraCodes{finding: findingSecretRejected})

@@ -17,20 +17,13 @@ const (
 	refusedFor = 45 * time.Second
 	// azRefusedFor is shorter, because a person may be signing in right now.
 	azRefusedFor = 5 * time.Second
-	// maxRefusals is how many may be remembered before those that ended are
-	// looked for.
+	// maxRefusals is how many of a credential may be remembered before those that
+	// ended are looked for.
 	maxRefusals = 1024
 )
 
 // credentialKey names a credential as Entra ID sees it.
 type credentialKey struct{ name, clientID, authority string }
-
-// refusalKey names what a refusal is about; without a tenant it is about the
-// credential as a whole.
-type refusalKey struct {
-	credential credentialKey
-	tenantID   string
-}
 
 func (t target) credentialKey() credentialKey {
 	return credentialKey{naming.Fold(t.credential.Name), t.credential.ClientID, t.cloud.Authority}
@@ -51,32 +44,38 @@ type refusal struct {
 // all tenants once two of them gave it and none accepted the credential
 // meanwhile.
 type negativeCache struct {
-	now  func() time.Time
-	mu   sync.Mutex
-	kept map[refusalKey]refusal
-	// unclear is the last refusal of a credential that does not say whose it is.
-	unclear map[credentialKey]refusal
-	// accepted is until when an acceptance speaks against such a refusal.
-	accepted map[credentialKey]time.Time
+	now func() time.Time
+	mu  sync.Mutex
+	all map[credentialKey]*history
 }
 
-func newNegativeCache(now func() time.Time) *negativeCache {
-	return &negativeCache{now: now, kept: map[refusalKey]refusal{}, unclear: map[credentialKey]refusal{}, accepted: map[credentialKey]time.Time{}}
+// history is what happened to one credential.
+type history struct {
+	// refused are refusals by tenant ID; one of the credential as a whole has none.
+	refused map[string]*refusal
+	// unclear is the last refusal that does not say whose it is.
+	unclear *refusal
+	// accepted is until when an acceptance speaks against such a refusal.
+	accepted time.Time
+}
+
+// of returns the history of a credential. The lock is held.
+func (c *negativeCache) of(t target) *history {
+	key := t.credentialKey()
+	if c.all[key] == nil {
+		c.all[key] = &history{}
+	}
+	return c.all[key]
 }
 
 func (c *negativeCache) find(t target, secret vault.Secret) *problems.Problem {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, key := range []refusalKey{{t.credentialKey(), ""}, {t.credentialKey(), t.tenantID}} {
-		kept, ok := c.kept[key]
-		if !ok {
-			continue
-		}
-		if c.now().Before(kept.until) && kept.secret.Equal(secret) {
+	for _, id := range []string{"", t.tenantID} {
+		if kept := c.of(t).refused[id]; kept != nil && c.now().Before(kept.until) && kept.secret.Equal(secret) {
 			problem := kept.problem
 			return &problem
 		}
-		delete(c.kept, key)
 	}
 	return nil
 }
@@ -91,36 +90,36 @@ func (c *negativeCache) keep(t target, secret vault.Secret, problem *problems.Pr
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.sweep()
-	key := t.credentialKey()
-	fresh := refusal{*problem, secret, t.tenantID, c.now().Add(lasts)}
-	switch scopeOf(problem) {
-	case scopeTenant:
-		c.kept[refusalKey{key, t.tenantID}] = fresh
-	case scopeCredential:
-		c.kept[refusalKey{key, ""}] = fresh
-	case scopeUnclear:
-		c.kept[refusalKey{key, t.tenantID}] = fresh
-		if c.confirms(key, fresh) {
-			c.kept[refusalKey{key, ""}] = fresh
-		}
-		c.unclear[key] = fresh
+	h, now := c.of(t), c.now()
+	fresh, scope := &refusal{*problem, secret, t.tenantID, now.Add(lasts)}, scopeOf(problem)
+	if len(h.refused) >= maxRefusals {
+		maps.DeleteFunc(h.refused, func(_ string, kept *refusal) bool { return !now.Before(kept.until) })
+	}
+	if h.refused == nil {
+		h.refused = map[string]*refusal{}
+	}
+	if scope != scopeCredential {
+		h.refused[t.tenantID] = fresh
+	}
+	if scope == scopeCredential || scope == scopeUnclear && h.confirms(fresh, now) {
+		h.refused[""] = fresh
+	}
+	if scope == scopeUnclear {
+		h.unclear = fresh
 	}
 }
 
-func (c *negativeCache) confirms(key credentialKey, fresh refusal) bool {
-	before, ok := c.unclear[key]
-	now := c.now()
-	return ok && before.tenantID != fresh.tenantID && now.Before(before.until) && before.secret.Equal(fresh.secret) &&
-		before.problem.Code == fresh.problem.Code && before.problem.ForeignCode == fresh.problem.ForeignCode && !now.Before(c.accepted[key])
+func (h *history) confirms(fresh *refusal, now time.Time) bool {
+	before := h.unclear
+	return before != nil && before.tenantID != fresh.tenantID && now.Before(before.until) && before.secret.Equal(fresh.secret) &&
+		before.problem.Code == fresh.problem.Code && before.problem.ForeignCode == fresh.problem.ForeignCode && !now.Before(h.accepted)
 }
 
 func (c *negativeCache) accept(t target) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	key := t.credentialKey()
-	delete(c.unclear, key)
-	c.accepted[key] = c.now().Add(refusedFor)
+	h := c.of(t)
+	h.unclear, h.accepted = nil, c.now().Add(refusedFor)
 }
 
 func isRefusal(t target, problem *problems.Problem) bool {
@@ -134,15 +133,6 @@ func isRefusal(t target, problem *problems.Problem) bool {
 		return t.credential.Kind.Interactive()
 	}
 	return false
-}
-
-// sweep forgets what has ended once there is much of it. The lock is held.
-func (c *negativeCache) sweep() {
-	if len(c.kept) < maxRefusals {
-		return
-	}
-	now := c.now()
-	maps.DeleteFunc(c.kept, func(_ refusalKey, kept refusal) bool { return !now.Before(kept.until) })
 }
 
 // firstPatience bounds the wait for the first sign-in of a credential.

@@ -91,7 +91,7 @@ func NewSource(options Options) *Source {
 		metadata: metadataClient(), az: make(chan struct{}, azAtOnce), first: &firstSignIn{all: map[credentialKey]*pioneer{}},
 	}
 	s.caches, _ = lru.New[tokenKey, *keptToken](maxCaches) // fails for no size but 0
-	s.refused = newNegativeCache(s.opts.Clock)
+	s.refused = &negativeCache{now: s.opts.Clock, all: map[credentialKey]*history{}}
 	s.asserted = &assertions{now: s.opts.Clock, pool: s.opts.HTTP}
 	return s
 }
