@@ -35,7 +35,17 @@ func (s *Source) mint(ctx context.Context, t target, claims string) (got token, 
 		return token{}, false, problem
 	}
 	defer runtime.KeepAlive(p.credential) // and of the key in it, for sign-ins that overlap
-	return s.mintWith(ctx, t, p, claims)
+	leave := s.refused.enter(ctx, t, p.secret)
+	defer func() { leave(problem != nil && isRefusal(t, problem) && scopeOf(problem) != scopeTenant) }()
+	if refused := s.refused.find(t, p.secret); refused != nil {
+		return token{}, false, refused
+	}
+	if got, problem = s.present(ctx, t, p, claims); problem != nil {
+		s.refused.keep(t, p.secret, problem)
+	} else {
+		s.refused.accept(t)
+	}
+	return got, true, problem
 }
 
 // proof finds what a credential shows. It sends nothing to Entra ID.
@@ -62,25 +72,6 @@ func (s *Source) proof(ctx context.Context, t target) (proof, *problems.Problem)
 		return s.interactiveProof(t, secret)
 	}
 	return proof{}, problems.New(problems.CodeInternal, "Credential "+t.credential.Name+" is of a kind that cannot sign in.")
-}
-
-func (s *Source) mintWith(ctx context.Context, t target, p proof, claims string) (token, bool, *problems.Problem) {
-	if refused := s.refused.find(t, p.secret); refused != nil {
-		return token{}, false, refused
-	}
-	var problem *problems.Problem
-	leave := s.first.enter(ctx, t.credentialKey(), p.secret)
-	defer func() { leave(problem != nil && isRefusal(t, problem) && scopeOf(problem) != scopeTenant) }()
-	if refused := s.refused.find(t, p.secret); refused != nil {
-		return token{}, false, refused
-	}
-	var got token
-	if got, problem = s.present(ctx, t, p, claims); problem != nil {
-		s.refused.keep(t, p.secret, problem)
-	} else {
-		s.refused.accept(t)
-	}
-	return got, true, problem
 }
 
 // secretProblem adds to what the vault said whose secret it is and, where there

@@ -57,6 +57,7 @@ type history struct {
 	unclear *refusal
 	// accepted is until when an acceptance speaks against such a refusal.
 	accepted time.Time
+	first    *pioneer
 }
 
 // of returns the history of a credential. The lock is held.
@@ -138,13 +139,8 @@ func isRefusal(t target, problem *problems.Problem) bool {
 // firstPatience bounds the wait for the first sign-in of a credential.
 const firstPatience = 2 * time.Second
 
-// firstSignIn lets one sign-in of a credential go ahead of all others: if its
-// secret is wrong, the others need not present it too, each in its own tenant.
-type firstSignIn struct {
-	mu  sync.Mutex
-	all map[credentialKey]*pioneer
-}
-
+// pioneer is the one sign-in of a credential that goes ahead of all others: if
+// its secret is wrong, the others need not present it too, each in its own tenant.
 type pioneer struct {
 	secret vault.Secret
 	done   chan struct{}
@@ -152,17 +148,26 @@ type pioneer struct {
 
 // enter returns at once for the first caller and for everybody after the first
 // one called leave; the others wait, with patience. The first caller must call
-// leave, which says whether the refusal may hold in other tenants.
-func (f *firstSignIn) enter(ctx context.Context, key credentialKey, secret vault.Secret) (leave func(refused bool)) {
-	f.mu.Lock()
-	first, ok := f.all[key]
-	if !ok || !first.secret.Equal(secret) {
+// leave, which says whether the refusal may hold in other tenants: after one the
+// next caller is a first one.
+func (c *negativeCache) enter(ctx context.Context, t target, secret vault.Secret) (leave func(refused bool)) {
+	c.mu.Lock()
+	h := c.of(t)
+	first := h.first
+	if first == nil || !first.secret.Equal(secret) {
 		first = &pioneer{secret, make(chan struct{})}
-		f.all[key] = first
-		f.mu.Unlock()
-		return func(refused bool) { f.finish(key, first, refused) }
+		h.first = first
+		c.mu.Unlock()
+		return func(refused bool) {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if refused && h.first == first {
+				h.first = nil
+			}
+			close(first.done)
+		}
 	}
-	f.mu.Unlock()
+	c.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, firstPatience)
 	defer cancel()
 	select {
@@ -170,14 +175,4 @@ func (f *firstSignIn) enter(ctx context.Context, key credentialKey, secret vault
 	case <-ctx.Done():
 	}
 	return func(bool) {}
-}
-
-// finish lets the others pass. After a refusal the next caller is a first one.
-func (f *firstSignIn) finish(key credentialKey, first *pioneer, refused bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if refused && f.all[key] == first {
-		delete(f.all, key)
-	}
-	close(first.done)
 }

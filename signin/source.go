@@ -65,7 +65,6 @@ type Source struct {
 	metadata *http.Client // for the identity endpoint of this machine (managed identity)
 	az       chan struct{}
 	refused  *negativeCache
-	first    *firstSignIn
 	asserted *assertions
 	pairs    pairs
 	// learning is held while the expiry of a secret is written.
@@ -88,7 +87,7 @@ func NewSource(options Options) *Source {
 	base, stop := context.WithCancel(context.Background())
 	s := &Source{
 		opts: options.filled(), seed: maphash.MakeSeed(), stop: stop, signIns: flight.New[flightKey, token](base, signInLimit),
-		metadata: metadataClient(), az: make(chan struct{}, azAtOnce), first: &firstSignIn{all: map[credentialKey]*pioneer{}},
+		metadata: metadataClient(), az: make(chan struct{}, azAtOnce),
 	}
 	s.caches, _ = lru.New[tokenKey, *keptToken](maxCaches) // fails for no size but 0
 	s.refused = &negativeCache{now: s.opts.Clock, all: map[credentialKey]*history{}}
