@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,29 +69,10 @@ func (h *oauthServer) remap(mapping string) {
 	h.write(h.config, strings.ReplaceAll(mapping, "ISSUER", h.issuer.URL()))
 }
 
-// machine gets a token as a machine does, by client credentials.
+// machine is a token as an issuer gives it to a machine for its own credentials.
 func (h *oauthServer) machine(name string, changes issuertest.Claims) string {
 	h.tb.Helper()
-	h.issuer.Register(name, issuertest.With(h.claims(name), changes))
-	form := strings.NewReader(url.Values{"grant_type": {"client_credentials"}}.Encode())
-	request, err := http.NewRequest(http.MethodPost, h.issuer.URL()+"/token", form)
-	if err != nil {
-		h.tb.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	request.SetBasicAuth(name, name+"-secret")
-	response, err := h.issuer.Client().Do(request)
-	if err != nil {
-		h.tb.Fatal(err)
-	}
-	defer response.Body.Close()
-	var answer struct {
-		AccessToken string `json:"access_token"`
-	}
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || answer.AccessToken == "" {
-		h.tb.Fatalf("no token: %v", err)
-	}
-	return answer.AccessToken
+	return h.issuer.Token(issuertest.With(h.claims(name), changes))
 }
 
 // claims are those of an application that acts for itself.

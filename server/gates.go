@@ -9,10 +9,15 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/mark3labs/mcp-go/mcp"
 
 	"mcp-partner/access"
 )
@@ -230,3 +235,213 @@ func (t *httpTransport) readBody(w http.ResponseWriter, r *http.Request, a *admi
 	a.keep(int64(len(body)))
 	return body, nil
 }
+
+// What web pages of an allowed origin may send, and may see of an answer. A
+// browser allows neither without these headers (CORS).
+const (
+	pageMethods = "GET, POST"
+	pageHeaders = "Accept, Authorization, Content-Type, Last-Event-ID, Mcp-Method, Mcp-Name, Mcp-Protocol-Version, Mcp-Session-Id, Traceparent, Tracestate"
+	pageSees    = "Retry-After, WWW-Authenticate, X-Request-Id"
+	// pageAsksAgain is after how many seconds a browser asks again.
+	pageAsksAgain = "600"
+)
+
+// admitPage tells a browser that pages of an allowed origin may call, and answers
+// if that was all it asked. Cookies are never allowed: a caller is who its bearer
+// says. To a page of the server's own origin and to everybody else nothing is
+// said.
+func (t *httpTransport) admitPage(w http.ResponseWriter, r *http.Request) (answered bool) {
+	origin, ok := originOf(r)
+	if !ok || origin == "" || !slices.Contains(t.opts.Origins, origin) || t.checkHost(r) != nil {
+		return false
+	}
+	h := w.Header()
+	h.Add("Vary", "Origin")
+	h.Set("Access-Control-Allow-Origin", origin)
+	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
+		h.Set("Access-Control-Expose-Headers", pageSees)
+		return false
+	}
+	h.Set("Access-Control-Allow-Methods", pageMethods)
+	h.Set("Access-Control-Allow-Headers", pageHeaders)
+	h.Set("Access-Control-Max-Age", pageAsksAgain)
+	w.WriteHeader(http.StatusNoContent)
+	return true
+}
+
+// crossOrigin trusts no origin that cannot be parsed.
+func (s *Server) crossOrigin(origins []string) *http.CrossOriginProtection {
+	protection := http.NewCrossOriginProtection()
+	for _, origin := range origins {
+		if err := protection.AddTrustedOrigin(origin); err != nil {
+			s.log.Error("not a web origin, and not trusted", "origin", origin)
+		}
+	}
+	return protection
+}
+
+// checkOrigin goes by Sec-Fetch-Site as browsers set it, and by the Origin
+// itself too, which other software can be made to send.
+func (t *httpTransport) checkOrigin(r *http.Request) *refusal {
+	origin, ok := originOf(r)
+	if ok && t.foreign.Check(r) == nil && (origin == "" || slices.Contains(t.opts.Origins, origin) || ownOrigin(origin, r)) {
+		return nil
+	}
+	return foreignOrigin()
+}
+
+// originOf returns the one Origin of a request, or "". ok is false where there
+// are two, of which somebody in between may have checked the other.
+func originOf(r *http.Request) (origin string, ok bool) {
+	origins := r.Header.Values("Origin")
+	if len(origins) == 0 {
+		return "", len(r.Header.Values("Sec-Fetch-Site")) <= 1
+	}
+	return origins[0], len(origins) == 1 && origins[0] != "" && len(r.Header.Values("Sec-Fetch-Site")) <= 1
+}
+
+func foreignOrigin() *refusal {
+	return refuse(http.StatusForbidden, "Web pages of this Origin may not call this server.")
+}
+
+// ownOrigin wants the exact form in which browsers send an origin, so that
+// nothing beside scheme and host can be in it.
+func ownOrigin(origin string, r *http.Request) bool {
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" || origin != u.Scheme+"://"+u.Host || !strings.EqualFold(u.Host, r.Host) {
+		return false
+	}
+	return u.Scheme == "https" || u.Scheme == "http" && r.TLS == nil
+}
+
+// shares bounds how much is held at once, by all together and by each caller, so
+// that there is always some for somebody else: places, or bytes of bodies.
+type shares struct {
+	all, each int64
+
+	mu   sync.Mutex
+	used int64
+	by   map[access.Caller]int64
+}
+
+func newShares(all, each int64) *shares {
+	return &shares{all: all, each: each, by: map[access.Caller]int64{}}
+}
+
+// newPlaces gives one caller three places of four.
+func newPlaces(n int) *shares { return newShares(int64(n), int64(n-n/4)) }
+
+// take reports whether there was room; without a caller what all hold is bounded
+// alone. What is larger than a whole share has room where nothing else is held.
+func (s *shares) take(caller access.Caller, n int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.used > 0 && s.used+n > s.all || !s.own(caller, n) {
+		return false
+	}
+	s.used += n
+	return true
+}
+
+// own counts as the caller's what all hold, if there is a share left.
+func (s *shares) own(caller access.Caller, n int64) bool {
+	held := s.by[caller]
+	if held > 0 && held+n > s.each {
+		return false
+	}
+	if caller != "" {
+		s.by[caller] = held + n
+	}
+	return true
+}
+
+func (s *shares) give(caller access.Caller, n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used -= n
+	if s.by[caller] -= n; s.by[caller] <= 0 {
+		delete(s.by, caller)
+	}
+}
+
+// admission is one request's place, and its caller's share of places and of bytes
+// once that is known.
+type admission struct {
+	places, bodies *shares
+	caller         access.Caller
+	bytes          int64
+}
+
+func (a *admission) leave() {
+	a.bodies.give(a.caller, a.bytes)
+	a.places.give(a.caller, 1)
+}
+
+// of says whose place it is, if there is a share left.
+func (a *admission) of(caller access.Caller) bool {
+	a.places.mu.Lock()
+	defer a.places.mu.Unlock()
+	if !a.places.own(caller, 1) {
+		return false
+	}
+	a.caller = caller
+	return true
+}
+
+// reserve takes room for a body before it is read.
+func (a *admission) reserve(bytes int64) bool {
+	if !a.bodies.take(a.caller, bytes) {
+		return false
+	}
+	a.bytes += bytes
+	return true
+}
+
+// keep gives back what was reserved beyond the bytes that came.
+func (a *admission) keep(bytes int64) {
+	a.bodies.give(a.caller, a.bytes-bytes)
+	a.bytes = bytes
+}
+
+// move gives the place up for one elsewhere, if there is one.
+func (a *admission) move(to *shares) bool {
+	if !to.take(a.caller, 1) {
+		return false
+	}
+	a.places.give(a.caller, 1)
+	a.places = to
+	return true
+}
+
+func overloaded() *refusal {
+	refused := refuse(http.StatusServiceUnavailable, "")
+	refused.err = busy("Too many requests at once. Send this one again after a second.")
+	return refused.with("Retry-After", "1")
+}
+
+// levelCache remembers which log level each caller asked for last. Older
+// revisions set it in a request of its own, and over HTTP there is no session
+// that it could belong to.
+type levelCache = lru.Cache[access.Caller, mcp.LoggingLevel]
+
+// maxLevels bounds the cache. For one caller more, the one who has called for log
+// messages longest ago is forgotten.
+const maxLevels = 1024
+
+func newLevelCache() *levelCache {
+	cache, _ := lru.New[access.Caller, mcp.LoggingLevel](maxLevels) // fails for a size below 1 alone
+	return cache
+}
+
+// callerLevel is the log level of one caller: over stdio, of the only client.
+type callerLevel struct {
+	cache  *levelCache
+	caller access.Caller
+}
+
+func (c callerLevel) get() mcp.LoggingLevel {
+	level, _ := c.cache.Get(c.caller)
+	return level
+}
+
+func (c callerLevel) set(level mcp.LoggingLevel) { c.cache.Add(c.caller, level) }

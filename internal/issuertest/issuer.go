@@ -1,6 +1,6 @@
-// Package issuertest is an OpenID Connect issuer for tests: discovery, keys,
-// rotation and a token endpoint over TLS, with tokens signed by another library
-// than the one that verifies them.
+// Package issuertest is an OpenID Connect issuer for tests: discovery, keys
+// and rotation over TLS, with tokens signed by another library than the one that
+// verifies them.
 package issuertest
 
 import (
@@ -9,8 +9,11 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
-	"mcp-partner/internal/testkit"
+	"maps"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +21,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"mcp-partner/internal/testkit"
 )
 
 // Claims are those of a token.
@@ -42,13 +49,12 @@ type Issuer struct {
 	made     int
 	requests map[string]int
 	instead  http.HandlerFunc
-	clients  map[string]Claims
 }
 
 // Start serves until the test ends.
 func Start(tb testing.TB) *Issuer {
 	tb.Helper()
-	i := &Issuer{tb: tb, requests: map[string]int{}, clients: map[string]Claims{}}
+	i := &Issuer{tb: tb, requests: map[string]int{}}
 	i.pair = testkit.NewPair(tb, "login.microsoftonline.com", "sts.windows.net", "login.example")
 	i.server = httptest.NewUnstartedServer(http.HandlerFunc(i.serve))
 	i.server.TLS = i.pair.Serve()
@@ -147,4 +153,109 @@ func (i *Issuer) AnswerWith(instead http.HandlerFunc) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.instead = instead
+}
+
+const discovery = "/.well-known/openid-configuration"
+
+// KeysPath is where the keys are published.
+const KeysPath = "/discovery/keys"
+
+func (i *Issuer) serve(w http.ResponseWriter, r *http.Request) {
+	i.mu.Lock()
+	i.requests[r.URL.Path]++
+	instead := i.instead
+	i.mu.Unlock()
+	prefix, discovers := strings.CutSuffix(r.URL.Path, discovery)
+	switch {
+	case instead != nil:
+		instead(w, r)
+	case discovers:
+		i.serveDiscovery(w, "https://"+r.Host, prefix)
+	case r.URL.Path == KeysPath:
+		i.ServeKeys(w, r)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+func (i *Issuer) serveDiscovery(w http.ResponseWriter, base, prefix string) {
+	name := base + prefix
+	if strings.HasPrefix(base, "https://sts.") {
+		name += "/" // as Entra ID names itself in tokens of version 1
+	}
+	answer(w, map[string]any{"issuer": name, "jwks_uri": base + KeysPath})
+}
+
+// ServeKeys answers with the published keys.
+func (i *Issuer) ServeKeys(w http.ResponseWriter, _ *http.Request) {
+	i.mu.Lock()
+	keys := []any{}
+	for _, key := range i.keys {
+		keys = append(keys, key.Public())
+	}
+	i.mu.Unlock()
+	answer(w, map[string]any{"keys": keys})
+}
+
+// Public is the key as it is published.
+func (k Key) Public() map[string]any {
+	if k.RSA != nil {
+		return map[string]any{
+			"kty": "RSA", "use": "sig", "kid": k.ID, "alg": "RS256",
+			"n": encode(k.RSA.N.Bytes()), "e": encode(big.NewInt(int64(k.RSA.E)).Bytes()),
+		}
+	}
+	point, _ := k.EC.PublicKey.Bytes() // 4, x, y; never fails on a curve of the library
+	return map[string]any{"kty": "EC", "crv": "P-256", "use": "sig", "kid": k.ID, "alg": "ES256", "x": encode(point[1:33]), "y": encode(point[33:])}
+}
+
+func answer(w http.ResponseWriter, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(value) // a client that left needs no answer
+}
+
+func encode(raw []byte) string { return base64.RawURLEncoding.EncodeToString(raw) }
+
+// Token signs claims with the present key.
+func (i *Issuer) Token(claims Claims) string {
+	i.tb.Helper()
+	return Sign(i.tb, i.SigningKey(), nil, claims)
+}
+
+// Sign signs claims with a key. The header's members are added to the usual
+// ones, or take their place; nil takes one out.
+func Sign(tb testing.TB, key Key, header map[string]any, claims Claims) string {
+	tb.Helper()
+	var method jwt.SigningMethod = jwt.SigningMethodES256
+	var private any = key.EC
+	if key.RSA != nil {
+		method, private = jwt.SigningMethodRS256, key.RSA
+	}
+	header = With(map[string]any{"alg": method.Alg(), "typ": "JWT", "kid": key.ID}, header)
+	signed, err := (&jwt.Token{Header: header, Claims: jwt.MapClaims(claims), Method: method}).SignedString(private)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return signed
+}
+
+// Unsigned is header and claims, as they are signed.
+func Unsigned(tb testing.TB, header map[string]any, claims Claims) string {
+	tb.Helper()
+	text, err := (&jwt.Token{Header: header, Claims: jwt.MapClaims(claims)}).SigningString()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return text
+}
+
+// With returns claims with some of them set otherwise; nil takes one out.
+func With(claims, changes Claims) Claims {
+	all := maps.Clone(claims)
+	for name, value := range changes {
+		if all[name] = value; value == nil {
+			delete(all, name)
+		}
+	}
+	return all
 }

@@ -1,3 +1,9 @@
+// Package usage reads what Microsoft billed for Azure usage, and joins it with
+// partner links and roles: which subscriptions have partner earned credit, and
+// what is missing in the others.
+//
+// It takes Partner Center's daily rated usage and Cost Management's exports of a
+// partner's billing scope. A file is read as a stream; only sums are kept.
 package usage
 
 import (
@@ -5,7 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"mcp-partner/internal/csvfile"
@@ -58,7 +66,7 @@ func Read(ctx context.Context, in io.Reader) (File, error) {
 	if r.columns, err = find(rows.Header()); err != nil {
 		return File{}, err
 	}
-	rows.Only(r.columns.read()...)
+	rows.Only(r.columns.used...)
 	for {
 		cells, line, err := rows.Read()
 		if errors.Is(err, io.EOF) {
@@ -185,4 +193,152 @@ func (c columns) excluded(cells []string) bool {
 	}
 	other := c.publisher >= 0 && c.publisherType < 0 && cells[c.publisher] != "" && !strings.HasPrefix(strings.ToLower(cells[c.publisher]), "microsoft")
 	return other || is(c.publisherType, "Marketplace", "AWS") || is(c.pricing, "Reservation", "SavingsPlan", "Savings Plan", "Spot") || is(c.of, "Purchase", "UnusedReservation", "UnusedSavingsPlan")
+}
+
+// columns are the indexes of the cells that are read; -1 for a missing one.
+type columns struct {
+	tenant, customer, subscription, name  int
+	credit, cost, currency                int
+	publisher, publisherType, pricing, of int
+	// percent is whether credit is a percentage, and not true or false.
+	percent bool
+	// used are all of them that are there.
+	used []int
+}
+
+// find looks columns up by name, whatever their case and signs.
+func find(header []string) (columns, error) {
+	at := map[string]int{}
+	for i, name := range header {
+		key := simple(name)
+		if _, twice := at[key]; !twice {
+			at[key] = i
+		}
+	}
+	var used []int
+	first := func(names ...string) int {
+		for _, name := range names {
+			if i, ok := at[name]; ok {
+				used = append(used, i)
+				return i
+			}
+		}
+		return -1
+	}
+	c := columns{
+		tenant: first("customertenantid", "customerid"), customer: first("customername"),
+		subscription: first("entitlementid", "subscriptionguid", "subscriptionid"), name: first("entitlementdescription", "subscriptionname"),
+		cost: first("billingpretaxtotal", "costinbillingcurrency", "pretaxcost", "cost"), currency: first("billingcurrency", "billingcurrencycode", "currency"),
+		publisher: first("publishername"), publisherType: first("publishertype"), pricing: first("pricingmodel"), of: first("chargetype"),
+		credit: first("partnerearnedcreditpercentage"), percent: true,
+	}
+	if c.credit < 0 {
+		c.credit, c.percent = first("partnerearnedcreditapplied"), false
+	}
+	c.used = used
+	return c, c.check()
+}
+
+// check refuses a file without what the question needs.
+func (c columns) check() error {
+	for _, needed := range []struct {
+		at   int
+		name string
+	}{
+		{c.tenant, "CustomerId or CustomerTenantId"}, {c.subscription, "EntitlementId or SubscriptionId"},
+		{c.credit, "PartnerEarnedCreditPercentage or PartnerEarnedCreditApplied"}, {c.cost, "BillingPreTaxTotal or CostInBillingCurrency"},
+		{c.currency, "BillingCurrency"},
+	} {
+		if needed.at < 0 {
+			return fmt.Errorf("the file has no column %s; export the daily rated usage from Partner Center, or the cost of the partner's billing scope from Cost Management", needed.name)
+		}
+	}
+	return nil
+}
+
+func simple(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		default:
+			return -1
+		}
+	}, name)
+}
+
+// Amount is money in hundred-millionths of its currency: sums are exact, in
+// whatever order lines come.
+type Amount int64
+
+const (
+	unit   = 100_000_000
+	digits = 8
+	zeros  = "00000000"
+)
+
+var errAmount = errors.New("not an amount such as 12.34")
+
+// parseAmount reads a decimal number. Digits behind the eighth are rounded.
+// comma is whether a comma may be the decimal sign.
+func parseAmount(text string, comma bool) (Amount, error) {
+	if whole, ok := plainAmount(text); ok {
+		return whole, nil
+	}
+	if comma && strings.Count(text, ",") == 1 && !strings.Contains(text, ".") {
+		text = strings.Replace(text, ",", ".", 1)
+		if whole, ok := plainAmount(text); ok {
+			return whole, nil
+		}
+	}
+	if strings.ContainsAny(text, "xX_pPnN") { // what Go reads and no invoice writes
+		return 0, errAmount
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.Abs(f) > 9e10 {
+		return 0, errAmount
+	}
+	return Amount(math.Round(f * unit)), nil
+}
+
+// plainAmount reads digits with at most one point and a sign, without exponent:
+// exactly, where a float would not.
+func plainAmount(text string) (Amount, bool) {
+	whole, fraction, _ := strings.Cut(text, ".")
+	if strings.TrimPrefix(whole, "-")+fraction == "" {
+		return 0, false
+	}
+	up := int64(0)
+	if len(fraction) > digits {
+		if strings.Trim(fraction[digits:], "0123456789") != "" {
+			return 0, false
+		}
+		if fraction[digits] >= '5' {
+			up = 1
+		}
+	}
+	value, err := strconv.ParseInt(whole+(fraction + zeros)[:digits], 10, 64)
+	if strings.HasPrefix(whole, "-") {
+		up = -up
+	}
+	return Amount(value + up), err == nil
+}
+
+// add adds two amounts, and stays at the largest where their sum is larger.
+func (a Amount) add(b Amount) Amount {
+	sum := a + b
+	switch {
+	case a > 0 && b > 0 && sum < 0:
+		return math.MaxInt64
+	case a < 0 && b < 0 && sum > 0:
+		return math.MinInt64
+	}
+	return sum
+}
+
+// String writes an amount with two digits behind the point.
+func (a Amount) String() string {
+	return strconv.FormatFloat(float64(a)/unit, 'f', 2, 64)
 }
