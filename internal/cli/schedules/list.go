@@ -7,8 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mcp-partner/access"
-	"mcp-partner/fleet"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/phrase"
@@ -18,40 +16,26 @@ import (
 
 // row is a schedule as the command line shows it.
 type row struct {
-	Name      string        `json:"name"`
-	Cron      string        `json:"cron"`
-	Zone      string        `json:"zone"`
-	Audit     fleet.Audit   `json:"audit"`
-	For       access.Caller `json:"for,omitempty"`
-	By        string        `json:"by"`
-	CreatedAt string        `json:"created_at"`
-	Next      string        `json:"next,omitempty"`
-	LastDue   string        `json:"last_due,omitempty"`
-	LastRun   string        `json:"last_run,omitempty"`
-	// Problem is why the last slot has no run, Stopped why the schedule runs no more.
-	Problem string `json:"problem,omitempty"`
-	Stopped string `json:"stopped,omitempty"`
+	Name string `json:"name"`
+	schedules.Schedule
+	NextAt time.Time `json:"next,omitzero"`
 }
 
-func rowOf(s schedules.Schedule) row {
-	stamp := func(at time.Time) string {
-		if at.IsZero() {
-			return ""
-		}
-		return phrase.Stamp(at)
-	}
-	return row{
-		Name: s.Name, Cron: s.Cron, Zone: s.Zone, Audit: s.Audit, For: s.Creator, By: s.By, CreatedAt: stamp(s.CreatedAt), Next: stamp(s.Next(time.Now())),
-		LastDue: stamp(s.Last.Due), LastRun: s.Last.Run, Problem: s.Last.Problem, Stopped: s.Stopped,
-	}
-}
+func rowOf(s schedules.Schedule) row { return row{s.Name, s, s.Next(time.Now())} }
 
-// state words where a schedule stands.
-func (r row) state() string {
+func (r row) cells() []string {
+	state := cmp.Or(r.Last.Problem, "active")
 	if r.Stopped != "" {
-		return "stopped: " + r.Stopped
+		state = "stopped: " + r.Stopped
 	}
-	return cmp.Or(r.Problem, "active")
+	return []string{r.Name, r.Cron, r.Zone, stamp(r.NextAt), stamp(r.Last.Due), r.Last.Run, string(r.Creator), state}
+}
+
+func stamp(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return phrase.Stamp(at)
 }
 
 // newCmdList builds `schedules list`.
@@ -69,9 +53,7 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 			return cmdutil.Listing[row]{
 				Name: "schedules", Rows: xslices.Map(all, rowOf), Empty: "There are no schedules.", Next: deps.Command() + " schedules add NAME --cron @daily",
 				Header: []string{"NAME", "CRON", "ZONE", "NEXT", "LAST", "RUN", "FOR", "STATE"},
-				Cells: func(r row) []string {
-					return []string{r.Name, r.Cron, r.Zone, r.Next, r.LastDue, r.LastRun, string(r.For), r.state()}
-				},
+				Cells:  row.cells,
 			}.Show(deps.IO, &flags)
 		}),
 	}
