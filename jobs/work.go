@@ -94,7 +94,7 @@ func (w *Work) stopped(ctx context.Context, s schedules.Schedule, err error) boo
 // audit begins the audit of a slot, unless that was done. The last audit of the
 // schedule is ended first, so that its changes are compared.
 func (w *Work) audit(ctx context.Context, d due) error {
-	s, ok, err := w.schedule(ctx, d)
+	s, ok, err := schedules.Schedule{Name: d.Schedule, CreatedAt: d.Made}.Running(ctx, w.Schedules)
 	if err != nil || !ok || !d.Due.After(s.Last.Due) {
 		return err
 	}
@@ -129,17 +129,6 @@ func passing(err error) bool {
 		return true
 	}
 	return problems.As(err).Retryable
-}
-
-// schedule finds the schedule of a slot as it is now.
-func (w *Work) schedule(ctx context.Context, d due) (schedules.Schedule, bool, error) {
-	all, err := w.Schedules.Schedules(ctx)
-	for _, s := range all {
-		if s.Same(schedules.Schedule{Name: d.Schedule, CreatedAt: d.Made}) && s.Stopped == "" {
-			return s, true, err
-		}
-	}
-	return schedules.Schedule{}, false, err
 }
 
 // watch resumes the audits of processes that are gone, and compares those that have

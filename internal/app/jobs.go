@@ -145,17 +145,12 @@ func (s *ScheduledAudits) grant(of schedules.Schedule) (access.Grant, error) {
 
 // revalidate is asked before each tenant.
 func (s *ScheduledAudits) revalidate(of schedules.Schedule) (access.Grant, error) {
-	all, err := s.app.Ledger.Schedules(context.Background())
+	_, running, err := of.Running(context.Background(), s.app.Ledger)
 	if err != nil {
 		return access.Grant{}, err
 	}
-	for _, now := range all {
-		if !now.Same(of) || now.Stopped != "" {
-			continue
-		}
-		if grant, err := s.grant(of); err == nil {
-			return grant, nil
-		}
+	if grant, err := s.grant(of); running && err == nil {
+		return grant, nil
 	}
 	return access.Grant{}, problems.New(problems.CodeInsufficientScope, "The schedule "+of.Name+" was removed, or its creator's grant was.")
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -148,6 +149,16 @@ func (s Schedule) Due(now time.Time) (due time.Time, ok bool) {
 // name of another.
 func (s Schedule) Same(other Schedule) bool {
 	return s.Name == other.Name && s.CreatedAt.Equal(other.CreatedAt)
+}
+
+// Running returns a schedule as it is kept now; false if it was removed or stopped.
+func (s Schedule) Running(ctx context.Context, store Store) (Schedule, bool, error) {
+	all, err := store.Schedules(ctx)
+	i := slices.IndexFunc(all, func(now Schedule) bool { return now.Same(s) && now.Stopped == "" })
+	if i < 0 {
+		return Schedule{}, false, err
+	}
+	return all[i], true, err
 }
 
 // Caller is as whom the schedule runs. No person and no client has such a name: the
