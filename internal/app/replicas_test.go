@@ -39,7 +39,7 @@ func replicas(t *testing.T, n int) []*Settings {
 	for i := range all {
 		all[i] = NewSettings(noEnv, nil)
 		all[i].SetStateDir(filepath.Join(t.TempDir(), "state"))
-		all[i].DatabaseURLFile, all[i].Keys.Identity = url, identity
+		all[i].DatabaseURLFile, all[i].Keys.IdentityFile = url, identity
 	}
 	return all
 }
@@ -63,7 +63,7 @@ func makeVault(t *testing.T, s *Settings) {
 	t.Helper()
 	files, err := s.Files()
 	must(t, err)
-	must(t, vault.Init(t.Context(), files, vault.InitOptions{Key: s.KeySource(), OwnKeys: OwnKeys()}))
+	must(t, vault.Init(t.Context(), files, vault.InitOptions{Key: s.Keys, OwnKeys: OwnKeys()}))
 }
 
 func TestReplicasShareSecretsKeysAndTenants(t *testing.T) {
@@ -147,7 +147,7 @@ func TestSealedQuestionOpensAtAnotherReplica(t *testing.T) {
 func TestDatabaseHoldsNoKeyOfTheVault(t *testing.T) {
 	t.Parallel()
 	settings := replicas(t, 2)
-	settings[0].Keys.Identity, settings[1].Keys.Identity = "", ""
+	settings[0].Keys.IdentityFile, settings[1].Keys.IdentityFile = "", ""
 	makeVault(t, settings[0])
 	one := open(t, settings[0])
 	must(t, one.Open(t.Context()))
@@ -192,11 +192,11 @@ func TestRestoreTakesKeysThatNothingUses(t *testing.T) {
 			must(t, err)
 			ours, err := target.Keyring.Key(t.Context(), ledger.KeyMAC, 32, used)
 			must(t, err)
-			identity, err := os.ReadFile(from.Keys.Identity)
+			identity, err := os.ReadFile(from.Keys.IdentityFile)
 			must(t, err)
 			parsed, err := age.ParseX25519Identity(strings.TrimSpace(string(identity)))
 			must(t, err)
-			lock := vault.Locker{Recipients: []string{parsed.Recipient().String()}, Key: vault.KeySource{IdentityFile: from.Keys.Identity}}
+			lock := vault.Locker{Recipients: []string{parsed.Recipient().String()}, Key: vault.KeySource{IdentityFile: from.Keys.IdentityFile}}
 			backup, _, err := source.Vault.Backup(t.Context(), lock, tenants.Files{Dir: source.Files})
 			must(t, err)
 			done, err := target.Vault.Restore(t.Context(), backup, vault.RestoreOptions{Lock: lock, Tenants: tenants.Files{Dir: target.Files}})

@@ -33,10 +33,8 @@ type Settings struct {
 	Log *slog.Logger
 	// Env looks environment variables up.
 	Env config.Env
-	// Keys says where the key of the vault is.
-	Keys KeyFiles
-	// Prompter asks for the passphrase of the vault.
-	Prompter vault.Prompter
+	// Keys says where the key of the vault is, and whom to ask for its passphrase.
+	Keys vault.KeySource
 	// Observer counts and traces calls.
 	Observer *telemetry.Observer
 	// Config is the config file, and Source is where it was read.
@@ -63,7 +61,7 @@ type Settings struct {
 
 // NewSettings returns settings with a silent log.
 func NewSettings(env config.Env, prompter vault.Prompter) *Settings {
-	return &Settings{Env: env, Prompter: prompter, Log: slog.New(slog.DiscardHandler), Observer: &telemetry.Observer{RequestID: requestID}}
+	return &Settings{Env: env, Keys: vault.KeySource{Terminal: prompter}, Log: slog.New(slog.DiscardHandler), Observer: &telemetry.Observer{RequestID: requestID}}
 }
 
 // SetStateDir chooses the state directory; "" stands for that of the platform.
@@ -122,14 +120,6 @@ func (c ConfigSource) parse(data []byte) (config.File, error) {
 func IsDirectory(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
-}
-
-// KeyFiles are files that hold the key of the vault.
-type KeyFiles struct{ Passphrase, Identity string }
-
-// KeySource says where the key is, and whom to ask for a passphrase.
-func (s *Settings) KeySource() vault.KeySource {
-	return vault.KeySource{IdentityFile: s.Keys.Identity, PassphraseFile: s.Keys.Passphrase, Terminal: s.Prompter}
 }
 
 func requestID(ctx context.Context) string { return tools.RequestOf(ctx).ID }

@@ -119,7 +119,7 @@ func (s *Settings) openFiles(files disk.Dir) (*App, error) {
 		return nil, err
 	}
 	pool := httpclient.NewPool(httpclient.Options{Getenv: s.Getenv})
-	store, err := vault.OpenVault(files, s.KeySource(), pool)
+	store, err := vault.OpenVault(files, s.Keys, pool)
 	if err != nil {
 		if problems.As(err).Code == problems.CodeInvalidArgument {
 			err = exit.AsUsage(err) // flags that contradict each other

@@ -39,7 +39,7 @@ func NewDeps(streams *term.Streams) *Deps {
 
 // Serving has a passphrase asked for each time: in a server a mistyped one must
 // not stay.
-func (d *Deps) Serving() { d.Prompter = Prompter{Streams: d.IO} }
+func (d *Deps) Serving() { d.Keys.Terminal = Prompter{Streams: d.IO} }
 
 func (d *Deps) AddGlobals(flags *pflag.FlagSet) {
 	flags.StringVar(&d.global.stateDir, "state-dir", "", "`DIR` with the vault, the tenant directory and config.yaml")

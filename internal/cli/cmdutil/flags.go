@@ -74,15 +74,15 @@ func (g *GuardFlags) AddAsking(flags *pflag.FlagSet) {
 
 // AddKeyFlags adds the flags that say where the key of the vault is.
 func (d *Deps) AddKeyFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&d.Keys.Passphrase, "passphrase-file", "", "`FILE` with the passphrase of the vault")
-	flags.StringVar(&d.Keys.Identity, "identity-file", "", "`FILE` with the age identity that opens the vault")
+	flags.StringVar(&d.Keys.PassphraseFile, "passphrase-file", "", "`FILE` with the passphrase of the vault")
+	flags.StringVar(&d.Keys.IdentityFile, "identity-file", "", "`FILE` with the age identity that opens the vault")
 	config.Standing(flags, "passphrase-file", "identity-file")
 }
 
 // KeyArguments are the flags that a server needs to open the same vault.
 func (d *Deps) KeyArguments() ([]string, error) {
 	var all []string
-	for _, flag := range [][2]string{{"--passphrase-file", d.Keys.Passphrase}, {"--identity-file", d.Keys.Identity}} {
+	for _, flag := range [][2]string{{"--passphrase-file", d.Keys.PassphraseFile}, {"--identity-file", d.Keys.IdentityFile}} {
 		if flag[1] == "" {
 			continue
 		}

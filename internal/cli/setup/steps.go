@@ -63,7 +63,7 @@ func (s *firstRun) chooseKey(ctx context.Context) error {
 // initVault tries the keychain first where that is wanted. A system without one
 // is no error unless it was asked for by name.
 func (s *firstRun) initVault(ctx context.Context) error {
-	if s.o.key != keyKeychain && (s.o.key != keyAuto || s.f.Keys != (app.KeyFiles{})) {
+	if s.o.key != keyKeychain && (s.o.key != keyAuto || s.f.Keys.IdentityFile+s.f.Keys.PassphraseFile != "") {
 		return s.newVault(ctx, vault.BackendFile)
 	}
 	err := s.newVault(ctx, vault.BackendKeychain)
@@ -79,7 +79,7 @@ func (s *firstRun) newVault(ctx context.Context, backend vault.Backend) error {
 	if err != nil {
 		return err
 	}
-	source := s.f.KeySource()
+	source := s.f.Keys
 	if err := vault.Init(ctx, files, vault.InitOptions{Key: source, AskPassphrase: s.o.key == keyPassphrase, Settings: vault.Settings{Backend: backend}, OwnKeys: app.OwnKeys()}); err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func runInit(ctx context.Context, deps *cmdutil.Deps, o *initOptions) error {
 	if _, err := deps.StateDirectory(); err != nil {
 		return err
 	}
-	if o.passphrase && deps.Keys != (app.KeyFiles{}) {
+	if o.passphrase && deps.Keys.IdentityFile+deps.Keys.PassphraseFile != "" {
 		return exit.Usage("mcp-partner vault init --help", "--passphrase, --passphrase-file and --identity-file cannot be combined")
 	}
 	settings, err := o.settings()
@@ -75,7 +75,7 @@ func runInit(ctx context.Context, deps *cmdutil.Deps, o *initOptions) error {
 	if err != nil {
 		return err
 	}
-	source := deps.KeySource()
+	source := deps.Keys
 	if err := vault.Init(ctx, files, vault.InitOptions{Key: source, AskPassphrase: o.passphrase, Settings: settings, OwnKeys: app.OwnKeys()}); err != nil {
 		return err
 	}
