@@ -33,7 +33,7 @@ type LogOptions struct {
 	Level slog.Level
 	// JSON writes one object a line; otherwise it is key=value.
 	JSON bool
-	// Facts adds the attributes of a context's request; nil adds nothing.
+	// Facts adds the attributes of a context's request.
 	Facts func(context.Context) []slog.Attr
 }
 
@@ -44,9 +44,6 @@ func NewLogger(to io.Writer, o LogOptions) *slog.Logger {
 	var next slog.Handler = slog.NewTextHandler(to, options)
 	if o.JSON {
 		next = slog.NewJSONHandler(to, options)
-	}
-	if o.Facts == nil {
-		o.Facts = func(context.Context) []slog.Attr { return nil }
 	}
 	return slog.New(sieve{next, o.Facts})
 }

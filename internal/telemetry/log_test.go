@@ -33,7 +33,7 @@ func TestOnlyListedAttributesAreLogged(t *testing.T) {
 	t.Parallel()
 	for _, asJSON := range []bool{false, true} {
 		var out bytes.Buffer
-		log := NewLogger(&out, LogOptions{Level: slog.LevelDebug, JSON: asJSON})
+		log := NewLogger(&out, LogOptions{Level: slog.LevelDebug, JSON: asJSON, Facts: func(context.Context) []slog.Attr { return nil }})
 		log.With("token", canary, "caller", "a", "arguments", canary).WithGroup("body").With("secret", canary).
 			Info("call", "tool", "t", "body", canary, "error", errors.New(canary), "reason", errors.New(canary), "tenant", leaky{}, "caller", struct{ A string }{canary},
 				slog.Group("outcome", "x", canary), slog.Any("problem", problems.CodeInternal), slog.Any("status", []string{canary}), "count", 3, "duration", 1500*time.Microsecond, "stray", 1)
