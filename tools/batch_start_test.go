@@ -11,8 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/fleet"
+	"mcp-partner/guard"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/search"
 	"mcp-partner/simulator"
 	"mcp-partner/tools"
 )
@@ -157,5 +161,35 @@ func TestLinkRemovedBeforeNextStart(t *testing.T) {
 				t.Errorf("%s, %d writes: %+v", e.Summary, h.writes(), row)
 			}
 		})
+	}
+}
+
+// What was begun within fleet.Settled may be at work in another process, so upkeep
+// leaves the run alone; a run older than that is completed, and its write made once.
+func TestUpkeepLeavesYoungRunToItsProcess(t *testing.T) {
+	t.Parallel()
+	clock := testkit.NewClock(time.Now())
+	h := fleetOf(t, 1, func(o *guard.Options) { unasked(o); o.Now = clock.Now })
+	h.link(names(h)[0], oldID)
+	hangs, dead := make(chan struct{}), make(chan struct{})
+	h.http.Transport = &doors{next: h.http.Transport, at: []func() error{func() error { close(hangs); <-dead; return errors.New("the process is gone") }}}
+	dying := h.service
+	var all sync.WaitGroup
+	defer func() { close(dead); dying.Close(); all.Wait() }()
+	all.Go(func() {
+		dying.Call(context.Background(), tools.Call{Tool: schemas.ToolTransitionPartner, Arguments: json.RawMessage(replacing), Principal: trusted("test"), Confirmer: tools.NoConfirmer{}})
+	})
+	<-hangs
+	other := tools.NewService(tools.Deps{
+		Directory: h.directory, Clients: h, Fleet: h.fleet, Guard: h.guard, Search: search.New(schemas.Catalogue(), schemaOf),
+		Pause: time.Millisecond, Now: clock.Now,
+	})
+	clock.Advance(fleet.Settled - 1)
+	if closed, err := other.Upkeep(t.Context()); closed != 0 || err != nil || h.writes() != 1 {
+		t.Errorf("a young run: %d, %v, %d writes", closed, err, h.writes())
+	}
+	clock.Advance(1)
+	if closed, err := other.Upkeep(t.Context()); closed != 1 || err != nil || h.writes() != 2 || h.linked(names(h)[0]) != newID {
+		t.Errorf("an old run: %d, %v, %d writes", closed, err, h.writes())
 	}
 }
