@@ -62,10 +62,10 @@ func (s simulated) apply(t *testing.T, kind string, partnerID string, before Lin
 func TestLinkLifecycleInEveryErrorShape(t *testing.T) {
 	t.Parallel()
 	for _, shape := range []simulator.ErrorShape{simulator.ErrorShapeNested, simulator.ErrorShapeFlat, simulator.ErrorShapeBoth} {
-		for _, tombstones := range []bool{false, true} {
+		for _, tombstones := range []float64{0, 100} {
 			t.Run(string(shape), func(t *testing.T) {
 				t.Parallel()
-				liveALink(t, simulate(t, simulator.Config{Tenants: 2, LinkedPercent: -1, ErrorShape: shape, DeletedAs200: tombstones}))
+				liveALink(t, simulate(t, simulator.Config{Tenants: 2, LinkedPercent: -1, ErrorShape: shape, Faults: []simulator.Fault{{Kind: simulator.FaultDeleted200, Percent: tombstones}}}))
 			})
 		}
 	}

@@ -53,13 +53,11 @@ func (c *call) linkAnswer(l *Link) answer {
 // other identities in the tenant.
 func (c *call) getPartners() answer {
 	l := c.who.link
-	if l.live() || l != nil && c.deletedAs200() {
+	if l.live() || l != nil && c.plan.shows(FaultDeleted200) {
 		return c.linkAnswer(l)
 	}
 	return c.refused(refusedNotLinked, "")
 }
-
-func (c *call) deletedAs200() bool { return c.sim.cfg.DeletedAs200 || c.plan.shows(FaultDeleted200) }
 
 // partner serves the four methods of one partner ID.
 func (c *call) partner() answer {
@@ -83,7 +81,7 @@ func (c *call) partner() answer {
 
 func (c *call) getPartner(id string) answer {
 	l := c.who.link
-	if l == nil || l.PartnerID != id || !l.live() && !c.deletedAs200() {
+	if l == nil || l.PartnerID != id || !l.live() && !c.plan.shows(FaultDeleted200) {
 		return c.refused(refusedOtherPartner, id)
 	}
 	return c.linkAnswer(l)

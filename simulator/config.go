@@ -38,9 +38,6 @@ type Config struct {
 	// LinkedPercent is the share of tenants that are linked from the start:
 	// 0 means 50, a negative number means none.
 	LinkedPercent float64
-	// DeletedAs200 makes a read after a DELETE answer 200 with the state
-	// Deleted instead of 404. Which of the two the service does is unknown.
-	DeletedAs200 bool
 	// ErrorShape fixes the shape of the provider's own errors. The zero value
 	// gives every tenant one of the three, by seed.
 	ErrorShape ErrorShape

@@ -66,14 +66,10 @@ func (s *Simulator) Tombstone(tenantID string) error {
 }
 
 func (s *Simulator) change(tenantID string, f func(*Link, time.Time) *Link) error {
-	t, err := s.tenant(tenantID)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t.app().link = f(t.app().link, s.cfg.Now())
-	return nil
+	return s.in(tenantID, func(t *tenant) error {
+		t.app().link = f(t.app().link, s.cfg.Now())
+		return nil
+	})
 }
 
 // AddGlobalPartner marks a partner ID as that of a virtual organization
@@ -88,14 +84,10 @@ func (s *Simulator) AddGlobalPartner(id, name string) {
 // Without it the token endpoint answers AADSTS700016; issued tokens stay
 // valid until they expire.
 func (s *Simulator) SetConsent(tenantID string, granted bool) error {
-	t, err := s.tenant(tenantID)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t.app().denied = !granted
-	return nil
+	return s.in(tenantID, func(t *tenant) error {
+		t.app().denied = !granted
+		return nil
+	})
 }
 
 // ExpireSecret expires the application's secret: the token endpoint answers

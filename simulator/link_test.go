@@ -149,7 +149,7 @@ func TestDeleteAnswersNothing(t *testing.T) {
 
 func TestDeleteCanAnswer200(t *testing.T) {
 	t.Parallel()
-	w := serve(t, simulator.Config{DeletedAs200: true})
+	w := serve(t, simulator.Config{Faults: []simulator.Fault{{Kind: simulator.FaultDeleted200, Percent: 100}}})
 	set(t, w.sim, "contoso", simulator.StateDeleted)
 	set(t, w.sim, "fabrikam", "")
 	bearer := w.signIn("contoso.example")

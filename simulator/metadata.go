@@ -21,19 +21,15 @@ type ManagedIdentity struct {
 
 // AddManagedIdentity assigns an identity to the machine.
 func (s *Simulator) AddManagedIdentity(m ManagedIdentity) error {
-	t, err := s.tenant(m.Tenant)
-	if err != nil {
-		return err
-	}
 	if m.ClientID == "" || m.ObjectID == "" {
 		return errors.New("simulator: a managed identity needs a client ID and an object ID")
 	}
-	m.Tenant = t.id
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t.principals = append(t.principals, &principal{clientID: m.ClientID, objectID: m.ObjectID, managed: true})
-	s.machine = append(s.machine, m)
-	return nil
+	return s.in(m.Tenant, func(t *tenant) error {
+		m.Tenant = t.id
+		t.principals = append(t.principals, &principal{clientID: m.ClientID, objectID: m.ObjectID, managed: true})
+		s.machine = append(s.machine, m)
+		return nil
+	})
 }
 
 // IdentityHeader is what App Service gives its programs as IDENTITY_HEADER.

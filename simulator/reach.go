@@ -22,18 +22,14 @@ func (s *Simulator) Delegate(managing, customer, category string) error {
 	if category != CategoryProjectedBy && category != CategoryManagedBy {
 		return fmt.Errorf("simulator: %q is not a category of Lighthouse", category)
 	}
-	from, err := s.tenant(managing)
-	if err != nil {
-		return err
-	}
 	to, err := s.tenant(customer)
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.delegated = append(s.delegated, delegation{from.id, to.id, category})
-	return nil
+	return s.in(managing, func(from *tenant) error {
+		s.delegated = append(s.delegated, delegation{from.id, to.id, category})
+		return nil
+	})
 }
 
 // tenants shows a service principal its own tenant, as ARM does, and a person

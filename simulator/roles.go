@@ -89,25 +89,19 @@ func builtInRoles() []RoleDefinition {
 
 // SetRoles replaces the subscriptions and roles of a tenant.
 func (s *Simulator) SetRoles(tenantID string, roles Roles) error {
-	t, err := s.tenant(tenantID)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t.roles = &roles
-	return nil
+	return s.in(tenantID, func(t *tenant) error {
+		t.roles = &roles
+		return nil
+	})
 }
 
 // Roles returns the subscriptions and roles of a tenant.
-func (s *Simulator) Roles(tenantID string) (Roles, error) {
-	t, err := s.tenant(tenantID)
-	if err != nil {
-		return Roles{}, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.rolesOf(t), nil
+func (s *Simulator) Roles(tenantID string) (roles Roles, err error) {
+	err = s.in(tenantID, func(t *tenant) error {
+		roles = s.rolesOf(t)
+		return nil
+	})
+	return roles, err
 }
 
 func (s *Simulator) rolesOf(t *tenant) Roles {

@@ -140,22 +140,29 @@ func (s *Simulator) tenant(name string) (*tenant, error) {
 	return nil, fmt.Errorf("simulator: no tenant has the name, domain or ID %q; Tenants lists those that exist", name)
 }
 
-// AddPrincipal adds another identity to a tenant: an application of its own
-// client ID and secret. The tenant is given by name, domain or GUID. It is an
-// error if the tenant has an identity with that object ID or client ID.
-func (s *Simulator) AddPrincipal(tenantID, objectID, clientID, secret string) error {
+// in changes a tenant, or what belongs to it, while nothing else does.
+func (s *Simulator) in(tenantID string, change func(*tenant) error) error {
 	t, err := s.tenant(tenantID)
 	if err != nil {
 		return err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return change(t)
+}
+
+// AddPrincipal adds another identity to a tenant: an application of its own
+// client ID and secret. The tenant is given by name, domain or GUID. It is an
+// error if the tenant has an identity with that object ID or client ID.
+func (s *Simulator) AddPrincipal(tenantID, objectID, clientID, secret string) error {
 	if objectID == "" || clientID == "" || secret == "" {
 		return errors.New("simulator: a principal needs an object ID, a client ID and a secret")
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if t.byObject(objectID) != nil || t.byClient(clientID) != nil {
-		return fmt.Errorf("simulator: tenant %s has an identity with object ID %s or client ID %s already", t.name, objectID, clientID)
-	}
-	t.principals = append(t.principals, &principal{clientID: clientID, objectID: objectID, secret: &clientSecret{value: secret}})
-	return nil
+	return s.in(tenantID, func(t *tenant) error {
+		if t.byObject(objectID) != nil || t.byClient(clientID) != nil {
+			return fmt.Errorf("simulator: tenant %s has an identity with object ID %s or client ID %s already", t.name, objectID, clientID)
+		}
+		t.principals = append(t.principals, &principal{clientID: clientID, objectID: objectID, secret: &clientSecret{value: secret}})
+		return nil
+	})
 }

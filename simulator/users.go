@@ -99,14 +99,10 @@ func (s *Simulator) EndSignIns(name string) {
 // RequireInteraction makes a tenant demand an interactive sign-in, as a new
 // conditional access policy does.
 func (s *Simulator) RequireInteraction(tenantID string, wanted bool) error {
-	t, err := s.tenant(tenantID)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.people.strict[t.id] = wanted
-	return nil
+	return s.in(tenantID, func(t *tenant) error {
+		s.people.strict[t.id] = wanted
+		return nil
+	})
 }
 
 // secretText returns an unguessable code or token.

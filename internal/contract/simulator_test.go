@@ -112,9 +112,9 @@ func TestSimulatorKeepsTheContract(t *testing.T) {
 	testkit.SkipShort(t, testkit.Properties)
 	d, met := load(t), seen{}
 	for _, shape := range []simulator.ErrorShape{simulator.ErrorShapeNested, simulator.ErrorShapeFlat, simulator.ErrorShapeBoth} {
-		for _, tombstones := range []bool{false, true} {
-			w := newWorld(t, simulator.Config{Tenants: 1, LinkedPercent: -1, ErrorShape: shape, DeletedAs200: tombstones, Throttle: wide})
-			w.walk(d, met, !tombstones)
+		for _, tombstones := range []float64{0, 100} {
+			w := newWorld(t, simulator.Config{Tenants: 1, LinkedPercent: -1, ErrorShape: shape, Faults: []simulator.Fault{{Kind: simulator.FaultDeleted200, Percent: tombstones}}, Throttle: wide})
+			w.walk(d, met, tombstones == 0)
 		}
 	}
 	w := newWorld(t, simulator.Config{Tenants: 1, Throttle: wide})

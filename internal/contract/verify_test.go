@@ -81,8 +81,8 @@ func (r Report) named(t *testing.T, name string) Check {
 func TestVerifyAgreesWithSimulator(t *testing.T) {
 	t.Parallel()
 	for _, shape := range []simulator.ErrorShape{simulator.ErrorShapeNested, simulator.ErrorShapeFlat, simulator.ErrorShapeBoth} {
-		for _, tombstones := range []bool{false, true} {
-			w := newWorld(t, simulator.Config{Tenants: 1, LinkedPercent: -1, ErrorShape: shape, DeletedAs200: tombstones, Throttle: wide})
+		for _, tombstones := range []float64{0, 100} {
+			w := newWorld(t, simulator.Config{Tenants: 1, LinkedPercent: -1, ErrorShape: shape, Faults: []simulator.Fault{{Kind: simulator.FaultDeleted200, Percent: tombstones}}, Throttle: wide})
 			v := w.verifier(nil)
 			v.Writer = w.writer(free())
 			report, err := v.Verify(t.Context())
@@ -95,7 +95,7 @@ func TestVerifyAgreesWithSimulator(t *testing.T) {
 			if got := report.named(t, "GET of the own link"); got.Verdict != Settled || !strings.HasPrefix(got.Answered, "404 NotFound, ") {
 				t.Errorf("own link: %+v", got)
 			}
-			want := map[bool]string{false: "404 NotFound", true: "200"}[tombstones]
+			want := map[float64]string{0: "404 NotFound", 100: "200"}[tombstones]
 			if got := report.named(t, "GET after the DELETE"); got.Verdict != Settled || !strings.HasPrefix(got.Answered, want) {
 				t.Errorf("after the DELETE: %+v", got)
 			}
