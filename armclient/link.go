@@ -30,7 +30,7 @@ type LinkRead struct {
 	RequestID, CorrelationID string
 }
 
-// Link reads the link of the client's identityto any partner.
+// Link reads the link of the client's identity to any partner.
 //
 // It says not_linked in one case only: the status is 404, the answer has a
 // request ID as all of ARM's have, the token was for the right tenant and

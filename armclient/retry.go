@@ -49,7 +49,6 @@ func (p pacing) Do(req *policy.Request) (*http.Response, error) {
 }
 
 // pace notes what ARM asks for, and spreads it.
-
 func (p pacing) pace(ctx context.Context, h http.Header) {
 	wait := retryAfter(h, p.clock)
 	recordOf(ctx).retryAfter = int((max(wait, 0) + time.Second - 1) / time.Second) // rounded up

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"mcp-partner/internal/phrase"
-	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/answers"
 )
 
@@ -62,16 +61,12 @@ func clause(row answers.PECSubscription) string {
 	case row.Partial:
 		return fmt.Sprintf("In %s it holds one only below the subscription.", name)
 	case row.Verdict == answers.PECNotEligible && len(row.Roles) > 0:
-		return fmt.Sprintf("In %s it has %s only.", name, held(row.Roles))
+		return fmt.Sprintf("In %s it has %s only.", name, names(row.Roles))
 	case row.Verdict == answers.PECNotEligible:
 		return fmt.Sprintf("In %s it has no role.", name)
 	case row.Verdict == answers.PECUnlisted:
-		return fmt.Sprintf("In %s it has %s, on no list.", name, held(row.Roles))
+		return fmt.Sprintf("In %s it has %s, on no list.", name, names(row.Roles))
 	default:
 		return fmt.Sprintf("%s is unknown (%s).", name, row.Reason)
 	}
-}
-
-func held(roles []answers.PECRole) string {
-	return names(xslices.Map(roles, func(role answers.PECRole) weighed { return weighed{role: role} }))
 }

@@ -68,9 +68,7 @@ func (l *List) Judge(h Held) answers.PECSubscription {
 	}
 	held := xslices.Map(h.Assignments, func(a Assignment) weighed { return l.weigh(h, a) })
 	slices.SortStableFunc(held, stronger)
-	for _, w := range held {
-		row.Roles = append(row.Roles, w.role)
-	}
+	row.Roles = xslices.Map(held, func(w weighed) answers.PECRole { return w.role })
 	decide(&row, h, held)
 	if s := row.State; s != "" && !strings.EqualFold(s, "Enabled") {
 		row.Why += fmt.Sprintf(" The subscription's state is %s.", s)
@@ -182,10 +180,10 @@ func decide(row *answers.PECSubscription, h Held, held []weighed) {
 		doubt(row, ReasonLighthouse, "")
 	case len(held) > 0 && held[0].weight == offList:
 		row.Verdict = answers.PECUnlisted
-		row.Why = "Held roles are on no list of Microsoft's: " + names(held) + "."
+		row.Why = "Held roles are on no list of Microsoft's: " + names(row.Roles) + "."
 	case len(held) > 0:
 		row.Verdict = answers.PECNotEligible
-		row.Why = "Held roles are listed as not eligible: " + names(held) + "."
+		row.Why = "Held roles are listed as not eligible: " + names(row.Roles) + "."
 	case h.Subscription.Listed:
 		doubt(row, ReasonNothingSeen, "")
 	default:
@@ -245,11 +243,11 @@ func describe(r answers.PECRole) string {
 }
 
 // names lists the roles once each, at most five.
-func names(held []weighed) string {
+func names(roles []answers.PECRole) string {
 	var list []string
-	for _, w := range held {
-		if !slices.Contains(list, w.role.Role) {
-			list = append(list, w.role.Role)
+	for _, r := range roles {
+		if !slices.Contains(list, r.Role) {
+			list = append(list, r.Role)
 		}
 	}
 	if more := len(list) - 5; more > 0 {
