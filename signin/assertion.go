@@ -106,13 +106,10 @@ func (a *assertions) askGitHub(ctx context.Context, t target) (vault.Secret, *pr
 	client, _ := a.pool.Client(nil) // fails for no CA bundle but a broken one
 	ctx, cancel := context.WithTimeout(ctx, githubLimit)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, where, nil)
-	if err != nil {
-		return vault.Secret{}, t.noAssertion("GitHub's token endpoint is not a URL", "Look at "+githubURL+".")
-	}
-	request.Header.Set("Authorization", "Bearer "+os.Getenv(githubToken))
-	request.Header.Set("Accept", "application/json")
-	response, err := client.Do(request)
+	request := &http.Request{Method: http.MethodGet, URL: where, Header: http.Header{
+		"Authorization": {"Bearer " + os.Getenv(githubToken)}, "Accept": {"application/json"},
+	}}
+	response, err := client.Do(request.WithContext(ctx))
 	if err != nil {
 		return vault.Secret{}, t.noAssertion("GitHub's token endpoint cannot be reached", "Check network, proxy and TLS.")
 	}
@@ -136,18 +133,18 @@ func (t target) githubAnswer(response *http.Response) (vault.Secret, *problems.P
 
 // githubEndpoint is the URL that the job's environment names, with the audience
 // of Entra ID. Plain HTTP is for loopback alone: the request carries a token.
-func githubEndpoint() (string, error) {
+func githubEndpoint() (*url.URL, error) {
 	u, err := url.Parse(os.Getenv(githubURL))
 	switch {
 	case os.Getenv(githubURL) == "" || os.Getenv(githubToken) == "":
-		return "", errors.New("GitHub's token endpoint is missing from the environment (" + githubURL + " and " + githubToken + ")")
+		return nil, errors.New("GitHub's token endpoint is missing from the environment (" + githubURL + " and " + githubToken + ")")
 	case err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !httpclient.IsLoopback(u.Hostname())):
-		return "", errors.New("GitHub's token endpoint is not an https URL (" + githubURL + ")")
+		return nil, errors.New("GitHub's token endpoint is not an https URL (" + githubURL + ")")
 	}
 	query := u.Query()
 	query.Set("audience", assertionAudience)
 	u.RawQuery = query.Encode()
-	return u.String(), nil
+	return u, nil
 }
 
 // expiryOfJWT reads when a token ends; one that does not say so has ended.

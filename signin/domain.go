@@ -44,7 +44,24 @@ func TenantOfDomain(ctx context.Context, pool *httpclient.Pool, cloud tenants.Cl
 		return "", problems.InvalidArgument("domain %q is not a domain name such as contoso.onmicrosoft.com.", untrusted.Sanitize(domain))
 	}
 	l := lookup{cloud: cloud, domain: domain}
-	return l.ask(ctx, client, cloud.Authority+"/"+url.PathEscape(host)+"/v2.0/.well-known/openid-configuration")
+	ctx, cancel := context.WithTimeout(ctx, discoveryTime)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, cloud.Authority+"/"+url.PathEscape(host)+"/v2.0/.well-known/openid-configuration", nil)
+	if err != nil {
+		return "", l.problem(problems.CodeInternal, "could not be asked")
+	}
+	response, err := client.Do(request)
+	var body []byte
+	if err == nil {
+		body, err = readAnswer(response)
+	}
+	switch {
+	case err != nil:
+		return "", unanswered(err, "Looking up the domain "+domain, "Entra ID ("+cloud.AuthorityHost()+")")
+	case response.StatusCode == http.StatusOK:
+		return l.tenant(body)
+	}
+	return "", l.refused(response, body)
 }
 
 type lookup struct {
@@ -52,33 +69,8 @@ type lookup struct {
 	domain string
 }
 
-func (l lookup) ask(ctx context.Context, client *http.Client, address string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, discoveryTime)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return "", l.problem(problems.CodeInternal, "could not be asked")
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return "", l.unanswered(err)
-	}
-	body, err := readAnswer(response)
-	if err != nil {
-		return "", l.unanswered(err)
-	}
-	if response.StatusCode == http.StatusOK {
-		return l.tenant(body)
-	}
-	return "", l.refused(response, body)
-}
-
 func (l lookup) problem(code problems.Code, what string) *problems.Problem {
 	return problems.New(code, fmt.Sprintf("Entra ID (%s) %s for the domain %s.", l.cloud.AuthorityHost(), what, l.domain))
-}
-
-func (l lookup) unanswered(err error) *problems.Problem {
-	return unanswered(err, "Looking up the domain "+l.domain, "Entra ID ("+l.cloud.AuthorityHost()+")")
 }
 
 // refused classifies an answer that is not the document. Only Entra ID's own

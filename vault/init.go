@@ -109,15 +109,12 @@ func knownID(d disk.Dir, b Backend) string {
 // choose writes the choice down before anything is made in the backend. Until
 // there is a vault, another choice can still take its place.
 func (f *FileStore) choose(settings Settings) error {
+	settings.Backend = cmp.Or(settings.Backend, BackendFile)
 	seen, err := f.disk.Stat(settingsName)
-	if err != nil {
+	if err != nil || settings.Backend == BackendFile && seen.Missing() {
 		return err
 	}
-	if settings.Backend != "" && settings.Backend != BackendFile || !seen.Missing() {
-		settings.Backend = cmp.Or(settings.Backend, BackendFile)
-		return writeSettings(f.disk, settings)
-	}
-	return nil
+	return writeSettings(f.disk, settings)
 }
 
 func (f *FileStore) newKey(ctx context.Context, options InitOptions) (*key, error) {

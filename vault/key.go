@@ -121,15 +121,12 @@ func passphraseFileKey(path string, cost int, checks ...func([]byte) error) (*ke
 }
 
 func passphraseKey(passphrase []byte, what string, cost int) (*key, error) {
-	identity, err := age.NewScryptIdentity(string(passphrase))
-	if err != nil {
+	identity, errIdentity := age.NewScryptIdentity(string(passphrase))
+	recipient, errRecipient := age.NewScryptRecipient(string(passphrase))
+	if errIdentity != nil || errRecipient != nil {
 		return nil, problems.InvalidArgument("The passphrase is empty.")
 	}
 	identity.SetMaxWorkFactor(maxWorkFactor)
-	recipient, err := age.NewScryptRecipient(string(passphrase))
-	if err != nil {
-		return nil, problems.InvalidArgument("The passphrase is empty.")
-	}
 	recipient.SetWorkFactor(cost)
 	return &key{[]age.Identity{identity}, recipient, what}, nil
 }

@@ -90,11 +90,7 @@ func (f *FileStore) rotateTo(ctx context.Context, state *openVault, o RotateOpti
 		return done, err
 	}
 	done.To = next.what
-	content, err := refreshed(state.payload, state.key, next, o.Fresh)
-	if err != nil || o.DryRun {
-		return done, err
-	}
-	if err := f.saveProven(content, next); err != nil {
+	if err := f.rewrap(state, next, o); err != nil || o.DryRun {
 		return done, err
 	}
 	return done, f.disk.Local().Remove(keyName) // it opens nothing any more
@@ -130,11 +126,7 @@ func (f *FileStore) rotateProvided(ctx context.Context, state *openVault, o Rota
 		return done, err
 	}
 	if !pending || !f.opens(next) {
-		content, err := refreshed(state.payload, state.key, next, o.Fresh)
-		if err != nil {
-			return done, err
-		}
-		if err := f.saveProven(content, next); err != nil {
+		if err := f.rewrap(state, next, o); err != nil {
 			return done, err
 		}
 	}
@@ -186,9 +178,13 @@ func refreshed(now *payload, old, next *key, fresh []string) (*payload, error) {
 	return content, nil
 }
 
-// saveProven writes the vault and reads it back with the new key, before the
+// rewrap writes the vault for a new key and reads it back with that, before the
 // old one is let go of. The version before it, which the old key opens, goes.
-func (f *FileStore) saveProven(content *payload, k *key) error {
+func (f *FileStore) rewrap(state *openVault, k *key, o RotateOptions) error {
+	content, err := refreshed(state.payload, state.key, k, o.Fresh)
+	if err != nil || o.DryRun {
+		return err
+	}
 	if err := f.save(content, k); err != nil {
 		return err
 	}

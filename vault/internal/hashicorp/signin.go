@@ -71,13 +71,10 @@ func (b *Backend) presentToken(ctx context.Context, s *session) (*api.Secret, er
 	if err != nil {
 		return nil, err
 	}
-	ttl, err := found.TokenTTL()
-	if err != nil {
+	ttl, errTTL := found.TokenTTL()
+	renewable, errRenewable := found.TokenIsRenewable()
+	if errTTL != nil || errRenewable != nil {
 		return nil, unusable("no lifetime of the token")
-	}
-	renewable, err := found.TokenIsRenewable()
-	if err != nil {
-		return nil, unusable("no word on whether the token can be renewed")
 	}
 	return &api.Secret{Auth: &api.SecretAuth{ClientToken: token, LeaseDuration: int(ttl.Seconds()), Renewable: renewable}}, nil
 }
