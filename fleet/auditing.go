@@ -302,11 +302,11 @@ func rolesOf(read armclient.LinkRead, roles *pec.Reading) *answers.PECRoles {
 }
 
 // countRoles adds the classes of the rows to the totals of a run.
-func (f *Fleet) countRoles(ctx context.Context, id string, totals map[string]int) error {
+func countRoles(ctx context.Context, store Store, id string, totals map[string]int) error {
 	for _, class := range answers.PECClasses() {
 		totals[class] = 0
 	}
-	for stored, err := range f.opts.Store.Rows(ctx, id, RowQuery{}) {
+	for stored, err := range store.Rows(ctx, id, RowQuery{}) {
 		if err != nil {
 			return err
 		}

@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -100,16 +99,17 @@ func (f *Fleet) Diff(ctx context.Context, before, after Run) (*Comparison, error
 // SameQuestion reports whether two audits ask the same. How many tenants there are,
 // and from when on a link is stale, does not count.
 func SameQuestion(a, b Run) bool {
-	questions := [2][]byte{}
-	for i, run := range []Run{a, b} {
-		audit := Report{Run: run}.Audit()
-		audit.TenantCount, audit.SoleExpected, audit.StaleAfterDays = 0, "", 0
-		for _, list := range []*[]string{&audit.Tenants, &audit.Labels, &audit.ExpectedIDs, &audit.OwnIDs} {
-			*list = slices.Sorted(slices.Values(*list))
-		}
-		questions[i], _ = json.Marshal(audit) // texts and numbers: it cannot fail
+	return a.Kind == RunKindAudit && b.Kind == RunKindAudit && questionOf(a) == questionOf(b)
+}
+
+func questionOf(run Run) string {
+	audit := Report{Run: run}.Audit()
+	audit.TenantCount, audit.SoleExpected, audit.StaleAfterDays = 0, "", 0
+	for _, list := range []*[]string{&audit.Tenants, &audit.Labels, &audit.ExpectedIDs, &audit.OwnIDs} {
+		*list = slices.Sorted(slices.Values(*list))
 	}
-	return a.Kind == RunKindAudit && b.Kind == RunKindAudit && bytes.Equal(questions[0], questions[1])
+	text, _ := json.Marshal(audit) // texts and numbers: it cannot fail
+	return string(text)
 }
 
 // Previous returns the last finished audit before one that its caller asked the same;

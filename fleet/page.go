@@ -59,19 +59,33 @@ func (f *Fleet) Report(ctx context.Context, caller access.Caller, id string) (Re
 	if run.Kind != RunKindAudit {
 		return Report{}, UnknownRun()
 	}
-	counts, stale, err := f.opts.Store.CountRows(ctx, id)
-	if err != nil {
+	report := Report{Run: run}
+	if report.Totals, err = f.Totals(ctx, run); err != nil {
 		return Report{}, err
 	}
 	groups, err := f.opts.Store.Causes(ctx, id, causesAtOnce)
-	if err != nil {
-		return Report{}, err
-	}
-	report := Report{Run: run, Totals: totals(run.Rows, counts, stale), Causes: causes(groups)}
-	if report.Audit().Roles {
-		err = f.countRoles(ctx, id, report.Totals)
-	}
+	report.Causes = causes(groups)
 	return report, err
+}
+
+// Totals counts the rows of an audit as Report does.
+func (f *Fleet) Totals(ctx context.Context, run Run) (map[string]int, error) {
+	return totalsOf(ctx, f.opts.Store, run)
+}
+
+func totalsOf(ctx context.Context, store Store, run Run) (map[string]int, error) {
+	if run.Totals != nil {
+		return run.Totals, nil
+	}
+	counts, stale, err := store.CountRows(ctx, run.ID)
+	if err != nil {
+		return nil, err
+	}
+	all := totals(run.Rows, counts, stale)
+	if (Report{Run: run}).Audit().Roles {
+		err = countRoles(ctx, store, run.ID, all)
+	}
+	return all, err
 }
 
 // OtherCauses counts the unknown rows whose cause is not in Causes.
@@ -110,9 +124,12 @@ func causes(groups []Group) []answers.AuditCause {
 
 func decodeRow(r Row) (row answers.AuditRow, err error) {
 	if json.Unmarshal(r.Body, &row) != nil {
-		err = problems.New(problems.CodeVaultCorrupt, fmt.Sprintf("Row %d of a run cannot be read.", r.N))
+		return row, problems.New(problems.CodeVaultCorrupt, fmt.Sprintf("Row %d of a run cannot be read.", r.N))
 	}
-	return row, err
+	if !r.AsOf.IsZero() {
+		row = asOf(row, r.AsOf)
+	}
+	return row, nil
 }
 
 // Page returns rows of a report, those that need attention first, from where a

@@ -50,6 +50,10 @@ type Run struct {
 	// Request is what was asked for, as the kind of the run writes it. Two runs
 	// with equal requests do the same.
 	Request json.RawMessage
+	// Thinned says that rows which a later run repeats are no longer kept. Totals are
+	// kept beside it, and nil as long as they are to be counted.
+	Thinned bool
+	Totals  map[string]int
 }
 
 // Row is the place of one target in a run, and its result. N counts from 0 in
@@ -67,6 +71,9 @@ type Row struct {
 	Stale bool
 	// Body is the result, as the kind of the run writes it.
 	Body json.RawMessage
+	// AsOf is when the run ended, of a row that is kept with a later run alone, which
+	// found the same.
+	AsOf time.Time
 }
 
 func pendingRows(tasks []task) []Row {
@@ -120,7 +127,7 @@ type RunFilter struct {
 
 // Keeping says which runs without a label are kept: those made since a time, and
 // of each caller the newest, so many and with so many rows together at most. The
-// newest one is kept with any number of rows.
+// newest one is kept with any number of rows, and so is what a kept one needs.
 type Keeping struct {
 	Since      time.Time
 	Runs, Rows int
@@ -156,6 +163,10 @@ type Store interface {
 	// Causes groups the rows that have a cause, largest group first, at most
 	// limit groups.
 	Causes(ctx context.Context, id string, limit int) ([]Group, error)
+	// ThinRun keeps the totals of a finished run and removes its rows that a later one
+	// repeats, in batches: those of one target with equal essence, which is nil where a
+	// row is to be kept. Reading the run goes on to return all its rows, with other N.
+	ThinRun(ctx context.Context, run Run, later string, essence func(body json.RawMessage) []byte) error
 	// PruneRuns removes the runs without a label that are not to be kept and not in
 	// progress. It returns how many.
 	PruneRuns(ctx context.Context, keep Keeping) (int, error)

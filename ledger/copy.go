@@ -16,7 +16,7 @@ var tables = []struct{ name, columns string }{
 	{"events", "seq, body, hash, mac"},
 	{"states", "kind, name, seq, body, mac"},
 	{"checkpoints", "seq, body"},
-	{"runs", "id, kind, caller, label, created, finished, state, owner, lease, size, request"},
+	{"runs", "id, kind, caller, label, created, finished, state, owner, lease, size, request, base, totals, kept"},
 	{"run_rows", "run, n, tenant, tenant_id, credential, state, rank, cause, stale, body"},
 	{"outbox", "kind, name, created, due, tries"},
 }

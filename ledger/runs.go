@@ -2,11 +2,14 @@ package ledger
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,14 +48,17 @@ func (l *Ledger) storeTime(ctx context.Context, db *opened, q querier) (time.Tim
 	return db.Now(ctx, q)
 }
 
-const runColumns = `id, kind, caller, label, created, finished, state, owner, lease, size, request`
+const (
+	newRun     = `id, kind, caller, label, created, finished, state, owner, lease, size, request`
+	runColumns = newRun + `, kept >= 0, totals`
+)
 
 // scanRun returns where a run stands now, with a crash seen as an interruption.
 func scanRun(scan scanner, now time.Time) (fleet.Run, error) {
 	var r fleet.Run
 	var created, finished, lease string
-	var request []byte
-	if err := scan(&r.ID, &r.Kind, &r.Caller, &r.Label, &created, &finished, &r.State, &r.Owner, &lease, &r.Rows, &request); err != nil {
+	var request, totals []byte
+	if err := scan(&r.ID, &r.Kind, &r.Caller, &r.Label, &created, &finished, &r.State, &r.Owner, &lease, &r.Rows, &request, &r.Thinned, &totals); err != nil {
 		return fleet.Run{}, err
 	}
 	var times clock
@@ -62,6 +68,9 @@ func scanRun(scan scanner, now time.Time) (fleet.Run, error) {
 	}
 	if r.State == fleet.RunRunning && !now.Before(r.LeaseUntil) {
 		r.State = fleet.RunInterrupted
+	}
+	if times.failure == nil {
+		r.Totals, times.failure = decode[map[string]int](totals)
 	}
 	return r, times.failure
 }
@@ -88,7 +97,7 @@ func (l *Ledger) CreateRun(ctx context.Context, run fleet.Run, lease time.Durati
 }
 
 func insertRun(ctx context.Context, tx *sql.Tx, r fleet.Run) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO runs (`+runColumns+`) VALUES ($1, $2, $3, $4, $5, '', $6, $7, $8, $9, $10)`,
+	_, err := tx.ExecContext(ctx, `INSERT INTO runs (`+newRun+`) VALUES ($1, $2, $3, $4, $5, '', $6, $7, $8, $9, $10)`,
 		r.ID, r.Kind, r.Caller, r.Label, formatTime(r.CreatedAt), r.State, r.Owner, formatTime(r.LeaseUntil), r.Rows, string(r.Request))
 	return err
 }
@@ -192,10 +201,13 @@ func (l *Ledger) LabelRun(ctx context.Context, id, label string) (bool, error) {
 // PruneRuns implements fleet.Store.
 func (l *Ledger) PruneRuns(ctx context.Context, keep fleet.Keeping) (count int, err error) {
 	err = l.inRuns(ctx, func(tx *sql.Tx, now time.Time) error {
-		result, err := tx.ExecContext(ctx, `DELETE FROM runs WHERE label = '' AND (state <> 'running' OR lease <= $1)
-			AND (created < $2 OR id IN (SELECT id FROM (SELECT id, row_number() OVER newest AS n, sum(size) OVER newest AS all_rows FROM runs
-				WHERE label = '' WINDOW newest AS (PARTITION BY caller ORDER BY created DESC, id ROWS UNBOUNDED PRECEDING)) AS ranked
-				WHERE n > $3 OR all_rows > $4 AND n > 1))`,
+		result, err := tx.ExecContext(ctx, `WITH RECURSIVE
+			ranked AS (SELECT id, row_number() OVER newest AS n, sum(CASE WHEN kept < 0 THEN size ELSE kept END) OVER newest AS all_rows FROM runs
+				WHERE label = '' WINDOW newest AS (PARTITION BY caller ORDER BY created DESC, id ROWS UNBOUNDED PRECEDING)),
+			old AS (SELECT id FROM runs WHERE label = '' AND (state <> 'running' OR lease <= $1)
+				AND (created < $2 OR id IN (SELECT id FROM ranked WHERE n > $3 OR all_rows > $4 AND n > 1))),
+			needed (id) AS (SELECT base FROM runs WHERE id NOT IN (SELECT id FROM old) UNION SELECT base FROM runs JOIN needed ON runs.id = needed.id)
+			DELETE FROM runs WHERE id IN (SELECT id FROM old) AND id NOT IN (SELECT id FROM needed)`,
 			formatTime(now), formatTime(keep.Since), keep.Runs, keep.Rows)
 		if err != nil {
 			return err
@@ -242,43 +254,85 @@ func updateRows(ctx context.Context, tx *sql.Tx, id string, rows []fleet.Row) er
 	return nil
 }
 
-const rowColumns = `n, tenant, tenant_id, credential, state, rank, cause, stale, body`
+const rowColumns = `n, tenant, tenant_id, credential, state, rank, cause, stale, body, as_of`
+
+// wholeRows and thinnedRows are the rows of the run $1, as a table. Those of a thinned
+// run are its own, and for the other targets those of the first run that has them of
+// its base, the base of that, and so on.
+const (
+	wholeRows   = `(SELECT *, '' AS as_of FROM run_rows) AS all_rows`
+	thinnedRows = `(WITH RECURSIVE
+		chain (id, base, ended, place) AS (SELECT id, base, finished, 0 FROM runs WHERE id = $1
+			UNION ALL SELECT runs.id, runs.base, ended, place + 1 FROM runs JOIN chain ON runs.id = chain.base),
+		ranked AS (SELECT run_rows.*, place, ended, row_number() OVER (PARTITION BY tenant_id, credential ORDER BY place) AS pick FROM run_rows JOIN chain ON run = id)
+		SELECT CAST($1 AS text) AS run, n * 65536 + place AS n, tenant, tenant_id, credential, state, rank, cause, stale, body, CASE place WHEN 0 THEN '' ELSE ended END AS as_of
+		FROM ranked WHERE pick = 1 AND state <> 'absent') AS all_rows`
+)
+
+// runTable says where the rows of a run are.
+func runTable(ctx context.Context, q querier, id string) (table string, err error) {
+	var thinned bool
+	err = q.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM runs WHERE id = $1 AND base <> '')`, id).Scan(&thinned)
+	if thinned {
+		return thinnedRows, err
+	}
+	return wholeRows, err
+}
+
+// inRows reads rows of a run in one state of the database.
+func (l *Ledger) inRows(ctx context.Context, id string, read func(q querier, table string) error) error {
+	db, err := l.use(ctx)
+	if err != nil {
+		return err
+	}
+	tx, err := db.Snapshot(ctx)
+	if err != nil {
+		return l.problem(err)
+	}
+	defer func() { _ = tx.Rollback() }() // it wrote nothing
+	table, err := runTable(ctx, tx, id)
+	if err == nil {
+		err = read(tx, table)
+	}
+	return l.problem(err)
+}
 
 func scanRow(scan scanner) (r fleet.Row, err error) {
 	var text []byte
-	err = scan(&r.N, &r.Tenant, &r.TenantID, &r.Credential, &r.State, &r.Rank, &r.Cause, &r.Stale, &text)
+	var asOf string
+	err = scan(&r.N, &r.Tenant, &r.TenantID, &r.Credential, &r.State, &r.Rank, &r.Cause, &r.Stale, &text, &asOf)
 	if string(text) != "null" {
 		r.Body = text
 	}
-	return r, err
+	if asOf == "" || err != nil {
+		return r, err
+	}
+	var times clock
+	r.AsOf = times.parse(asOf)
+	return r, times.failure
 }
 
 // Rows implements fleet.Store. Rows are read as they are asked for, so that a
 // run of any size takes the memory of one.
 func (l *Ledger) Rows(ctx context.Context, id string, q fleet.RowQuery) iter.Seq2[fleet.Row, error] {
 	return func(yield func(fleet.Row, error) bool) {
-		if err := l.eachRow(ctx, id, q, func(r fleet.Row) bool { return yield(r, nil) }); err != nil {
-			yield(fleet.Row{}, l.problem(err))
+		clause, args := rowClause(id, q)
+		err := l.inRows(ctx, id, func(from querier, table string) error {
+			return query(ctx, from, func(scan scanner) error {
+				row, err := scanRow(scan)
+				if err == nil && !yield(row, nil) {
+					return errStop
+				}
+				return err
+			}, `SELECT `+rowColumns+` FROM `+table+` `+clause, args...)
+		})
+		if err != nil {
+			yield(fleet.Row{}, err)
 		}
 	}
 }
 
-func (l *Ledger) eachRow(ctx context.Context, id string, q fleet.RowQuery, do func(fleet.Row) bool) error {
-	db, err := l.use(ctx)
-	if err != nil {
-		return err
-	}
-	clause, args := rowClause(id, q)
-	return query(ctx, db.Read, func(scan scanner) error {
-		row, err := scanRow(scan)
-		if err == nil && !do(row) {
-			return errStop
-		}
-		return err
-	}, `SELECT `+rowColumns+` FROM run_rows `+clause, args...)
-}
-
-// rowClause is what stands behind FROM run_rows.
+// rowClause is what stands behind the table of the rows.
 func rowClause(id string, q fleet.RowQuery) (string, []any) {
 	clause, args := `WHERE run = $1 AND state <> ''`, []any{id}
 	if q.Pending {
@@ -303,33 +357,107 @@ func rowClause(id string, q fleet.RowQuery) (string, []any) {
 
 // CountRows implements fleet.Store.
 func (l *Ledger) CountRows(ctx context.Context, id string) (byState map[string]int, stale int, err error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
 	byState = map[string]int{}
-	err = query(ctx, db.Read, func(scan scanner) error {
-		var state string
-		var count, old int
-		err := scan(&state, &count, &old)
-		byState[state] = count
-		stale += old
-		return err
-	}, `SELECT state, count(*), count(*) FILTER (WHERE stale) FROM run_rows WHERE run = $1 GROUP BY state`, id)
-	return byState, stale, l.problem(err)
+	err = l.inRows(ctx, id, func(q querier, table string) error {
+		return query(ctx, q, func(scan scanner) error {
+			var state string
+			var count, old int
+			err := scan(&state, &count, &old)
+			byState[state] = count
+			stale += old
+			return err
+		}, `SELECT state, count(*), count(*) FILTER (WHERE stale) FROM `+table+` WHERE run = $1 GROUP BY state`, id)
+	})
+	return byState, stale, err
 }
 
 // Causes implements fleet.Store.
-func (l *Ledger) Causes(ctx context.Context, id string, limit int) ([]fleet.Group, error) {
+func (l *Ledger) Causes(ctx context.Context, id string, limit int) (found []fleet.Group, err error) {
+	err = l.inRows(ctx, id, func(q querier, table string) (err error) {
+		found, err = list(ctx, q, func(scan scanner) (g fleet.Group, err error) {
+			g.First, err = scanRow(func(into ...any) error { return scan(append([]any{&g.Count}, into...)...) })
+			g.Cause = g.First.Cause
+			return g, err
+		}, `SELECT many, `+rowColumns+` FROM (SELECT *, count(*) OVER (PARTITION BY cause) AS many, row_number() OVER (PARTITION BY cause ORDER BY n) AS place
+			FROM `+table+` WHERE run = $1 AND cause <> '') AS causes WHERE place = 1 ORDER BY many DESC, n LIMIT $2`, id, limit)
+		return err
+	})
+	return found, err
+}
+
+// thinnedAtOnce is how many rows one transaction removes.
+const thinnedAtOnce = 1000
+
+// ThinRun implements fleet.Store. From the first step on the run is read together
+// with its base, so that it has all its rows after each.
+func (l *Ledger) ThinRun(ctx context.Context, run fleet.Run, later string, essence func(body json.RawMessage) []byte) error {
+	if err := l.inRuns(ctx, func(tx *sql.Tx, _ time.Time) error { return setBase(ctx, tx, run, later) }); err != nil {
+		return err
+	}
+	places, err := l.repeated(ctx, run.ID, essence)
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(places, thinnedAtOnce) {
+		err := l.inRuns(ctx, func(tx *sql.Tx, _ time.Time) error {
+			_, err := tx.ExecContext(ctx, `DELETE FROM run_rows WHERE run = $1 AND n IN (`+strings.Join(some, ", ")+`)`, run.ID)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	_, err = l.changedOne(ctx, `UPDATE runs SET kept = (SELECT count(*) FROM run_rows WHERE run = id) WHERE id = $1 AND base <> ''`, func(time.Time) []any { return []any{run.ID} })
+	return err
+}
+
+// setBase makes a later run the base of another, unless it has one, and notes which of
+// the base's rows the other does not have.
+func setBase(ctx context.Context, tx *sql.Tx, run fleet.Run, later string) error {
+	ok, err := changes(tx.ExecContext(ctx, `UPDATE runs SET base = $1, totals = $3 WHERE id = $2 AND base = '' AND state = 'finished'
+		AND EXISTS (SELECT 1 FROM runs WHERE id = $1 AND state = 'finished')`, later, run.ID, string(encode(run.Totals))))
+	if err != nil || !ok {
+		return err
+	}
+	table, err := runTable(ctx, tx, later)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO run_rows (run, n, tenant, tenant_id, credential, state)
+		SELECT CAST($2 AS text), -row_number() OVER (ORDER BY tenant_id, credential), '', tenant_id, credential, 'absent'
+		FROM (SELECT tenant_id, credential FROM `+table+` WHERE run = $1 EXCEPT SELECT tenant_id, credential FROM run_rows WHERE run = $2) AS others`, later, run.ID)
+	return err
+}
+
+// repeated returns the places of the rows that the base of a run repeats. It keeps a
+// hash of each row in memory.
+func (l *Ledger) repeated(ctx context.Context, id string, essence func(body json.RawMessage) []byte) (places []string, err error) {
 	db, err := l.use(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found, err := list(ctx, db.Read, func(scan scanner) (g fleet.Group, err error) {
-		g.First, err = scanRow(func(into ...any) error { return scan(append([]any{&g.Count}, into...)...) })
-		g.Cause = g.First.Cause
-		return g, err
-	}, `SELECT many, `+rowColumns+` FROM run_rows JOIN (SELECT count(*) AS many, min(n) AS first FROM run_rows
-		WHERE run = $1 AND cause <> '' GROUP BY cause) AS causes ON run = $1 AND n = first ORDER BY many DESC, n LIMIT $2`, id, limit)
-	return found, l.problem(err)
+	var base string
+	if err := db.Read.QueryRowContext(ctx, `SELECT base FROM runs WHERE id = $1`, id).Scan(&base); err != nil {
+		return nil, l.problem(err)
+	}
+	sum := func(r fleet.Row, text []byte) digest {
+		return sha256.Sum256(fmt.Appendf(nil, "%q %q %s", r.TenantID, r.Credential, text))
+	}
+	found := map[digest]bool{}
+	for row, err := range l.Rows(ctx, base, fleet.RowQuery{}) {
+		if err != nil {
+			return nil, err
+		}
+		if text := essence(row.Body); text != nil {
+			found[sum(row, text)] = true
+		}
+	}
+	err = query(ctx, db.Read, func(scan scanner) error {
+		row, err := scanRow(scan)
+		if text := essence(row.Body); err == nil && text != nil && found[sum(row, text)] {
+			places = append(places, strconv.Itoa(row.N))
+		}
+		return err
+	}, `SELECT `+rowColumns+` FROM `+wholeRows+` WHERE run = $1 AND state <> 'absent'`, id)
+	return places, l.problem(err)
 }

@@ -347,3 +347,137 @@ func TestRunsAreOutsideTheChain(t *testing.T) {
 		}
 	})
 }
+
+// night is a finished run of a night, with the words that its targets answered; a
+// target without a word is not in it.
+func night(t *testing.T, s fleet.Store, clock *testkit.Clock, id string, words ...string) {
+	t.Helper()
+	run, _ := aRun(id, "a", len(words))
+	run.CreatedAt = clock.Now().UTC()
+	var rows, results []fleet.Row
+	for i, word := range words {
+		if word == "" {
+			continue
+		}
+		row := fleet.Row{N: len(rows), Tenant: fmt.Sprintf("tenant-%03d", i), TenantID: fmt.Sprintf("%08d-0000-4000-8000-000000000000", len(words)-i), Credential: "app"}
+		rows = append(rows, row)
+		row.State, row.Rank, row.Stale, row.Body = word, len(word), word == "linked", json.RawMessage(`{"state":"`+word+`"}`)
+		if word == "unknown" {
+			row.Cause = "locked"
+		}
+		results = append(results, row)
+	}
+	run.Rows = len(rows)
+	if _, err := s.CreateRun(ctx(), run, time.Minute, rows); err != nil {
+		t.Fatal(err)
+	}
+	if ours, err := s.SaveRows(ctx(), id, "one", time.Minute, results); err != nil || !ours {
+		t.Fatal(ours, err)
+	}
+	if ended, err := s.EndRun(ctx(), id, "one", fleet.RunFinished); err != nil || !ended {
+		t.Fatal(ended, err)
+	}
+	clock.Advance(24 * time.Hour)
+}
+
+// told is everything that a run says, but for the time as of which it does and the
+// numbers of its rows.
+func told(t *testing.T, s fleet.Store, id string) (text string, borrowed int) {
+	t.Helper()
+	for _, q := range []fleet.RowQuery{{}, {Order: fleet.ByAttention}, {Order: fleet.ByTarget}, {Order: fleet.ByAttention, More: true, AfterRank: 6, AfterN: 1 << 40, Limit: 2}, {Pending: true}} {
+		for _, row := range all(t, s.Rows(ctx(), id, q)) {
+			if !row.AsOf.IsZero() {
+				borrowed++
+			}
+			row.AsOf, row.N = time.Time{}, 0
+			text += fmt.Sprintf("%+v\n", row)
+		}
+	}
+	states, stale, err := s.CountRows(ctx(), id)
+	causes, failure := s.Causes(ctx(), id, 2)
+	for i := range causes {
+		causes[i].First.AsOf, causes[i].First.N = time.Time{}, 0
+	}
+	return fmt.Sprint(text, states, stale, err, causes, failure), borrowed
+}
+
+func thin(t *testing.T, s fleet.Store, id, later string) {
+	t.Helper()
+	if err := s.ThinRun(ctx(), fleet.Run{ID: id, Totals: map[string]int{"rows": 5}}, later, func(body json.RawMessage) []byte { return body }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A thinned run says what it said: of targets that were the same in the next run, of
+// those that differed, and nothing of those that were added; however long the chain is.
+func TestThinnedRunSaysWhatItSaid(t *testing.T) {
+	onRunStore(t, func(t *testing.T, s fleet.Store, clock *testkit.Clock) {
+		night(t, s, clock, "run_1", "linked", "linked", "unknown", "", "unknown", "not_linked")
+		night(t, s, clock, "run_2", "linked", "deleted", "unknown", "linked", "", "not_linked")
+		night(t, s, clock, "run_3", "linked", "deleted", "unknown", "linked", "unknown", "")
+		before := map[string]string{}
+		for _, id := range []string{"run_1", "run_2", "run_3"} {
+			before[id], _ = told(t, s, id)
+		}
+		for _, step := range [][2]string{{"run_1", "run_2"}, {"run_2", "run_3"}, {"run_1", "run_3"}} {
+			thin(t, s, step[0], step[1])
+			for id, want := range before {
+				if got, _ := told(t, s, id); got != want {
+					t.Fatalf("after %v, of %s: %s", step, id, cmp.Diff(want, got))
+				}
+			}
+		}
+		if _, borrowed := told(t, s, "run_1"); borrowed == 0 {
+			t.Error("nothing was removed")
+		}
+		for id, want := range map[string]bool{"run_1": true, "run_2": true, "run_3": false} {
+			if run, _, err := s.Run(ctx(), id); err != nil || run.Thinned != want || want != (run.Totals["rows"] == 5) {
+				t.Error(run, err)
+			}
+		}
+	})
+}
+
+// What a kept run borrows rows from is kept as well, and goes when that one goes.
+func TestBaseOfKeptRunIsKept(t *testing.T) {
+	onRunStore(t, func(t *testing.T, s fleet.Store, clock *testkit.Clock) {
+		for _, id := range []string{"run_1", "run_2", "run_3", "run_4"} {
+			night(t, s, clock, id, "linked", "linked")
+		}
+		thin(t, s, "run_1", "run_2")
+		thin(t, s, "run_2", "run_3")
+		want, _ := told(t, s, "run_1")
+		keep := fleet.Keeping{Since: clock.Now(), Runs: 10, Rows: 100}
+		for _, step := range []struct {
+			label   string
+			removed int
+		}{{"2026-11", 1}, {"", 3}} {
+			if _, err := s.LabelRun(ctx(), "run_1", step.label); err != nil {
+				t.Fatal(err)
+			}
+			if got, _ := told(t, s, "run_1"); got != want {
+				t.Error(cmp.Diff(want, got))
+			}
+			if removed, err := s.PruneRuns(ctx(), keep); err != nil || removed != step.removed {
+				t.Error(removed, err)
+			}
+		}
+	})
+}
+
+// Rows that were removed leave room for others.
+func TestThinnedRunsCountByTheRowsThatTheyKeep(t *testing.T) {
+	onRunStore(t, func(t *testing.T, s fleet.Store, clock *testkit.Clock) {
+		for n := range 6 {
+			night(t, s, clock, fmt.Sprint("run_", n), "linked", "linked", "linked")
+		}
+		thin(t, s, "run_0", "run_1")
+		thin(t, s, "run_1", "run_2")
+		if removed, err := s.PruneRuns(ctx(), fleet.Keeping{Runs: 10, Rows: 12}); err != nil || removed != 0 {
+			t.Error(removed, err)
+		}
+		if removed, err := s.PruneRuns(ctx(), fleet.Keeping{Runs: 10, Rows: 11}); err != nil || removed != 3 {
+			t.Error(removed, err)
+		}
+	})
+}

@@ -94,13 +94,23 @@ func (a *App) work(decider *guard.Guard, service *tools.Service) *jobs.Work {
 		Schedules: a.Ledger, Audits: a.ScheduledAudits(service), Entry: decider.Change, Now: time.Now, Log: a.settings.Log,
 		Upkeep: func(ctx context.Context) error {
 			_, err := service.Upkeep(ctx)
-			return errors.Join(err, a.PushHeads(ctx))
+			_, failure := fleet.Thin(ctx, a.Ledger, time.Now().Add(-fleet.WholeFor)) // one a minute is enough
+			return errors.Join(err, failure, a.PushHeads(ctx))
 		},
 	}
 	if a.hook != nil {
 		w.Deliver = a.hook.drain
 	}
 	return w
+}
+
+// ThinAudits thins every audit from before a time, and returns how many that were.
+func (a *App) ThinAudits(ctx context.Context, before time.Time) (count int, err error) {
+	for ; ; count++ {
+		if ok, err := fleet.Thin(ctx, a.Ledger, before); err != nil || !ok {
+			return count, err
+		}
+	}
 }
 
 // Unattended reports whether a credential signs in without a person.

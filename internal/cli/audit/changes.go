@@ -65,7 +65,7 @@ func runChanges(ctx context.Context, deps *cmdutil.Deps, session *app.Session, r
 		deps.IO.Note("the first audit is the later one, so links that vanished and new ones are reversed.")
 	}
 	for _, run := range []fleet.Run{before, after} {
-		if err := noteUnanswered(ctx, deps, session, run); err != nil {
+		if err := noteIncomplete(ctx, deps, session, run); err != nil {
 			return err
 		}
 	}
@@ -107,14 +107,21 @@ func twoAudits(ctx context.Context, session *app.Session, named []fleet.Run) (be
 	return before, after, exit.Refused(next, "there is no other finished audit to compare with")
 }
 
-// noteUnanswered says of an audit that was not finished that its open rows look
-// as if they were not in it.
-func noteUnanswered(ctx context.Context, deps *cmdutil.Deps, session *app.Session, run fleet.Run) error {
-	found, err := session.Fleet.Report(ctx, fleet.Operator, run.ID)
-	if err == nil && found.Totals["pending"] > 0 {
-		deps.IO.Note(fmt.Sprintf("%s of %s without an answer; the comparison shows them as gone or new.", phrase.Count(found.Totals["pending"], "row"), run.ID))
+// noteIncomplete says of an audit that was not finished that its open rows look
+// as if they were not in it, and of one that was thinned which times are not its own.
+func noteIncomplete(ctx context.Context, deps *cmdutil.Deps, session *app.Session, run fleet.Run) error {
+	noteThinned(deps, run)
+	totals, err := session.Fleet.Totals(ctx, run)
+	if n := totals["pending"]; n > 0 {
+		deps.IO.Note(fmt.Sprintf("%s of %s without an answer; the comparison shows them as gone or new.", phrase.Count(n, "row"), run.ID))
 	}
 	return err
+}
+
+func noteThinned(deps *cmdutil.Deps, run fleet.Run) {
+	if run.Thinned {
+		deps.IO.Note(run.ID + " was thinned: its rows that the next audit repeats have the time of its end, and no request IDs")
+	}
 }
 
 func changeLines(ctx context.Context, deps *cmdutil.Deps, diff *fleet.Comparison) error {

@@ -87,6 +87,7 @@ func writeReport(ctx context.Context, deps *cmdutil.Deps, session *app.Session, 
 	if err := deliverAudit(deps, found, rows, o); err != nil {
 		return err
 	}
+	noteThinned(deps, found.Run)
 	if n := found.Totals["pending"]; n > 0 {
 		deps.IO.Note(phrase.Count(n, "row") + " of " + id + " without an answer yet, and not in the report; continue with: " + deps.Command() + " audit resume " + id)
 	}

@@ -96,11 +96,11 @@ func runList(ctx context.Context, deps *cmdutil.Deps, limit int, list *cmdutil.L
 	}
 	listed := make([]listedRun, len(runs))
 	for i, run := range runs {
-		found, err := session.Fleet.Report(ctx, fleet.Operator, run.ID)
+		totals, err := session.Fleet.Totals(ctx, run)
 		if err != nil {
 			return err
 		}
-		listed[i] = listedRun{found.Info(), string(run.Caller), found.Totals}
+		listed[i] = listedRun{fleet.Report{Run: run, Totals: totals}.Info(), string(run.Caller), totals}
 	}
 	return cmdutil.Listing[listedRun]{
 		Name: "runs", Rows: listed, Empty: "There are no stored audits yet. Start one with: mcp-partner audit",

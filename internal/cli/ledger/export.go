@@ -13,6 +13,7 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/phrase"
 	"mcp-partner/ledger"
 )
 
@@ -126,7 +127,10 @@ func newCmdPrune(deps *cmdutil.Deps) *cobra.Command {
 		Short: "Remove old entries and leave a signed checkpoint",
 		Long: `Remove entries older than a date. A signed checkpoint replaces them, so that the rest
 can still be verified, and a new entry records the removal. A write with an unknown
-outcome stays, with everything after it. Exports and backups are not changed.`,
+outcome stays, with everything after it. Exports and backups are not changed.
+
+Audits without a label from before that date then keep only what the next audit of
+the same selection does not repeat. They still show and compare all their rows.`,
 		Example: "  mcp-partner ledger prune --before 2025-01-01",
 		RunE:    func(command *cobra.Command, _ []string) error { return runPrune(command.Context(), deps, before) },
 	}
@@ -146,8 +150,11 @@ func runPrune(ctx context.Context, deps *cmdutil.Deps, date string) error {
 		return exit.Refused("give a date that has passed", "--before is in the future, which would remove everything")
 	}
 	var made ledger.Checkpoint
+	thinned := 0
 	err = onLedger(ctx, deps, func(a *app.App) (err error) {
-		made, err = a.Ledger.Prune(ctx, before)
+		if thinned, err = a.ThinAudits(ctx, before); err == nil {
+			made, err = a.Ledger.Prune(ctx, before)
+		}
 		return err
 	})
 	if err != nil {
@@ -155,6 +162,9 @@ func runPrune(ctx context.Context, deps *cmdutil.Deps, date string) error {
 	}
 	deps.IO.ChangeMade()
 	u := deps.IO.UI()
+	if thinned > 0 {
+		u.Linef(term.Good, "Thinned %s: rows that a later audit repeats are kept once.", phrase.Count(thinned, "audit"))
+	}
 	if made.Removed == 0 {
 		u.Line(term.Plain, "There are no entries to remove.")
 		return u.Err

@@ -64,7 +64,10 @@ CREATE TABLE runs (
     owner    text COLLATE "C" NOT NULL,
     lease    text COLLATE "C" NOT NULL,
     size     bigint NOT NULL,
-    request  json NOT NULL
+    request  json NOT NULL,
+    base     text COLLATE "C" NOT NULL DEFAULT '',
+    totals   text NOT NULL DEFAULT 'null',
+    kept     bigint NOT NULL DEFAULT -1
 );
 
 CREATE INDEX runs_newest ON runs (created);

@@ -69,7 +69,8 @@ CREATE TABLE checkpoints (
 
 -- Runs over many tenants, and the place of each target in them. They are working
 -- papers and no part of the record: nothing here proves anything, and nothing is
--- written to Azure because of it.
+-- written to Azure because of it. A run with a base lacks the rows that the base
+-- repeats; kept is how many are left, -1 where that is not done yet.
 CREATE TABLE runs (
     id       TEXT PRIMARY KEY,
     kind     TEXT NOT NULL,
@@ -81,13 +82,17 @@ CREATE TABLE runs (
     owner    TEXT NOT NULL,
     lease    TEXT NOT NULL,
     size     INTEGER NOT NULL,
-    request  TEXT NOT NULL CHECK (json_valid(request))
+    request  TEXT NOT NULL CHECK (json_valid(request)),
+    base     TEXT NOT NULL DEFAULT '',
+    totals   TEXT NOT NULL DEFAULT 'null',
+    kept     INTEGER NOT NULL DEFAULT -1
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX runs_newest ON runs (created);
 CREATE INDEX runs_alive ON runs (caller, kind) WHERE state = 'running';
 
--- state is '' as long as a row has no result.
+-- state is '' as long as a row has no result, and absent where the base of the run has
+-- a row and the run has none.
 CREATE TABLE run_rows (
     run        TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     n          INTEGER NOT NULL,
