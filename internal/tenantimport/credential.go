@@ -31,11 +31,8 @@ func (r Row) setCredential(config tenants.CredentialConfig) {
 func (r Row) credential(clientID string) credential.Options {
 	o := credential.Options{ClientID: clientID}
 	o.Kind.Kind, o.Kind.Expires, o.Kind.HomeTenant = r["kind"], r["expires"], r["home_tenant"]
-	switch assertion := r["assertion"]; {
-	case strings.EqualFold(assertion, tenants.AssertionGitHub):
-		o.Kind.GitHub = true
-	default:
-		o.Kind.TokenFile = assertion
+	if o.Kind.GitHub = strings.EqualFold(r["assertion"], tenants.AssertionGitHub); !o.Kind.GitHub {
+		o.Kind.TokenFile = r["assertion"]
 	}
 	if identity := r["identity"]; strings.HasPrefix(identity, "/") {
 		o.Kind.ResourceID = identity

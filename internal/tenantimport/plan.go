@@ -176,29 +176,19 @@ func (p *Plan) entry(row numbered) (tenants.Entry, error) {
 }
 
 // unique finds duplicates in the file, which would otherwise fail the import as
-// a whole without a line number.
+// a whole without a line number. A domain belongs to one tenant.
 func (p *Plan) unique(row numbered) error {
-	for _, column := range []string{"name", "tenant_id"} {
-		value := strings.ToLower(row.Row[column])
-		if value == "" {
-			continue
+	own := map[string][]string{"name": {strings.ToLower(row.Row["name"])}, "tenant_id": {strings.ToLower(row.Row["tenant_id"])}, "domain": cellList(row.Row["domains"])}
+	for _, what := range []string{"name", "tenant_id", "domain"} {
+		for _, value := range own[what] {
+			key := what + " " + naming.Fold(value)
+			if first, twice := p.lines[key]; twice && first != row.line {
+				return fmt.Errorf("%s %q is also on line %d", what, untrusted.Sanitize(value), first)
+			}
+			if value != "" {
+				p.lines[key] = row.line
+			}
 		}
-		if first, twice := p.lines[column+" "+value]; twice {
-			return fmt.Errorf("%s %q is also on line %d", column, untrusted.Sanitize(value), first)
-		}
-		p.lines[column+" "+value] = row.line
-	}
-	return p.uniqueDomains(row)
-}
-
-// uniqueDomains finds a domain that two rows claim: it belongs to one tenant.
-func (p *Plan) uniqueDomains(row numbered) error {
-	for _, domain := range cellList(row.Row["domains"]) {
-		key := "domain " + naming.Fold(domain)
-		if first, twice := p.lines[key]; twice && first != row.line {
-			return fmt.Errorf("domain %q is also on line %d", untrusted.Sanitize(domain), first)
-		}
-		p.lines[key] = row.line
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"mcp-partner/internal/untrusted"
 	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
+	"mcp-partner/tenants"
 )
 
 // TakeFlagsOnly makes the commands that say nothing of their arguments refuse
@@ -62,6 +63,14 @@ func Arguments(least, most int, wanted string) cobra.PositionalArgs {
 	}
 }
 
+// has is the subject and verb of what a command does not have.
+func has(command *cobra.Command) string {
+	if !command.HasParent() {
+		return "there is"
+	}
+	return command.CommandPath() + " has"
+}
+
 func unknownCommand(command *cobra.Command, written string) error {
 	var names []string
 	for _, sub := range command.Commands() {
@@ -69,10 +78,7 @@ func unknownCommand(command *cobra.Command, written string) error {
 			names = append(names, sub.Name())
 		}
 	}
-	where := command.CommandPath() + " has"
-	if !command.HasParent() {
-		where = "there is"
-	}
+	where := has(command)
 	if near := schemas.Nearest(written, names); near != "" {
 		return exit.Usage(Help(command), "%s no command %q: did you mean %s?", where, untrusted.Sanitize(written), near)
 	}
@@ -99,18 +105,15 @@ func FlagError(command *cobra.Command, err error) error {
 }
 
 func unknownFlag(command *cobra.Command, name string) error {
-	names, has := flagNames(command.Flags()), command.CommandPath()+" has"
-	if !command.HasParent() {
-		has = "there is"
-	}
+	names, where := flagNames(command.Flags()), has(command)
 	if config.Secretive(name) {
 		return exit.Usage("use --secret-stdin, --secret-file or --passphrase-file, or type it at the prompt",
 			"there is no flag --%s: every process can read arguments, so a secret is never one", untrusted.Sanitize(name))
 	}
 	if near := schemas.Nearest(strings.ReplaceAll(name, "_", "-"), names); near != "" {
-		return exit.Usage(Help(command), "%s no flag --%s: did you mean --%s?", has, untrusted.Sanitize(name), near)
+		return exit.Usage(Help(command), "%s no flag --%s: did you mean --%s?", where, untrusted.Sanitize(name), near)
 	}
-	return exit.Usage(Help(command), "%s no flag --%s", has, untrusted.Sanitize(name))
+	return exit.Usage(Help(command), "%s no flag --%s", where, untrusted.Sanitize(name))
 }
 
 func flagNames(flags *pflag.FlagSet) []string {
@@ -167,9 +170,7 @@ func ToolNames(*cobra.Command) []string {
 func (d *Deps) TenantNames(command *cobra.Command) (names []string) {
 	d.look(command, func(a *app.App) {
 		entries, _ := a.Directory.List()
-		for _, entry := range entries {
-			names = append(names, entry.Name)
-		}
+		names = xslices.Map(entries, func(entry tenants.Entry) string { return entry.Name })
 	})
 	return names
 }
@@ -177,9 +178,7 @@ func (d *Deps) TenantNames(command *cobra.Command) (names []string) {
 func (d *Deps) CredentialNames(command *cobra.Command) (names []string) {
 	d.look(command, func(a *app.App) {
 		credentials, _ := a.Directory.Credentials()
-		for _, config := range credentials {
-			names = append(names, config.Name)
-		}
+		names = xslices.Map(credentials, func(config tenants.CredentialConfig) string { return config.Name })
 	})
 	return names
 }

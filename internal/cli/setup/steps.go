@@ -16,6 +16,7 @@ import (
 	"mcp-partner/internal/cli/doctor"
 	tenantscmd "mcp-partner/internal/cli/tenants"
 	"mcp-partner/internal/cli/term"
+	vaultcmd "mcp-partner/internal/cli/vault"
 	"mcp-partner/internal/clientfile"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/credential"
@@ -75,21 +76,12 @@ func (s *firstRun) initVault(ctx context.Context) error {
 }
 
 func (s *firstRun) newVault(ctx context.Context, backend vault.Backend) error {
-	files, err := s.f.Files()
+	where, key, err := vaultcmd.Create(ctx, s.f, vault.Settings{Backend: backend}, s.o.key == keyPassphrase)
 	if err != nil {
 		return err
 	}
-	source := s.f.Keys
-	if err := vault.Init(ctx, files, vault.InitOptions{Key: source, AskPassphrase: s.o.key == keyPassphrase, Settings: vault.Settings{Backend: backend}, OwnKeys: app.OwnKeys()}); err != nil {
-		return err
-	}
-	made, err := vault.OpenVault(files, source, nil)
-	if err != nil {
-		return err
-	}
-	defer made.Close()
-	s.u.Linef(term.Good, "  Created an empty vault %s.", files.Where())
-	s.u.Field("key", made.KeyDescription())
+	s.u.Linef(term.Good, "  Created an empty vault %s.", where)
+	s.u.Field("key", key)
 	s.u.Field("the same", "mcp-partner vault init")
 	return s.u.Err
 }
@@ -158,7 +150,7 @@ func (s *firstRun) takePartnerIDs(typed string) error {
 	return nil
 }
 
-// addSetting appends a setting to a config file and proves that it still reads.
+// addSetting appends a setting to a config file that still reads with it.
 func addSetting(deps *cmdutil.Deps, path, line string) error {
 	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -167,15 +159,14 @@ func addSetting(deps *cmdutil.Deps, path, line string) error {
 	if len(text) > 0 && !strings.HasSuffix(string(text), "\n") {
 		text = append(text, '\n')
 	}
-	next := path + ".new"
-	_ = os.Remove(next) // a set-up that was killed left it
-	if err := cmdutil.WriteOutput(next, append(text, line...), false); err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(next) }() // gone already where all went well
-	file, err := config.Load(next, deps.Source.Known())
+	text = append(text, line...)
+	file, err := config.Parse(path, text, deps.Source.Known())
 	if err != nil || !file.Sets(partnerIDsKey) {
 		return exit.Failed("add the line yourself: "+strings.TrimSpace(line[strings.Index(line, "\n"):]), "%s cannot be added to", path)
+	}
+	next := path + ".new" // a set-up that was killed may have left it
+	if err := cmdutil.WriteOutput(next, text, true); err != nil {
+		return err
 	}
 	if os.Rename(next, path) != nil {
 		return cmdutil.Unwritable(path)

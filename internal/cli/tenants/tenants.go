@@ -2,9 +2,27 @@
 package tenants
 
 import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
 	"github.com/spf13/cobra"
 
+	"mcp-partner/fleet"
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/naming"
+	"mcp-partner/internal/tenantimport"
+	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/tenants"
 )
 
 // NewCmdTenants builds `tenants` with its subcommands.
@@ -24,4 +42,221 @@ addresses that it is sent to. Secrets are in the vault, not in the directory.`,
 		newCmdConsentLinks(deps), newCmdDiscover(deps),
 	)
 	return command
+}
+
+func dayOf(at string) string { return at[:min(len(at), len(time.DateOnly))] }
+
+type listOptions struct {
+	cmdutil.ListFlags
+	labels cmdutil.List
+}
+
+func newCmdList(deps *cmdutil.Deps) *cobra.Command {
+	options := &listOptions{}
+	command := &cobra.Command{
+		Use:   "list [GLOB]",
+		Short: "List the tenants",
+		Long:  "List the tenants of the directory, or those whose name, domain or tenant ID fits. No secret is shown.",
+		Example: `  mcp-partner tenants list
+  mcp-partner tenants list 'contoso-*' --labels gold
+  mcp-partner tenants list --json`,
+		Args:              cmdutil.AtMostOneArgument("a name or a glob"),
+		ValidArgsFunction: cmdutil.CompleteFirst(deps.TenantNames),
+		RunE: deps.OnApp(func(_ context.Context, a *app.App, args []string) error {
+			return runList(deps, a, options, args)
+		}),
+	}
+	command.Flags().Var(&options.labels, "labels", "only tenants with all of these `LABELS`")
+	options.Add(command.Flags(), "tenants")
+	return command
+}
+
+func runList(deps *cmdutil.Deps, a *app.App, o *listOptions, named []string) error {
+	count, err := a.Directory.Len()
+	if err != nil {
+		return err
+	}
+	list := func(do func(schemas.Tenant)) error {
+		if count == 0 {
+			return nil
+		}
+		return fleet.Selection{Tenants: named, Labels: o.labels}.Each(described(a), do)
+	}
+	if o.JSON {
+		// What fits no tenant is refused before anything is shown.
+		if err := list(func(schemas.Tenant) {}); err != nil {
+			return err
+		}
+		return deps.IO.PrintJSONList("tenants", func(print func(any)) error { return list(func(t schemas.Tenant) { print(t) }) })
+	}
+	u := o.UI(deps.IO)
+	if count == 0 {
+		u.Line(term.Warn, "There are no tenants yet.")
+		u.Field("next", "mcp-partner setup")
+		return u.Err
+	}
+	var rows [][]string
+	if err := list(func(t schemas.Tenant) { rows = append(rows, cellsOf(t)) }); err != nil {
+		return err
+	}
+	u.Table([]string{"COMPANY", "DOMAINS", "NAME", "TENANT ID", "CLOUD", "CREDENTIALS", "KIND", "ENDS", "LAST WORKED", "LAST FAILED", "OBJECT ID", "EXPECTED", "LABELS", "OWNER", "EXTERNAL ID", "NOTE"}, rows)
+	return u.Err
+}
+
+// described goes through the tenants with all that may be told of them.
+func described(a *app.App) iter.Seq2[schemas.Tenant, error] {
+	return func(yield func(schemas.Tenant, error) bool) {
+		status, err := a.Directory.Status(a.Health)
+		if err != nil {
+			yield(schemas.Tenant{}, err)
+			return
+		}
+		views := map[string]answers.CredentialView{}
+		for _, one := range status {
+			views[naming.Fold(one.Name)] = one.View()
+		}
+		for entry, err := range a.Directory.Each() {
+			if !yield(app.WithStatus(entry.Tenant(), views), err) {
+				return
+			}
+		}
+	}
+}
+
+func cellsOf(t schemas.Tenant) []string {
+	var pins []string
+	for _, name := range t.Credentials {
+		if pin := t.ObjectIDs[name]; pin != "" {
+			pins = append(pins, pin)
+		}
+	}
+	var kinds, ends, worked, failed []string
+	for _, one := range t.CredentialStatus {
+		kinds = append(kinds, one.Kind)
+		end := cmp.Or(dayOf(one.ExpiresAt), "-")
+		if one.ExpiresAt == "" && one.Expiry == string(tenants.ExpiryUnknown) {
+			end = "unknown"
+		}
+		ends = append(ends, end)
+		if one.LastSuccess != "" {
+			worked = append(worked, dayOf(one.LastSuccess))
+		}
+		if one.LastFailure > one.LastSuccess { // RFC 3339 in UTC sorts as text
+			failed = append(failed, dayOf(one.LastFailure)+" "+string(one.LastProblem))
+		}
+	}
+	joined := func(words []string) string { return strings.Join(words, " ") }
+	return []string{t.Company, joined(t.Domains), t.Name, t.TenantID, t.Cloud, joined(t.Credentials), joined(kinds), joined(ends), joined(worked), joined(failed), joined(pins),
+		string(t.ExpectedPartnerID), strings.Join(t.Labels, ", "), t.Owner, t.ExternalID, t.Note}
+}
+
+type exportOptions struct {
+	format string
+	output cmdutil.OutputFlags
+}
+
+func newCmdExport(deps *cmdutil.Deps) *cobra.Command {
+	options := &exportOptions{}
+	command := &cobra.Command{
+		Use:   "export",
+		Short: "Export the directory, without secrets",
+		Long: `Export the directory as CSV, for tenants import, or as JSON. It contains no secret.
+Only you can read the file; it replaces another one only with --force. Cells that a
+spreadsheet would run as a formula begin with a quote.
+
+The CSV contains no CA file: give --ca-file again at an import.`,
+		Example: `  mcp-partner tenants export -o tenants.csv
+  mcp-partner tenants export --format json`,
+		RunE: deps.OnApp(func(_ context.Context, a *app.App, _ []string) error {
+			export := exportCSV
+			if options.format == "json" {
+				export = exportJSON
+			}
+			text, err := export(a)
+			if err != nil {
+				return err
+			}
+			return options.output.WriteText(deps.IO, text)
+		}),
+	}
+	flags := command.Flags()
+	cmdutil.AddChoice(flags, &options.format, "format", "`FORMAT` of the list", "csv", "json")
+	options.output.Add(flags, "write to this `FILE` instead of standard output")
+	return command
+}
+
+func exportJSON(a *app.App) ([]byte, error) {
+	listed := []schemas.Tenant{}
+	for tenant, err := range described(a) {
+		if err != nil {
+			return nil, err
+		}
+		listed = append(listed, tenant)
+	}
+	text, err := json.MarshalIndent(map[string][]schemas.Tenant{"tenants": listed}, "", "  ")
+	return append(text, '\n'), err
+}
+
+func exportCSV(a *app.App) ([]byte, error) {
+	entries, err := a.Directory.List()
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]tenantimport.Row, len(entries))
+	for i, entry := range entries {
+		// It would come back as several labels.
+		if slices.ContainsFunc(entry.Labels, func(label string) bool { return strings.ContainsAny(label, tenantimport.ListSeparators) }) {
+			return nil, exit.Refused("export with --format json", "a label of %s contains ; or |, which separate labels in CSV", entry.Name)
+		}
+		config, err := a.Directory.Credential(entry.Credentials[0].Name)
+		if err != nil {
+			return nil, err
+		}
+		rows[i] = tenantimport.RowOf(entry, config)
+	}
+	return tenantimport.EncodeColumns(tenantimport.Columns(), rows)
+}
+
+func newCmdRemove(deps *cmdutil.Deps) *cobra.Command {
+	var keepLink bool
+	command := &cobra.Command{
+		Use:   "remove NAME",
+		Short: "Remove a tenant that has no link from the directory",
+		Long: `Remove a tenant from the directory. The command reads the link first: only the
+identity that holds a link can remove it, so a tenant with a link, or with an unknown
+one, stays unless --keep-link is given. The entry is archived. Its credential and
+secret stay in the vault, where other tenants may use them.`,
+		Example: `  mcp-partner tenants remove contoso
+  mcp-partner tenants remove contoso --keep-link`,
+		Args: cmdutil.OneArgument("the tenant's name"),
+		RunE: deps.OnApp(func(ctx context.Context, a *app.App, args []string) error {
+			return runRemove(ctx, deps, a, args[0], keepLink)
+		}),
+		ValidArgsFunction: cmdutil.CompleteFirst(deps.TenantNames),
+	}
+	command.Flags().BoolVar(&keepLink, "keep-link", false, "remove it without reading the link, and leave the link as it is")
+	deps.AddKeyFlags(command.Flags())
+	return command
+}
+
+func runRemove(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, keepLink bool) error {
+	entry, err := a.Directory.Resolve(name)
+	if err != nil {
+		return err
+	}
+	reason := ", with --keep-link: the link was not read"
+	if !keepLink {
+		reason = ": nothing was linked"
+		if err := a.CheckUnlinked(ctx, entry, "only this identity can remove that link"); err != nil {
+			return err
+		}
+	}
+	if _, err := a.Directory.Remove(ctx, entry.Name, strings.TrimLeft(reason, ",: ")); err != nil {
+		return err
+	}
+	deps.Record(ctx, a, guard.KindDirectory, "The tenant %s (%s) was removed%s.", entry.Name, entry.TenantID, reason)
+	u := deps.IO.UI()
+	u.Linef(term.Good, "Removed %s%s.", entry.Name, reason)
+	u.Field("archived", a.Files.File("archive.json"))
+	return u.Err
 }

@@ -19,7 +19,6 @@ import (
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/untrusted"
-	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
 
@@ -67,10 +66,8 @@ type secretJSON struct {
 	// Expiry is valid, soon, expired or unknown; none of what has no end.
 	Expiry    tenants.ExpiryState `json:"expiry"`
 	ExpiresAt time.Time           `json:"expires_at,omitzero"`
-	// LastSuccess, LastFailure and LastProblem are of the sign-ins with it.
-	LastSuccess time.Time     `json:"last_success,omitzero"`
-	LastFailure time.Time     `json:"last_failure,omitzero"`
-	LastProblem problems.Code `json:"last_problem,omitempty"`
+	// Health is that of the sign-ins with it, without their tenant.
+	tenants.Health
 }
 
 func runList(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *cmdutil.ListFlags) error {
@@ -78,13 +75,11 @@ func runList(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *cmdutil.Lis
 	if err != nil {
 		return err
 	}
-	secrets := []secretJSON{}
-	for _, name := range names {
-		one, err := describe(ctx, a, name)
-		if err != nil {
+	secrets := make([]secretJSON, len(names))
+	for i, name := range names {
+		if secrets[i], err = describe(ctx, a, name); err != nil {
 			return err
 		}
-		secrets = append(secrets, one)
 	}
 	return cmdutil.Listing[secretJSON]{
 		Name: "secrets", Rows: secrets, Empty: "The vault holds no secrets yet.",
@@ -131,12 +126,9 @@ func describe(ctx context.Context, a *app.App, name string) (secretJSON, error) 
 			one.Kinds = append(one.Kinds, string(config.Kind))
 		}
 		one.Credentials = append(one.Credentials, config.Name)
+		one.Health = one.Newer(known[naming.Fold(config.Name)])
 	}
-	var health tenants.Health
-	for _, credential := range one.Credentials {
-		health = health.Newer(known[naming.Fold(credential)])
-	}
-	one.LastSuccess, one.LastFailure, one.LastProblem = health.LastSuccess, health.LastFailure, health.LastProblem
+	one.LastTenant = ""
 	for _, entry := range tenants.Using(entries, one.Credentials...) {
 		one.Tenants = append(one.Tenants, entry.Name)
 	}

@@ -71,26 +71,35 @@ func runInit(ctx context.Context, deps *cmdutil.Deps, o *initOptions) error {
 	if err != nil {
 		return err
 	}
-	files, err := deps.Files()
+	where, key, err := Create(ctx, deps, settings, o.passphrase)
 	if err != nil {
 		return err
 	}
-	source := deps.Keys
-	if err := vault.Init(ctx, files, vault.InitOptions{Key: source, AskPassphrase: o.passphrase, Settings: settings, OwnKeys: app.OwnKeys()}); err != nil {
-		return err
-	}
-	deps.IO.ChangeMade()
-	store, err := vault.OpenVault(files, source, nil)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
 	u := deps.IO.UI()
-	u.Line(term.Good, "Created an empty vault "+files.Where()+".")
-	u.Field("backend", string(store.Settings().Backend))
-	u.Field("key", store.KeyDescription())
+	u.Line(term.Good, "Created an empty vault "+where+".")
+	u.Field("backend", string(settings.Backend))
+	u.Field("key", key)
 	u.Field("next", "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --secret-stdin")
 	return u.Err
+}
+
+// Create makes an empty vault, and says where it is and what its key is.
+func Create(ctx context.Context, deps *cmdutil.Deps, settings vault.Settings, askPassphrase bool) (where, key string, err error) {
+	files, err := deps.Files()
+	if err != nil {
+		return "", "", err
+	}
+	source := deps.Keys
+	if err := vault.Init(ctx, files, vault.InitOptions{Key: source, AskPassphrase: askPassphrase, Settings: settings, OwnKeys: app.OwnKeys()}); err != nil {
+		return "", "", err
+	}
+	deps.IO.ChangeMade()
+	made, err := vault.OpenVault(files, source, nil)
+	if err != nil {
+		return "", "", err
+	}
+	defer made.Close()
+	return files.Where(), made.KeyDescription(), nil
 }
 
 func newCmdStatus(deps *cmdutil.Deps) *cobra.Command {
