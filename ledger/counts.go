@@ -38,11 +38,9 @@ func (l *Ledger) CountToken(credential, tenant string) {
 	c := &l.tokens
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed {
-		return
+	if !c.closed {
+		c.add(credential, tenant, 1)
 	}
-	c.add(credential, tenant, 1)
-	c.set(tokenPeriod, c.flush)
 }
 
 // add counts. The caller holds mu.
@@ -54,31 +52,15 @@ func (c *tokenCounts) add(credential, tenant string, n int) {
 		c.counts[credential] = map[string]int{}
 	}
 	c.counts[credential][tenant] += n
-}
-
-func (c *tokenCounts) take() map[string]map[string]int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	counts := c.counts
-	c.counts = nil
-	c.stop = nil // set begins anew
-	return counts
-}
-
-// putBack keeps what could not be written for the next time.
-func (c *tokenCounts) putBack(counts map[string]map[string]int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for credential, tenants := range counts {
-		for tenant, n := range tenants {
-			c.add(credential, tenant, n)
-		}
-	}
 	c.set(tokenPeriod, c.flush)
 }
 
+// flush writes what was counted. What cannot be written is kept for the next time.
 func (c *tokenCounts) flush(ctx context.Context) error {
-	counts := c.take()
+	c.mu.Lock()
+	counts := c.counts
+	c.counts, c.stop = nil, nil // set begins anew
+	c.mu.Unlock()
 	if len(counts) == 0 {
 		return nil
 	}
@@ -86,8 +68,15 @@ func (c *tokenCounts) flush(ctx context.Context) error {
 		return tokenEvent(c.ledger.o.Now(), credential, counts[credential])
 	})
 	_, err := c.ledger.Append(ctx, events...)
-	if err != nil {
-		c.putBack(counts)
+	if err == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for credential, tenants := range counts {
+		for tenant, n := range tenants {
+			c.add(credential, tenant, n)
+		}
 	}
 	return err
 }

@@ -85,7 +85,7 @@ func (l *Ledger) Prune(ctx context.Context, before time.Time) (made Checkpoint, 
 		if err != nil || cut == 0 {
 			return err
 		}
-		if err := w.wholeChain(ctx); err != nil {
+		if err := w.unbroken(ctx, 1); err != nil {
 			return err
 		}
 		made, err = w.prune(ctx, cut, before, key)

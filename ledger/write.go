@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
@@ -97,27 +96,6 @@ func (w *writing) begin(ctx context.Context) (err error) {
 		return nil
 	}
 	return w.rolledBack(ctx, max(had, seen), why)
-}
-
-// unbroken follows the authenticated chain from an entry to the end.
-func (w *writing) unbroken(ctx context.Context, from int64) error {
-	before, err := linkBefore(ctx, w.Tx, w.db, from)
-	if err != nil {
-		return err
-	}
-	next := from
-	err = each(ctx, w.Tx, func(r row) error {
-		expected := w.db.key.next(before, r.seq, r.body)
-		if r.seq != next || !bytes.Equal(r.hash, expected.hash[:]) || !bytes.Equal(r.mac, expected.mac[:]) {
-			return w.l.corrupt(fmt.Sprintf("entry %d was changed", next))
-		}
-		before, next = expected, r.seq+1
-		return nil
-	}, `SELECT seq, body, hash, mac FROM events WHERE seq >= $1 ORDER BY seq`, from)
-	if err == nil && next == from {
-		err = w.l.corrupt(fmt.Sprintf("entry %d is missing", from))
-	}
-	return err
 }
 
 // add puts an entry at the end of the record.
