@@ -58,7 +58,7 @@ func (x *exchange) Do(request *http.Request) (*http.Response, error) {
 	client := x.client
 	switch {
 	case request.Method == http.MethodGet && strings.HasSuffix(request.URL.Path, discoverySuffix):
-		return x.discovery(request)
+		return x.discovery(request), nil
 	case request.Method == http.MethodGet && request.URL.Scheme == "https" && request.URL.Path == instancePath:
 	case request.Method == http.MethodPost && request.URL.String() == x.tokenURL:
 	case x.also != nil && x.also(request):
@@ -98,22 +98,18 @@ func (x *exchange) CloseIdleConnections() {}
 // what the entry says. The forms of the URLs are documented and the same in all
 // clouds; asking would cost a third of the requests of a run and would let the
 // answer say where the secret is sent.
-func (x *exchange) discovery(request *http.Request) (*http.Response, error) {
-	document, err := json.Marshal(map[string]string{
+func (x *exchange) discovery(request *http.Request) *http.Response {
+	document, _ := json.Marshal(map[string]string{ // fails for no text
 		"token_endpoint":         x.tokenURL,
 		"authorization_endpoint": x.base + "/oauth2/v2.0/authorize",
 		"issuer":                 x.base + "/v2.0",
 		// MSAL goes to this one for a person's code.
 		"device_authorization_endpoint": x.base + deviceCodePath,
 	})
-	if err != nil {
-		return nil, err
-	}
 	return &http.Response{
-		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header:        http.Header{"Content-Type": {"application/json"}},
+		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}},
 		ContentLength: int64(len(document)), Body: io.NopCloser(bytes.NewReader(document)), Request: request,
-	}, nil
+	}
 }
 
 // note keeps what is needed to say why a sign-in failed, and bounds the answer.

@@ -243,9 +243,13 @@ func (f *FileStore) exclusive(ctx context.Context, work func(*openVault) error) 
 // save writes the vault and then the mark: a crash in between leaves a vault
 // that is newer than the mark, which is no harm.
 func (f *FileStore) save(next *payload, k *key) error {
-	sealedFile, err := sealPayload(next, k)
+	audience, err := next.audience(k)
 	if err != nil {
 		return err
+	}
+	sealedFile, err := encryptJSON(next.file(), audience)
+	if err != nil {
+		return problems.New(problems.CodeInternal, "The vault cannot be encrypted; nothing was changed.")
 	}
 	if err := f.disk.Replace(vaultName, sealedFile); err != nil {
 		return err

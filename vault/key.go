@@ -74,13 +74,6 @@ type key struct {
 	what string
 }
 
-func (k KeySource) keyFor(ctx context.Context, d disk.Dir, h keyProvider, sealedFile []byte, cost int) (*key, error) {
-	if key, err := k.given(ctx, sealedFile, "Passphrase of the vault "+d.File(vaultName)+": ", cost); key != nil || err != nil {
-		return key, err
-	}
-	return providedKey(ctx, h)
-}
-
 // given is the key of a file, or the passphrase that the sealed file wants; nil
 // where it wants another key.
 func (k KeySource) given(ctx context.Context, sealedFile []byte, prompt string, cost int) (*key, error) {

@@ -25,7 +25,10 @@ func (f *FileStore) decrypt(ctx context.Context, sealedFile []byte) (*key, *payl
 			return before.key, content, nil
 		}
 	}
-	k, err := f.source.keyFor(ctx, f.disk, f.provider, sealedFile, f.cost)
+	k, err := f.source.given(ctx, sealedFile, "Passphrase of the vault "+f.disk.File(vaultName)+": ", f.cost)
+	if k == nil && err == nil {
+		k, err = providedKey(ctx, f.provider)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -84,18 +87,6 @@ func (f *FileStore) wrongKey(k *key, sealedFile []byte) error {
 }
 
 func upper(text string) string { return string(bytes.ToUpper([]byte(text[:1]))) + text[1:] }
-
-func sealPayload(content *payload, k *key) ([]byte, error) {
-	audience, err := content.audience(k)
-	if err != nil {
-		return nil, err
-	}
-	sealedFile, err := encryptJSON(content.file(), audience)
-	if err != nil {
-		return nil, problems.New(problems.CodeInternal, "The vault cannot be encrypted; nothing was changed.")
-	}
-	return sealedFile, nil
-}
 
 func encryptJSON(content any, audience []age.Recipient) ([]byte, error) {
 	plainText, err := json.Marshal(content)
