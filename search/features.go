@@ -15,7 +15,6 @@ type Feature struct {
 // Buckets is the number of buckets that features are hashed to.
 const Buckets = 28672
 
-// The groups of features.
 const (
 	groupWord    = iota // words, and single glyphs
 	groupPair           // two words side by side
@@ -123,14 +122,10 @@ func (r *reading) runs() []string {
 
 // addGrams adds character n-grams, which match inflected and misspelt forms.
 func addGrams(f *hashing, text string) {
-	var starts []int
-	for i := range text {
-		starts = append(starts, i)
-	}
-	starts = append(starts, len(text))
+	runes := []rune(text)
 	for size := leastGram; size <= mostGram; size++ {
-		for i := 0; i+size < len(starts); i++ {
-			f.add(groupChar, text[starts[i]:starts[i+size]])
+		for i := 0; i+size <= len(runes); i++ {
+			f.add(groupChar, string(runes[i:i+size]))
 		}
 	}
 }

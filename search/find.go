@@ -39,10 +39,6 @@ type Result struct {
 	OutOfScope *answers.OutOfScope
 }
 
-// defaultLimit is the number of matches when none is asked for.
-const defaultLimit = 3
-
-// Confidence begins at these probabilities.
 const (
 	highFrom   = 0.8
 	mediumFrom = 0.4
@@ -86,11 +82,10 @@ type candidate struct {
 // Find answers with at most limit matches, 3 when limit is 0; nil names know no tenant.
 func (ix *Index) Find(query string, names *Names, limit int) Result {
 	ix.build.Do(ix.prepare)
-	if limit <= 0 {
-		limit = defaultLimit
-	}
+	limit = cmp.Or(max(limit, 0), 3)
 	r := ix.read(query, names)
 	probabilities := ix.model.Probabilities(ix.model.Scores(r.features()))
+	r.noteFirm(slices.Max(probabilities))
 	found := Result{OutOfScope: ix.outOfScope(&r, probabilities)}
 	if named := len(r.entities.tenants); named == 1 || named == 0 && names != nil && names.size == 1 && !r.namesMany() {
 		ix.preferOne(probabilities)

@@ -81,11 +81,8 @@ func (n *Names) add(alias, name string) {
 
 // longest returns the tenants that the longest name at a token means, and its end.
 func (n *Names) longest(tokens []token, i int) (tenants []string, end int) {
-	if n == nil {
-		return nil, i
-	}
 	at := uint64(0)
-	for j := i; j < len(tokens); j++ {
+	for j := i; n != nil && j < len(tokens); j++ {
 		at = step(at, hashText(hashBegin, tokens[j].text), false)
 		found, ok := n.tenants[at]
 		if !ok {

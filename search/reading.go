@@ -32,9 +32,9 @@ type reading struct {
 	// marked is set where the text carries a question mark.
 	marked bool
 	// orders holds what was asked for, and standing the verbs that say so.
-	question bool
-	orders   map[string]bool
-	standing []hit
+	question, firm bool
+	orders         map[string]bool
+	standing       []hit
 }
 
 // read cuts a text and finds the concepts in it.
@@ -86,9 +86,8 @@ func (r *reading) findConcepts(lex *lexicon) {
 
 // promote makes hits of words that ask also inside longer terms: "how many customers".
 func (r *reading) promote() {
-	ways := slices.DeleteFunc(slices.Clone(r.hits), func(h hit) bool { return h.concept != howto })
 	for _, in := range r.inner {
-		way := slices.ContainsFunc(ways, func(h hit) bool { return h.first <= in.first && in.last <= h.last })
+		way := slices.ContainsFunc(r.hits, func(h hit) bool { return h.concept == howto && h.first <= in.first && in.last <= h.last })
 		if in.concept == whichTool || in.concept == asks && !in.glyphs && !way {
 			r.hits = append(r.hits, in)
 		}
@@ -98,18 +97,14 @@ func (r *reading) promote() {
 
 // longest returns which span has each token: the longest, or the first of several.
 func longest(spans []span, tokens int) [][]int {
-	owners, most := make([][]int, tokens), 0
-	for _, s := range spans {
-		most = max(most, len(s.at))
-	}
-	for size := most; size > 0; size-- {
-		for _, s := range spans {
-			if len(s.at) != size || slices.ContainsFunc(s.at, func(i int) bool { return owners[i] != nil }) {
-				continue
-			}
-			for _, i := range s.at {
-				owners[i] = s.at
-			}
+	owners := make([][]int, tokens)
+	sorted := slices.SortedStableFunc(slices.Values(spans), func(a, b span) int { return cmp.Compare(len(b.at), len(a.at)) })
+	for _, s := range sorted {
+		if slices.ContainsFunc(s.at, func(i int) bool { return owners[i] != nil }) {
+			continue
+		}
+		for _, i := range s.at {
+			owners[i] = s.at
 		}
 	}
 	return owners
@@ -126,9 +121,7 @@ func exactest(spans []span) []span {
 			worse := func(m meaning) bool {
 				return slices.ContainsFunc(spans[from:to], func(o span) bool { return o.size > s.size && len(o.at) == len(s.at) && o.speaks(m.language) })
 			}
-			if slices.ContainsFunc(s.means, worse) {
-				out[from+i].means = slices.DeleteFunc(slices.Clone(s.means), worse)
-			}
+			out[from+i].means = slices.DeleteFunc(slices.Clone(s.means), worse)
 		}
 	}
 	return out
@@ -162,7 +155,7 @@ func hitsOf(s span, tokens []token, spoken []string) []hit {
 	own := slices.ContainsFunc(s.means, first)
 	for _, m := range s.means {
 		foreign := m.language != anyLanguage && !slices.Contains(spoken, m.language)
-		if own && writes(m.concept) && !first(m) || foreign && (m.language != "en" || listed("manner", m.concept)) {
+		if own && slices.Contains(verbs, m.concept) && !first(m) || foreign && (m.language != "en" || listed("manner", m.concept)) {
 			continue
 		}
 		out = append(out, hit{concept: m.concept, first: s.at[0], last: s.at[len(s.at)-1], glyphs: tokens[s.at[0]].kind == glyph})
@@ -202,24 +195,17 @@ func (r *reading) namesMany() bool {
 // The concepts of the lexicons that rules ask for; what they say is explained in
 // lexicon/any.txt. The others are features of the model only.
 const (
-	known, stop                                = "known", "stop"
-	negates, guard, only, without              = "not", "guard", "only", "without"
-	asks, opens, howto, supposes, whichTool    = "ask", "open", "how", "hypo", "whichtool"
-	wants, shall, brings, ensures, uses, joins = "want", "shall", "brings", "ensures", "uses", "and"
-	been, ahead, nolonger                      = "been", "before", "nolonger"
-
-	reads, enumerates                     = "read", "list"
-	registers, updates, removes, repairs  = "register", "update", "remove", "repair"
-	linked, updated, removed              = "linked", "updated", "removed"
-	lacks, merger, amends, errs           = "lacks", "merger", "amend", "errs"
-	pal, mpn, partner, link, id           = "pal", "mpn", "partner", "link", "id"
-	tenant, fleet, whoever, every, plural = "tenant", "fleet", "whoever", "every", "plural"
-	reach, permission, approval           = "reach", "permission", "approval"
-	from, to, oldID, newID, insteadOf, at = "from", "to", "old", "new", "instead", "at"
-	counts, otherNumber, trade            = "count", "notid", "trade"
+	known, stop                               = "known", "stop"
+	negates, guard, only, without, nolonger   = "not", "guard", "only", "without", "nolonger"
+	asks, opens, howto, supposes, whichTool   = "ask", "open", "how", "hypo", "whichtool"
+	wants, shall, ensures, joins, been, ahead = "want", "shall", "ensures", "and", "been", "before"
+	reads, enumerates                         = "read", "list"
+	registers, updates, removes, repairs      = "register", "update", "remove", "repair"
+	linked, updated, removed                  = "linked", "updated", "removed"
+	lacks, merger, amends, errs               = "lacks", "merger", "amend", "errs"
+	pal, mpn, partner, link, id               = "pal", "mpn", "partner", "link", "id"
+	tenant, fleet, whoever, every, plural     = "tenant", "fleet", "whoever", "every", "plural"
+	reach, permission, approval               = "reach", "permission", "approval"
+	from, to, oldID, newID, insteadOf, at     = "from", "to", "old", "new", "instead", "at"
+	counts, otherNumber, trade, identity      = "count", "notid", "trade", "!identity"
 )
-
-// writes reports whether a concept is a verb that changes something.
-func writes(concept string) bool {
-	return concept == registers || concept == updates || concept == removes
-}

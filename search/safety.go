@@ -17,8 +17,7 @@ const (
 	farGlyphs  = 10
 )
 
-// sure is how likely an operation must be that is asked for without a verb of
-// writing: "contoso needs 1234567", "no longer 1 but 2", "old ID out".
+// sure is how likely an operation must be that no verb of writing asks for ("old ID out").
 const sure = 0.8
 
 // allows reports whether the words ask for what an operation does to a thing of ours.
@@ -30,7 +29,7 @@ func (r *reading) allows(effect answers.Effect, probability float64) bool {
 		return false
 	}
 	orders := r.ordersOfOurs()
-	likely := probability >= sure && !r.takesBack() && (len(orders) > 0 || len(r.standing) == 0 && r.someIsOurs())
+	likely := (probability >= sure || r.firm && len(r.entities.ids) > 0) && !r.takesBack() && (len(orders) > 0 || len(r.standing) == 0 && r.someIsOurs())
 	if effect == answers.EffectWrite {
 		return likely || orders[registers] || (orders[updates] || orders[removes]) && r.has(lacks, without)
 	}
@@ -54,7 +53,7 @@ func (r *reading) ordersOthers() bool {
 }
 
 func (r *reading) asksToChange(orders map[string]bool, likely bool) bool {
-	replaces := r.has(insteadOf) || len(r.entities.ids) > 1 && (slices.ContainsFunc(r.tokens, func(t token) bool { return t.kind == arrow }) || r.has(from))
+	replaces := r.has(insteadOf) || len(r.entities.ids) > 1 && (slices.ContainsFunc(r.tokens, func(t token) bool { return t.kind == arrow }) || r.has(from) || r.firm && r.has(to))
 	if orders[updates] || orders[removes] || replaces && orders[registers] {
 		return true
 	}
@@ -64,7 +63,9 @@ func (r *reading) asksToChange(orders map[string]bool, likely bool) bool {
 // takesBack reports whether a word forbids to see an order where no verb gives one.
 func (r *reading) takesBack() bool {
 	denied := r.has(negates) && !r.has(nolonger, without, insteadOf)
-	return denied || r.question || r.marked && !r.has(howto) || r.has(guard, ahead, permission, whichTool) || r.has(reads) && !r.has(ensures)
+	loose := r.firm && !r.marked && len(r.entities.ids) > 0
+	looks := r.some(reads, func(h hit) bool { return !loose || r.startsAt(h.first) })
+	return denied || r.question && !loose || r.marked && !r.has(howto) || r.has(guard, ahead, permission, whichTool) || looks && !r.has(ensures)
 }
 
 // whose says whose thing a token speaks of.
@@ -114,23 +115,69 @@ func (r *reading) noteWhose(at []int, found []hit, inner bool) {
 	}
 }
 
-// isOurs reports whether some tokens speak of nothing of others and nothing unknown, but
-// a name. A PAL or MPN makes up for it beside an ID or a tenant, and two IDs in a tenant.
+// isOurs reports whether some tokens speak of nothing of others, nor of what is unknown.
 func (r *reading) isOurs(first, last int) bool {
-	place, ids := r.namesTenant(first, last), len(r.entities.ids)
-	sure := slices.Contains(r.whose[first:last+1], ours) && (place || ids > 0) || place && ids > 1
 	for i := first; i <= last; i++ {
-		if w := r.whose[i]; w == others || w == strange && !sure && !r.isName(i) {
+		if w := r.whose[i]; w == others || w == strange && !r.firm && !r.isName(i) {
 			return false
 		}
 	}
 	return true
 }
 
-func (r *reading) namesTenant(first, last int) bool {
-	inside := func(h hit) bool { return first <= h.first && h.first <= last }
-	return slices.ContainsFunc(r.tokens[first:last+1], func(t token) bool { return t.text == slotTenant }) ||
-		r.some(tenant, inside) || r.some(fleet, inside) || r.some(every, inside)
+// noteFirm notes whether the model, what is named and the object make up for unknown words.
+func (r *reading) noteFirm(probability float64) {
+	ids, place := len(r.entities.ids), r.has(tenant, fleet, every, linked, lacks) || len(r.entities.tenants) > 0
+	named := r.has(pal, mpn) || ids > 0 && r.has(subjects...) || probability >= sure && (ids > 1 || ids > 0 && place)
+	r.firm = named && r.actsOnOurs()
+}
+
+// actsOnOurs reports whether some part of the text has a thing of ours for its object.
+func (r *reading) actsOnOurs() bool {
+	var part []int
+	for i, t := range r.tokens {
+		part = append(part, i)
+		if t.breaks || i == len(r.tokens)-1 || r.hasAt(i+1, joins) {
+			if r.objectIsOurs(part) {
+				return true
+			}
+			part = nil
+		}
+	}
+	return false
+}
+
+// objectIsOurs reports whether the first noun of some tokens is a thing of ours, and none
+// behind it the noun that counts ("MPN location"). Where no verb is known one word may be it.
+func (r *reading) objectIsOurs(part []int) bool {
+	if listed("verb last", r.language) {
+		slices.Reverse(part)
+	}
+	found, verb := false, slices.ContainsFunc(r.standing, func(h hit) bool { return slices.Contains(part, h.first) })
+	for n, i := range part {
+		switch unknown := r.isUnknown(i); {
+		case r.isThing(i):
+			found = true
+		case found || unknown && verb:
+			return !unknown
+		case unknown:
+			verb = r.tokens[i].kind != glyph || n+1 == len(part) || !r.isUnknown(part[n+1])
+		}
+	}
+	return found
+}
+
+// isThing reports whether a token is a thing of ours; a login is where an ID is given to it.
+func (r *reading) isThing(i int) bool {
+	return r.whose[i] == ours || r.tokens[i].text == slotID || r.hasAt(i, subjects...) || r.isLogin(i) && r.has(pal, mpn) && len(r.entities.ids) > 0
+}
+
+func (r *reading) isLogin(i int) bool {
+	return r.some(identity, func(h hit) bool { return h.first <= i && i <= h.last })
+}
+
+func (r *reading) isUnknown(i int) bool {
+	return r.whose[i] == strange && !r.isLogin(i) && !r.isName(i)
 }
 
 // someIsOurs reports whether some clause is about a thing of ours that it names.
@@ -150,8 +197,11 @@ func (r *reading) isName(i int) bool {
 	return i > 0 && r.hasAt(i-1, at) && !listed("before a noun", r.tokens[i-1].text)
 }
 
-// subjects are the concepts of what these tools are about.
-var subjects = []string{pal, mpn, partner, link, id}
+// verbs are the concepts of verbs that change something, subjects of what these tools are about.
+var (
+	verbs    = []string{registers, updates, removes}
+	subjects = []string{pal, mpn, partner, link, id}
+)
 
 // aboutOthers reports whether a phrase of another product is in the text, but does
 // not open it ("Jira OPS-772: ..."), or a single word that is no thing of ours.
@@ -240,7 +290,8 @@ func (r *reading) pastAfter(v hit) bool {
 // stands reports whether nothing takes a writing verb back.
 func (r *reading) stands(v hit) bool {
 	noun := r.wordAt(v.first-1) == "的"
-	return !noun && !r.has(guard, supposes, whichTool) && !r.within(v) && !r.asksToBeAllowed(v) && !r.negated(v) && !r.notYet(v) && !r.inQuestion(v)
+	mayBeAllowed := r.has(permission) && (v.glyphs || !r.startsAt(v.first)) && !r.hasAt(v.first-1, joins, wants)
+	return !noun && !mayBeAllowed && !r.has(guard, supposes, whichTool) && !r.within(v) && !r.negated(v) && !r.notYet(v) && !r.inQuestion(v)
 }
 
 // within reports whether a verb stands inside an order to read ("list the customers
@@ -253,11 +304,6 @@ func (r *reading) within(v hit) bool {
 	asked := func(h hit) bool { return h.first > v.last && r.hasAt(v.first, shall) }
 	return r.some(opens, asked) || r.some(reads, reading) || r.some(enumerates, reading) ||
 		r.some(approval, func(h hit) bool { return inside(h) && r.reaches(h, v, farWords, 0) })
-}
-
-// asksToBeAllowed reports whether the words are about what somebody may do.
-func (r *reading) asksToBeAllowed(v hit) bool {
-	return r.has(permission) && (v.glyphs || !r.startsAt(v.first)) && !r.hasAt(v.first-1, joins, wants)
 }
 
 // negated reports whether a negation covers the verb, before it or behind.
@@ -299,7 +345,7 @@ func (r *reading) inQuestion(v hit) bool {
 func (r *reading) asksAround(v hit, end, last int) bool {
 	if v.glyphs {
 		ends := func(h hit) bool { return h.last == last || h.last == end }
-		return r.some(asks, ends) || r.some(opens, ends)
+		return r.some(asks, ends) || r.some(opens, ends) || r.tokens[last].asked
 	}
 	clause, _ := r.clause(last)
 	asked, inside := r.tokens[last].asked, !r.startsAt(v.first) && !listed("polite", r.wordAt(v.first-1))

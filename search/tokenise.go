@@ -37,8 +37,11 @@ type token struct {
 	breaks, ends, asked bool
 }
 
-// fold makes texts comparable.
-func fold(text string) string { return Fold(clip(text)) }
+// fold makes texts comparable, and clips long ones.
+func fold(text string) string {
+	runes := []rune(strings.ToValidUTF8(text, " "))
+	return Fold(string(runes[:min(len(runes), maxRunes)]))
+}
 
 // plainLetters replaces what NFD leaves, and the German "change" without an accent.
 var plainLetters = strings.NewReplacer(
@@ -69,17 +72,6 @@ func Fold(text string) string {
 // lastAccent ends the combining marks of Latin letters: others tell letters apart.
 const lastAccent = 0x36f
 
-func clip(text string) string {
-	text = strings.ToValidUTF8(text, " ")
-	n := 0
-	for i := range text {
-		if n++; n > maxRunes {
-			return text[:i]
-		}
-	}
-	return text
-}
-
 // tokenise cuts a folded text. Every glyph is a token of its own.
 func tokenise(text string) []token {
 	var out []token
@@ -100,7 +92,7 @@ func tokenise(text string) []token {
 		if n := handleAt(text[i:]); n > 0 {
 			k, end = handle, i+n
 		} else if k != glyph {
-			end = runEnd(text, end, k)
+			end = len(text) - len(strings.TrimLeftFunc(text[i:], func(r rune) bool { next, ok := kindOf(r); return ok && next == k }))
 		}
 		out = append(out, token{text: text[i:end], kind: k, start: i, end: end})
 		i = end
@@ -111,17 +103,6 @@ func tokenise(text string) []token {
 // Tokens are the texts of the tokens of a folded text.
 func Tokens(text string) []string {
 	return xslices.Map(tokenise(text), func(t token) string { return t.text })
-}
-
-func runEnd(text string, end int, k kind) int {
-	for end < len(text) {
-		r, size := utf8.DecodeRuneInString(text[end:])
-		if next, ok := kindOf(r); !ok || next != k {
-			break
-		}
-		end += size
-	}
-	return end
 }
 
 func kindOf(r rune) (kind, bool) {
