@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"mcp-partner/guard"
@@ -29,20 +30,45 @@ type Record interface {
 	// LastWrite returns the last write of this program to the link of an identity in a
 	// time, whatever came of it.
 	LastWrite(ctx context.Context, tenantID, objectID string, since, until time.Time) (intent guard.Intent, ok bool, err error)
-	// Acknowledged returns the acknowledgements by tenant ID, also those that have
+	// Acknowledged returns the acknowledgements by their keys, also those that have
 	// ended by themselves.
 	Acknowledged(ctx context.Context) (map[string]Acknowledgement, error)
 }
 
-// Acknowledgement says that somebody knows of the state of a tenant. Note and Owner
-// are what a person wrote.
+// Acknowledgement says that somebody knows of the state of a tenant, or of the row of
+// one credential in it. Note and Owner are what a person wrote.
 type Acknowledgement struct {
-	Tenant   string    `json:"tenant"`
-	TenantID string    `json:"tenant_id"`
-	Owner    string    `json:"owner,omitempty"`
-	Note     string    `json:"note"`
-	By       string    `json:"by"`
-	Until    time.Time `json:"until"`
+	Tenant     string    `json:"tenant"`
+	TenantID   string    `json:"tenant_id"`
+	Credential string    `json:"credential,omitempty"`
+	Owner      string    `json:"owner,omitempty"`
+	Note       string    `json:"note"`
+	By         string    `json:"by"`
+	Until      time.Time `json:"until"`
+}
+
+// Key names what is acknowledged.
+func (a Acknowledgement) Key() string {
+	return strings.TrimSuffix(a.TenantID+"/"+a.Credential, "/")
+}
+
+// Known finds the acknowledgement of a row that is in force, nil without one.
+type Known func(row *answers.AuditRow) *Acknowledgement
+
+// Known reads the acknowledgements as they are now.
+func (f *Fleet) Known(ctx context.Context) (Known, error) {
+	if f.opts.Record == nil {
+		return func(*answers.AuditRow) *Acknowledgement { return nil }, nil
+	}
+	all, err := f.opts.Record.Acknowledged(ctx)
+	return func(row *answers.AuditRow) *Acknowledgement {
+		for _, key := range []string{row.TenantID + "/" + row.Credential, row.TenantID} {
+			if a, ok := all[key]; ok && f.opts.Now().Before(a.Until) {
+				return &a
+			}
+		}
+		return nil
+	}, err
 }
 
 // Change is a row that differs. Before or After is nil if the row exists on one
@@ -70,8 +96,8 @@ type Comparison struct {
 	f             *Fleet
 	Before, After Run
 	// unknown are the rows of the earlier audit without an answer.
-	unknown      map[string]*lastAnswer
-	acknowledged map[string]Acknowledgement
+	unknown map[string]*lastAnswer
+	known   Known
 }
 
 // lastAnswer is what an identity answered last, nil if it never did, and in how many
@@ -90,8 +116,8 @@ func (f *Fleet) Diff(ctx context.Context, before, after Run) (*Comparison, error
 	}
 	c := &Comparison{f: f, Before: before, After: after}
 	var err error
-	if c.unknown, err = f.lastAnswers(ctx, before); err == nil && f.opts.Record != nil {
-		c.acknowledged, err = f.opts.Record.Acknowledged(ctx)
+	if c.unknown, err = f.lastAnswers(ctx, before); err == nil {
+		c.known, err = f.Known(ctx)
 	}
 	return c, err
 }
@@ -205,9 +231,7 @@ func (c *Comparison) Changes(ctx context.Context) iter.Seq2[Change, error] {
 
 // explain says of a change whether this program made it, and who knows of it.
 func (c *Comparison) explain(ctx context.Context, change *Change) error {
-	if known, ok := c.acknowledged[change.Row().TenantID]; ok && c.f.opts.Now().Before(known.Until) {
-		change.Acknowledged = &known
-	}
+	change.Acknowledged = c.known(change.Row())
 	if !change.Kind.AboutLink() || c.f.opts.Record == nil || change.After.ObjectID == "" {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
+	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
@@ -234,5 +235,33 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Somebody may know of all rows of a tenant, or of one credential's alone, until a date.
+func TestAcknowledgementIsOfATenantOrOneOfItsRows(t *testing.T) {
+	t.Parallel()
+	record := ledgertest.New(t, time.Now)
+	f := fleet.New(fleet.Options{Store: record, Record: record})
+	t.Cleanup(f.Close)
+	for _, one := range []fleet.Acknowledgement{
+		{TenantID: "1", Note: "all", Until: time.Now().Add(time.Hour)},
+		{TenantID: "2", Credential: "app", Note: "one", Until: time.Now().Add(time.Hour)},
+		{TenantID: "3", Note: "over", Until: time.Now().Add(-time.Hour)},
+	} {
+		if ok, err := record.Acknowledge(t.Context(), one, guard.Event{Time: time.Now(), Kind: guard.KindAcknowledged}); err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+	}
+	known, err := f.Known(t.Context())
+	must(t, err)
+	for row, want := range map[[2]string]string{{"1", "app"}: "all", {"1", "web"}: "all", {"2", "app"}: "one", {"2", "web"}: "", {"3", "app"}: ""} {
+		got := ""
+		if a := known(&answers.AuditRow{TenantID: row[0], Credential: row[1]}); a != nil {
+			got = a.Note
+		}
+		if got != want {
+			t.Errorf("%v: %q, want %q", row, got, want)
+		}
 	}
 }

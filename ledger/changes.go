@@ -104,9 +104,9 @@ func (w *writing) alerted(ctx context.Context, one Alert) (bool, error) {
 // zero ends; ok is false if there was none.
 func (l *Ledger) Acknowledge(ctx context.Context, a fleet.Acknowledgement, event guard.Event) (ok bool, err error) {
 	if a.Until.IsZero() {
-		return l.removeRow(ctx, stateAcknowledged, a.TenantID, event)
+		return l.removeRow(ctx, stateAcknowledged, a.Key(), event)
 	}
-	err = l.write(ctx, false, func(w *writing) error { return w.record(ctx, stateAcknowledged, a.TenantID, encode(a), event) })
+	err = l.write(ctx, false, func(w *writing) error { return w.record(ctx, stateAcknowledged, a.Key(), encode(a), event) })
 	return err == nil, err
 }
 

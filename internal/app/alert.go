@@ -71,7 +71,7 @@ func (a *App) Acknowledge(ctx context.Context, known fleet.Acknowledgement) (ok 
 	}
 	return a.Ledger.Acknowledge(ctx, known, guard.Event{
 		Time: time.Now(), Kind: guard.KindAcknowledged, Approver: known.By, Detail: detail,
-		Intent: guard.Intent{Caller: access.Caller("account:" + known.By), Identity: answers.Identity{Tenant: known.Tenant, TenantID: known.TenantID}},
+		Intent: guard.Intent{Caller: access.Caller("account:" + known.By), Identity: answers.Identity{Tenant: known.Tenant, TenantID: known.TenantID, Credential: known.Credential}},
 	})
 }
 

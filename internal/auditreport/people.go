@@ -34,6 +34,7 @@ func (r Report) personColumns() []personColumn {
 		{"Owner", func(r answers.AuditRow) string { return r.Owner }, nil},
 		{"External ID", func(r answers.AuditRow) string { return r.ExternalID }, nil},
 		{"Credential", func(r answers.AuditRow) string { return r.Credential }, nil},
+		{"Acknowledged", r.acknowledged, nil},
 		{"Why unknown", why, whyCell},
 		{"Request ID", func(r answers.AuditRow) string { return r.Problem.RequestID() }, nil},
 	}
@@ -41,6 +42,15 @@ func (r Report) personColumns() []personColumn {
 		all = append(all, personColumn{"Eligible role in", eligibleIn, nil}, personColumn{"Roles", heldRoles, nil})
 	}
 	return all
+}
+
+// acknowledged says until when nobody has to look at a row, and why.
+func (r Report) acknowledged(row answers.AuditRow) string {
+	a := r.Known(&row)
+	if a == nil {
+		return ""
+	}
+	return strings.TrimSuffix("until "+a.Until.UTC().Format(time.DateOnly)+", "+a.Owner, ", ") + ": " + a.Note
 }
 
 func partnerID(r answers.AuditRow) string  { return r.PartnerID }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"iter"
 	"strings"
+	"time"
 
 	"mcp-partner/fleet"
 	"mcp-partner/internal/xslices"
@@ -40,6 +41,8 @@ type Report struct {
 	Program string
 	// Cell escapes a text for a spreadsheet.
 	Cell func(string) string
+	// Known finds who knows of the state of a row.
+	Known fleet.Known
 	// shown are the columns for people, alike what every row has in common.
 	shown []personColumn
 	alike []string
@@ -52,7 +55,7 @@ func (r Report) Write(w io.Writer, format Format, rows Rows) (err error) {
 	case CSV:
 		return r.csv(w, rows)
 	case JSONL:
-		return jsonl(w, rows)
+		return r.jsonl(w, rows)
 	case Markdown, HTML:
 		if r.shown, r.alike, err = r.differing(rows); err != nil {
 			return err
@@ -78,7 +81,18 @@ func (r Report) columns() []column {
 	if r.Audit().Roles {
 		all = append(all, roleColumns()...)
 	}
-	return all
+	known := func(value func(*fleet.Acknowledgement) string) func(answers.AuditRow) string {
+		return func(row answers.AuditRow) string {
+			if a := r.Known(&row); a != nil {
+				return value(a)
+			}
+			return ""
+		}
+	}
+	return append(all,
+		column{"acknowledged_until", known(func(a *fleet.Acknowledgement) string { return a.Until.UTC().Format(time.DateOnly) })},
+		column{"acknowledged_owner", known(func(a *fleet.Acknowledgement) string { return a.Owner })},
+		column{"acknowledged_note", known(func(a *fleet.Acknowledgement) string { return a.Note })})
 }
 
 func columns() []column {
@@ -142,14 +156,19 @@ func (r Report) csv(w io.Writer, rows Rows) error {
 	return writer.Error()
 }
 
-// jsonl writes a row as a line of JSON, in the shape of the tool's answer.
-func jsonl(w io.Writer, rows Rows) error {
+// jsonl writes a row as a line of JSON, in the shape of the tool's answer, and who
+// knows of it.
+func (r Report) jsonl(w io.Writer, rows Rows) error {
 	encoder := json.NewEncoder(w)
 	for row, err := range rows {
 		if err != nil {
 			return err
 		}
-		if err := encoder.Encode(row); err != nil {
+		line := struct {
+			answers.AuditRow
+			Acknowledged *fleet.Acknowledgement `json:"acknowledged,omitempty"`
+		}{row, r.Known(&row)}
+		if err := encoder.Encode(line); err != nil {
 			return err
 		}
 	}

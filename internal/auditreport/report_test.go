@@ -85,6 +85,7 @@ func sample() auditreport.Report {
 			Totals: totals,
 			Causes: []answers.AuditCause{{Code: problems.CodeForbidden, Credential: hostile[1], Rows: 1, Message: hostile[2], Hint: hostile[4], Example: hostile[5]}},
 		},
+		Known:   func(*answers.AuditRow) *fleet.Acknowledgement { return nil },
 		Summary: "A summary.", Program: "mcp-partner v1", Cell: func(s string) string {
 			if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
 				return "'" + s
@@ -310,6 +311,33 @@ func TestUnreadableRowFailsReport(t *testing.T) {
 	for _, format := range []auditreport.Format{auditreport.CSV, auditreport.JSONL, auditreport.Markdown, auditreport.HTML} {
 		if err := sample().Write(&bytes.Buffer{}, format, broken); problems.As(err).Code != problems.CodeVaultCorrupt {
 			t.Errorf("%s: %v", format, err)
+		}
+	}
+}
+
+// TestReportsShowWhoKnowsOfARow: owner, note and date stand beside the row, escaped, and
+// nowhere else.
+func TestReportsShowWhoKnowsOfARow(t *testing.T) {
+	t.Parallel()
+	r := sample()
+	r.Known = func(row *answers.AuditRow) *fleet.Acknowledgement {
+		if row.Tenant != hostile[1] {
+			return nil
+		}
+		return &fleet.Acknowledgement{Owner: "carol", Note: "=cmd <b>ends</b>", Until: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)}
+	}
+	for format, want := range map[auditreport.Format]string{
+		auditreport.CSV:      "2027-01-31,carol,'=cmd <b>ends</b>",
+		auditreport.JSONL:    `"acknowledged":{"tenant":"","tenant_id":"","owner":"carol","note":"=cmd \u003cb\u003eends\u003c/b\u003e","by":"","until":"2027-01-31T00:00:00Z"}`,
+		auditreport.Markdown: `until 2027\-01\-31, carol\: =cmd &lt;b\>ends&lt;/b\>`,
+		auditreport.HTML:     "until 2027-01-31, carol: =cmd &lt;b&gt;ends&lt;/b&gt;",
+	} {
+		var b bytes.Buffer
+		if err := r.Write(&b, format, rows()); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Count(b.String(), want) != 1 {
+			t.Errorf("%s: %q is not there once:\n%s", format, want, b.String())
 		}
 	}
 }

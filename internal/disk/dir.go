@@ -439,6 +439,8 @@ func Cause(err error) string {
 
 func remedy(err error, dir string) string {
 	switch {
+	case errors.Is(err, ErrTooLarge):
+		return "Nothing was changed. Remove what is not needed any more (a directory holds some 250 000 tenants), or divide it between two state directories."
 	case errors.Is(err, syscall.EROFS):
 		return "The disk is read-only: nothing was changed. Make " + dir + " writable, or give another --state-dir."
 	case errors.Is(err, syscall.ENOSPC):

@@ -20,9 +20,9 @@ import (
 const maxNote = 500
 
 type acknowledgeOptions struct {
-	note, owner, until string
-	end                bool
-	list               cmdutil.ListFlags
+	note, owner, until, credential string
+	end                            bool
+	list                           cmdutil.ListFlags
 }
 
 // newCmdAcknowledge builds `audit acknowledge`.
@@ -43,6 +43,7 @@ changes are still shown, as acknowledged. Without TENANT: list what is acknowled
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.note, "note", "", "`TEXT` that says what is known")
+	flags.StringVar(&options.credential, "credential", "", "only the row of this `NAME`, as the audit shows it (default: all of the tenant)")
 	flags.StringVar(&options.owner, "owner", "", "`NAME` of the person who takes care of it")
 	flags.StringVar(&options.until, "until", "", "`DATE` on which alerts begin again, such as 2027-01-31")
 	flags.BoolVar(&options.end, "end", false, "send alerts again from now on")
@@ -71,7 +72,14 @@ func runAcknowledge(ctx context.Context, deps *cmdutil.Deps, tenant string, o *a
 	if err != nil {
 		return err
 	}
-	known := fleet.Acknowledgement{Tenant: entry.Name, TenantID: entry.TenantID, Owner: o.owner, Note: o.note, Until: until}
+	if o.credential != "" {
+		ref, err := entry.Credential(o.credential)
+		if err != nil {
+			return err
+		}
+		o.credential = ref.Name
+	}
+	known := fleet.Acknowledgement{Tenant: entry.Name, TenantID: entry.TenantID, Credential: o.credential, Owner: o.owner, Note: o.note, Until: until}
 	if ok, err := session.Acknowledge(ctx, known); err != nil || !ok {
 		return cmp.Or(err, exit.Refused("mcp-partner audit acknowledge", "nothing is acknowledged about %s", entry.Name))
 	}
@@ -83,7 +91,7 @@ func (o *acknowledgeOptions) check(tenant string) (until time.Time, err error) {
 	const help = "mcp-partner audit acknowledge --help"
 	given := o.note != "" || o.owner != "" || o.until != ""
 	switch {
-	case tenant == "" && (given || o.end):
+	case tenant == "" && (given || o.end || o.credential != ""):
 		return until, exit.Usage(help, "name the tenant")
 	case tenant == "" || o.end && !given:
 		return until, nil
@@ -107,9 +115,9 @@ func listAcknowledged(ctx context.Context, deps *cmdutil.Deps, session *app.Sess
 	rows := slices.SortedFunc(maps.Values(found), func(a, b fleet.Acknowledgement) int { return cmp.Compare(a.Tenant, b.Tenant) })
 	return cmdutil.Listing[fleet.Acknowledgement]{
 		Name: "acknowledged", Rows: rows, Empty: "Nothing is acknowledged.",
-		Header: []string{"TENANT", "UNTIL", "OWNER", "NOTE", "BY"},
+		Header: []string{"TENANT", "CREDENTIAL", "UNTIL", "OWNER", "NOTE", "BY"},
 		Cells: func(a fleet.Acknowledgement) []string {
-			return []string{a.Tenant, a.Until.UTC().Format(time.DateOnly), a.Owner, a.Note, a.By}
+			return []string{a.Tenant, a.Credential, a.Until.UTC().Format(time.DateOnly), a.Owner, a.Note, a.By}
 		},
 	}.Show(deps.IO, list)
 }

@@ -84,7 +84,11 @@ func writeReport(ctx context.Context, deps *cmdutil.Deps, session *app.Session, 
 		return err
 	}
 	rows := session.Fleet.All(ctx, id, fleet.ByAttention)
-	if err := deliverAudit(deps, found, rows, o); err != nil {
+	known, err := session.Fleet.Known(ctx)
+	if err != nil {
+		return err
+	}
+	if err := deliverAudit(deps, auditreport.Report{Report: found, Known: known}, rows, o); err != nil {
 		return err
 	}
 	noteThinned(deps, found.Run)
@@ -103,27 +107,27 @@ func sentence(found fleet.Report) string {
 }
 
 // deliverAudit writes to standard output, or to a file and says so.
-func deliverAudit(deps *cmdutil.Deps, found fleet.Report, rows auditreport.Rows, o *reportOptions) error {
+func deliverAudit(deps *cmdutil.Deps, found auditreport.Report, rows auditreport.Rows, o *reportOptions) error {
 	if o.output == "" {
 		return auditTo(deps, deps.IO.Out, found, rows, o)
 	}
 	if err := cmdutil.StreamOutput(o.output, o.force, func(w io.Writer) error { return auditTo(deps, w, found, rows, o) }); err != nil {
 		return err
 	}
-	deps.IO.Note("wrote " + o.output + " (" + o.format + "): " + sentence(found))
+	deps.IO.Note("wrote " + o.output + " (" + o.format + "): " + sentence(found.Report))
 	return nil
 }
 
-func auditTo(deps *cmdutil.Deps, w io.Writer, found fleet.Report, rows auditreport.Rows, o *reportOptions) error {
+func auditTo(deps *cmdutil.Deps, w io.Writer, found auditreport.Report, rows auditreport.Rows, o *reportOptions) error {
 	if o.format == formatTable {
 		u := o.table.UI(deps.IO)
 		if o.output != "" {
 			u = &term.UI{Out: w}
 		}
-		return report(u, found, rows, o.table.All)
+		return report(u, found.Report, rows, o.table.All)
 	}
-	r := auditreport.Report{Report: found, Summary: sentence(found), Program: "mcp-partner " + app.BuildInfo().Version, Cell: csvcell.New().Quote}
-	return r.Write(w, auditreport.Format(o.format), rows)
+	found.Summary, found.Program, found.Cell = sentence(found.Report), "mcp-partner "+app.BuildInfo().Version, csvcell.New().Quote
+	return found.Write(w, auditreport.Format(o.format), rows)
 }
 
 // report writes totals, causes and the rows that need attention.

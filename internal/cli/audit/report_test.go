@@ -46,7 +46,7 @@ func reportHeap(t *testing.T, format string, n int) (inUse uint64) {
 	}
 	o := &reportOptions{format: format, output: filepath.Join(t.TempDir(), "report")}
 	o.table.All = true
-	if err := deliverAudit(deps, fleet.Report{Totals: map[string]int{"rows": n, "not_linked": n}}, auditreport.Rows(rows), o); err != nil {
+	if err := deliverAudit(deps, auditreport.Report{Report: fleet.Report{Totals: map[string]int{"rows": n, "not_linked": n}}, Known: func(*answers.AuditRow) *fleet.Acknowledgement { return nil }}, auditreport.Rows(rows), o); err != nil {
 		t.Fatal(err)
 	}
 	return inUse
