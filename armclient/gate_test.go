@@ -181,7 +181,7 @@ func raw(t *testing.T, f *connection, ctx context.Context, method, url string) e
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = f.arm.Pipeline().Do(req)
+	_, err = f.pipeline.Do(req)
 	return err
 }
 

@@ -50,7 +50,7 @@ func list[W, R any](ctx context.Context, c *Client, path, version string, row fu
 }
 
 func pages[W, R any](ctx context.Context, c *connection, path, version string, row func(W) (R, bool)) ([]R, error) {
-	link, err := url.Parse(runtime.JoinPaths(c.arm.Endpoint(), path) + "?" + versionQuery(version))
+	link, err := url.Parse(runtime.JoinPaths(c.endpoint, path) + "?" + versionQuery(version))
 	if err != nil {
 		return nil, problems.As(err)
 	}
