@@ -68,7 +68,7 @@ func (s *Settings) checkMoved(where disk.Dir, shared bool) error {
 	if moved && !shared {
 		place, _ := os.ReadFile(where.File(MovedMark)) // one that cannot be read counts too
 		return exit.Refused("give --database-url-file FILE, or go back: mcp-partner migrate --back --database-url-file FILE",
-			"the files of %s were moved %s", where.Path, untrusted.Sanitize(string(place)))
+			"the files of %s were moved and are %s", where.Path, untrusted.Sanitize(string(place)))
 	}
 	if moved || !shared {
 		return nil

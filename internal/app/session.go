@@ -23,6 +23,10 @@ func (s *Settings) OpenSession(rules guard.Options) (*Session, error) {
 // TerminalCaller is who calls from this command line, for the record.
 const TerminalCaller = "terminal"
 
+// NotifyCaller is who audits with --notify. Its audits are compared with each other,
+// so that one without --notify in between keeps no change from being alerted.
+const NotifyCaller = TerminalCaller + ":notify"
+
 // NeedsSecret reports whether a tool signs in, perhaps with a stored secret.
 func (a *App) NeedsSecret(op schemas.Operation) bool {
 	configs, err := a.Directory.Credentials()

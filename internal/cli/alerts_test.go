@@ -95,6 +95,7 @@ func TestVanishedLinkIsAlertedOnceByEachChannel(t *testing.T) {
 	must(s.world.Sim.SetLink("contoso", "1234567"))
 	audit("0 changes alerted")
 	must(s.world.Sim.ClearLink("contoso"))
+	s.must("", nil, "audit")
 	audit("1 change alerted")
 	for format, channel := range channels {
 		if got := channel.taken(); len(got) != 1 || !strings.Contains(got[0], "contoso") || !strings.Contains(strings.ReplaceAll(got[0], "_", " "), "link vanished") {
@@ -129,6 +130,26 @@ func TestVanishedLinkIsAlertedOnceByEachChannel(t *testing.T) {
 	}
 	if text := s.must("", nil, "audit", "changes", "--json"); json.Unmarshal([]byte(text), &change) != nil || change.Kind != "link_vanished" || !change.Own {
 		t.Errorf("changes: %s", text)
+	}
+}
+
+// The next slot is compared with the audit that a person ran, so that one alerts.
+func TestScheduleThatIsRunNowAlerts(t *testing.T) {
+	t.Parallel()
+	s, channels := alerting(t)
+	s.must("", nil, "schedules", "add", "nightly", "--cron", "@yearly")
+	if err := s.world.Sim.SetLink("contoso", "1234567"); err != nil {
+		t.Fatal(err)
+	}
+	s.must("", nil, "schedules", "run", "nightly")
+	if err := s.world.Sim.ClearLink("contoso"); err != nil {
+		t.Fatal(err)
+	}
+	s.must("", nil, "schedules", "run", "nightly")
+	for format, channel := range channels {
+		if got := channel.taken(); len(got) != 1 || !strings.Contains(got[0], "contoso") {
+			t.Errorf("%s got %q", format, got)
+		}
 	}
 }
 

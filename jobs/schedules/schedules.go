@@ -92,7 +92,7 @@ func invalid(message string) error { return problems.New(problems.CodeInvalidArg
 // times parses when the schedule is due. An interval from now on, as in @every 1h,
 // would begin anew with each process.
 func (s Schedule) times() (cron.Schedule, error) {
-	if zone, err := time.LoadLocation(s.Zone); err != nil || zone == time.Local || strings.ContainsAny(s.Zone, " \t\n") {
+	if zone, err := time.LoadLocation(s.Zone); err != nil || s.Zone == "" || zone == time.Local || strings.ContainsAny(s.Zone, " \t\n") {
 		return nil, invalid("There is no time zone " + untrusted.Shown(s.Zone) + ". Use an IANA name such as Europe/Berlin.")
 	}
 	spec := strings.TrimSpace(s.Cron)

@@ -28,6 +28,7 @@ func TestSchedulesThatCannotRunAreRefused(t *testing.T) {
 		"a zone and no fields": {called: "x", cron: "CRON_TZ=UTC", zone: "UTC", says: "cron"},
 		"never":                {called: "x", cron: "0 0 31 2 *", zone: "UTC", says: "never"},
 		"no zone":              {called: "x", cron: "@daily", zone: "Mars/Olympus", says: "zone"},
+		"an empty zone":        {called: "x", cron: "@daily", zone: "", says: "zone"},
 		"each machine's zone":  {called: "x", cron: "@daily", zone: "Local", says: "zone"},
 		"a zone and more":      {called: "x", cron: "@daily", zone: "UTC 0", says: "zone"},
 		"another caller":       {called: "token:x", cron: "@daily", zone: "UTC", says: "name"},

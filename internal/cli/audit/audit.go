@@ -209,19 +209,28 @@ func runAudit(ctx context.Context, deps *cmdutil.Deps, o *auditOptions) error {
 	}
 	op, _ := schemas.Lookup(schemas.ToolAuditPartnerLinks)
 	deps.Unlock(ctx, session.App, op)
-	active, err := session.Service.StartAudit(ctx, app.Trusted(app.TerminalCaller), o.label, audit)
+	by := app.Trusted(app.TerminalCaller)
+	if o.notify {
+		by = app.Trusted(app.NotifyCaller)
+	}
+	active, err := session.Service.StartAudit(ctx, by, o.label, audit)
 	if err != nil {
 		return err
 	}
 	if !o.notify {
 		return finishAudit(ctx, deps, session, active, &o.report)
 	}
-	// The report ends the command, perhaps with --fail-on: alerts come first.
+	return finishAlerted(ctx, deps, session, active, &o.report)
+}
+
+// finishAlerted is finishAudit for an audit whose changes are alerted. The report
+// ends the command, perhaps with --fail-on: alerts come first.
+func finishAlerted(ctx context.Context, deps *cmdutil.Deps, session *app.Session, active *fleet.Active, o *reportOptions) error {
 	failure := watchRun(ctx, deps, active)
-	if failure == nil && ctx.Err() == nil {
+	if failure == nil && ctx.Err() == nil && len(deps.Config.Alerts) > 0 {
 		failure = notify(ctx, deps, session, active.ID())
 	}
-	return cmp.Or(failure, finishAudit(ctx, deps, session, active, &o.report))
+	return cmp.Or(failure, finishAudit(ctx, deps, session, active, o))
 }
 
 // mayNotify refuses --notify where nobody would be told.
@@ -277,9 +286,9 @@ func finishAudit(ctx context.Context, deps *cmdutil.Deps, session *app.Session, 
 	return writeReport(ctx, deps, session, active.ID(), o)
 }
 
-// Finish waits for a run and shows its report.
+// Finish waits for the run of a schedule, alerts what changed and shows its report.
 func Finish(ctx context.Context, deps *cmdutil.Deps, session *app.Session, active *fleet.Active) error {
-	return finishAudit(ctx, deps, session, active, &reportOptions{format: formatTable})
+	return finishAlerted(ctx, deps, session, active, &reportOptions{format: formatTable})
 }
 
 // watchRun waits for a run and draws how far it is, where somebody looks.

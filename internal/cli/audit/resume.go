@@ -57,6 +57,9 @@ func runResume(ctx context.Context, deps *cmdutil.Deps, session *app.Session, ru
 	if active == nil {
 		return writeReport(ctx, deps, session, run.ID, o)
 	}
+	if run.Caller == app.NotifyCaller || run.Caller.Scheduled() {
+		return finishAlerted(ctx, deps, session, active, o)
+	}
 	return finishAudit(ctx, deps, session, active, o)
 }
 

@@ -168,7 +168,15 @@ func newCmdRun(deps *cmdutil.Deps) *cobra.Command {
 		Long:    "Run the audit of a schedule now, in this process, with what the schedule may read. Its next slot stays as it is.",
 		Example: "  mcp-partner schedules run nightly",
 		Args:    cmdutil.OneArgument("the name of the schedule"),
-		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {
+		RunE: func(command *cobra.Command, args []string) error {
+			rules := cmdutil.OperatorRules(nil)
+			rules.Announce = nil // changes that the audit finds are alerted
+			session, err := deps.OpenSession(rules)
+			if err != nil {
+				return err
+			}
+			defer session.Close()
+			ctx := command.Context()
 			all, err := session.Ledger.Schedules(ctx)
 			if err != nil {
 				return err
@@ -178,7 +186,7 @@ func newCmdRun(deps *cmdutil.Deps) *cobra.Command {
 				return unknown(args[0])
 			}
 			return run(ctx, deps, session, all[at])
-		}),
+		},
 	}
 	deps.AddKeyFlags(command.Flags())
 	return command
