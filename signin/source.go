@@ -131,19 +131,8 @@ func (t target) opens() target {
 }
 
 func (s *Source) target(tenant, credential string) (target, error) {
-	entry, err := s.opts.Directory.Resolve(tenant)
-	if err != nil {
-		return target{}, err
-	}
-	ref, err := entry.Credential(credential)
-	if err != nil {
-		return target{}, err
-	}
-	config, err := s.opts.Directory.Credential(ref.Name)
-	if err != nil {
-		return target{}, err
-	}
-	return target{entry.Name, entry.TenantID, entry.Cloud, config}, nil
+	entry, _, config, err := s.opts.Directory.Acting(tenant, credential)
+	return target{entry.Name, entry.TenantID, entry.Cloud, config}, err
 }
 
 // Credential returns the credential for exactly one tenant and one credential

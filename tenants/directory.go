@@ -211,6 +211,26 @@ func (d *Directory) Get(name string) (Entry, error) {
 // CodeTenantRequired, CodeDirectoryEmpty.
 func (d *Directory) Resolve(ref string) (Entry, error) { return d.ResolveAmong(ref, nil) }
 
+// Acting returns the entry that a reference means and the credential of that name in
+// it, all as they are at one moment; an empty name means the entry's default. Problems
+// are those of Resolve and CodeUnknownCredential.
+func (d *Directory) Acting(ref, credential string) (Entry, CredentialRef, CredentialConfig, error) {
+	s, err := d.snapshot()
+	if err != nil {
+		return Entry{}, CredentialRef{}, CredentialConfig{}, err
+	}
+	entry, err := s.resolve(ref)
+	if err != nil {
+		return Entry{}, CredentialRef{}, CredentialConfig{}, err
+	}
+	used, err := entry.Credential(credential)
+	if err != nil {
+		return Entry{}, CredentialRef{}, CredentialConfig{}, err
+	}
+	config, err := s.config(used.Name)
+	return entry, used, config, err
+}
+
 // Credential returns a credential by its name, or a CodeUnknownCredential
 // problem.
 func (d *Directory) Credential(name string) (CredentialConfig, error) {

@@ -55,15 +55,7 @@ func (c *clients) Client(_ context.Context, tenant schemas.Tenant, credential st
 
 // place reads the directory as it is now.
 func (c *clients) place(tenant, credential string) (place, error) {
-	entry, err := c.directory.Get(tenant)
-	if err != nil {
-		return place{}, err
-	}
-	ref, err := entry.Credential(credential)
-	if err != nil {
-		return place{}, err
-	}
-	config, err := c.directory.Credential(ref.Name)
+	entry, ref, config, err := c.directory.Acting(tenant, credential)
 	return place{entry.Name, entry.TenantID, ref.PinnedObjectID, entry.Cloud, config}, err
 }
 
