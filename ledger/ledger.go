@@ -56,6 +56,7 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"mcp-partner/guard"
@@ -106,10 +107,13 @@ type Ledger struct {
 
 	counter counter
 	looks   *flight.Latest[observation]
-	// lookedBy is the connection of the last look, 0 before the first.
-	lookedBy int64
-	recent   recent
-	prefix   verifiedPrefix
+	// lookedBy is the connection of the last look, 0 before the first. The comparisons
+	// of another one end with the ledger.
+	lookedBy    atomic.Int64
+	comparisons *flight.Group[int64, struct{}]
+	stop        context.CancelFunc
+	recent      recent
+	prefix      verifiedPrefix
 }
 
 var _ guard.Store = (*Ledger)(nil)
@@ -128,6 +132,8 @@ func Open(o Options) *Ledger {
 	l := &Ledger{o: o, source: source, name: source.Name(), givenClock: givenClock}
 	l.counter.keys = o.Keys
 	l.looks = flight.NewLatest(l.look)
+	base, stop := context.WithCancel(context.Background())
+	l.comparisons, l.stop = flight.New[int64, struct{}](base, comparePatience), stop
 	l.tokens.init(l)
 	l.refusals.init(l)
 	return l
@@ -160,6 +166,7 @@ func (l *Ledger) Close() error {
 	failure := errors.Join(l.tokens.end(ctx, l.tokens.flush), l.refusals.end(ctx, l.refusals.flush))
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.stop()
 	db := l.db
 	l.db, l.closed = nil, true
 	if db == nil {

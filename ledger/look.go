@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"sync"
+	"time"
 
 	"mcp-partner/internal/database"
 )
@@ -27,16 +28,30 @@ func (l *Ledger) look(ctx context.Context) (seen observation, err error) {
 	if seen.db, err = l.use(ctx); err != nil {
 		return seen, err
 	}
-	seen.revision, err = seen.db.Revision(ctx)
-	if now := seen.revision.Connection; err == nil && now != l.lookedBy {
-		if l.lookedBy > 0 {
-			err = l.compareCounter(ctx, seen.db)
-		}
-		if err == nil {
-			l.lookedBy = now
-		}
+	if seen.revision, err = seen.db.Revision(ctx); err == nil {
+		err = l.compare(ctx, seen.db, seen.revision.Connection)
 	}
 	return seen, l.problem(err)
+}
+
+// comparePatience bounds one comparison. It is many questions to the server, which may
+// be far away or busy.
+const comparePatience = 30 * time.Second
+
+// compare compares the counter where another connection answers than at the last look.
+// A comparison that takes longer than its look goes on, and the next look waits for it:
+// begun anew each time, it might never come to its end.
+func (l *Ledger) compare(ctx context.Context, db *opened, connection int64) error {
+	if l.lookedBy.CompareAndSwap(0, connection) || l.lookedBy.Load() == connection {
+		return nil // the opening compared
+	}
+	_, err := l.comparisons.Do(ctx, connection, func(ctx context.Context) (none struct{}, err error) {
+		if err = l.compareCounter(ctx, db); err == nil {
+			l.lookedBy.Store(connection)
+		}
+		return none, err
+	})
+	return err
 }
 
 // markedIn looks at the mark again where the call went away before its look.

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
 	"mcp-partner/internal/pgtest"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas/problems"
 )
 
@@ -237,4 +239,59 @@ func TestFreezeOnServerIsOnlyARow(t *testing.T) {
 	if f, err := h.Freeze(ctx()); err != nil || f != (guard.Freeze{}) {
 		t.Errorf("%+v, %v", f, err)
 	}
+}
+
+// slowKeys answer when they are told to, as a vault on a server that is far away.
+type slowKeys struct {
+	*testKeys
+	slow             atomic.Bool
+	asked, abandoned atomic.Int64
+	answer           chan struct{}
+}
+
+func (k *slowKeys) Counter(ctx context.Context) (int64, error) {
+	if !k.slow.Load() {
+		return k.testKeys.Counter(ctx)
+	}
+	k.asked.Add(1)
+	select {
+	case <-k.answer:
+		return k.testKeys.Counter(ctx)
+	case <-ctx.Done():
+		k.abandoned.Add(1)
+		return 0, ctx.Err()
+	}
+}
+
+// A comparison with the counter that takes longer than a look serves a later one:
+// begun anew by each, it would never come to its end.
+func TestSlowComparisonServesLaterLook(t *testing.T) {
+	t.Parallel()
+	h := buildAt(t, pgtest.URL(t)+"&application_name="+t.Name())
+	h.fill(2)
+	keys := &slowKeys{testKeys: h.keys, answer: make(chan struct{})}
+	o := h.options()
+	o.Keys, o.Patience = keys, time.Second
+	l := Open(o)
+	defer l.Close()
+	_, err := l.use(ctx()) // without a time-out, which a busy machine may need
+	h.must(err)
+	reads := func() bool { _, err := l.Freeze(ctx()); return err == nil }
+	testkit.WaitFor(t, "the record is read", reads)
+	keys.slow.Store(true)
+	h.meanwhile(`SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name = '` + t.Name() + `' AND pid <> pg_backend_pid()`)
+	testkit.WaitFor(t, "another connection is compared", func() bool {
+		if reads() {
+			t.Fatal("the record is read before it was compared")
+		}
+		return keys.asked.Load() > 0
+	})
+	if reads() {
+		t.Fatal("the record is read before it was compared")
+	}
+	if n := keys.abandoned.Load(); n > 0 {
+		t.Errorf("%d comparisons ended with their looks", n)
+	}
+	close(keys.answer)
+	testkit.WaitFor(t, "the record is read again", reads)
 }

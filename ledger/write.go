@@ -188,10 +188,12 @@ func (l *Ledger) compareCounter(ctx context.Context, db *opened) error {
 		return l.keysProblem(err)
 	}
 	seen := l.counter.remembers(remembered)
-	last, err := tail(ctx, db.Write, db)
-	if err != nil || last.seq >= seen && !l.OnServer() {
-		l.counter.knows(last.seq)
-		return err
+	if !l.OnServer() {
+		last, err := tail(ctx, db.Write, db)
+		if err != nil || last.seq >= seen {
+			l.counter.knows(last.seq)
+			return err
+		}
 	}
 	if err := l.writeTo(ctx, db, func(*writing) error { return nil }); err != nil {
 		return err

@@ -82,7 +82,7 @@ func (f *Group[K, V]) run(ctx context.Context, key K, c *call[V], work func(cont
 // one bad answer does not end the program.
 func (f *Group[K, V]) finish(key K, c *call[V]) {
 	if recover() != nil {
-		c.err = problems.New(problems.CodeInternal, "Signing in failed for an unknown reason.")
+		c.err = problems.New(problems.CodeInternal, "What the call waited for failed for an unknown reason.")
 	}
 	f.mu.Lock()
 	delete(f.calls, key)
