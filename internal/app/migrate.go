@@ -6,10 +6,12 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/sharedfiles"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/ledger"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
@@ -71,6 +73,9 @@ func (s *Settings) MigrateBack(ctx context.Context) error {
 		now, err := m.record.Head(ctx)
 		if err != nil {
 			return err
+		}
+		if place, err := os.ReadFile(m.local.settings.Disk().File(MovedMark)); err == nil && now.Ledger != m.head.Ledger {
+			return exit.Refused("name the database to which it was moved", "--database-url-file names another ledger than that of the state directory, whose files are %s", untrusted.Sanitize(strings.TrimSpace(string(place))))
 		}
 		if now.Seq != m.head.Seq || now.Hash != m.head.Hash {
 			return exit.Refused("go on with the database", "the ledger in the database has entry %d and that of the state directory ends with %d: what was approved and done since would be forgotten", now.Seq, m.head.Seq)

@@ -151,3 +151,18 @@ func TestMoveBackWhileNothingWasWritten(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestMoveBackFromAnotherDatabaseIsRefused(t *testing.T) {
+	t.Parallel()
+	_, moving := old(t)
+	_, other := old(t)
+	_, err := moving.Migrate(t.Context(), true)
+	must(t, err)
+	moving.DatabaseURLFile = other.DatabaseURLFile
+	if err := moving.MigrateBack(t.Context()); err == nil || !strings.Contains(err.Error(), "names another ledger") {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(filepath.Join(moving.StateDir, MovedMark)); err != nil {
+		t.Error("it is not marked as moved any more: ", err)
+	}
+}

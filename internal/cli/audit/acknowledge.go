@@ -13,6 +13,7 @@ import (
 	"mcp-partner/fleet"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/exit"
 )
 
@@ -83,7 +84,14 @@ func runAcknowledge(ctx context.Context, deps *cmdutil.Deps, tenant string, o *a
 	if ok, err := session.Acknowledge(ctx, known); err != nil || !ok {
 		return cmp.Or(err, exit.Refused("mcp-partner audit acknowledge", "nothing is acknowledged about %s", entry.Name))
 	}
-	return nil
+	deps.IO.ChangeMade()
+	u := deps.IO.UI()
+	if o.end {
+		u.Linef(term.Good, "Alerts about %s are sent again.", entry.Name)
+	} else {
+		u.Linef(term.Good, "No alerts about %s are sent until %s.", entry.Name, until.Format(time.DateOnly))
+	}
+	return u.Err
 }
 
 // check refuses flags that do not go together. The time is zero for --end.
