@@ -158,7 +158,7 @@ func TestMoveBackFromAnotherDatabaseIsRefused(t *testing.T) {
 	_, other := old(t)
 	_, err := moving.Migrate(t.Context(), true)
 	must(t, err)
-	moving.DatabaseURLFile = other.DatabaseURLFile
+	moving.DatabaseURLFile, moving.shared = other.DatabaseURLFile, nil
 	if err := moving.MigrateBack(t.Context()); err == nil || !strings.Contains(err.Error(), "names another ledger") {
 		t.Error(err)
 	}
