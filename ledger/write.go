@@ -195,7 +195,9 @@ func (l *Ledger) compareCounter(ctx context.Context, db *opened) error {
 			return err
 		}
 	}
-	if err := l.writeTo(ctx, db, func(*writing) error { return nil }); err != nil {
+	voided := false
+	err = l.writeTo(ctx, db, func(w *writing) error { voided = w.voided; return nil })
+	if err != nil || !voided {
 		return err
 	}
 	if err := l.counter.flush(ctx); err != nil {
