@@ -153,6 +153,19 @@ func TestScheduleThatIsRunNowAlerts(t *testing.T) {
 	}
 }
 
+func TestScheduleForPersonSelectsWhatThePersonSees(t *testing.T) {
+	t.Parallel()
+	const tenant, person = "11111111-2222-3333-4444-555555555555", "bbbbbbbb-2222-3333-4444-555555555555"
+	for grant, want := range map[string]int{"contoso": 0, "fabrikam": 3} {
+		s := newStage(t)
+		s.put("config.yaml", "callers: {grants: [{name: Ann, tenant_id: "+tenant+", object_id: "+person+", scopes: [partner.read], tenants: ["+grant+"]}]}")
+		code, out, stderr := runHere(t, "schedules", "add", "ann", "--cron", "@daily", "--for", "entra:"+tenant+":"+person, "--tenants", "contoso", "--state-dir", s.dir)
+		if code != want {
+			t.Errorf("%s: exit code %d: %s%s", grant, code, out, stderr)
+		}
+	}
+}
+
 func TestNotifyNeedsChannelAndVault(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

@@ -2,6 +2,7 @@
 package schedules
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -90,10 +91,12 @@ func add(ctx context.Context, deps *cmdutil.Deps, session *app.Session, o *addOp
 	if err := s.Check(); err != nil {
 		return exit.AsUsage(err)
 	}
-	if err := session.ScheduledAudits(session.Service).Allowed(ctx, s); err != nil {
+	audits := session.ScheduledAudits(session.Service)
+	p, err := audits.Principal(s)
+	if err := cmp.Or(err, audits.Allowed(ctx, s)); err != nil {
 		return exit.Usage("name the person in the section callers of config.yaml", "the schedule cannot be added: %s", err)
 	}
-	targets, err := fleet.Select(app.Directory{Directory: session.Directory, Health: session.Health}, s.Audit.Selection, func(schemas.Tenant) bool { return true })
+	targets, err := fleet.Select(app.Directory{Directory: session.Directory, Health: session.Health}, s.Audit.Selection, func(t schemas.Tenant) bool { return p.Grant.AllowsTenant(t.Name) })
 	if err != nil {
 		return err
 	}
