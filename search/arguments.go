@@ -9,9 +9,6 @@ import (
 	"mcp-partner/schemas"
 )
 
-// maxQuery is the longest query that find_partner_tool takes.
-const maxQuery = 1000
-
 // arguments returns what the utterance says for the arguments that a tool has.
 func (r *reading) arguments(tool string, names []string) map[string]any {
 	old, now := r.fromTo(tool)
@@ -30,7 +27,7 @@ func (r *reading) arguments(tool string, names []string) map[string]any {
 	case tool == schemas.ToolRemovePartner && old != "" || now == "" && tool != schemas.ToolUpdatePartner:
 		out["partner_id"] = old
 	}
-	if len(r.asked) <= maxQuery {
+	if len(r.asked) <= 1000 { // the longest query that find_partner_tool takes
 		out["query"] = strings.TrimSpace(strings.ToValidUTF8(r.asked, ""))
 	}
 	maps.DeleteFunc(out, func(name string, value any) bool {

@@ -142,11 +142,11 @@ func (ix *Index) noteCount(tokens []token, i int, found *entities) {
 	found.many = found.many || n != 1 && ix.lexicon.begins(tokens, i+1, tenant)
 }
 
-// mostDays is the most days that stale_after_days takes.
-const mostDays = 3650
-
-// longPiece is the least length of a number that no date or amount has.
-const longPiece = 5
+const (
+	longPiece = 5    // the least length of a number that no date or amount has
+	mostDays  = 3650 // the most days that stale_after_days takes
+	maxAround = 24   // bounds the text around a number that is looked at
+)
 
 // pieces are patterns around a number that is a piece of something, or named an ID.
 var pieces = sync.OnceValue(func() (p struct{ joined, named *regexp.Regexp }) {
@@ -154,9 +154,6 @@ var pieces = sync.OnceValue(func() (p struct{ joined, named *regexp.Regexp }) {
 	p.named = regexp.MustCompile(`(?:^|[^a-z])(?:mpn|id|pid|partner|partnerid|mpnid|pal|nr|no|n|num)[-_]*\x00(?:[^%a-z€]|$)`)
 	return p
 })
-
-// maxAround bounds the text around a number that is looked at.
-const maxAround = 24
 
 // isPiece reports whether a number is a piece of a date, time, version, amount or name.
 func isPiece(text string, start, end int) bool {

@@ -27,8 +27,11 @@ const (
 // groupWeights are what the groups weigh.
 var groupWeights = [groups]float64{groupWord: 1, groupPair: 0.7, groupChar: 0.5, groupConcept: 1, groupTwo: 0.7}
 
-// Lengths of character n-grams.
-const leastGram, mostGram = 3, 5
+const (
+	leastGram, mostGram = 3, 5 // lengths of character n-grams
+
+	maxPaired = 24 // bounds the concepts of one text that are paired
+)
 
 // hashing collects the features of a text by group.
 type hashing [groups][]uint64
@@ -129,9 +132,6 @@ func addGrams(f *hashing, text string) {
 		}
 	}
 }
-
-// maxPaired bounds the concepts of one text that are paired.
-const maxPaired = 24
 
 func (r *reading) addConcepts(f *hashing) {
 	all := r.circumstances()

@@ -28,9 +28,8 @@ type Index struct {
 	topics      []topic
 	model       *Model
 	// classes are the operations' places in the model, -1 for one it lacks.
-	classes   []int
-	arguments [][]string
-	build     sync.Once
+	classes []int
+	build   sync.Once
 }
 
 // Result is the answer to one utterance; without OutOfScope something here is meant.
@@ -68,7 +67,6 @@ func (ix *Index) prepare() {
 	}
 	for _, o := range ix.operations {
 		ix.classes = append(ix.classes, slices.Index(ix.model.Classes, o.Name))
-		ix.arguments = append(ix.arguments, o.ArgumentNames())
 	}
 }
 
@@ -136,7 +134,7 @@ func (ix *Index) match(r *reading, c candidate, elsewhere bool) answers.Match {
 	o := ix.operations[c.operation]
 	m := answers.Match{
 		Tool: o.Name, Title: o.Title, Confidence: answers.ConfidenceLow, Why: ix.why(r, c), Effect: o.Effect,
-		Arguments: r.arguments(o.Name, ix.arguments[c.operation]),
+		Arguments: r.arguments(o.Name, o.ArgumentNames()),
 	}
 	if len(o.Examples) > 0 {
 		m.Example = map[string]any{"says": o.Examples[0].Says, "arguments": o.Examples[0].Arguments}

@@ -18,13 +18,11 @@ import (
 var lexiconFile []byte
 
 const (
-	// anyLanguage is the lexicon of terms that belong to no language.
-	anyLanguage = "any"
+	anyLanguage = "any" // the lexicon of terms that belong to no language
 	// Gap is the step of a term that stands for up to maxGap tokens.
-	Gap    = "_"
-	maxGap = 8
-	// minStem is the shortest stem that a star may follow.
-	minStem = 3
+	Gap     = "_"
+	maxGap  = 8
+	minStem = 3 // the shortest stem that a star may follow
 )
 
 // Where the keys of terms, of all words of terms, and of ordinary words begin.
@@ -191,10 +189,8 @@ func means(list []meaning, concepts ...string) bool {
 }
 
 const (
-	// leastMended is the least length, in bytes, of a word that is mended.
-	leastMended = 4
-	// maxMends bounds how many words of one query are looked up.
-	maxMends = 16
+	leastMended = 4  // the least length, in bytes, of a word that is mended
+	maxMends    = 16 // bounds how many words of one query are looked up
 )
 
 // mend replaces, in place, each misspelt word for an act or a subject of ours.

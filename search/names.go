@@ -22,9 +22,6 @@ type Names struct {
 	size    int
 }
 
-// maxNameTokens is the longest name that is matched, in tokens.
-const maxNameTokens = 24
-
 // NewNames indexes a directory by name, domain and its first label, GUID, display name.
 func NewNames(directory []TenantName) *Names {
 	n := &Names{tenants: map[uint64][]string{}, size: len(directory)}
@@ -63,10 +60,10 @@ func (n *Names) addDomain(domain, name string) {
 	}
 }
 
-// add takes in a name, unless it is empty, too long, or like a partner ID.
+// add takes in a name, unless it is empty, longer than 24 tokens, or like a partner ID.
 func (n *Names) add(alias, name string) {
 	tokens := tokenise(fold(alias))
-	if len(tokens) == 0 || len(tokens) > maxNameTokens || len(tokens) == 1 && tokens[0].kind == number {
+	if len(tokens) == 0 || len(tokens) > 24 || len(tokens) == 1 && tokens[0].kind == number {
 		return
 	}
 	at := uint64(0)

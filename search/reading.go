@@ -87,8 +87,10 @@ func (r *reading) findConcepts(lex *lexicon) {
 // promote makes hits of words that ask also inside longer terms: "how many customers".
 func (r *reading) promote() {
 	for _, in := range r.inner {
-		way := slices.ContainsFunc(r.hits, func(h hit) bool { return h.concept == howto && h.first <= in.first && in.last <= h.last })
-		if in.concept == whichTool || in.concept == asks && !in.glyphs && !way {
+		within := func(concept string) bool {
+			return slices.ContainsFunc(r.hits, func(h hit) bool { return h.concept == concept && h.first <= in.first && in.last <= h.last })
+		}
+		if in.concept == whichTool || in.concept == asks && (in.glyphs && within(fleet) || !in.glyphs && !within(howto)) {
 			r.hits = append(r.hits, in)
 		}
 	}
@@ -187,9 +189,8 @@ func (r *reading) meansMany() bool {
 
 // namesMany reports whether the words count or quantify tenants.
 func (r *reading) namesMany() bool {
-	return r.entities.many || slices.ContainsFunc(slices.Concat(r.hits, r.inner), func(h hit) bool {
-		return h.concept == every || h.concept == plural || h.concept == whoever
-	})
+	many := func(h hit) bool { return h.concept == every || h.concept == plural || h.concept == whoever }
+	return r.entities.many || slices.ContainsFunc(r.hits, many) || slices.ContainsFunc(r.inner, many)
 }
 
 // The concepts of the lexicons that rules ask for; what they say is explained in

@@ -15,10 +15,10 @@ const (
 	nearGlyphs = 6
 	farWords   = 6
 	farGlyphs  = 10
-)
 
-// sure is how likely an operation must be that no verb of writing asks for ("old ID out").
-const sure = 0.8
+	maxVerbs = 32  // bounds the work on a text that is nothing but verbs
+	sure     = 0.8 // how likely an operation must be that no verb of writing asks for
+)
 
 // allows reports whether the words ask for what an operation does to a thing of ours.
 func (r *reading) allows(effect answers.Effect, probability float64) bool {
@@ -31,7 +31,7 @@ func (r *reading) allows(effect answers.Effect, probability float64) bool {
 	orders := r.ordersOfOurs()
 	likely := (probability >= sure || r.firm && len(r.entities.ids) > 0) && !r.takesBack() && (len(orders) > 0 || len(r.standing) == 0 && r.someIsOurs())
 	if effect == answers.EffectWrite {
-		return likely || orders[registers] || (orders[updates] || orders[removes]) && r.has(lacks, without)
+		return likely || orders[registers] || len(orders) > 0 && (r.meansMany() || r.has(lacks, without))
 	}
 	return r.asksToChange(orders, likely)
 }
@@ -40,7 +40,8 @@ func (r *reading) allows(effect answers.Effect, probability float64) bool {
 func (r *reading) ordersOfOurs() map[string]bool {
 	orders := map[string]bool{}
 	for _, v := range r.standing {
-		if r.isOurs(r.clause(v.first)) {
+		ends := func(t token) bool { return t.breaks && (t.ends || !r.hasAt(v.first, ensures)) }
+		if r.isOurs(r.around(v.first, ends)) {
 			orders[v.concept] = true
 		}
 	}
@@ -62,10 +63,14 @@ func (r *reading) asksToChange(orders map[string]bool, likely bool) bool {
 
 // takesBack reports whether a word forbids to see an order where no verb gives one.
 func (r *reading) takesBack() bool {
-	denied := r.has(negates) && !r.has(nolonger, without, insteadOf)
 	loose := r.firm && !r.marked && len(r.entities.ids) > 0
 	looks := r.some(reads, func(h hit) bool { return !loose || r.startsAt(h.first) })
-	return denied || r.question && !loose || r.marked && !r.has(howto) || r.has(guard, ahead, permission, whichTool) || looks && !r.has(ensures)
+	opened := r.some(opens, func(h hit) bool { return h.first == 0 || h.glyphs && h.last == len(r.tokens)-1 }) // "has the typo been corrected"
+	return r.denies() || opened || r.question && !loose || r.marked && !r.has(howto) || r.has(guard, ahead, permission, supposes, whichTool) || looks && !r.has(ensures)
+}
+
+func (r *reading) denies() bool {
+	return r.has(negates) && !r.has(nolonger, without, insteadOf)
 }
 
 // whose says whose thing a token speaks of.
@@ -129,7 +134,14 @@ func (r *reading) isOurs(first, last int) bool {
 func (r *reading) noteFirm(probability float64) {
 	ids, place := len(r.entities.ids), r.has(tenant, fleet, every, linked, lacks) || len(r.entities.tenants) > 0
 	named := r.has(pal, mpn) || ids > 0 && r.has(subjects...) || probability >= sure && (ids > 1 || ids > 0 && place)
-	r.firm = named && r.actsOnOurs()
+	r.firm = named && r.actsOnOurs() || r.movesMany()
+}
+
+// movesMany reports whether all tenants shall go from an old to a new one of ours.
+func (r *reading) movesMany() bool {
+	moved := r.has(oldID) && r.has(newID) && r.has(subjects...)
+	ordered := r.orders[updates] && (len(r.entities.ids) > 1 || r.has(newID, merger) && r.has(mpn))
+	return r.meansMany() && (moved || ordered)
 }
 
 // actsOnOurs reports whether some part of the text has a thing of ours for its object.
@@ -153,7 +165,7 @@ func (r *reading) objectIsOurs(part []int) bool {
 	if listed("verb last", r.language) {
 		slices.Reverse(part)
 	}
-	found, verb := false, slices.ContainsFunc(r.standing, func(h hit) bool { return slices.Contains(part, h.first) })
+	found, verb := false, slices.ContainsFunc(r.standing, func(h hit) bool { return slices.Contains(part, h.first) && !r.hasAt(h.first, ensures) })
 	for n, i := range part {
 		switch unknown := r.isUnknown(i); {
 		case r.isThing(i):
@@ -210,9 +222,6 @@ func (r *reading) aboutOthers() bool {
 	return slices.ContainsFunc(r.hits, foreign) || len(r.tokens) == 1 && !r.has(subjects...)
 }
 
-// maxVerbs bounds the work on a text that is nothing but verbs.
-const maxVerbs = 32
-
 // noteOrders finds the verbs that stand: not negated, asked about, or past.
 func (r *reading) noteOrders() {
 	r.orders = map[string]bool{}
@@ -240,10 +249,21 @@ func (r *reading) asVerb(h hit) string {
 			return ""
 		}
 		return h.concept
+	case ensures:
+		return r.asCausative(h)
 	case link, linked, updated, removed:
 		return r.asParticiple(h)
 	}
 	return ""
+}
+
+// asCausative reads "make sure that all have it", but not "check and make sure".
+func (r *reading) asCausative(h hit) string {
+	looks := func(l hit) bool { return l.first < h.first && r.startsAt(l.first) }
+	if !r.meansMany() || !r.has(pal, mpn, link, id) && len(r.entities.ids) == 0 || r.denies() || r.some(reads, looks) {
+		return ""
+	}
+	return registers
 }
 
 // asRepair reads a verb of mending, which has to say what is wrong or right.
@@ -330,7 +350,7 @@ func (r *reading) notYet(v hit) bool {
 func (r *reading) inQuestion(v hit) bool {
 	first, last := r.around(v.first, func(t token) bool { return t.ends })
 	_, end := r.clause(v.last)
-	if r.some(howto, func(h hit) bool { return h.first <= end }) && !r.hasAt(first, asks) {
+	if r.some(howto, func(h hit) bool { return h.first <= end }) && !r.hasAt(first, asks) && !r.hasAt(first+1, asks) {
 		return false
 	}
 	broken := slices.ContainsFunc(r.tokens[min(first+1, v.first):v.first], func(t token) bool { return t.breaks })

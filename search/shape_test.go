@@ -52,7 +52,7 @@ func TestSentenceShapesFindTheirTool(t *testing.T) {
 	for says, want := range map[string]string{
 		"link all of the unlinked ones among our customers to 1234567":     schemas.ToolEnsurePartnerLinks,
 		"ensure every customer has 1234567":                                schemas.ToolEnsurePartnerLinks,
-		"make sure every customer has 1234567":                             schemas.ToolAuditPartnerLinks,
+		"make sure every customer has 1234567":                             schemas.ToolEnsurePartnerLinks,
 		"from 7654321 to 1234567 at contoso":                               schemas.ToolUpdatePartner,
 		"someone mistyped it at contoso, it should be 1234567":             schemas.ToolUpdatePartner,
 		"contoso should no longer have 7654321 but 1234567":                schemas.ToolUpdatePartner,

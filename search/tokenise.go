@@ -10,11 +10,10 @@ import (
 	"mcp-partner/internal/xslices"
 )
 
-// maxRunes bounds the work of one query; the tool takes 1000, and folding adds some.
-const maxRunes = 1200
-
-// maxTokens is where reading stops.
-const maxTokens = 400
+const (
+	maxRunes  = 1200 // bounds the work of one query; the tool takes 1000, and folding adds some
+	maxTokens = 400  // where reading stops
+)
 
 type kind uint8
 
@@ -61,16 +60,13 @@ func Fold(text string) string {
 	text = strings.ToLower(norm.NFKC.String(text))
 	text = strings.TrimSpace(participles.Replace(" " + text + " "))
 	withoutAccents := strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Mn, r) && r <= lastAccent {
+		if unicode.Is(unicode.Mn, r) && r <= 0x36f { // those behind tell letters apart
 			return -1
 		}
 		return r
 	}, plainLetters.Replace(norm.NFD.String(text)))
 	return norm.NFC.String(withoutAccents)
 }
-
-// lastAccent ends the combining marks of Latin letters: others tell letters apart.
-const lastAccent = 0x36f
 
 // tokenise cuts a folded text. Every glyph is a token of its own.
 func tokenise(text string) []token {

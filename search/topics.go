@@ -21,9 +21,6 @@ type topic struct {
 	Use          []answers.UseInstead
 }
 
-// nearMiss is what a phrase counts that shares its words with ours.
-const nearMiss = 5
-
 // outOfScope says where it is done when the model finds it likelier that nothing
 // here is meant, or that something is to be written that no word calls ours, or nil.
 func (ix *Index) outOfScope(r *reading, probabilities []float64) *answers.OutOfScope {
@@ -41,7 +38,8 @@ func (ix *Index) outOfScope(r *reading, probabilities []float64) *answers.OutOfS
 	}
 	best, most := topic{Reason: "Nothing in these words is about partner links (Partner Admin Link), which is all that the tools here do.", Use: []answers.UseInstead{}}, 0
 	for _, t := range ix.topics {
-		if n := counts["!"+t.Name] + nearMiss*counts["!!"+t.Name]; n > most {
+		// A phrase that shares its words with ours counts more.
+		if n := counts["!"+t.Name] + 5*counts["!!"+t.Name]; n > most {
 			best, most = t, n
 		}
 	}
