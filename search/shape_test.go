@@ -51,6 +51,9 @@ func TestSentenceShapesFindTheirTool(t *testing.T) {
 	ix := New(schemas.Catalogue(), nil)
 	for says, want := range map[string]string{
 		"link all of the unlinked ones among our customers to 1234567":     schemas.ToolEnsurePartnerLinks,
+		"please make sure all tenants are checked for our MPN":             schemas.ToolAuditPartnerLinks,
+		"sorg dafür, dass unsere MPN bei allen Kunden überprüft wird":      schemas.ToolAuditPartnerLinks,
+		"can you make sure that all customers carry our MPN?":              schemas.ToolEnsurePartnerLinks,
 		"ensure every customer has 1234567":                                schemas.ToolEnsurePartnerLinks,
 		"make sure every customer has 1234567":                             schemas.ToolEnsurePartnerLinks,
 		"from 7654321 to 1234567 at contoso":                               schemas.ToolUpdatePartner,
