@@ -171,7 +171,7 @@ func (r *reading) objectIsOurs(part []int) bool {
 		case r.isThing(i):
 			found = true
 		case found || unknown && verb:
-			return !unknown
+			return !unknown || n+1 == len(part) && r.has(ensures) && listed("clause ends in a verb", r.language)
 		case unknown:
 			verb = r.tokens[i].kind != glyph || n+1 == len(part) || !r.isUnknown(part[n+1])
 		}
