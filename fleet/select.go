@@ -197,7 +197,7 @@ func unknownLabel(label string, tenants iter.Seq2[schemas.Tenant, error]) error 
 		}
 	}
 	labels := slices.Sorted(maps.Keys(all))
-	hint := "No tenant has a label."
+	hint := "Leave the labels out: no tenant has one."
 	if n := len(labels); n > labelsShown {
 		hint = fmt.Sprintf("The first %d of %d labels: %s.", labelsShown, n, untrusted.Sanitize(strings.Join(labels[:labelsShown], ", ")))
 	} else if n > 0 {

@@ -43,7 +43,11 @@ func Usage(next, format string, args ...any) error {
 // FileError says why a file that a flag or a setting names is not used.
 func FileError(what, path, next string, err error) error {
 	if untrusted, ok := errors.AsType[*disk.Untrusted](err); ok {
-		return Usage(untrusted.Next(), "%s: %s", what, untrusted)
+		end := &Error{Code: CodeUsage, Message: what + ": " + untrusted.Error(), Command: untrusted.Command}
+		if end.Command == "" {
+			end.Next = untrusted.Next()
+		}
+		return end
 	}
 	return Usage(next, "%s %s cannot be read", what, path)
 }

@@ -108,9 +108,13 @@ func (o *acknowledgeOptions) check(tenant string) (until time.Time, err error) {
 	case o.note == "" || len(o.note) > maxNote || len(o.owner) > maxNote:
 		return until, exit.Usage("give --note TEXT", "the note is missing, or note or owner are longer than %d characters", maxNote)
 	}
+	const day = "give --until with a day such as 2027-01-31"
+	if o.until == "" {
+		return until, exit.Usage(day, "--until is missing")
+	}
 	until, err = time.Parse(time.DateOnly, o.until)
 	if err != nil || !until.After(time.Now()) {
-		return until, exit.Usage("give --until with a day such as 2027-01-31", "--until is not a day in the future")
+		return until, exit.Usage(day, "--until is not a day in the future")
 	}
 	return until, nil
 }

@@ -84,6 +84,9 @@ Without it the schedule is the operator's and runs until it is removed.`,
 
 func add(ctx context.Context, deps *cmdutil.Deps, session *app.Session, o *addOptions) error {
 	s, err := o.schedule, error(nil)
+	if s.Cron == "" {
+		return exit.Usage("give --cron with an expression such as '0 2 * * *' or @daily", "--cron is missing")
+	}
 	if s.Audit, err = o.asked.Audit(); err != nil {
 		return err
 	}
