@@ -166,6 +166,38 @@ func TestScheduleForPersonSelectsWhatThePersonSees(t *testing.T) {
 	}
 }
 
+func TestListOfSchedulesShowsWhichMayNotRun(t *testing.T) {
+	t.Parallel()
+	const tenant, ann, ben = "11111111-2222-3333-4444-555555555555", "bbbbbbbb-2222-3333-4444-555555555555", "cccccccc-2222-3333-4444-555555555555"
+	s := newStage(t)
+	grant := func(person string) {
+		s.put("config.yaml", "callers: {grants: [{name: Ann, tenant_id: "+tenant+", object_id: "+person+", scopes: [partner.read], tenants: [contoso]}]}")
+	}
+	grant(ann)
+	s.must("", nil, "schedules", "add", "ann", "--cron", "@daily", "--for", "entra:"+tenant+":"+ann, "--tenants", "contoso")
+	for _, test := range []struct {
+		granted   string
+		mayNotRun bool
+	}{
+		{granted: ann, mayNotRun: false},
+		{granted: ben, mayNotRun: true},
+	} {
+		grant(test.granted)
+		var row struct{ Next, Refused string }
+		text := s.must("", nil, "schedules", "list", "--json")
+		var listed struct{ Schedules []json.RawMessage }
+		if err := json.Unmarshal([]byte(text), &listed); err != nil || len(listed.Schedules) != 1 || json.Unmarshal(listed.Schedules[0], &row) != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+		if (row.Next == "") != test.mayNotRun || strings.Contains(row.Refused, ann) != test.mayNotRun {
+			t.Errorf("with a grant for %s: %s", test.granted, text)
+		}
+		if table := s.must("", nil, "schedules", "list"); strings.Contains(table, "may not run: ") != test.mayNotRun {
+			t.Errorf("with a grant for %s: %s", test.granted, table)
+		}
+	}
+}
+
 func TestNotifyNeedsChannelAndVault(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

@@ -19,14 +19,24 @@ type row struct {
 	Name string `json:"name"`
 	schedules.Schedule
 	NextAt time.Time `json:"next,omitzero"`
+	// Refused says why the schedule may not run, before a server stops it for that.
+	Refused string `json:"refused,omitempty"`
 }
 
-func rowOf(s schedules.Schedule) row { return row{s.Name, s, s.Next(time.Now())} }
+func rowOf(s schedules.Schedule, refusal error) row {
+	if s.Stopped == "" && refusal != nil {
+		return row{Name: s.Name, Schedule: s, Refused: refusal.Error()}
+	}
+	return row{Name: s.Name, Schedule: s, NextAt: s.Next(time.Now())}
+}
 
 func (r row) cells() []string {
 	state := cmp.Or(r.Last.Problem, "active")
-	if r.Stopped != "" {
+	switch {
+	case r.Stopped != "":
 		state = "stopped: " + r.Stopped
+	case r.Refused != "":
+		state = "may not run: " + r.Refused
 	}
 	return []string{r.Name, r.Cron, r.Zone, stamp(r.NextAt), stamp(r.Last.Due), r.Last.Run, string(r.Creator), state}
 }
@@ -50,8 +60,10 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			audits := session.ScheduledAudits(session.Service)
+			rows := xslices.Map(all, func(s schedules.Schedule) row { return rowOf(s, audits.Allowed(ctx, s)) })
 			return cmdutil.Listing[row]{
-				Name: "schedules", Rows: xslices.Map(all, rowOf), Empty: "There are no schedules.", Next: deps.Command() + " schedules add NAME --cron @daily",
+				Name: "schedules", Rows: rows, Empty: "There are no schedules.", Next: deps.Command() + " schedules add NAME --cron @daily",
 				Header: []string{"NAME", "CRON", "ZONE", "NEXT", "LAST", "RUN", "FOR", "STATE"},
 				Cells:  row.cells,
 			}.Show(deps.IO, &flags)
