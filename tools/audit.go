@@ -31,7 +31,7 @@ func (s *Service) auditPartnerLinks(ctx context.Context, j *job, in *schemas.Aud
 	if err := s.admit(ctx, j, schemas.Tenant{}, ""); err != nil {
 		return failure(err)
 	}
-	if err := checkAuditInput(in); err != nil {
+	if err := cmp.Or(checkAuditInput(in), s.checkSince(ctx, j.call.Principal, in.Since)); err != nil {
 		return failure(err)
 	}
 	if j.call.PlanOnly {

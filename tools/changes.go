@@ -53,27 +53,44 @@ func (s *Service) changesPage(ctx context.Context, j *job, in *schemas.AuditPart
 
 // earlierAudit finds the audit of a caller that since names.
 func (s *Service) earlierAudit(ctx context.Context, p access.Principal, since string, run fleet.Run) (before fleet.Run, err error) {
-	ok := true
-	switch {
-	case since == sinceLast:
-		before, ok, err = s.deps.Fleet.Previous(ctx, run)
-	case strings.HasPrefix(since, "run_"):
-		before, err = s.deps.Fleet.Run(ctx, p.Caller, since)
-	default:
-		var found []fleet.Run
-		found, err = s.deps.Fleet.Runs(ctx, fleet.RunFilter{Kind: fleet.RunKindAudit, Caller: p.Caller, Label: since, Limit: 1})
-		if ok = len(found) > 0; ok {
-			before = found[0]
-		}
-	}
-	if err == nil && !ok {
-		err = problems.New(problems.CodeUnknownRun, "There is no earlier audit "+untrusted.Shown(since)+" of this caller to compare with.",
+	if since != sinceLast {
+		before, err = s.namedAudit(ctx, p, since)
+	} else if found, ok, previous := s.deps.Fleet.Previous(ctx, run); previous == nil && !ok {
+		err = problems.New(problems.CodeUnknownRun, "There is no earlier audit of this caller that asked the same, to compare with.",
 			problems.WithHint("Call again with run_id %s and without since for the rows.", run.ID))
+	} else {
+		before, err = found, previous
 	}
 	if err == nil {
 		err = s.stillGranted(ctx, p, before.ID)
 	}
 	return before, err
+}
+
+// namedAudit finds the audit of a caller with an ID or a label.
+func (s *Service) namedAudit(ctx context.Context, p access.Principal, since string) (fleet.Run, error) {
+	if strings.HasPrefix(since, "run_") {
+		return s.deps.Fleet.Run(ctx, p.Caller, since)
+	}
+	found, err := s.deps.Fleet.Runs(ctx, fleet.RunFilter{Kind: fleet.RunKindAudit, Caller: p.Caller, Label: since, Limit: 1})
+	switch {
+	case err != nil:
+		return fleet.Run{}, err
+	case len(found) == 0:
+		return fleet.Run{}, problems.New(problems.CodeUnknownRun, "No audit of this caller has the label "+untrusted.Shown(since)+".",
+			problems.WithHint("since is the run ID or the label of an earlier audit, or last; a date is neither."))
+	}
+	return found[0], nil
+}
+
+// checkSince refuses an earlier audit that is not there before any tenant is read.
+// The last one is looked for afterwards: without it the audit is the first of its kind.
+func (s *Service) checkSince(ctx context.Context, p access.Principal, since string) error {
+	if since == "" || since == sinceLast {
+		return nil
+	}
+	_, err := s.namedAudit(ctx, p, since)
+	return err
 }
 
 // changedRow is a change for an agent.

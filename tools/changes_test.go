@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-partner/fleet"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
@@ -58,6 +59,24 @@ func TestAuditSinceListsChangesInPages(t *testing.T) {
 	again := h.audit(t.Context(), everywhere("a"), arguments+`,"since":"last"}`, nil)
 	if !strings.HasSuffix(again.Summary, ": no change.") || len(again.Rows) != 0 {
 		t.Errorf("%+v", again)
+	}
+}
+
+func TestAuditReadsNothingForUnknownSince(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 2}, nil)
+	for _, since := range []string{"2026-11-01", "no such label", "run_000000000000000000"} {
+		got := h.audit(t.Context(), everywhere("a"), fmt.Sprintf(`{"since":%q}`, since), nil)
+		if got.Problem == nil || got.Problem.Code != problems.CodeUnknownRun || got.RunID != "" {
+			t.Errorf("since %s: %+v", since, got)
+		}
+		if isID := strings.HasPrefix(since, "run_"); !isID && !strings.Contains(got.Problem.Hint, "a date is neither") {
+			t.Errorf("since %s: %+v", since, got.Problem)
+		}
+	}
+	runs, err := h.store.Runs(t.Context(), fleet.RunFilter{Kind: fleet.RunKindAudit})
+	if err != nil || len(runs) != 0 {
+		t.Errorf("%v, %v", runs, err)
 	}
 }
 
