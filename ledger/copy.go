@@ -3,10 +3,13 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
 	"strings"
+
+	"mcp-partner/internal/database"
 )
 
 // tables are what a ledger consists of, and the columns that are not computed. A
@@ -67,6 +70,18 @@ func (l *Ledger) CopyTo(ctx context.Context, to *Ledger) (map[string]int64, erro
 		err = putState(ctx, tx, from.key, state{kind: stateServer, name: theServer, body: []byte(place)})
 	}
 	return here, to.problem(errors.Join(err, tx.Commit()))
+}
+
+// EndIn returns which ledger a database holds and with what entry it ends, as it is
+// there: nothing is verified or written. A database without one gives the zero Head.
+func EndIn(ctx context.Context, q database.Querier) (end Head, err error) {
+	var hash []byte
+	err = q.QueryRowContext(ctx, `SELECT id, `+lastEntry+`, (SELECT hash FROM events ORDER BY seq DESC LIMIT 1) FROM ledger WHERE one = 1`).Scan(&end.Ledger, &end.Seq, &hash)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Head{}, nil
+	}
+	end.Hash = hex.EncodeToString(hash)
+	return end, err
 }
 
 func copyTables(ctx context.Context, from, to *sql.Tx) error {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"mcp-partner/internal/database"
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/sharedfiles"
@@ -55,6 +56,9 @@ func (s *Settings) Migrate(ctx context.Context, execute bool) (Migration, error)
 	if !disk.StampOf(s.Disk().File(MovedMark)).Missing() {
 		return Migration{}, exit.Refused("go on with the database", "%s was moved already", s.Disk().Path)
 	}
+	if err := m.checkTarget(ctx); err != nil {
+		return Migration{}, err
+	}
 	if execute {
 		err = m.execute(ctx)
 	}
@@ -69,24 +73,62 @@ func (s *Settings) MigrateBack(ctx context.Context) error {
 		return err
 	}
 	defer m.close()
-	if m.head.Ledger != "" {
-		now, err := m.record.Head(ctx)
-		if err != nil {
-			return err
-		}
-		if place, err := os.ReadFile(m.local.settings.Disk().File(MovedMark)); err == nil && now.Ledger != m.head.Ledger {
-			return exit.Refused("name the database to which it was moved", "--database-url-file names another ledger than that of the state directory, whose files are %s", untrusted.Sanitize(strings.TrimSpace(string(place))))
-		}
-		if now.Seq != m.head.Seq || now.Hash != m.head.Hash {
-			return exit.Refused("go on with the database", "the ledger in the database has entry %d and that of the state directory ends with %d: what was approved and done since would be forgotten", now.Seq, m.head.Seq)
-		}
+	mark := s.Disk().File(MovedMark)
+	place, err := os.ReadFile(mark)
+	if err != nil {
+		return exit.Refused("go on with the state directory", "%s was not moved", s.Disk().Path)
+	}
+	now, files, err := m.look(ctx)
+	switch {
+	case err != nil:
+		return err
+	case m.head.Ledger != "" && now.Ledger != m.head.Ledger:
+		return exit.Refused("name the database to which it was moved", "--database-url-file names another ledger than that of the state directory, whose files are %s", untrusted.Sanitize(strings.TrimSpace(string(place))))
+	case !m.endsLike(now):
+		return exit.Refused("go on with the database", "the ledger in the database has entry %d and that of the state directory ends with %d: what was approved and done since would be forgotten", now.Seq, m.head.Seq)
 	}
 	for name, data := range m.files {
-		if now, _, err := m.shared.Read(name); err != nil || !bytes.Equal(now, data) {
+		if !bytes.Equal(files[name], data) {
 			return exit.Refused("go on with the database", "%s is another one by now", m.shared.File(name))
 		}
 	}
-	return os.Remove(m.local.settings.Disk().File(MovedMark))
+	return os.Remove(mark)
+}
+
+// look reads what the database holds of what moves, and writes nothing there.
+func (m *migration) look(ctx context.Context) (end ledger.Head, files map[string][]byte, err error) {
+	files, err = m.closes.Look(ctx, m.Files, func(q database.Querier) error {
+		end, err = ledger.EndIn(ctx, q)
+		return err
+	})
+	return end, files, err
+}
+
+// endsLike compares ends. An empty ledger has no hash in the database.
+func (m *migration) endsLike(end ledger.Head) bool {
+	return end.Seq == m.head.Seq && (end.Seq == 0 || end.Hash == m.head.Hash)
+}
+
+// checkTarget refuses a database into which this cannot move. Nothing is made there.
+func (m *migration) checkTarget(ctx context.Context) error {
+	end, files, err := m.look(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range m.Files {
+		if data, ok := files[name]; ok && !bytes.Equal(data, m.files[name]) {
+			return exit.Refused("give a database that holds nothing else", "%s is another one", m.shared.File(name))
+		}
+	}
+	switch {
+	case m.head.Ledger == "" || end.Ledger == "":
+		return nil
+	case end.Ledger != m.head.Ledger:
+		return exit.Refused("give a database that holds nothing else", "the ledger %s is another one", m.Place)
+	case !m.endsLike(end):
+		return exit.Refused("go on with the database", "the ledger %s has entry %d and that of the state directory ends with %d", m.Place, end.Seq, m.head.Seq)
+	}
+	return nil
 }
 
 // use keeps a move out for as long as the state directory is in use, and others for as

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,7 +10,9 @@ import (
 	"testing"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/database"
 	"mcp-partner/internal/exit"
+	"mcp-partner/ledger"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
@@ -124,6 +127,58 @@ func TestMoveIntoUsedDatabaseIsRefused(t *testing.T) {
 	if _, err := os.Lstat(filepath.Join(moving.StateDir, MovedMark)); err == nil {
 		t.Error("it is marked as moved")
 	}
+	if _, err := moving.Migrate(t.Context(), false); err == nil || !strings.Contains(err.Error(), "another one") {
+		t.Error("a dry run does not look into the database: ", err)
+	}
+}
+
+// tables counts what a database has, which the program has not made yet.
+func tables(t *testing.T, s *Settings) (n int) {
+	t.Helper()
+	shared, err := s.database()
+	must(t, err)
+	must(t, database.OnServer(shared.server, ledger.Migrations()).Look(t.Context(), func(q database.Querier) error {
+		return q.QueryRowContext(t.Context(), `SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace`).Scan(&n)
+	}))
+	return n
+}
+
+func TestDryRunOfMoveMakesNothing(t *testing.T) {
+	t.Parallel()
+	_, moving := old(t)
+	_, err := moving.Migrate(t.Context(), false)
+	must(t, err)
+	if n := tables(t, moving); n != 0 {
+		t.Errorf("it made %d tables and indexes", n)
+	}
+}
+
+func TestDryRunOfMoveSaysWhyDatabaseCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	_, moving := old(t)
+	text, err := os.ReadFile(moving.DatabaseURLFile)
+	must(t, err)
+	for _, c := range []struct {
+		name string
+		set  func(at *url.URL, query url.Values)
+		want string
+	}{
+		{name: "no such database", set: func(at *url.URL, _ url.Values) { at.Path = "/nowhere" }, want: "does not exist"},
+		{name: "no such schema", set: func(_ *url.URL, query url.Values) { query.Set("search_path", "nowhere") }, want: "does not exist"},
+		{name: "no such server", set: func(_ *url.URL, query url.Values) { query.Set("host", t.TempDir()) }, want: "cannot be reached"},
+		{name: "no such user", set: func(at *url.URL, _ url.Values) { at.User = url.UserPassword("nobody-here", "wrong") }, want: "refuses the sign-in"},
+	} {
+		at, err := url.Parse(strings.TrimSpace(string(text)))
+		must(t, err)
+		query := at.Query()
+		c.set(at, query)
+		at.RawQuery = query.Encode()
+		must(t, os.WriteFile(moving.DatabaseURLFile, []byte(at.String()), 0o600))
+		moving.shared = nil
+		if m, err := moving.Migrate(t.Context(), false); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %+v, %v", c.name, m, err)
+		}
+	}
 }
 
 func TestMoveBackWhileNothingWasWritten(t *testing.T) {
@@ -164,5 +219,8 @@ func TestMoveBackFromAnotherDatabaseIsRefused(t *testing.T) {
 	}
 	if _, err := os.Lstat(filepath.Join(moving.StateDir, MovedMark)); err != nil {
 		t.Error("it is not marked as moved any more: ", err)
+	}
+	if n := tables(t, moving); n != 0 {
+		t.Errorf("the other database got %d tables and indexes", n)
 	}
 }

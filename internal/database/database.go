@@ -125,6 +125,11 @@ func (d *Database) prepare(ctx context.Context) error {
 	if err := d.askFacts(ctx); err != nil {
 		return err
 	}
+	return d.onlyOwn(ctx)
+}
+
+// onlyOwn refuses what would do something by itself.
+func (d *Database) onlyOwn(ctx context.Context) error {
 	var foreign int
 	err := d.Write.QueryRowContext(ctx, d.said.foreign).Scan(&foreign)
 	if err == nil && foreign > 0 {
@@ -257,8 +262,7 @@ func (d *Database) migrate(ctx context.Context) error {
 	case err != nil:
 		return err
 	case has > wants:
-		return &Trouble{Class: Unsafe, What: fmt.Sprintf("has schema %d, and this program knows schemas up to %d: a newer mcp-partner wrote it", has, wants),
-			Next: "Use that version of mcp-partner or a later one. Nothing was changed."}
+		return newer(has, wants)
 	case has == wants:
 		return nil
 	case has > 0:
@@ -268,6 +272,11 @@ func (d *Database) migrate(ctx context.Context) error {
 	}
 	_, err = provider.Up(ctx)
 	return err
+}
+
+func newer(has, wants int64) *Trouble {
+	return &Trouble{Class: Unsafe, What: fmt.Sprintf("has schema %d, and this program knows schemas up to %d: a newer mcp-partner wrote it", has, wants),
+		Next: "Use that version of mcp-partner or a later one. Nothing was changed."}
 }
 
 func (d *Database) provider(db *sql.DB) (*goose.Provider, error) {

@@ -100,16 +100,46 @@ func (f *Files) look(ctx context.Context) (map[string]disk.Version, error) {
 func (f *Files) Read(name string, offset int64) ([]byte, disk.Version, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	data, version, err := f.read(ctx, name, offset)
+	var data []byte
+	var version disk.Version
+	db, err := f.use(ctx)
+	if err == nil {
+		data, version, err = read(ctx, db.Read, name, offset)
+	}
 	return data, version, f.problem("The file "+name, err)
 }
 
-func (f *Files) read(ctx context.Context, name string, offset int64) (data []byte, version disk.Version, err error) {
-	db, err := f.use(ctx)
-	if err != nil {
-		return nil, version, err
-	}
-	rows, err := db.Read.QueryContext(ctx, `SELECT f.version, f.size, p.at, p.bytes FROM files f JOIN file_parts p ON p.name = f.name
+// Look reads files of a database that this program may not have used yet, and makes
+// nothing in it. It calls do for what else is read, unless there are no tables. A role
+// that may not write files is an error.
+func (f *Files) Look(ctx context.Context, names []string, do func(database.Querier) error) (map[string][]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	found := map[string][]byte{}
+	return found, f.problem(table, f.source.Look(ctx, func(q database.Querier) error {
+		var made, writes bool
+		err := q.QueryRowContext(ctx, `SELECT to_regclass('files') IS NOT NULL, coalesce(has_table_privilege(to_regclass('files'), 'INSERT'), false)`).Scan(&made, &writes)
+		switch {
+		case err != nil || !made:
+			return err
+		case !writes:
+			return &database.Trouble{What: "cannot be written: its role lacks the privilege", Next: "Let the role insert into the table files."}
+		}
+		for _, name := range names {
+			data, version, err := read(ctx, q, name, 0)
+			if err != nil {
+				return err
+			}
+			if version.ID != "" {
+				found[name] = data
+			}
+		}
+		return do(q)
+	}))
+}
+
+func read(ctx context.Context, q database.Querier, name string, offset int64) (data []byte, version disk.Version, err error) {
+	rows, err := q.QueryContext(ctx, `SELECT f.version, f.size, p.at, p.bytes FROM files f JOIN file_parts p ON p.name = f.name
 		WHERE f.name = $1 AND p.at >= (SELECT max(at) FROM file_parts WHERE name = $1 AND at <= $2) ORDER BY p.at`, name, offset)
 	if err != nil {
 		return nil, version, err
