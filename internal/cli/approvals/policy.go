@@ -36,8 +36,9 @@ func newCmdPolicyTest(deps *cmdutil.Deps) *cobra.Command {
 called, read or recorded. Labels and the expected partner ID come from the directory.
 Freezes and rate limits are not considered.
 
-Callers are "stdio", "terminal" (this command line), or "http:" and a part of the
-token's hash. Exit codes: 0 for allow and ask, 3 for deny.`,
+Callers are "stdio", "terminal" (this command line), "terminal:notify" (audit --notify),
+"schedule:NAME", "token:NAME", or "http:" and a part of the token's hash. Exit codes:
+0 for allow and ask, 3 for deny.`,
 		Example: `  mcp-partner policy test --tool update_partner --tenant contoso --partner-id 1234567 --caller stdio
   mcp-partner policy test --tool register_partner --tenant contoso --partner-id 1234567 --state not_linked --json`,
 		RunE: func(*cobra.Command, []string) error { return runPolicyTest(deps, options) },
