@@ -108,15 +108,19 @@ func (o *acknowledgeOptions) check(tenant string) (until time.Time, err error) {
 	case o.note == "" || len(o.note) > maxNote || len(o.owner) > maxNote:
 		return until, exit.Usage("give --note TEXT", "the note is missing, or note or owner are longer than %d characters", maxNote)
 	}
-	const day = "give --until with a day such as 2027-01-31"
-	if o.until == "" {
-		return until, exit.Usage(day, "--until is missing")
+	return dayOf(o.until)
+}
+
+func dayOf(until string) (time.Time, error) {
+	const next = "give --until with a day such as 2027-01-31"
+	if until == "" {
+		return time.Time{}, exit.Usage(next, "--until is missing")
 	}
-	until, err = time.Parse(time.DateOnly, o.until)
-	if err != nil || !until.After(time.Now()) {
-		return until, exit.Usage(day, "--until is not a day in the future")
+	day, err := time.Parse(time.DateOnly, until)
+	if err != nil || !day.After(time.Now()) {
+		return time.Time{}, exit.Usage(next, "--until is not a day in the future")
 	}
-	return until, nil
+	return day, nil
 }
 
 func listAcknowledged(ctx context.Context, deps *cmdutil.Deps, session *app.Session, list *cmdutil.ListFlags) error {
