@@ -81,8 +81,8 @@ func TestGivenUpMessageIsRecorded(t *testing.T) {
 				t.Errorf("%d given up, want %d, %v", n, want, err)
 			}
 		}
-		if n, err := h.Undelivered(ctx()); err != nil || n != 0 {
-			t.Errorf("%d wait, %v", n, err)
+		if waiting, err := h.Undelivered(ctx()); err != nil || len(waiting) != 0 {
+			t.Errorf("%d wait, %v", len(waiting), err)
 		}
 		h.whole()
 	})

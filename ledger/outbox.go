@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
 
 	"mcp-partner/guard"
@@ -28,6 +29,15 @@ type Message struct {
 	// Delivered.
 	Age   time.Duration
 	Again time.Time
+}
+
+// Channel names the channel of alerts that gets the message; "" for an approval.
+func (m Message) Channel() string {
+	if m.Kind == OutboxApproval {
+		return ""
+	}
+	name, _, _ := strings.Cut(m.Name, "/")
+	return name
 }
 
 // enqueue puts a message into the outbox, with the change that it is about.
@@ -87,10 +97,12 @@ func (l *Ledger) Delivered(ctx context.Context, m Message, events ...guard.Event
 	})
 }
 
-// Undelivered counts the messages whose delivery failed so far.
-func (l *Ledger) Undelivered(ctx context.Context) (int, error) {
-	return read(ctx, l, func(db *opened) (int, error) {
-		return value[int](ctx, db.Read, `SELECT count(*) FROM outbox WHERE tries > 0`)
+// Undelivered returns the messages whose delivery failed so far, the oldest first.
+func (l *Ledger) Undelivered(ctx context.Context) ([]Message, error) {
+	return read(ctx, l, func(db *opened) ([]Message, error) {
+		return list(ctx, db.Read, func(columns scanner) (m Message, err error) {
+			return m, columns(&m.Kind, &m.Name, &m.Tries)
+		}, `SELECT kind, name, tries FROM outbox WHERE tries > 0 ORDER BY created, kind, name`)
 	})
 }
 

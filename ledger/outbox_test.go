@@ -37,14 +37,14 @@ func TestMessageIsDueAgainUntilItIsDelivered(t *testing.T) {
 		h.reopen()
 		h.clock.Advance(time.Minute)
 		m := h.claim(h.Ledger, "ap_1", 3)
-		if n, err := h.Undelivered(ctx()); err != nil || n != 1 {
-			t.Error(n, err)
+		if waiting, err := h.Undelivered(ctx()); err != nil || len(waiting) != 1 {
+			t.Error(len(waiting), err)
 		}
 		h.must(h.Delivered(ctx(), m))
 		h.clock.Advance(time.Hour)
 		h.claim(h.Ledger, "", 0)
-		if n, err := h.Undelivered(ctx()); err != nil || n != 0 {
-			t.Error(n, err)
+		if waiting, err := h.Undelivered(ctx()); err != nil || len(waiting) != 0 {
+			t.Error(len(waiting), err)
 		}
 		h.whole()
 	})

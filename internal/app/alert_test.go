@@ -11,6 +11,7 @@ import (
 
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
+	"mcp-partner/internal/config"
 	"mcp-partner/internal/disk"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas/answers"
@@ -39,14 +40,14 @@ func TestUndeliveredMessageIsGivenUpAfterADay(t *testing.T) {
 		}
 		first.serve(t, 12*time.Hour)
 		second := start(t, dir, keys, down.URL+hookPath)
-		if n, err := second.record.Undelivered(t.Context()); err != nil || n != 2 {
-			t.Errorf("%d wait, %v", n, err)
+		if waiting, err := second.record.Undelivered(t.Context()); err != nil || len(waiting) != 2 {
+			t.Errorf("%d wait, %v", len(waiting), err)
 		}
 		second.serve(t, 13*time.Hour)
 		after := start(t, dir, keys, down.URL+hookPath)
 		given, err := after.record.List(t.Context(), ledger.Filter{Kind: guard.KindUndelivered})
-		if n, failed := after.record.Undelivered(t.Context()); err != nil || failed != nil || n != 0 || len(given) != 2 {
-			t.Errorf("%d wait, %d were given up, %v, %v", n, len(given), err, failed)
+		if waiting, failed := after.record.Undelivered(t.Context()); err != nil || failed != nil || len(waiting) != 0 || len(given) != 2 {
+			t.Errorf("%d wait, %d were given up, %v, %v", len(waiting), len(given), err, failed)
 		}
 		after.end(t)
 	})
@@ -93,5 +94,21 @@ func TestMessageAboutChangesIsInertInEachFormat(t *testing.T) {
 		if err := hook.outbox.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+func TestUntakenIsOfChannelThatWaitsForLongest(t *testing.T) {
+	t.Parallel()
+	change := func(name string, tries int) ledger.Message {
+		return ledger.Message{Kind: ledger.OutboxChange, Name: name, Tries: tries}
+	}
+	approval := ledger.Message{Kind: ledger.OutboxApproval, Name: "finops", Tries: 9}
+	waiting := []ledger.Message{change("finops/1-2", 2), approval, change("finops/3-3", 1), change("other/1-2", 7)}
+	want := Untaken{Channel: "finops", Messages: 2, Tries: 2, Configured: true}
+	if got := untaken([]config.Alert{{Name: "finops"}}, waiting); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if got := untaken(nil, waiting); got.Configured {
+		t.Error("a channel that was removed counts as configured")
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -99,6 +99,36 @@ func (a *App) Deliver(ctx context.Context) error {
 	return a.hook.drain(ctx)
 }
 
+// Untaken is the channel whose message waits for longest after a failed attempt.
+type Untaken struct {
+	// Channel is one of alerts, or "" for that of approvals.
+	Channel string
+	// Messages counts those that wait for it; Tries is the most attempts of one.
+	Messages, Tries int
+	// Configured says that the config file names the channel.
+	Configured bool
+}
+
+// Untaken has no Messages where each was taken or not tried yet.
+func (a *App) Untaken(ctx context.Context) (Untaken, error) {
+	waiting, err := a.Ledger.Undelivered(ctx)
+	if err != nil || len(waiting) == 0 {
+		return Untaken{}, err
+	}
+	return untaken(a.settings.Config.Alerts, waiting), nil
+}
+
+func untaken(alerts []config.Alert, waiting []ledger.Message) Untaken {
+	u := Untaken{Channel: waiting[0].Channel()}
+	u.Configured = slices.ContainsFunc(alerts, func(one config.Alert) bool { return one.Name == u.Channel })
+	for _, m := range waiting {
+		if m.Channel() == u.Channel {
+			u.Messages, u.Tries = u.Messages+1, max(u.Tries, m.Tries)
+		}
+	}
+	return u
+}
+
 // drain makes an attempt for each message that is due. Once the context has ended it
 // begins no further one.
 func (w *webhook) drain(until context.Context) error {
@@ -172,9 +202,8 @@ func (w *webhook) message(ctx context.Context, m ledger.Message) (to *channel, w
 		what, late, err = w.question(ctx, m.Name)
 		return w.approvals, what, late, err
 	}
-	name, _, _ := strings.Cut(m.Name, "/")
 	what, err = w.changes(ctx, m.Name)
-	return w.channels[name], what, false, err
+	return w.channels[m.Channel()], what, false, err
 }
 
 // question is what to send of one, nil if it no longer waits; late says that it

@@ -275,8 +275,8 @@ func TestAnnouncementsSurviveRestart(t *testing.T) {
 		}
 		between := start(t, dir, keys, down.URL+hookPath)
 		between.deny(t, decided.ID)
-		if n, err := between.record.Undelivered(t.Context()); err != nil || n == 0 {
-			t.Errorf("%d wait in the outbox, %v", n, err)
+		if waiting, err := between.record.Undelivered(t.Context()); err != nil || len(waiting) == 0 {
+			t.Errorf("%d wait in the outbox, %v", len(waiting), err)
 		}
 		between.end(t)
 		for range 2 {

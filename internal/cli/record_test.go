@@ -232,7 +232,7 @@ func TestDoctorCountsUndeliveredAnnouncements(t *testing.T) {
 	if code, out, stderr := runHere(t, "call", "update_partner", "--tenant", "contoso", "--partner-id", "1234567", "--expected-current-partner-id", "2345678", "--allow-writes", "--approval", "approver", "--state-dir", dir); !strings.Contains(out, "pending") {
 		t.Fatalf("exit code %d: %s%s", code, out, stderr)
 	}
-	if _, out, _ := runHere(t, "doctor", "--state-dir", dir); !strings.Contains(out, "has not taken 1 message") {
+	if _, out, _ := runHere(t, "doctor", "--state-dir", dir); !strings.Contains(out, "webhook of approvals has not taken 1 message yet after 1 attempt") {
 		t.Errorf("doctor: %s", out)
 	}
 }

@@ -263,8 +263,8 @@ func notify(ctx context.Context, deps *cmdutil.Deps, session *app.Session, id st
 	}
 	waiting, err := session.Ledger.Undelivered(ctx)
 	text := phrase.Count(count, "change") + " alerted"
-	if waiting > 0 {
-		text += "; " + phrase.Count(waiting, "message") + " not taken yet: the next --notify or a server sends them again"
+	if len(waiting) > 0 {
+		text += "; " + phrase.Count(len(waiting), "message") + " not taken yet: the next --notify or a server sends them again"
 	}
 	deps.IO.Note(text)
 	return err

@@ -1,8 +1,10 @@
 package doctor
 
 import (
+	"strings"
 	"testing"
 
+	"mcp-partner/internal/app"
 	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
@@ -38,5 +40,22 @@ func TestSignInFixes(t *testing.T) {
 	}
 	if got := readFix(problems.New(problems.CodeForbidden, "It failed."), entry); got != "mcp-partner call check_partner_link --tenant contoso" {
 		t.Errorf("a read that is forbidden: %s", got)
+	}
+}
+
+func TestUntakenMessagesNameChannelAndNextStep(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name      string
+		of        app.Untaken
+		want, fix string
+	}{
+		{name: "alerts", of: app.Untaken{Channel: "finops", Messages: 1, Tries: 3, Configured: true}, want: "finops of alerts has not taken 1 message yet after 3 attempts. A server sends again", fix: "mcp-partner audit changes"},
+		{name: "a channel that is gone", of: app.Untaken{Channel: "finops", Messages: 2, Tries: 1}, want: "does not name it any more", fix: "mcp-partner audit changes"},
+		{name: "approvals", of: app.Untaken{Messages: 1, Tries: 1}, want: "webhook of approvals has not taken 1 message yet", fix: "mcp-partner approvals list"},
+	} {
+		if got := checkUntaken(c.of); !strings.Contains(got.Message, c.want) || got.Fix != c.fix {
+			t.Errorf("%s: %+v", c.name, got)
+		}
 	}
 }

@@ -79,11 +79,25 @@ func checkWebhook(ctx context.Context, deps *cmdutil.Deps, a *app.App, recorded 
 		if n, err := a.Ledger.GivenUp(ctx, time.Now().Add(-givenUpFor)); err == nil && n > 0 {
 			return check{"webhook", CheckWarn, phrase.Count(n, "message") + " given up in the last 7 days, because no webhook took it for a day.", "mcp-partner ledger list"}
 		}
-		if n, err := a.Ledger.Undelivered(ctx); err == nil && n > 0 {
-			return check{"webhook", CheckWarn, fmt.Sprintf("The webhook has not taken %s yet; a server sends them again.", phrase.Count(n, "message")), "mcp-partner approvals list"}
+		if u, err := a.Untaken(ctx); err == nil && u.Messages > 0 {
+			return checkUntaken(u)
 		}
 	}
 	return check{"webhook", checkOK, "Pending approvals and alerts are sent where the config file says. Nothing was sent now.", ""}
+}
+
+// checkUntaken has a fix that shows what the channel was not told; why it took nothing
+// is known to the log alone.
+func checkUntaken(u app.Untaken) check {
+	who, fix := "The channel "+u.Channel+" of alerts", "mcp-partner audit changes"
+	next := "A server sends again and logs the reason; check url and key_file in the config file."
+	switch {
+	case u.Channel == "":
+		who, fix = "The webhook of approvals", "mcp-partner approvals list"
+	case !u.Configured:
+		next = "The config file does not name it any more: put it back, or leave the messages until they are given up after a day."
+	}
+	return check{"webhook", CheckWarn, fmt.Sprintf("%s has not taken %s yet after %s. %s", who, phrase.Count(u.Messages, "message"), phrase.Count(u.Tries, "attempt"), next), fix}
 }
 
 func checkLedger(ctx context.Context, a *app.App) check {
