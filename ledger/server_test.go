@@ -295,3 +295,28 @@ func TestSlowComparisonServesLaterLook(t *testing.T) {
 	close(keys.answer)
 	testkit.WaitFor(t, "the record is read again", reads)
 }
+
+// Without the rights the queue would be opened in vain once a minute.
+func TestRoleWithoutRightsOnQueue(t *testing.T) {
+	t.Parallel()
+	owner := furnish(buildOnServer(t))
+	schema := owner.url[strings.Index(owner.url, "search_path=")+len("search_path="):]
+	role := "queue_" + schema
+	owner.meanwhile(fmt.Sprintf(`CREATE ROLE %s LOGIN PASSWORD '%s'`, role, pgtest.Password), fmt.Sprintf(`GRANT USAGE ON SCHEMA %s TO %s`, schema, role))
+	server := serverAt(strings.Replace(owner.url, "postgres:", role+":", 1))
+	for _, step := range []struct {
+		name, statement string
+		allowed         bool
+	}{
+		{name: "no table, and none can be made", statement: `SELECT 1`},
+		{name: "tables without rights", statement: `CREATE TABLE river_job (id bigserial); CREATE TABLE river_leader (id bigint); CREATE TABLE river_queue (id bigint); CREATE TABLE river_migration (id bigint)`},
+		{name: "some rights", statement: fmt.Sprintf(`GRANT SELECT ON ALL TABLES IN SCHEMA %s TO %s; GRANT INSERT, UPDATE, DELETE ON river_job, river_leader TO %s`, schema, role, role)},
+		{name: "no right on the sequence", statement: fmt.Sprintf(`GRANT INSERT, UPDATE, DELETE ON river_queue TO %s`, role)},
+		{name: "all that docs/deploy.md lists", statement: fmt.Sprintf(`GRANT USAGE ON SEQUENCE river_job_id_seq TO %s`, role), allowed: true},
+	} {
+		owner.meanwhile(step.statement)
+		if err := server.CheckQueue(ctx()); (err == nil) != step.allowed {
+			t.Errorf("%s: %v", step.name, err)
+		}
+	}
+}

@@ -88,6 +88,20 @@ func (a *App) startQueue(ctx context.Context, work *jobs.Work) (stop func(), err
 	return stop, nil
 }
 
+// CheckQueue reports why the queue of jobs on a server could not be opened. It makes
+// nothing.
+func (a *App) CheckQueue(ctx context.Context) error {
+	shared, err := a.settings.database()
+	if err != nil || shared == nil {
+		return err
+	}
+	if err := shared.server.CheckQueue(ctx); err != nil {
+		t := database.OnServer(shared.server, nil).Trouble(err)
+		return problems.New(problems.CodeVaultUnavailable, "The queue of jobs "+shared.server.Name()+" "+t.What+". "+t.Next)
+	}
+	return nil
+}
+
 // work is what there is to do.
 func (a *App) work(decider *guard.Guard, service *tools.Service) *jobs.Work {
 	w := &jobs.Work{

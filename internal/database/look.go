@@ -61,3 +61,23 @@ func (d *Database) usable(ctx context.Context) error {
 	}
 	return nil
 }
+
+// queueRights is whether the role may use the tables of the queue, or make them where
+// they are missing. Rights in one string would be alternatives.
+const queueRights = `SELECT CASE WHEN to_regclass('river_job') IS NULL THEN coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)
+	ELSE coalesce((SELECT bool_and(coalesce(has_table_privilege(to_regclass(name), privilege), false))
+		FROM unnest(ARRAY['river_job', 'river_leader', 'river_queue']) AS name, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege)
+		AND has_table_privilege(to_regclass('river_migration'), 'SELECT')
+		AND has_sequence_privilege(to_regclass('river_job_id_seq'), 'USAGE'), false) END`
+
+// CheckQueue reports why Queue could not be used. It makes nothing.
+func (s *Server) CheckQueue(ctx context.Context) error {
+	db := stdlib.OpenDB(*s.config)
+	var allowed bool
+	err := db.QueryRowContext(ctx, queueRights).Scan(&allowed)
+	if err == nil && !allowed {
+		err = &Trouble{Class: Unsafe, What: "cannot be opened: its role lacks privileges on the tables river_*, or may not make them",
+			Next: "Start a server once as the owner of the tables, then grant what docs/deploy.md lists."}
+	}
+	return errors.Join(err, db.Close())
+}

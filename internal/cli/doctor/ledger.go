@@ -14,6 +14,7 @@ import (
 	ledgercmd "mcp-partner/internal/cli/ledger"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // checkRecord looks at everything that decides on writes: the ledger, the brake,
@@ -34,6 +35,10 @@ func checkRecord(ctx context.Context, deps *cmdutil.Deps, a *app.App) []check {
 	}
 	if deps.Config.Heads != nil {
 		checks = append(checks, checkHeads(ctx, a))
+	}
+	if err := a.CheckQueue(ctx); err != nil {
+		// A warning: commands and servers over stdio need no queue.
+		checks = append(checks, check{"jobs", CheckWarn, problems.As(err).Message + " Until then a server runs no schedule and sends nothing again.", "mcp-partner doctor"})
 	}
 	return append(checks, checkLedger(ctx, a), checkFreeze(ctx, a), checkApprovers(ctx, a), checkRuns(ctx, a))
 }
