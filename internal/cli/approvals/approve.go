@@ -80,16 +80,8 @@ func runApprove(ctx context.Context, deps *cmdutil.Deps, o *approveOptions) erro
 			return err
 		}
 	}
-	ui := deps.IO.UI()
-	if o.json {
-		ui = &term.UI{Out: deps.IO.Err, Width: deps.IO.ErrWidth}
-	}
-	plan, err := load(ctx, session, ticket, ui)
+	plan, err := showPlan(ctx, deps, session, ticket, o)
 	if err != nil {
-		return err
-	}
-	plan.all, plan.more = o.all, func(left int) error { return nextPage(ctx, deps, left) }
-	if err := plan.write(); err != nil {
 		return err
 	}
 	if asks {
@@ -107,6 +99,20 @@ func runApprove(ctx context.Context, deps *cmdutil.Deps, o *approveOptions) erro
 	return execute(ctx, deps, session, tools.Call{
 		Tool: ticket.Intent.Tool, Arguments: arguments, Principal: app.Trusted(ticket.Intent.Caller), Confirmer: tools.NoConfirmer{}, Patient: true,
 	}, o.json)
+}
+
+// showPlan loads the plan of a ticket and shows it, where the outcome is JSON beside it.
+func showPlan(ctx context.Context, deps *cmdutil.Deps, session *app.Session, ticket guard.Ticket, o *approveOptions) (shown, error) {
+	ui := deps.IO.UI()
+	if o.json {
+		ui = &term.UI{Out: deps.IO.Err, Width: deps.IO.ErrWidth}
+	}
+	plan, err := load(ctx, session, ticket, ui)
+	if err != nil {
+		return shown{}, err
+	}
+	plan.all, plan.more = o.all, func(left int) error { return nextPage(ctx, deps, left) }
+	return plan, plan.write()
 }
 
 // approve asks an approver for the passphrase, right under the question, and
