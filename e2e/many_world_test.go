@@ -27,7 +27,7 @@ type crowd struct {
 func newCrowd(tb testing.TB, tenants int) *crowd {
 	tb.Helper()
 	w := newWorld(tb, simulator.Config{Tenants: tenants, LinkedPercent: -1, Throttle: plenty()})
-	c := &crowd{w, &trap{next: w.gate.next}}
+	c := &crowd{w, newTrap(w.gate.next)}
 	w.gate.next = c.trap
 	w.cli("vault", "init").must(tb)
 	rows := []string{"name,tenant_id,cloud,arm_endpoint,arm_audience,authority,skip_instance_discovery"}
@@ -56,7 +56,30 @@ type trap struct {
 	events int
 	at     int
 	spring func()
-	active sync.WaitGroup
+	active int
+	idle   *sync.Cond // a sync.WaitGroup takes no request that arrives while somebody waits
+}
+
+func newTrap(next http.Handler) *trap {
+	t := &trap{next: next}
+	t.idle = sync.NewCond(&t.mu)
+	return t
+}
+
+func (t *trap) come(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.active += n
+	t.idle.Broadcast()
+}
+
+// rest waits until no request is under way.
+func (t *trap) rest() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for t.active > 0 {
+		t.idle.Wait()
+	}
 }
 
 // set makes the trap spring at an event from now on; 0 is never.
@@ -90,8 +113,8 @@ func (t *trap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		t.next.ServeHTTP(w, r)
 		return
 	}
-	t.active.Add(1)
-	defer t.active.Done()
+	t.come(1)
+	defer t.come(-1)
 	t.event()
 	answer := httptest.NewRecorder()
 	t.next.ServeHTTP(answer, r)
@@ -193,7 +216,7 @@ func (c *crowd) killed(at int, args []string) bool {
 	close(started)
 	_ = command.Wait() // its state is not asked for
 	close(ended)
-	c.trap.active.Wait()
+	c.trap.rest()
 	c.trap.set(0, nil)
 	return died.Load()
 }
