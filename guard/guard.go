@@ -33,6 +33,9 @@ type Options struct {
 	// MaxTokenLife bounds how long an invocation token may live; it defaults to
 	// MaxTokenLife, one hour.
 	MaxTokenLife time.Duration
+	// Standing returns what an access token of a consent gives now, or a
+	// CodeTokenRefused problem. Nil refuses all such tokens.
+	Standing func(context.Context, Token) (access.Grant, error)
 	// Announce is called for each question that waits for an approver; may be nil.
 	Announce func(Ticket)
 	// Now defaults to time.Now.

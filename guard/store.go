@@ -24,6 +24,14 @@ const (
 	KindFreeze    EventKind = "freeze"
 	KindUnfreeze  EventKind = "unfreeze"
 	KindApprover  EventKind = "approver"
+	// KindUser is about a person of this server: invited, enrolled, changed, removed.
+	// KindSignIn is about a browser: signed in, signed out, refused.
+	KindUser   EventKind = "user"
+	KindSignIn EventKind = "sign-in"
+	// KindClient is about an MCP client: met, registered, removed. KindConsent is what a
+	// person allowed it or refused, and what became of that.
+	KindClient    EventKind = "client"
+	KindConsent   EventKind = "consent"
 	KindDirectory EventKind = "directory"
 	KindSecret    EventKind = "credential"
 	KindPolicy    EventKind = "policy"

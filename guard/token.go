@@ -54,6 +54,20 @@ type Token struct {
 	// were made, and counted only where there is a bound.
 	Uses int `json:"uses,omitempty"`
 	Used int `json:"used,omitempty"`
+	// Family is the consent that the token follows from, and Audience the server that
+	// it is for; both are empty for a token that an operator issued.
+	Family   string `json:"family,omitempty"`
+	Audience string `json:"audience,omitempty"`
+}
+
+// NewAccessToken makes the access token of a consent. The secret is returned once and
+// kept nowhere; the token has still to be stored.
+func NewAccessToken(caller access.Caller, family, audience string, grant access.Grant, from, to time.Time) (secret string, token Token) {
+	secret = newSecret()
+	return secret, Token{
+		ID: tokenID(secret), Hash: tokenHash(secret), Caller: caller, Grant: grant, IssuedBy: string(caller),
+		IssuedAt: from, ExpiresAt: to, Family: family, Audience: audience,
+	}
 }
 
 // Live reports whether the token can still be called with.

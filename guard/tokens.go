@@ -143,7 +143,23 @@ func (g *Guard) AuthenticateToken(ctx context.Context, bearer string) (access.Pr
 	if !ok || !token.shows(bearer) || !token.Live(g.opts.Now()) {
 		return access.Principal{}, tokenRefused()
 	}
-	return g.Confine(access.Principal{Caller: token.Caller, Grant: token.Grant, Token: token.ID, Counted: token.Uses > 0}), nil
+	p := access.Principal{Caller: token.Caller, Grant: token.Grant, Token: token.ID, Counted: token.Uses > 0}
+	if token.Family != "" {
+		if p.Grant, err = g.standing(ctx, token); err != nil {
+			return access.Principal{}, err
+		}
+		p.Revalidate = func() (access.Grant, error) { return g.standing(context.WithoutCancel(ctx), token) }
+	}
+	return g.Confine(p), nil
+}
+
+// standing asks what an access token gives now: the person behind it may have lost
+// something since, and the consent may be withdrawn.
+func (g *Guard) standing(ctx context.Context, token Token) (access.Grant, error) {
+	if g.opts.Standing == nil {
+		return access.Grant{}, tokenRefused()
+	}
+	return g.opts.Standing(ctx, token)
 }
 
 // Use counts one call of a principal whose token is good for so many. It is

@@ -22,7 +22,7 @@ const (
 )
 
 // timeLayout has a fixed width, so that times sort as text. All times are UTC.
-const timeLayout = "2006-01-02T15:04:05.000000000Z"
+const timeLayout = guard.StampLayout
 
 func formatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
 
@@ -44,12 +44,6 @@ func decode[T any](text []byte) (value T, err error) {
 	}
 	return value, err
 }
-
-// stamp is a time that is written in that layout.
-type stamp struct{ time.Time }
-
-// MarshalJSON implements json.Marshaler.
-func (s stamp) MarshalJSON() ([]byte, error) { return []byte(`"` + formatTime(s.Time) + `"`), nil }
 
 // entry is one line of the record as it is written. The order of its fields is
 // the canonical order: the bytes that encode makes are what the chains cover.
@@ -75,9 +69,9 @@ func newEntry(e guard.Event, program string) entry {
 
 func (e entry) encode() []byte {
 	return encode(struct {
-		Time stamp `json:"time"`
+		Time guard.Stamp `json:"time"`
 		entry
-	}{stamp{e.Time}, e})
+	}{guard.Stamp{Time: e.Time}, e})
 }
 
 func newSalt() string {

@@ -24,8 +24,8 @@ const (
 func encodeRun(r runs.Run) []byte {
 	return encode(struct {
 		runs.Run
-		Ended stamp `json:"ended,omitzero"`
-	}{r, stamp{r.EndedAt}})
+		Ended guard.Stamp `json:"ended,omitzero"`
+	}{r, guard.Stamp{Time: r.EndedAt}})
 }
 
 func stepName(run string, row int) string { return fmt.Sprintf("%s/%08d", run, row) }

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 
 	"mcp-partner/guard"
@@ -175,3 +176,75 @@ func (l *Ledger) PutApprover(ctx context.Context, approver guard.Approver, event
 func (l *Ledger) RemoveApprover(ctx context.Context, name string, event guard.Event) (bool, error) {
 	return l.removeRow(ctx, stateApprover, name, event)
 }
+
+// State implements guard.StateStore.
+func (l *Ledger) State(ctx context.Context, kind guard.StateKind, name string, into any) (bool, error) {
+	seen, err := l.looks.Get(ctx)
+	if err != nil {
+		return false, l.problem(err)
+	}
+	body, why, err := current[json.RawMessage](ctx, l, seen, string(kind), name)
+	if err != nil || why != "" {
+		return false, l.problem(err)
+	}
+	return true, json.Unmarshal(body, into)
+}
+
+// States implements guard.StateStore.
+func (l *Ledger) States(ctx context.Context, kind guard.StateKind, each func([]byte) error) error {
+	bodies, err := read(ctx, l, func(db *opened) ([]json.RawMessage, error) {
+		return rowsOf[json.RawMessage](ctx, db, db.Read, `WHERE kind = $1 ORDER BY name`, string(kind))
+	})
+	for _, body := range bodies {
+		if err := each(body); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// ChangeStates implements guard.StateStore. Rows that have expired are removed on the way.
+func (l *Ledger) ChangeStates(ctx context.Context, change func(guard.StateTx) error) error {
+	return l.write(ctx, true, func(w *writing) error {
+		if _, err := w.ExecContext(ctx, `DELETE FROM states WHERE kind IN ('session', 'once') AND expires < $1`, formatTime(l.o.Now())); err != nil {
+			return err
+		}
+		return change(stateTx{ctx, w})
+	})
+}
+
+// stateTx implements guard.StateTx.
+type stateTx struct {
+	ctx context.Context
+	w   *writing
+}
+
+func (t stateTx) State(kind guard.StateKind, name string, into any) (bool, error) {
+	s, ok, err := t.w.db.one(t.ctx, t.w.Tx, string(kind), name)
+	if err != nil || !ok {
+		return false, err
+	}
+	return true, json.Unmarshal(s.body, into)
+}
+
+func (t stateTx) Put(kind guard.StateKind, name string, row any, events ...guard.Event) error {
+	if len(events) == 0 {
+		return t.w.put(t.ctx, string(kind), name, encode(row))
+	}
+	return t.w.record(t.ctx, string(kind), name, encode(row), events...)
+}
+
+func (t stateTx) Remove(kind guard.StateKind, name string, events ...guard.Event) error {
+	if err := t.w.events(t.ctx, ref(string(kind), name), true, events...); err != nil {
+		return err
+	}
+	t.w.changed = true
+	_, err := t.w.ExecContext(t.ctx, `DELETE FROM states WHERE kind = $1 AND name = $2`, string(kind), name)
+	return err
+}
+
+func (t stateTx) PutToken(token guard.Token) error {
+	return t.w.put(t.ctx, stateToken, token.ID, encodeToken(token))
+}
+
+func (t stateTx) Append(events ...guard.Event) error { return t.w.events(t.ctx, "", false, events...) }

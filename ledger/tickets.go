@@ -13,9 +13,9 @@ import (
 func encodeTicket(t guard.Ticket) []byte {
 	return encode(struct {
 		guard.Ticket
-		Created stamp `json:"created"`
-		Expires stamp `json:"expires"`
-	}{t, stamp{t.CreatedAt}, stamp{t.ExpiresAt}})
+		Created guard.Stamp `json:"created"`
+		Expires guard.Stamp `json:"expires"`
+	}{t, guard.Stamp{Time: t.CreatedAt}, guard.Stamp{Time: t.ExpiresAt}})
 }
 
 // PutTicket implements guard.Store.

@@ -16,9 +16,9 @@ const keptAfterEnd = 30 * 24 * time.Hour
 func encodeToken(t guard.Token) []byte {
 	return encode(struct {
 		guard.Token
-		Created stamp `json:"created"`
-		Expires stamp `json:"expires"`
-	}{t, stamp{t.IssuedAt}, stamp{t.ExpiresAt}})
+		Created guard.Stamp `json:"created"`
+		Expires guard.Stamp `json:"expires"`
+	}{t, guard.Stamp{Time: t.IssuedAt}, guard.Stamp{Time: t.ExpiresAt}})
 }
 
 // changeToken writes a token together with the entry that says why.

@@ -56,6 +56,9 @@ var rooms = map[string]struct {
 	"tools":               {[]string{"access", "internal/naming", "internal/pec", "schemas", "schemas/problems", "schemas/answers", "schemas/partnerid", "internal/untrusted", "internal/phrase", "search", "guard", "armclient", "fleet", "docs", "internal/xslices"}, "directory and vault reach it through its own interfaces"},
 	"server":              {[]string{"access", "schemas", "schemas/problems", "internal/untrusted", "guard", "tools", "internal/disk", "internal/strictjson", "internal/xslices"}, "transports know the call path, not what is behind it"},
 	"auth":                {[]string{"access", "internal/naming", "schemas", "schemas/problems", "schemas/partnerid", "internal/untrusted", "internal/strictjson", "internal/httpclient", "internal/xslices"}, "what a token says becomes a principal of the guard, and nothing else of it goes further"},
+	"auth/users":          {[]string{"access", "auth", "guard", "internal/httpclient", "internal/naming", "internal/page", "internal/untrusted", "internal/xslices", "schemas/problems"}, "who is in front of the browser; what they may do is said by the mapping or the user"},
+	"auth/oauth":          {[]string{"access", "auth", "auth/users", "guard", "internal/httpclient", "internal/naming", "internal/page", "internal/untrusted", "internal/xslices", "schemas", "schemas/problems"}, "clients get tokens of the ledger for what a person allowed"},
+	"internal/page":       {nil, "pages for people, made of nodes; what they say is not its concern"},
 	"internal/issuertest": {[]string{"internal/testkit"}, "an issuer for tests that shared code with the verifier would confirm its mistakes"},
 	"internal/ledgertest": {[]string{"guard", "internal/disk", "ledger"}, "opens the real ledger for the tests of other rooms"},
 	"internal/testkit":    {nil, "what tests of every package share"},
@@ -154,7 +157,7 @@ var only = []struct {
 	{path: "github.com/tailscale/hujson", rooms: []string{"internal/clientfile"}, because: "one place edits files with comments in them"},
 	{path: "github.com/prometheus/client_golang", rooms: []string{"internal/telemetry"}, because: "figures are counted in one place"},
 	{path: "go.opentelemetry.io", rooms: []string{"internal/telemetry"}, because: "traces are made in one place"},
-	{path: "maragu.dev/gomponents", rooms: []string{"internal/auditreport"}, because: "pages are written in one place"},
+	{path: "maragu.dev/gomponents", rooms: []string{"internal/auditreport", "internal/page"}, because: "pages are written in two places: those of a server, and a report that is one file"},
 	{path: "github.com/go-jose/go-jose", rooms: []string{"auth"}, because: "tokens are verified in one place"},
 	{
 		path:    "github.com/spf13/cobra",

@@ -1,0 +1,78 @@
+package page
+
+import (
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
+)
+
+// P is a paragraph of our own words.
+func P(text string) Node { return h.P(g.Text(text)) }
+
+// Line is a paragraph of several pieces.
+func Line(pieces ...Node) Node { return h.P(g.Group(pieces)) }
+
+// Warning is a paragraph that stands out, also for who sees no colours.
+func Warning(text string) Node {
+	return h.P(h.Class("warning"), h.Role("alert"), h.Strong(g.Text("Warning: ")), g.Text(text))
+}
+
+// Text is a piece of our own words, and Untrusted one of somebody else's: it is
+// isolated in its writing direction.
+func Text(text string) Node      { return g.Text(text) }
+func Untrusted(text string) Node { return g.El("bdi", g.Text(text)) }
+
+// Strong is an untrusted text that decides: a host, a name.
+func Strong(text string) Node { return h.Strong(Untrusted(text)) }
+
+// Heading is a heading below that of the page.
+func Heading(text string) Node { return h.H2(g.Text(text)) }
+
+// List is a list of points.
+func List(points ...Node) Node {
+	return h.Ul(g.Map(points, func(point Node) Node { return h.Li(point) }))
+}
+
+// Facts are names with values, in turn.
+func Facts(pairs ...Node) Node {
+	var rows []Node
+	for i := 0; i+1 < len(pairs); i += 2 {
+		rows = append(rows, h.Dt(pairs[i]), h.Dd(pairs[i+1]))
+	}
+	return h.Dl(rows...)
+}
+
+// Form is a form that posts to an address of this server. Token is the form token of
+// the session or of the flow.
+func Form(action, token string, content ...Node) Node {
+	return h.FormEl(h.Method("post"), h.Action(action), Hidden("form_token", token), g.Group(content))
+}
+
+// Hidden is a value that goes with a form.
+func Hidden(name, value string) Node { return h.Input(h.Type("hidden"), h.Name(name), h.Value(value)) }
+
+// Field is a labelled line of text.
+func Field(name, label, value string, attributes ...Node) Node {
+	return h.Label(g.Text(label), h.Input(h.Type("text"), h.Name(name), h.Value(value), g.Group(attributes)))
+}
+
+// Attr is an attribute of a field.
+func Attr(name string, value ...string) Node { return g.Attr(name, value...) }
+
+// Check is a labelled check box.
+func Check(name, value string, checked bool, label ...Node) Node {
+	return h.Label(h.Class("check"), h.Input(h.Type("checkbox"), h.Name(name), h.Value(value), g.If(checked, h.Checked())), h.Span(g.Group(label)))
+}
+
+// Button submits a form with a value. The main one of a form stands out; all are of one
+// size, so that no is as easy as yes.
+func Button(name, value, label string, main bool) Node {
+	return h.Button(h.Type("submit"), h.Name(name), h.Value(value), g.If(main, h.Class("main")), g.Text(label))
+}
+
+// ScriptButton is a button that only a script makes work; without one it is hidden.
+func ScriptButton(id, label string) Node {
+	return h.Button(h.Type("button"), h.ID(id), h.Class("main"), g.Attr("hidden"), g.Text(label))
+}
+
+// Link leads to an address of this server.
+func Link(path, text string) Node { return h.A(h.Href(path), g.Text(text)) }

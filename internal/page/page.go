@@ -1,0 +1,103 @@
+// Package page makes the pages that people see in a browser: a frame with strict
+// headers, and typed nodes that escape every text. It alone, beside the report of an
+// audit, imports gomponents.
+package page
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"encoding/hex"
+	"net/http"
+	"strings"
+
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
+)
+
+// Node is a piece of a page. Text in it is escaped.
+type Node = g.Node
+
+// Page is one answer to a browser.
+type Page struct {
+	// Status is 200 if it is 0.
+	Status int
+	// Title is also the heading.
+	Title string
+	Body  []Node
+	// FormTargets are further origins, or schemes with a colon, to which a form of the
+	// page may lead in the end.
+	FormTargets []string
+	// Script is the name of a script among the assets, or "".
+	Script string
+}
+
+//go:embed assets
+var assets embed.FS
+
+// AssetPath is where ServeAsset answers: style and scripts of all pages.
+const AssetPath = "/assets/"
+
+// ServeAsset serves a file of the program under a name that changes with it.
+func ServeAsset(w http.ResponseWriter, r *http.Request) {
+	name := strings.TrimPrefix(r.URL.Path, AssetPath)
+	hash, name, _ := strings.Cut(name, "-")
+	text, err := assets.ReadFile("assets/" + name)
+	if err != nil || hash != assetHash(text) {
+		http.NotFound(w, r)
+		return
+	}
+	kind := map[bool]string{true: "text/javascript; charset=utf-8", false: "text/css; charset=utf-8"}[strings.HasSuffix(name, ".js")]
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	_, _ = w.Write(text) // a browser that went away needs no answer
+}
+
+func assetHash(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
+}
+
+func assetURL(name string) string {
+	text, _ := assets.ReadFile("assets/" + name) // embedded, or the page shows without it
+	return AssetPath + assetHash(text) + "-" + name
+}
+
+// integrity is the hash of an asset as browsers check it.
+func integrity(name string) string {
+	text, _ := assets.ReadFile("assets/" + name)
+	sum := sha256.Sum256(text)
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// Write answers with the page. No other site can frame it, read it or give it a
+// script; nothing on the way keeps it.
+func (p Page) Write(w http.ResponseWriter) {
+	targets := strings.Join(append([]string{"'self'"}, p.FormTargets...), " ")
+	header := w.Header()
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action "+targets+
+		"; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'")
+	header.Set("X-Frame-Options", "DENY")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	header.Set("Cache-Control", "no-store")
+	w.WriteHeader(max(p.Status, http.StatusOK))
+	_ = p.document().Render(w) // a browser that went away needs no answer
+}
+
+func (p Page) document() Node {
+	return h.Doctype(h.HTML(h.Lang("en"),
+		h.Head(
+			h.Meta(h.Charset("utf-8")),
+			h.Meta(h.Name("viewport"), h.Content("width=device-width, initial-scale=1")),
+			h.Meta(h.Name("color-scheme"), h.Content("light dark")),
+			h.TitleEl(g.Text(p.Title+" - Partner Admin Link")),
+			h.Link(h.Rel("stylesheet"), h.Href(assetURL("page.css")), g.Attr("integrity", integrity("page.css"))),
+			g.If(p.Script != "", h.Script(h.Defer(), h.Src(assetURL(p.Script)), g.Attr("integrity", integrity(p.Script)))),
+		),
+		h.Body(h.Main(h.H1(g.Text(p.Title)), g.Group(p.Body))),
+	))
+}
