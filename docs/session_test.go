@@ -52,7 +52,7 @@ func stepsOf(demo string, numbers ...string) []said {
 		}
 		who, what, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if shown && who != "" && who != "ok" && who != "link" {
-			session = append(session, said{who, what})
+			session = append(session, said{who, strings.TrimSpace(what)})
 		}
 	}
 	return session

@@ -67,7 +67,6 @@ var rooms = map[string]struct {
 	"internal/telemetry":  {[]string{"schemas", "schemas/problems", "schemas/answers", "internal/disk", "internal/httpclient"}, "log, figures and traces are told of calls through hooks; schemas for the closed lists of tools and codes"},
 	"internal/config":     {[]string{"access", "internal/httpclient", "schemas", "schemas/problems", "schemas/answers", "internal/untrusted", "auth", "internal/disk", "internal/xslices"}, "flags, environment and file become values; the guard for the rules of the policy, auth for those of callers"},
 	"internal/clientfile": {[]string{"internal/disk", "internal/xslices"}, "files of other programs, changed without knowing anything of this one"},
-	"internal/demo":       {[]string{"internal/cli/render", "internal/cli/term", "schemas", "schemas/problems", "schemas/answers"}, "an MCP client that shows what an agent sees"},
 
 	"internal/app":           {[]string{"access", "armclient", "auth", "fleet", "guard", "jobs", "jobs/schedules", "internal/config", "internal/credential", "internal/database", "internal/disk", "internal/exit", "internal/harden", "internal/httpclient", "internal/memlimit", "internal/naming", "internal/pec", "internal/phrase", "internal/sharedfiles", "internal/telemetry", "ledger", "schemas", "schemas/problems", "schemas/answers", "schemas/partnerid", "internal/untrusted", "search", "server", "signin", "simulator", "tenants", "tools", "vault", "internal/xslices"}, "the composition root: the one place that builds everything, without a command line"},
 	"internal/exit":          {[]string{"internal/disk", "internal/phrase", "schemas/problems", "schemas/answers"}, "how a command ends is said where it fails, also below the command line"},
@@ -92,7 +91,7 @@ var rooms = map[string]struct {
 	"internal/cli/client":    {[]string{"internal/httpclient", "internal/cli/cmdutil", "internal/cli/serve", "internal/cli/term", "internal/clientfile", "internal/config", "internal/exit", "schemas", "internal/untrusted", "vault", "internal/xslices"}, "the commands of clients; the arguments of serve are checked as serve reads them"},
 	"internal/cli/doctor":    {[]string{"access", "internal/httpclient", "guard", "guard/runs", "internal/app", "internal/cli/client", "internal/cli/cmdutil", "internal/cli/ledger", "internal/cli/render", "internal/cli/term", "internal/clientfile", "internal/disk", "internal/exit", "internal/naming", "internal/phrase", "schemas", "schemas/problems", "schemas/answers", "internal/untrusted", "signin", "tenants"}, "checks of everything; clients and record are read as their commands read them"},
 	"internal/cli/setup":     {[]string{"internal/app", "internal/azurecli", "internal/cli/client", "internal/cli/cmdutil", "internal/cli/doctor", "internal/cli/tenants", "internal/cli/term", "internal/cli/vault", "internal/clientfile", "internal/config", "internal/credential", "internal/exit", "schemas/problems", "schemas/partnerid", "internal/naming", "signin", "tenants", "vault"}, "a first run goes through the commands of others, and asks again for a secret that a sign-in refused"},
-	"internal/cli/sim":       {[]string{"access", "internal/httpclient", "guard", "internal/app", "internal/cli/cmdutil", "internal/config", "internal/demo", "internal/exit", "internal/tenantimport", "tenants", "tools"}, "the commands of the simulated Azure"},
+	"internal/cli/sim":       {[]string{"access", "internal/httpclient", "guard", "internal/app", "internal/cli/cmdutil", "internal/cli/render", "internal/cli/term", "internal/config", "internal/exit", "internal/tenantimport", "schemas", "schemas/answers", "schemas/problems", "tenants", "tools"}, "the commands of the simulated Azure"},
 	"internal/cli":           {[]string{"internal/app", "internal/cli/approvals", "internal/cli/audit", "internal/cli/call", "internal/cli/client", "internal/cli/cmdutil", "internal/cli/doctor", "internal/cli/ledger", "internal/cli/migrate", "internal/cli/runs", "internal/cli/schedules", "internal/cli/serve", "internal/cli/setup", "internal/cli/sim", "internal/cli/tenants", "internal/cli/term", "internal/cli/token", "internal/cli/vault", "internal/clientfile", "internal/config", "internal/exit", "internal/cli/pec"}, "the list of commands"},
 
 	"cmd/contract-verify": {[]string{"internal/cli", "internal/cli/contractverify", "internal/cli/term", "internal/harden"}, "for who develops: the second JSON Schema library stays out of mcp-partner"},
@@ -124,7 +123,7 @@ var only = []struct {
 	because string
 }{
 	{
-		path: "github.com/mark3labs/mcp-go", rooms: []string{"server", "tools", "internal/demo"},
+		path: "github.com/mark3labs/mcp-go", rooms: []string{"server", "tools", "internal/cli/sim"},
 		because: "one place knows the MCP library, so that it can be replaced without touching an intent",
 	},
 	{

@@ -2,16 +2,25 @@ package sim
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"strings"
 
+	"github.com/mark3labs/mcp-go/client"
+	"github.com/mark3labs/mcp-go/client/transport"
+	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/spf13/cobra"
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
-	"mcp-partner/internal/demo"
+	"mcp-partner/internal/cli/render"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tools"
 )
 
@@ -38,19 +47,19 @@ func runDemo(ctx context.Context, deps *cmdutil.Deps) error {
 		return errors.Join(err, simulated.Server.Close())
 	}
 	defer a.Close()
-	if err := simulated.Stage(demo.Unlinked, demo.Linked, demo.ForeignID); err != nil {
+	if err := simulated.Stage(unlinked, linked, foreignID); err != nil {
 		return err
 	}
 	// The demo shows the program as it comes, and not somebody's configuration.
-	decider, err := guard.New(guard.Options{AllowWrites: true, Simulated: true, Store: a.GuardStore(), Bounds: access.Bounds{PartnerIDs: demo.OwnIDs()}})
+	decider, err := guard.New(guard.Options{AllowWrites: true, Simulated: true, Store: a.GuardStore(), Bounds: access.Bounds{PartnerIDs: []string{ourID, otherID}}})
 	if err != nil {
 		return err
 	}
-	return playDemo(ctx, deps, a.Service(decider), simulated)
+	return playDemo(ctx, deps, a.Service(decider), &demo{ui: deps.IO.UI(), world: simulated})
 }
 
 // playDemo joins client and server by two pipes, as a client's process would.
-func playDemo(ctx context.Context, deps *cmdutil.Deps, service *tools.Service, world demo.World) error {
+func playDemo(ctx context.Context, deps *cmdutil.Deps, service *tools.Service, d *demo) error {
 	serverIn, clientOut := io.Pipe()
 	clientIn, serverOut := io.Pipe()
 	served := make(chan error, 1)
@@ -58,7 +67,113 @@ func playDemo(ctx context.Context, deps *cmdutil.Deps, service *tools.Service, w
 		served <- deps.ServeStdio(ctx, service, serverIn, serverOut)
 		_ = serverOut.Close() // a pipe in memory
 	}()
-	err := demo.Run(ctx, demo.Options{UI: deps.IO.UI(), ServerOut: clientIn, ServerIn: clientOut, World: world})
+	d.client = client.NewClient(transport.NewIO(clientIn, clientOut, io.NopCloser(strings.NewReader(""))), client.WithElicitationHandler(d))
+	err := errors.Join(d.play(ctx, script()), d.client.Close())
 	_ = clientOut.Close() // the end of the server's input
 	return errors.Join(err, <-served)
+}
+
+// demo is an MCP client and the person in front of it.
+type demo struct {
+	ui     *term.UI
+	client *client.Client
+	world  *app.Simulation
+	// types is what the person types next, "" closes the form; asked is what the form said.
+	types, asked string
+}
+
+// Elicit implements the client's handler for questions of the server.
+func (d *demo) Elicit(_ context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
+	d.asked = request.Params.Message
+	answer := mcp.ElicitationResponse{Action: mcp.ElicitationResponseActionDecline}
+	if d.types != "" {
+		answer = mcp.ElicitationResponse{Action: mcp.ElicitationResponseActionAccept, Content: map[string]any{"confirmation": d.types}}
+	}
+	return &mcp.ElicitationResult{ElicitationResponse: answer}, nil
+}
+
+// play goes through every step, then returns an error that names the first wrong one.
+func (d *demo) play(ctx context.Context, steps []step) (first error) {
+	d.ui.Line(term.Bold, "mcp-partner demo")
+	d.ui.Line(term.Dim, "A simulated Azure in this process, the real server, a real MCP client, a stdio pipe between them.")
+	if err := d.client.Start(ctx); err != nil {
+		return fmt.Errorf("connect to the server: %w", err)
+	}
+	found, err := d.client.Initialize(ctx, mcp.InitializeRequest{Params: mcp.InitializeParams{ClientInfo: mcp.Implementation{Name: "mcp-partner-demo", Version: "1"}}})
+	if err != nil {
+		return fmt.Errorf("discover the server: %w", err)
+	}
+	d.ui.Field("server", found.ServerInfo.Name+", protocol "+found.ProtocolVersion)
+	for i, step := range steps {
+		d.ui.Blank()
+		d.ui.Linef(term.Bold, "%2d. %s", i+1, step.says)
+		if err := d.take(ctx, step); err != nil {
+			d.ui.StyledField("not ok", term.Bad, err.Error())
+			if first == nil {
+				first = fmt.Errorf("step %d (%s): %w", i+1, step.says, err)
+			}
+			continue
+		}
+		d.ui.StyledField("ok", term.Good, step.note)
+	}
+	if first == nil {
+		d.ui.Blank()
+		d.ui.Linef(term.Good, "All %d steps ended as they should.", len(steps))
+	}
+	return first
+}
+
+// take calls the tool of a step and compares the answer with the expected one.
+func (d *demo) take(ctx context.Context, step step) error {
+	if step.before != nil {
+		step.before(d.world)
+	}
+	arguments, err := json.Marshal(step.args)
+	if err != nil {
+		return err
+	}
+	d.ui.StyledField("call", term.Dim, step.tool+" "+string(arguments))
+	d.types, d.asked = step.types, ""
+	e, err := d.call(ctx, step)
+	if err != nil {
+		return err
+	}
+	d.show(e)
+	if got := outcome(e); e.Status != step.status || got != step.outcome {
+		return fmt.Errorf("the answer is %s with %q; it should be %s with %q", e.Status, got, step.status, step.outcome)
+	}
+	return nil
+}
+
+func (d *demo) call(ctx context.Context, step step) (e answers.Envelope, err error) {
+	result, err := d.client.CallTool(ctx, mcp.CallToolRequest{Params: mcp.CallToolParams{Name: step.tool, Arguments: step.args}})
+	if err != nil {
+		return e, err
+	}
+	for _, content := range result.Content {
+		if text, ok := content.(mcp.TextContent); ok {
+			return e, json.Unmarshal([]byte(text.Text), &e)
+		}
+	}
+	return e, errors.New("the answer has no text")
+}
+
+func (d *demo) show(e answers.Envelope) {
+	if d.asked != "" {
+		label := "asks"
+		for line := range strings.SplitSeq(d.asked, "\n") {
+			d.ui.Field(label, line)
+			label = ""
+		}
+		d.ui.Field("typed", d.types)
+	}
+	d.ui.StyledField(string(e.Status), render.StatusStyle(e.Status), e.Summary)
+	for _, link := range []*answers.Link{e.Link, e.After} {
+		if link != nil {
+			d.ui.Field("link", render.LinkText(link))
+		}
+	}
+	if e.Problem != nil {
+		d.ui.Field("problem", string(e.Problem.Code)+": "+problems.NextStep(e.Problem.Hint, e.Problem.Command))
+	}
 }
