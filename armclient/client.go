@@ -20,7 +20,6 @@ type Client struct {
 	// settle is how long a link is left alone after a write without an answer,
 	// before it is read a second time.
 	settle time.Duration
-	roles  func() (roleClients, error)
 }
 
 // New makes a client. It sends nothing. An error is a *problems.Problem about the
@@ -35,7 +34,7 @@ func New(cred azcore.TokenCredential, o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{options: o, conn: conn, settle: min(settleDefault, cmp.Or(4*o.RetryDelay, settleDefault)), roles: lazyRoleClients(cred, o, endpoint)}, nil
+	return &Client{options: o, conn: conn, settle: min(settleDefault, cmp.Or(4*o.RetryDelay, settleDefault))}, nil
 }
 
 // Probe reads .../partners/{segment}, whatever the segment is, under the given

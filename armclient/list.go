@@ -3,13 +3,17 @@ package armclient
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
 	"mcp-partner/internal/naming"
+	"mcp-partner/internal/strictjson"
 	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
@@ -25,106 +29,102 @@ const (
 // Operations lists the provider's own operations, all pages, texts cleaned. An
 // error is a *problems.Problem; the identity is filled in as far as it is known.
 func (c *Client) Operations(ctx context.Context) ([]answers.ProviderOperation, answers.Identity, error) {
-	return list(ctx, c, schemas.PathOperations, schemas.APIVersion, providerOperation)
+	rows, r, err := list(ctx, c, c.conn.retry, schemas.PathOperations, versionQuery(schemas.APIVersion), providerOperation)
+	return rows, c.identity(r), err
 }
 
 // Tenants lists the tenants that the client's identity reaches, all pages,
 // texts cleaned. Name is left empty and InDirectory false: the directory knows
 // those. An error is a *problems.Problem.
 func (c *Client) Tenants(ctx context.Context) ([]answers.TenantRow, answers.Identity, error) {
-	return list(ctx, c, schemas.PathTenants, schemas.TenantsAPIVersion, c.tenantRow)
-}
-
-type page[T any] struct {
-	NextLink string
-	Value    []*T
-}
-
-// list reads all pages, and leaves out rows that are null or not usable.
-func list[W, R any](ctx context.Context, c *Client, path, version string, row func(W) (R, bool)) ([]R, answers.Identity, error) {
-	ctx, cancel := withDeadline(ctx, readTime)
-	defer cancel()
-	ctx, r := withRecord(ctx)
-	rows, err := pages(ctx, c.conn, path, version, row)
+	rows, r, err := list(ctx, c, c.conn.retry, schemas.PathTenants, versionQuery(schemas.TenantsAPIVersion), c.tenantRow)
 	return rows, c.identity(r), err
 }
 
-func pages[W, R any](ctx context.Context, c *connection, path, version string, row func(W) (R, bool)) ([]R, error) {
-	link, err := url.Parse(runtime.JoinPaths(c.endpoint, path) + "?" + versionQuery(version))
+// list reads all pages of a list, and leaves out rows that are not usable. A row
+// that is null is one without members.
+func list[W, R any](ctx context.Context, c *Client, retry policy.RetryOptions, path, query string, row func(W) (R, bool)) ([]R, *record, error) {
+	ctx, cancel := withDeadline(ctx, readTime)
+	defer cancel()
+	ctx, r := withRecord(ctx)
+	rows, err := pages(ctx, c.conn, retry, path+"?"+query, row)
+	return rows, r, err
+}
+
+func pages[W, R any](ctx context.Context, c *connection, retry policy.RetryOptions, path string, row func(W) (R, bool)) ([]R, error) {
+	link, err := url.Parse(c.endpoint + path)
 	if err != nil {
 		return nil, problems.As(err)
 	}
-	rows, read := []R{}, trail{}
+	rows, read := []R{}, map[string]bool{}
 	for range maxPages {
-		if err := read.enter(link); err != nil {
-			return nil, err
-		}
-		resp, err := c.read(ctx, c.retry, link.String(), "")
+		read[link.String()] = true
+		found, err := pageOf[W](c.read(ctx, retry, link.String(), ""))
 		if err != nil {
 			return nil, problems.As(err)
 		}
-		found, err := decodeJSON[page[W]](resp)
-		if err != nil {
-			return nil, err
+		for _, value := range found.rows {
+			if one, ok := row(value); ok {
+				rows = append(rows, one)
+			}
 		}
-		rows = append(rows, convert(found.Value, row)...)
-		if found.NextLink == "" {
+		if found.next == "" {
 			return rows, nil
 		}
 		if len(rows) > maxRows {
 			break
 		}
-		if link, err = link.Parse(found.NextLink); err != nil {
-			return nil, outsideOfList()
+		if link, err = follow(link, found.next, read); err != nil {
+			return nil, err
 		}
 	}
-	return nil, tooLong()
+	return nil, problems.New(problems.CodeUnexpectedResponse, "ARM's list has too many pages.")
 }
 
-func tooLong() error {
-	return problems.New(problems.CodeUnexpectedResponse, "ARM's list has too many pages.")
-}
-
-func outsideOfList() error {
-	return problems.New(problems.CodeUnexpectedResponse, "The answer names a next page outside of the list; it was not read.")
-}
-
-// trail is one list: its scheme and path, and the pages of it that were read, by
-// their URLs.
-type trail struct {
-	path string
-	read []string
-}
-
-// enter notes a page. It keeps a nextLink to the list that it continues, and
-// refuses a page that was read: the list would never end. The host is the gate's
-// to check.
-func (t *trail) enter(page *url.URL) error {
-	path := page.Scheme + ":" + strings.ToLower(strings.TrimRight(page.Path, "/"))
-	t.path = cmp.Or(t.path, path)
-	switch link := page.String(); {
-	case path != t.path:
-		return outsideOfList()
-	case slices.Contains(t.read, link):
-		return problems.New(problems.CodeUnexpectedResponse, "The answer names a page that was already read.")
-	default:
-		t.read = append(t.read, link)
-		return nil
+// follow keeps a nextLink to the list that it continues, and refuses a page that
+// was read: the list would never end. The host is the gate's to check.
+func follow(page *url.URL, nextLink string, read map[string]bool) (*url.URL, error) {
+	list := func(u *url.URL) string { return u.Scheme + ":" + strings.ToLower(strings.TrimRight(u.Path, "/")) }
+	next, err := page.Parse(nextLink)
+	switch {
+	case err != nil || list(next) != list(page):
+		return nil, problems.New(problems.CodeUnexpectedResponse, "The answer names a next page outside of the list; it was not read.")
+	case read[next.String()]:
+		return nil, problems.New(problems.CodeUnexpectedResponse, "The answer names a page that was already read.")
 	}
+	return next, nil
 }
 
-// convert leaves out what is null or not usable.
-func convert[W, R any](values []*W, row func(W) (R, bool)) []R {
-	var rows []R
-	for _, v := range values {
-		if v == nil {
-			continue
-		}
-		if r, ok := row(*v); ok {
-			rows = append(rows, r)
-		}
+// page is one page of a list.
+type page[W any] struct {
+	rows []W
+	next string
+}
+
+func pageOf[W any](resp *http.Response, err error) (page[W], error) {
+	if err != nil {
+		return page[W]{}, err
 	}
-	return rows
+	return decodeJSON[page[W]](resp)
+}
+
+// UnmarshalJSON implements json.Unmarshaler. What has no rows is no empty list: one
+// of roles would say that there are none.
+func (p *page[W]) UnmarshalJSON(data []byte) error {
+	members, err := strictjson.Named(data, "value", "nextLink", "error")
+	if err != nil {
+		return err
+	}
+	if members["error"] != nil || members["value"] == nil {
+		return errors.New("no list, or an error beside it")
+	}
+	if err := json.Unmarshal(members["value"], &p.rows); err != nil {
+		return err
+	}
+	if p.rows == nil {
+		return errors.New("null and no list")
+	}
+	return strictText(members["nextLink"], &p.next)
 }
 
 // operation is one of the provider's; all of it is untrusted text.

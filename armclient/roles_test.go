@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	azfake "github.com/Azure/azure-sdk-for-go/sdk/azcore/fake"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/authorization/armauthorization/v2"
 	rolesfake "github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/authorization/armauthorization/v2/fake"
@@ -51,7 +52,7 @@ func TestRoleRequestsOnTheWire(t *testing.T) {
 	want := []string{
 		"GET /subscriptions?api-version=2022-12-01",
 		"GET /subscriptions/" + subscriptionID + "/providers/Microsoft.Authorization/roleAssignments?api-version=2022-04-01&$filter=assignedTo('" + objectID + "')",
-		"GET /providers/Microsoft.Authorization/roleAssignmentScheduleInstances?%24filter=asTarget%28%29&api-version=2020-10-01",
+		"GET /providers/Microsoft.Authorization/roleAssignmentScheduleInstances?api-version=2020-10-01&$filter=asTarget()",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -216,7 +217,9 @@ type fakeTransport struct {
 }
 
 func (f fakeTransport) Do(r *http.Request) (*http.Response, error) {
-	resp, err := f.server.Do(r)
+	// The module's client would name its method.
+	ctx := context.WithValue(r.Context(), runtime.CtxAPINameKey{}, "RoleAssignmentsClient.NewListForScopePager")
+	resp, err := f.server.Do(r.WithContext(ctx))
 	if resp != nil {
 		resp.Header.Set("x-ms-request-id", testRequestID)
 	}
