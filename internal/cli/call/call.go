@@ -143,13 +143,3 @@ func runCall(ctx context.Context, deps *cmdutil.Deps, o *callOptions) error {
 	}
 	return exit.Silent(exit.CodeOf(envelope.Status))
 }
-
-// call makes one call with a house of its own, for tools that never ask.
-func call(ctx context.Context, deps *cmdutil.Deps, o *cmdutil.SessionFlags, tool string, arguments json.RawMessage) (answers.Envelope, error) {
-	session, err := deps.StartSession(ctx, o)
-	if err != nil {
-		return answers.Envelope{}, err
-	}
-	defer session.Close()
-	return session.Service.Call(ctx, tools.Call{Tool: tool, Arguments: arguments, Principal: app.Trusted(app.TerminalCaller), Confirmer: tools.NoConfirmer{}}).Envelope, nil
-}

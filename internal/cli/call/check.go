@@ -2,6 +2,8 @@ package call
 
 import (
 	"encoding/json"
+	"math"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -21,11 +23,7 @@ func NewCmdCheck(deps *cmdutil.Deps) *cobra.Command {
 		Args:              cmdutil.OneArgument("the tenant's name, domain or ID"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.TenantNames),
 		RunE: func(command *cobra.Command, args []string) error {
-			tenant, err := json.Marshal(args[0])
-			if err != nil {
-				return err
-			}
-			options.flags, options.arguments.given = command.Flags(), []toolArgument{{"tenant", tenant}}
+			options.give("tenant", args[0])
 			return runCall(command.Context(), deps, options)
 		},
 	}
@@ -35,4 +33,37 @@ func NewCmdCheck(deps *cmdutil.Deps) *cobra.Command {
 	options.Guard.AddBounds(flags)
 	options.Simulate.Add(flags)
 	return command
+}
+
+// NewCmdFind builds `find`, the call of find_partner_tool.
+func NewCmdFind(deps *cmdutil.Deps) *cobra.Command {
+	options := &callOptions{tool: schemas.ToolFindPartnerTool}
+	limit := 0
+	command := &cobra.Command{
+		Use:   "find QUERY...",
+		Short: "Find the tool for a request in your own words",
+		Long: `Find the tool for a request in your own words, in any of eleven languages. Nothing
+runs. The command needs no vault and works with an empty directory.`,
+		Example: `  mcp-partner find "is our partner link in place at Contoso?"
+  mcp-partner find Partner-ID bei Fabrikam hinterlegen --json`,
+		Args: cmdutil.Arguments(1, math.MaxInt, "needs the words to look for"),
+		RunE: func(command *cobra.Command, args []string) error {
+			options.give("query", strings.Join(args, " "))
+			if limit != 0 {
+				options.give("limit", limit)
+			}
+			return runCall(command.Context(), deps, options)
+		},
+	}
+	flags := command.Flags()
+	flags.IntVar(&limit, "limit", 0, "at most this many `MATCHES`, 1 to 12 (default 3)")
+	flags.BoolVar(&options.json, "json", false, "print the answer as JSON and nothing else")
+	options.Simulate.Add(flags)
+	return command
+}
+
+// give adds an argument that the command line of a command of its own names.
+func (o *callOptions) give(name string, value any) {
+	text, _ := json.Marshal(value) // a text or a number: it cannot fail
+	o.arguments.given = append(o.arguments.given, toolArgument{name, text})
 }
