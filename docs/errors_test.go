@@ -9,7 +9,7 @@ import (
 
 const errorsIntro = `# Errors
 
-<!-- Generated from schemas/problems/codes.go. To write it anew: go test ./docs -update -->
+<!-- Generated from schemas/problems/codes.jsonl. To write it anew: go test ./docs -update -->
 
 A call that was refused or failed carries a ` + "`problem`" + `. Branch on ` + "`problem.code`" + `: this page lists every code, what it means and *what to
 do*. Messages and hints in an answer may be more precise.
