@@ -10,6 +10,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -33,8 +34,10 @@ type Options struct {
 	// HeaderTimeout bounds the wait for the first byte of an answer; 0 means
 	// 30 s. Writes of the provider were seen to take 15 s.
 	HeaderTimeout time.Duration
-	// PublicOnly refuses connections to private addresses with ErrPrivate.
-	PublicOnly bool
+	// PublicOnly refuses connections to private addresses with ErrPrivate, but for
+	// those of AllowPrivate.
+	PublicOnly   bool
+	AllowPrivate []netip.Prefix
 	// Getenv reads the environment variables of proxies; nil means os.Getenv.
 	Getenv func(string) string
 }
@@ -71,12 +74,13 @@ func certPool(pem []byte) (*x509.CertPool, error) {
 
 func newTransport(options Options, roots *x509.CertPool, proxy Proxy) http.RoundTripper {
 	dialer := net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
-	connect := dialer.DialContext
+	connect, through := dialer.DialContext, proxy.For
 	if options.PublicOnly {
-		connect = publicOnly(dialer, proxy.URL)
+		guard := guarded{dialer, proxy, options.AllowPrivate}
+		connect, through = guard.dial, guard.proxyFor
 	}
 	return throughProxy{proxy: proxy, Transport: &http.Transport{
-		Proxy:                  proxy.For,
+		Proxy:                  through,
 		OnProxyConnectResponse: proxy.connectAnswer,
 		DialContext:            connect,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, Certificates: options.Certificates},

@@ -130,7 +130,7 @@ func (t throughProxy) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	response, err := t.Transport.RoundTrip(request.WithContext(httptrace.WithClientTrace(request.Context(), trace)))
 	switch {
-	case err == nil || request.Context().Err() != nil:
+	case err == nil || request.Context().Err() != nil || errors.Is(err, ErrPrivate):
 	case broken.Load():
 		err = &ProxyError{Variable: t.proxy.Variable, Host: through.Host, Reason: "opened a connection to " + request.URL.Hostname() + " that ended before TLS began",
 			Next: "Ask the operator of the proxy whether it allows " + request.URL.Hostname() + "."}

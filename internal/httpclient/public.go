@@ -1,9 +1,11 @@
 package httpclient
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -27,35 +29,79 @@ func notPublic() []netip.Prefix {
 
 func isPublic(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
-	inside := func(prefix netip.Prefix) bool { return prefix.Contains(ip) }
-	return ip.IsGlobalUnicast() && !ip.IsPrivate() && !slices.ContainsFunc(notPublic(), inside)
+	return ip.IsGlobalUnicast() && !ip.IsPrivate() && !within(notPublic(), ip)
+}
+
+func within(prefixes []netip.Prefix, ip netip.Addr) bool {
+	return slices.ContainsFunc(prefixes, func(prefix netip.Prefix) bool { return prefix.Contains(ip) })
 }
 
 // IsPrivate reports whether a host, without a port, says itself that it is not a
-// public one. What a name stands for is checked when a connection is made.
-func IsPrivate(host string) bool {
+// public one, and is in none of the prefixes that are allowed. What a name stands for
+// is checked when a connection is made.
+func IsPrivate(host string, allowed ...netip.Prefix) bool {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		host = "127.0.0.1"
+	}
 	ip, err := netip.ParseAddr(host)
-	return err == nil && !isPublic(ip) || host == "localhost" || strings.HasSuffix(host, ".localhost")
+	return err == nil && refused(ip, allowed)
 }
 
-// publicOnly checks the address of each connection, so that no name can lead to
-// another one than was checked. A proxy is where its operator put it, and resolves
-// names itself.
-func publicOnly(dialer net.Dialer, proxy *url.URL) func(ctx context.Context, network, address string) (net.Conn, error) {
-	checked := dialer
-	checked.Control = func(_, address string, _ syscall.RawConn) error {
-		at, err := netip.ParseAddrPort(address)
-		if err != nil || !isPublic(at.Addr()) {
-			return ErrPrivate
-		}
-		return nil
+func refused(ip netip.Addr, allowed []netip.Prefix) bool {
+	return !isPublic(ip) && !within(allowed, ip.Unmap().WithZone(""))
+}
+
+// guarded reaches public addresses, and private ones that are allowed.
+type guarded struct {
+	dialer  net.Dialer
+	proxy   Proxy
+	allowed []netip.Prefix
+}
+
+// dial checks the address of each connection, so that no name can lead to another
+// one than was checked. The proxy alone is where its operator put it.
+func (g guarded) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	checked := g.dialer
+	if g.proxy.URL == nil || address != hostPort(g.proxy.URL) {
+		checked.Control = g.check
 	}
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		host, _, _ := net.SplitHostPort(address)
-		if proxy != nil && host == proxy.Hostname() {
-			return dialer.DialContext(ctx, network, address)
-		}
-		return checked.DialContext(ctx, network, address)
+	return checked.DialContext(ctx, network, address)
+}
+
+func (g guarded) check(_, address string, _ syscall.RawConn) error {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil || refused(at.Addr(), g.allowed) {
+		return ErrPrivate
 	}
+	return nil
+}
+
+// proxyFor refuses to ask a proxy for what would be refused without one. A name that
+// only the proxy can resolve is left to it.
+func (g guarded) proxyFor(request *http.Request) (*url.URL, error) {
+	through, err := g.proxy.For(request)
+	switch {
+	case err != nil:
+		return nil, err
+	case through == nil && g.proxy.URL != nil && hostPort(request.URL) == hostPort(g.proxy.URL):
+		return nil, ErrPrivate // dial would take it for the proxy
+	case through == nil:
+		return nil, nil
+	}
+	host := request.URL.Hostname()
+	if IsPrivate(host, g.allowed...) {
+		return nil, ErrPrivate
+	}
+	found, _ := net.DefaultResolver.LookupNetIP(request.Context(), "ip", host) // no answer is no address
+	if slices.ContainsFunc(found, func(ip netip.Addr) bool { return refused(ip, g.allowed) }) {
+		return nil, ErrPrivate
+	}
+	return through, nil
+}
+
+// hostPort is where a proxy listens, with the port that its scheme has by default.
+func hostPort(at *url.URL) string {
+	ports := map[string]string{"https": "443", "socks5": "1080", "socks5h": "1080"}
+	return net.JoinHostPort(at.Hostname(), cmp.Or(at.Port(), ports[at.Scheme], "80"))
 }

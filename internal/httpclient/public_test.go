@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"testing"
 )
@@ -57,5 +58,46 @@ func TestPublicOnlyLetsProxyBePrivate(t *testing.T) {
 	_, err = client.Get("https://hooks.example/a")
 	if problem, ok := errors.AsType[*ProxyError](err); !ok || <-connects != "CONNECT hooks.example:443" {
 		t.Errorf("%v, %v", err, problem)
+	}
+}
+
+// What an operator allows is reached, and nothing beside it.
+func TestAllowPrivateOpensItsPrefixesAlone(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	for prefix, open := range map[string]bool{"127.0.0.0/8": true, "127.0.0.1/32": true, "10.0.0.0/8": false, "127.0.0.2/32": false} {
+		client, err := New(Options{PublicOnly: true, AllowPrivate: []netip.Prefix{netip.MustParsePrefix(prefix)}, Getenv: func(string) string { return "" }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Get(server.URL); (err == nil) != open || !open && !errors.Is(err, ErrPrivate) {
+			t.Errorf("%s: %v", prefix, err)
+		}
+	}
+	for host, private := range map[string]bool{"localhost": false, "127.0.0.1": false, "::ffff:127.0.0.1": false, "127.0.0.2": true, "10.0.0.1": true} {
+		if IsPrivate(host, netip.MustParsePrefix("127.0.0.1/32")) != private {
+			t.Error(host)
+		}
+	}
+}
+
+// A proxy is not asked for a host that would be refused without it.
+func TestPublicOnlyAsksNoProxyForPrivateHosts(t *testing.T) {
+	t.Parallel()
+	asked := false
+	proxy := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
+	defer proxy.Close()
+	at, _ := url.Parse(proxy.URL)
+	// One that NO_PROXY exempts is dialled, and is not the proxy for having its host.
+	environ := map[string]string{"HTTPS_PROXY": proxy.URL, "NO_PROXY": "exempt.example"}
+	client, err := New(Options{PublicOnly: true, Getenv: func(name string) string { return environ[name] }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range []string{"10.0.0.1", "169.254.169.254", "[fe80::1]", "127.0.0.1:1", "127.0.0.1:" + at.Port(), "localhost"} {
+		if _, err := client.Get("https://" + host + "/"); !errors.Is(err, ErrPrivate) || asked {
+			t.Errorf("%s: %v, asked %v", host, err, asked)
+		}
 	}
 }
