@@ -146,7 +146,7 @@ func (w *world) secrets(tb testing.TB) []string {
 	for _, name := range names {
 		secret, err := v.Get(context.Background(), name)
 		want, _ := vault.NewSecret([]byte("secret-of-" + name))
-		if err != nil || !secret.Equal(want) {
+		if err != nil || !secret.Secret.Equal(want) {
 			tb.Fatalf("the secret %s is not what was stored: %v", name, err)
 		}
 	}

@@ -59,17 +59,17 @@ func (s *Source) proof(ctx context.Context, t target) (proof, *problems.Problem)
 	case tenants.KindManagedIdentity:
 		return proof{credential: func(x *exchange) (azcore.TokenCredential, error) { return s.managedIdentity(t, x) }}, nil
 	}
-	secret, err := s.opts.Store.Get(ctx, t.credential.SecretName)
+	stored, err := s.opts.Store.Get(ctx, t.credential.SecretName)
 	if err != nil {
 		return proof{}, cmp.Or(t.expired(s.opts.Clock()), s.secretProblem(t, err))
 	}
 	switch t.credential.Kind {
 	case tenants.KindClientSecret:
-		return s.secretProof(ctx, t, secret)
+		return s.secretProof(ctx, t, stored)
 	case tenants.KindClientCertificate:
-		return s.certificateProof(ctx, t, secret)
+		return s.certificateProof(ctx, t, stored.Secret)
 	case tenants.KindDeviceCode, tenants.KindBrowser:
-		return s.interactiveProof(t, secret)
+		return s.interactiveProof(t, stored.Secret)
 	}
 	return proof{}, problems.New(problems.CodeInternal, "Credential "+t.credential.Name+" is of a kind that cannot sign in.")
 }

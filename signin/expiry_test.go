@@ -37,11 +37,11 @@ type dated struct {
 	end time.Time
 }
 
-// Info implements Store.
-func (d dated) Info(ctx context.Context, name string) (vault.SecretInfo, error) {
-	info, err := d.MemoryStore.Info(ctx, name)
-	info.ExpiresAt = d.end
-	return info, err
+// Get implements Store.
+func (d dated) Get(ctx context.Context, name string) (vault.Stored, error) {
+	stored, err := d.MemoryStore.Get(ctx, name)
+	stored.ExpiresAt = d.end
+	return stored, err
 }
 
 func TestSecretExpiryOfBackendIsHonoured(t *testing.T) {

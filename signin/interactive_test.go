@@ -120,7 +120,7 @@ func TestSignInKeepsNoAccessToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := string(sealed.Bytes(kept))
+	text := string(sealed.Bytes(kept.Secret))
 	if !strings.Contains(text, "simRT~") || strings.Contains(text, "eyJ") {
 		t.Error("the vault holds no refresh token, or an access token")
 	}
@@ -166,11 +166,11 @@ func TestSignInIsRenewed(t *testing.T) {
 	w, _ := peopled(t, tenants.KindDeviceCode)
 	w.login(t)
 	kept := func() vault.Secret {
-		secret, err := w.store.Get(context.Background(), kindName)
+		stored, err := w.store.Get(context.Background(), kindName)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return secret
+		return stored.Secret
 	}
 	first := kept()
 	w.accepted("contoso")
@@ -237,7 +237,7 @@ func TestSignInKeepsStoredSecret(t *testing.T) {
 	ui.Device = func(DevicePrompt) error { t.Error("a person was asked"); return nil }
 	_, err := w.Login(context.Background(), "contoso", kindName, ui)
 	roomtest.WantCode(t, err, problems.CodeInvalidArgument)
-	if kept, err := w.store.Get(context.Background(), kindName); err != nil || !kept.Equal(theirs) {
+	if kept, err := w.store.Get(context.Background(), kindName); err != nil || !kept.Secret.Equal(theirs) {
 		t.Error("a sign-in took the place of a secret")
 	}
 }

@@ -85,7 +85,7 @@ func (s *Source) replaceable(ctx context.Context, t target) error {
 		return nil
 	case err != nil:
 		return err
-	case !bytes.HasPrefix(sealed.Bytes(stored), []byte("{")):
+	case !bytes.HasPrefix(sealed.Bytes(stored.Secret), []byte("{")):
 		return problems.InvalidArgument("The vault holds a secret under the name %s, which a sign-in would replace: give the person a credential of another name.", t.credential.SecretName)
 	}
 	return nil

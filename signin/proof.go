@@ -27,15 +27,15 @@ func (t target) expired(now time.Time) *problems.Problem {
 
 // secretProof goes by the end that the backend tells, if it tells one: somebody
 // may have put another secret there than the one that the directory knows of.
-func (s *Source) secretProof(ctx context.Context, t target, secret vault.Secret) (proof, *problems.Problem) {
-	if info, err := s.opts.Store.Info(ctx, t.credential.SecretName); err == nil && !info.ExpiresAt.IsZero() {
-		t.credential = s.learnEnd(ctx, t.credential, Certificate{NotAfter: info.ExpiresAt})
+func (s *Source) secretProof(ctx context.Context, t target, stored vault.Stored) (proof, *problems.Problem) {
+	if !stored.ExpiresAt.IsZero() {
+		t.credential = s.learnEnd(ctx, t.credential, Certificate{NotAfter: stored.ExpiresAt})
 	}
 	if problem := t.expired(s.opts.Clock()); problem != nil {
 		return proof{}, problem
 	}
-	return proof{secret: secret, credential: func(x *exchange) (azcore.TokenCredential, error) {
-		return azidentity.NewClientSecretCredential(t.tenantID, t.credential.ClientID, string(sealed.Bytes(secret)),
+	return proof{secret: stored.Secret, credential: func(x *exchange) (azcore.TokenCredential, error) {
+		return azidentity.NewClientSecretCredential(t.tenantID, t.credential.ClientID, string(sealed.Bytes(stored.Secret)),
 			&azidentity.ClientSecretCredentialOptions{ClientOptions: s.clientOptions(x, t), DisableInstanceDiscovery: t.skipsDiscovery()})
 	}}, nil
 }

@@ -13,15 +13,6 @@ import (
 
 const backupVersion = 1
 
-// Locker says how a backup is locked or opened: for age identities, or with a
-// passphrase from a file or from the terminal.
-type Locker struct {
-	// Recipients are age public keys, for Backup.
-	Recipients []string
-	// Key has the identity file, for Restore, or the passphrase file.
-	Key KeySource
-}
-
 // BackupInfo says what a backup holds. It names secrets and shows none.
 type BackupInfo struct {
 	MadeAt     time.Time `json:"made_at"`
@@ -70,9 +61,10 @@ type Tenants interface {
 
 // Backup returns an encrypted copy of what the state directory holds: secrets,
 // the program's own keys, tenants and settings, and not the ledger, of which an
-// older copy must not take the place of a newer one. Problems: those of Open,
-// CodeInvalidArgument where nothing locks it.
-func (v *Vault) Backup(ctx context.Context, lock Locker, tenants Tenants) ([]byte, BackupInfo, error) {
+// older copy must not take the place of a newer one. It opens for the recipients,
+// which are age public keys, or with the passphrase of the key source. Problems:
+// those of Open, CodeInvalidArgument where both are given.
+func (v *Vault) Backup(ctx context.Context, recipients []string, key KeySource, tenants Tenants) ([]byte, BackupInfo, error) {
 	state, err := v.keys.open(ctx)
 	if err != nil {
 		return nil, BackupInfo{}, err
@@ -81,7 +73,7 @@ func (v *Vault) Backup(ctx context.Context, lock Locker, tenants Tenants) ([]byt
 	if err != nil {
 		return nil, BackupInfo{}, err
 	}
-	audience, err := lock.audience(ctx, v.keys.cost)
+	audience, err := backupAudience(ctx, recipients, key, v.keys.cost)
 	if err != nil {
 		return nil, BackupInfo{}, err
 	}
@@ -104,30 +96,24 @@ func (v *Vault) gather(ctx context.Context, state *openVault, tenants Tenants) (
 	return file, err
 }
 
-func (l Locker) audience(ctx context.Context, cost int) ([]age.Recipient, error) {
-	if len(l.Recipients) > 0 && l.Key.PassphraseFile != "" {
+func backupAudience(ctx context.Context, recipients []string, source KeySource, cost int) ([]age.Recipient, error) {
+	switch {
+	case len(recipients) > 0 && source.PassphraseFile != "":
 		return nil, problems.InvalidArgument("Recipients and a passphrase cannot be combined: choose one for the backup.")
+	case len(recipients) > 0:
+		return parseRecipients(recipients)
 	}
-	if len(l.Recipients) > 0 {
-		return parseRecipients(l.Recipients)
-	}
-	// Its checks and prompts are those of a new vault.
-	var k *key
-	var err error
-	if l.Key.PassphraseFile != "" {
-		k, err = passphraseFileKey(l.Key.PassphraseFile, cost, checkPassphrase)
-	} else {
-		k, err = askNewPassphrase(ctx, l.Key, "New passphrase of the backup: ", "Repeat the passphrase: ", cost)
-	}
+	source.Ask = source.PassphraseFile == ""
+	k, err := source.fresh(ctx, "backup", cost)
 	if err != nil {
 		return nil, err
 	}
 	return []age.Recipient{k.recipient}, nil
 }
 
-// unlock decrypts a backup. What comes out is checked as strictly as a vault.
-func (l Locker) unlock(ctx context.Context, sealedFile []byte) (*backupFile, error) {
-	k, err := l.Key.given(ctx, sealedFile, "Passphrase of the backup: ", workFactor)
+// unlockBackup decrypts a backup. What comes out is checked as strictly as a vault.
+func unlockBackup(ctx context.Context, source KeySource, sealedFile []byte) (*backupFile, error) {
+	k, err := source.given(ctx, sealedFile, "Passphrase of the backup: ", workFactor)
 	switch {
 	case err != nil:
 		return nil, err

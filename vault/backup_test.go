@@ -17,14 +17,14 @@ import (
 )
 
 // backupOf makes a backup for a new identity.
-func backupOf(t *testing.T, v *Vault) (sealedFile []byte, info BackupInfo, opens Locker) {
+func backupOf(t *testing.T, v *Vault) (sealedFile []byte, info BackupInfo, opens KeySource) {
 	t.Helper()
 	public, source := colleague(t)
-	data, info, err := v.Backup(t.Context(), Locker{Recipients: []string{public}}, filesOf(v))
+	data, info, err := v.Backup(t.Context(), []string{public}, KeySource{}, filesOf(v))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return data, info, Locker{Key: source}
+	return data, info, source
 }
 
 // filesOf are the files of the directory beside a vault.
@@ -70,7 +70,7 @@ func TestBackupRestoresOnAnotherMachine(t *testing.T) {
 	}
 	other, _ := newVault(t)
 	w := openWhole(t, other, KeySource{})
-	done, err := w.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(w), Lock: opens})
+	done, err := w.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(w), Key: opens})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestOlderBackupNeedsForce(t *testing.T) {
 	data, _, opens := backupOf(t, v)
 	put(t, v, "contoso", "newer")
 	put(t, v, "northwind", "third")
-	_, err := v.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(v), Lock: opens})
+	_, err := v.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(v), Key: opens})
 	problem := roomtest.WantCode(t, err, problems.CodeStateMoved)
 	for _, word := range []string{"older", "contoso, northwind", "generation"} {
 		if !strings.Contains(problem.Message, word) {
@@ -111,7 +111,7 @@ func TestOlderBackupNeedsForce(t *testing.T) {
 	if err := v.Keyring().SetCounter(t.Context(), 77); err != nil {
 		t.Fatal(err)
 	}
-	done, err := v.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(v), Lock: opens, Force: true})
+	done, err := v.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(v), Key: opens, Force: true})
 	if err != nil || !done.Older || done.OwnKeys || done.Tenants {
 		t.Fatalf("came back: %+v, %v", done, err)
 	}
@@ -121,7 +121,7 @@ func TestOlderBackupNeedsForce(t *testing.T) {
 	if n, err := v.Keyring().Counter(t.Context()); err != nil || n != 77 {
 		t.Errorf("the counter went back to %d, %v", n, err)
 	}
-	if done, err := v.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(v), Lock: opens}); err != nil || len(done.Replaced) != 0 {
+	if done, err := v.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(v), Key: opens}); err != nil || len(done.Replaced) != 0 {
 		t.Errorf("a backup that changes nothing is refused: %+v, %v", done, err)
 	}
 }
@@ -142,7 +142,7 @@ func TestDamagedBackupIsRefused(t *testing.T) {
 		damaged = append(damaged, flipped, data[:i])
 	}
 	for i, one := range damaged {
-		_, err := w.Restore(t.Context(), one, RestoreOptions{Tenants: filesOf(w), Lock: opens, Force: true})
+		_, err := w.Restore(t.Context(), one, RestoreOptions{Tenants: filesOf(w), Key: opens, Force: true})
 		if err == nil {
 			t.Fatalf("damage %d is not noticed", i)
 		}
@@ -163,20 +163,20 @@ func TestBackupWithAPassphrase(t *testing.T) {
 	if err := os.WriteFile(file, []byte("short"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := v.Backup(t.Context(), Locker{Key: KeySource{PassphraseFile: file}}, filesOf(v))
+	_, _, err := v.Backup(t.Context(), nil, KeySource{PassphraseFile: file}, filesOf(v))
 	roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 	asked := &prompt{typed: []string{"correct horse battery", "correct horse battery"}}
-	data, _, err := v.Backup(t.Context(), Locker{Key: KeySource{Terminal: asked}}, filesOf(v))
+	data, _, err := v.Backup(t.Context(), nil, KeySource{Terminal: asked}, filesOf(v))
 	if err != nil || asked.asked != 2 {
 		t.Fatalf("asked %d times, %v", asked.asked, err)
 	}
 	other, _ := newVault(t)
 	w := openWhole(t, other, KeySource{})
-	wrong := Locker{Key: KeySource{Terminal: &prompt{typed: []string{"something else"}}}}
-	_, err = w.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(w), Lock: wrong})
+	wrong := KeySource{Terminal: &prompt{typed: []string{"something else"}}}
+	_, err = w.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(w), Key: wrong})
 	roomtest.WantCode(t, err, problems.CodeVaultCorrupt)
-	right := Locker{Key: KeySource{Terminal: &prompt{typed: []string{"correct horse battery"}}}}
-	if _, err := w.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(w), Lock: right}); err != nil {
+	right := KeySource{Terminal: &prompt{typed: []string{"correct horse battery"}}}
+	if _, err := w.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(w), Key: right}); err != nil {
 		t.Fatal(err)
 	}
 	wantSecret(t, w, "fabrikam", "second")
@@ -203,11 +203,11 @@ func TestRestoreStoppedAtEveryStep(t *testing.T) {
 			}
 			return nil
 		}
-		if _, err := w.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(w), Lock: opens}); stopped != (err != nil) {
+		if _, err := w.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(w), Key: opens}); stopped != (err != nil) {
 			t.Fatalf("step %d: stopped %t, error %v", at, stopped, err)
 		}
 		after := openWhole(t, dir, KeySource{})
-		if _, err := after.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(after), Lock: opens}); err != nil {
+		if _, err := after.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(after), Key: opens}); err != nil {
 			t.Fatalf("step %d: again: %v", at, err)
 		}
 		wantSecret(t, after, "contoso", roomtest.Canary)

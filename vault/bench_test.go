@@ -28,7 +28,7 @@ func BenchmarkFileStoreGetWarm(b *testing.B) {
 func BenchmarkPassphraseVaultOpen(b *testing.B) {
 	dir := roomtest.StateDir(b)
 	source := KeySource{Terminal: &prompt{typed: []string{"correct horse"}}}
-	if err := Init(context.Background(), disk.New(dir), InitOptions{Key: source, AskPassphrase: true}); err != nil {
+	if err := Init(context.Background(), disk.New(dir), InitOptions{Key: asking(source)}); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {

@@ -72,10 +72,10 @@ func (f *FileStore) Open(ctx context.Context) error {
 	return err
 }
 
-func (f *FileStore) find(ctx context.Context, key string) (storedSecret, error) {
+func (f *FileStore) find(ctx context.Context, key string) (Stored, error) {
 	state, err := f.open(ctx)
 	if err != nil {
-		return storedSecret{}, err
+		return Stored{}, err
 	}
 	return state.payload.secrets[key], nil
 }
@@ -88,7 +88,7 @@ func (f *FileStore) names(ctx context.Context) ([]string, error) {
 	return state.payload.names(), nil
 }
 
-func (f *FileStore) put(ctx context.Context, name string, change func(now storedSecret) (storedSecret, error)) error {
+func (f *FileStore) put(ctx context.Context, name string, change func(now Stored) (Stored, error)) error {
 	return f.revise(ctx, func(content *payload, _ *key) (bool, error) {
 		next, err := change(content.secrets[name])
 		content.secrets[name] = next

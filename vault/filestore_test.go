@@ -55,7 +55,7 @@ func wantSecret(tb testing.TB, store Store, name, text string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if string(sealed.Bytes(got)) != text {
+	if string(sealed.Bytes(got.Secret)) != text {
 		tb.Fatalf("secret %s is another one than was stored", name)
 	}
 }
@@ -203,7 +203,7 @@ func TestPassphraseAtTheTerminal(t *testing.T) {
 	dir := roomtest.StateDir(t)
 	ask := &prompt{typed: []string{"correct horse", "correct horse"}}
 	source := KeySource{Terminal: ask}
-	if err := initVault(context.Background(), openVaultAt(t, dir, source), InitOptions{Key: source, AskPassphrase: true}); err != nil {
+	if err := initVault(context.Background(), openVaultAt(t, dir, source), InitOptions{Key: asking(source)}); err != nil {
 		t.Fatal(err)
 	}
 	ask = &prompt{typed: []string{"wrong horse", "correct horse"}}
@@ -232,7 +232,7 @@ func TestConcurrentOpenersAskOnce(t *testing.T) {
 	dir := roomtest.StateDir(t)
 	ask := &prompt{typed: []string{"correct horse"}}
 	source := KeySource{Terminal: ask}
-	if err := initVault(context.Background(), openVaultAt(t, dir, source), InitOptions{Key: source, AskPassphrase: true}); err != nil {
+	if err := initVault(context.Background(), openVaultAt(t, dir, source), InitOptions{Key: asking(source)}); err != nil {
 		t.Fatal(err)
 	}
 	ask.asked = 0
@@ -256,7 +256,7 @@ func TestInitPassphraseMistakes(t *testing.T) {
 	for name, typed := range map[string][]string{"short": {"short", "short"}, "different": {"correct horse", "correct house"}, "empty": {""}} {
 		dir := roomtest.StateDir(t)
 		source := KeySource{Terminal: &prompt{typed: typed}}
-		err := initVault(context.Background(), openVaultAt(t, dir, source), InitOptions{Key: source, AskPassphrase: true})
+		err := initVault(context.Background(), openVaultAt(t, dir, source), InitOptions{Key: asking(source)})
 		roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 		if _, err := os.Stat(filepath.Join(dir, vaultName)); err == nil {
 			t.Errorf("%s: a vault was made", name)
@@ -396,7 +396,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 		if err != nil {
 			t.Fatalf("step %d: %v", at, err)
 		}
-		if text := string(sealed.Bytes(got)); text != "old" && text != "new" {
+		if text := string(sealed.Bytes(got.Secret)); text != "old" && text != "new" {
 			t.Fatalf("step %d: neither the old nor the new secret", at)
 		}
 		put(t, after, "fabrikam", "def")
@@ -444,4 +444,9 @@ func TestTwoWritersLoseNothing(t *testing.T) {
 	if err != nil || len(names) != writers*each {
 		t.Errorf("%d secrets, want %d (%v)", len(names), writers*each, err)
 	}
+}
+
+func asking(source KeySource) KeySource {
+	source.Ask = true
+	return source
 }

@@ -13,7 +13,7 @@ import (
 // What the decoder takes, it writes and takes again the same; what it refuses,
 // it refuses without showing any of it.
 func FuzzDecodePayload(f *testing.F) {
-	good := &payload{generation: 3, secrets: map[string]storedSecret{"a": {name: "a", secret: sealed.Seal([]byte("secret")), updated: time.Unix(0, 0).UTC()}}}
+	good := &payload{generation: 3, secrets: map[string]Stored{"a": {Name: "a", Secret: sealed.Seal([]byte("secret")), UpdatedAt: time.Unix(0, 0).UTC()}}}
 	data, err := json.Marshal(good.file())
 	if err != nil {
 		f.Fatal(err)
@@ -42,7 +42,7 @@ func FuzzDecodePayload(f *testing.F) {
 			t.Error("written and read again, it is another payload")
 		}
 		for key, s := range p.secrets {
-			if !q.secrets[key].secret.Equal(s.secret) {
+			if !q.secrets[key].Secret.Equal(s.Secret) {
 				t.Error("a secret changed")
 			}
 		}

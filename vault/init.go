@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 
 	"mcp-partner/internal/disk"
-	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/sealed"
 	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas/problems"
@@ -15,17 +14,13 @@ import (
 // InitOptions says how a new vault is protected. The zero value makes a key
 // file beside the vault.
 type InitOptions struct {
-	// Key with an identity file or a passphrase file uses that.
+	// Key names the key, if it is not one that the vault makes.
 	Key KeySource
-	// AskPassphrase asks at the terminal for a passphrase, twice.
-	AskPassphrase bool
 	// Settings choose the backend; the zero value is BackendFile. The ID is made
 	// here.
 	Settings Settings
 	// OwnKeys are the names and sizes of the program's own keys.
 	OwnKeys map[string]int
-	// HTTP are the clients for a backend that is elsewhere; nil makes them.
-	HTTP *httpclient.Pool
 }
 
 // Init makes an empty vault in a state directory, which is made too if need be.
@@ -38,7 +33,7 @@ func Init(ctx context.Context, d disk.Dir, options InitOptions) error {
 	if options.Settings.Backend == "" || options.Settings.Backend == BackendFile {
 		return initVault(ctx, newFileStore(d, options.Key), options)
 	}
-	if options.AskPassphrase || options.Key.hasFile() {
+	if options.Key.Ask || options.Key.hasFile() {
 		return problems.InvalidArgument("The key of a vault with the backend %s is in that backend: give no passphrase and no identity.", untrusted.Sanitize(string(options.Settings.Backend)))
 	}
 	options.Settings.ID = knownID(d, options.Settings.Backend)
@@ -46,7 +41,7 @@ func Init(ctx context.Context, d disk.Dir, options InitOptions) error {
 	if options.Settings, err = options.Settings.normal(); err != nil {
 		return err
 	}
-	v, err := assemble(d, options.Settings, options.Key, options.HTTP)
+	v, err := assemble(d, options.Settings, options.Key, nil)
 	if err != nil {
 		return err
 	}
@@ -71,7 +66,10 @@ func initVault(ctx context.Context, f *FileStore, options InitOptions) error {
 	if err := f.choose(options.Settings); err != nil {
 		return err
 	}
-	k, err := f.newKey(ctx, options)
+	k, err := options.Key.fresh(ctx, "vault", f.cost)
+	if k == nil && err == nil {
+		k, err = f.newProvidedKey(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -80,7 +78,7 @@ func initVault(ctx context.Context, f *FileStore, options InitOptions) error {
 	if err != nil {
 		return err
 	}
-	content := &payload{generation: highest + 1, secrets: map[string]storedSecret{}}
+	content := &payload{generation: highest + 1, secrets: map[string]Stored{}}
 	counter := randomBytes(counterKeySize)
 	content.addUnused(counterKey, counter)
 	for name, size := range options.OwnKeys {
@@ -94,7 +92,7 @@ func initVault(ctx context.Context, f *FileStore, options InitOptions) error {
 
 // addUnused adds a key on which nothing depends yet: it has no time.
 func (p *payload) addUnused(name string, key []byte) {
-	p.secrets[name] = storedSecret{name: name, secret: sealed.Seal(key)}
+	p.secrets[name] = Stored{Name: name, Secret: sealed.Seal(key)}
 }
 
 // knownID is the ID that an interrupted Init has written down for a backend, or
@@ -115,47 +113,6 @@ func (f *FileStore) choose(settings Settings) error {
 		return err
 	}
 	return writeSettings(f.disk, settings)
-}
-
-func (f *FileStore) newKey(ctx context.Context, options InitOptions) (*key, error) {
-	switch {
-	case options.AskPassphrase && options.Key.hasFile():
-		return nil, problems.InvalidArgument("A passphrase and a key file were both given: choose one.")
-	case options.AskPassphrase:
-		return askNewPassphrase(ctx, options.Key, "New passphrase of the vault: ", "Repeat it: ", f.cost)
-	case options.Key.IdentityFile != "":
-		return identityKey(options.Key.IdentityFile)
-	case options.Key.PassphraseFile != "":
-		return passphraseFileKey(options.Key.PassphraseFile, f.cost, checkPassphrase)
-	}
-	return f.newProvidedKey(ctx)
-}
-
-func askNewPassphrase(ctx context.Context, from KeySource, prompt, again string, cost int) (*key, error) {
-	first, err := from.ask(ctx, prompt)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(first)
-	if err := checkPassphrase(first); err != nil {
-		return nil, err
-	}
-	second, err := from.ask(ctx, again)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(second)
-	if !sealed.Seal(first).Equal(sealed.Seal(second)) {
-		return nil, problems.InvalidArgument("The two passphrases differ; nothing was changed.")
-	}
-	return passphraseKey(first, "the passphrase", cost)
-}
-
-func checkPassphrase(passphrase []byte) error {
-	if len(passphrase) < minPassphraseBytes {
-		return problems.InvalidArgument("The passphrase is shorter than %d bytes; nothing was changed.", minPassphraseBytes)
-	}
-	return nil
 }
 
 func (f *FileStore) newProvidedKey(ctx context.Context) (*key, error) {

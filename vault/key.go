@@ -32,13 +32,16 @@ const (
 
 // KeySource says where the key of a vault comes from. The zero value means
 // what the vault itself asks for: vault.key beside it, or a passphrase at the
-// terminal. IdentityFile and PassphraseFile exclude each other.
+// terminal. IdentityFile, PassphraseFile and Ask exclude each other.
 type KeySource struct {
 	// IdentityFile holds age identities, as age-keygen makes them. The first
 	// one encrypts, each of them decrypts.
 	IdentityFile string
 	// PassphraseFile holds a passphrase; one newline at its end is not part of it.
 	PassphraseFile string
+	// Ask asks at the terminal for a new passphrase, twice. An existing vault says
+	// itself that it wants one.
+	Ask bool
 	// Terminal asks for a passphrase; with nil a passphrase is refused.
 	Terminal Prompter
 }
@@ -51,8 +54,11 @@ type Prompter interface {
 }
 
 func (k KeySource) check() error {
-	if k.IdentityFile != "" && k.PassphraseFile != "" {
+	switch {
+	case k.IdentityFile != "" && k.PassphraseFile != "":
 		return problems.InvalidArgument("An identity file and a passphrase file were both given: give one of them.")
+	case k.Ask && k.hasFile():
+		return problems.InvalidArgument("A passphrase and a key file were both given: choose one.")
 	}
 	return nil
 }
@@ -91,6 +97,43 @@ func (k KeySource) given(ctx context.Context, sealedFile []byte, prompt string, 
 	}
 	defer clear(typed)
 	return passphraseKey(typed, "the passphrase that was typed", cost)
+}
+
+// fresh is a new key that the source names, nil where it names none. of says in
+// the prompt what it opens.
+func (k KeySource) fresh(ctx context.Context, of string, cost int) (*key, error) {
+	switch {
+	case k.IdentityFile != "":
+		return identityKey(k.IdentityFile)
+	case k.PassphraseFile != "":
+		return passphraseFileKey(k.PassphraseFile, cost, checkPassphrase)
+	case !k.Ask:
+		return nil, nil
+	}
+	first, err := k.ask(ctx, "New passphrase of the "+of+": ")
+	if err != nil {
+		return nil, err
+	}
+	defer clear(first)
+	if err := checkPassphrase(first); err != nil {
+		return nil, err
+	}
+	second, err := k.ask(ctx, "Repeat it: ")
+	if err != nil {
+		return nil, err
+	}
+	defer clear(second)
+	if !sealed.Seal(first).Equal(sealed.Seal(second)) {
+		return nil, problems.InvalidArgument("The two passphrases differ; nothing was changed.")
+	}
+	return passphraseKey(first, "the passphrase", cost)
+}
+
+func checkPassphrase(passphrase []byte) error {
+	if len(passphrase) < minPassphraseBytes {
+		return problems.InvalidArgument("The passphrase is shorter than %d bytes; nothing was changed.", minPassphraseBytes)
+	}
+	return nil
 }
 
 // wantsPassphrase looks at the header of an age file, which is not secret.

@@ -65,8 +65,8 @@ func (k *Keyring) Key(ctx context.Context, name string, size int, create bool) (
 		switch {
 		case !there:
 			now = freshKey(internalPrefix+name, size)
-		case now.updated.IsZero():
-			now.updated = time.Now().UTC()
+		case now.UpdatedAt.IsZero():
+			now.UpdatedAt = time.Now().UTC()
 		default:
 			return false, nil
 		}
@@ -106,7 +106,7 @@ func (k *Keyring) Rotate(ctx context.Context, name string, size int) error {
 // replaceKey makes a key and keeps the one that was there.
 func (p *payload) replaceKey(name string, size int) {
 	if now, ok := p.secrets[name]; ok {
-		now.name += previousSuffix
+		now.Name += previousSuffix
 		p.secrets[name+previousSuffix] = now
 	}
 	p.secrets[name] = freshKey(name, size)
@@ -123,14 +123,14 @@ func (k *Keyring) find(ctx context.Context, name string, size int) (key []byte, 
 	if !ok {
 		return nil, false, nil
 	}
-	if key := sealed.Bytes(stored.secret); len(key) == size {
-		return bytes.Clone(key), !stored.updated.IsZero(), nil
+	if key := sealed.Bytes(stored.Secret); len(key) == size {
+		return bytes.Clone(key), !stored.UpdatedAt.IsZero(), nil
 	}
 	return nil, false, corrupt(k.store.disk, vaultName, "the key "+name+" in it has the wrong size")
 }
 
-func freshKey(name string, size int) storedSecret {
-	return storedSecret{name: name, secret: sealed.Seal(randomBytes(size)), updated: time.Now().UTC()}
+func freshKey(name string, size int) Stored {
+	return Stored{Name: name, Secret: sealed.Seal(randomBytes(size)), UpdatedAt: time.Now().UTC()}
 }
 
 func randomBytes(size int) []byte {

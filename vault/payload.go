@@ -21,7 +21,7 @@ const payloadVersion = 2
 type payload struct {
 	// generation rises by one with every write.
 	generation uint64
-	secrets    map[string]storedSecret // by folded name
+	secrets    map[string]Stored // by folded name
 	// recipients can open the vault; empty where one key alone can.
 	recipients []Recipient
 }
@@ -45,7 +45,7 @@ func (p *payload) file() payloadFile {
 		file.Version = payloadVersion
 	}
 	for _, s := range p.secrets {
-		file.Secrets = append(file.Secrets, payloadSecret{s.name, sealed.Bytes(s.secret), s.updated})
+		file.Secrets = append(file.Secrets, payloadSecret{s.Name, sealed.Bytes(s.Secret), s.UpdatedAt})
 	}
 	slices.SortFunc(file.Secrets, func(a, b payloadSecret) int { return cmp.Compare(a.Name, b.Name) })
 	return file
@@ -64,7 +64,7 @@ func (file payloadFile) payload() (*payload, error) {
 	if file.Generation == 0 {
 		return nil, errors.New("it has no generation number")
 	}
-	p := &payload{generation: file.Generation, secrets: make(map[string]storedSecret, len(file.Secrets)), recipients: file.Recipients}
+	p := &payload{generation: file.Generation, secrets: make(map[string]Stored, len(file.Secrets)), recipients: file.Recipients}
 	if _, err := p.audience(&key{}); err != nil || len(p.recipients) > maxRecipients {
 		return nil, errors.New("its list of recipients is malformed")
 	}
@@ -86,7 +86,7 @@ func (p *payload) adopt(s payloadSecret) error {
 	if len(s.Value) == 0 || len(s.Value) > MaxSecretBytes {
 		return errors.New("is empty or too large")
 	}
-	p.secrets[naming.Fold(s.Name)] = storedSecret{name: s.Name, secret: sealed.Seal(s.Value), updated: s.UpdatedAt}
+	p.secrets[naming.Fold(s.Name)] = Stored{Name: s.Name, Secret: sealed.Seal(s.Value), UpdatedAt: s.UpdatedAt}
 	return nil
 }
 
@@ -97,7 +97,7 @@ func (p *payload) next() *payload {
 func (p *payload) names() []string {
 	names := make([]string, 0, len(p.secrets))
 	for _, s := range p.secrets {
-		names = append(names, s.name)
+		names = append(names, s.Name)
 	}
 	slices.Sort(names)
 	return names

@@ -96,7 +96,7 @@ func TestKilledWriterLosesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		var found int
-		if _, err := fmt.Sscanf(string(sealed.Bytes(got)), "value-%d", &found); err != nil || found < last || found > last+1 {
+		if _, err := fmt.Sscanf(string(sealed.Bytes(got.Secret)), "value-%d", &found); err != nil || found < last || found > last+1 {
 			t.Fatalf("round %d: %d was written, %d is there (%v)", round, last, found, err)
 		}
 		e, err := d.Get("contoso")
@@ -157,7 +157,7 @@ func TestPassphraseVaultStaysLockedWithoutTerminal(t *testing.T) {
 	t.Parallel()
 	dir := roomtest.StateDir(t)
 	source := KeySource{Terminal: &prompt{typed: []string{"correct horse"}}}
-	if err := initVault(t.Context(), openVaultAt(t, dir, source), InitOptions{Key: source, AskPassphrase: true}); err != nil {
+	if err := initVault(t.Context(), openVaultAt(t, dir, source), InitOptions{Key: asking(source)}); err != nil {
 		t.Fatal(err)
 	}
 	store, err := OpenVault(disk.New(dir), KeySource{}, nil)

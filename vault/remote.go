@@ -21,40 +21,40 @@ const (
 	fetchLimit = 25 * time.Second
 )
 
-// RemoteStore keeps secrets in a backend that is elsewhere. What was storedSecret is
+// RemoteStore keeps secrets in a backend that is elsewhere. What was fetched is
 // kept for a minute: thousands of tenants share one secret.
 type RemoteStore struct {
 	checked
 	backend backend.Backend
 	stop    context.CancelFunc
-	fetches *flight.Group[string, storedSecret]
+	fetches *flight.Group[string, Stored]
 
 	mu     sync.Mutex
-	cached map[string]storedSecret
+	cached map[string]Stored
 }
 
 func newRemoteStore(b backend.Backend) *RemoteStore {
 	base, stop := context.WithCancel(context.Background())
 	r := &RemoteStore{
 		backend: b, stop: stop,
-		fetches: flight.New[string, storedSecret](base, fetchLimit), cached: map[string]storedSecret{},
+		fetches: flight.New[string, Stored](base, fetchLimit), cached: map[string]Stored{},
 	}
 	r.checked = checked{r}
 	return r
 }
 
-func (r *RemoteStore) find(ctx context.Context, key string) (storedSecret, error) {
+func (r *RemoteStore) find(ctx context.Context, key string) (Stored, error) {
 	if r.backend.CheckName(key) != nil {
-		return storedSecret{}, nil
+		return Stored{}, nil
 	}
-	found, err := r.fetches.Do(ctx, key, func(ctx context.Context) (storedSecret, error) { return r.fetch(ctx, key) })
+	found, err := r.fetches.Do(ctx, key, func(ctx context.Context) (Stored, error) { return r.fetch(ctx, key) })
 	if problems.IsContext(err) {
-		return storedSecret{}, problems.OfContext(err, "Asking the backend of the vault")
+		return Stored{}, problems.OfContext(err, "Asking the backend of the vault")
 	}
 	return found, err
 }
 
-func (r *RemoteStore) fetch(ctx context.Context, key string) (storedSecret, error) {
+func (r *RemoteStore) fetch(ctx context.Context, key string) (Stored, error) {
 	r.mu.Lock()
 	known, ok := r.cached[key]
 	r.mu.Unlock()
@@ -64,13 +64,13 @@ func (r *RemoteStore) fetch(ctx context.Context, key string) (storedSecret, erro
 	began := time.Now()
 	item, err := r.backend.Get(ctx, key)
 	if err != nil {
-		return storedSecret{}, err
+		return Stored{}, err
 	}
 	if len(item.Value) > MaxSecretBytes {
-		return storedSecret{}, problems.New(problems.CodeVaultCorrupt, "The secret "+key+" in the backend is larger than a secret can be.")
+		return Stored{}, problems.New(problems.CodeVaultCorrupt, "The secret "+key+" in the backend is larger than a secret can be.")
 	}
 	found := storedItem(key, item)
-	if found.secret.Empty() {
+	if found.Secret.Empty() {
 		return found, nil
 	}
 	r.mu.Lock()
@@ -89,11 +89,11 @@ func (r *RemoteStore) forget(key string) {
 
 // storedItem is an item as a secret. A newline at the end is one that somebody's
 // editor or shell put there.
-func storedItem(key string, item backend.Item) storedSecret {
-	return storedSecret{key, sealed.Seal(sealed.TrimNewline(item.Value)), item.UpdatedAt, item.ExpiresAt}
+func storedItem(key string, item backend.Item) Stored {
+	return Stored{key, sealed.Seal(sealed.TrimNewline(item.Value)), item.UpdatedAt, item.ExpiresAt}
 }
 
-func (r *RemoteStore) put(ctx context.Context, key string, change func(now storedSecret) (storedSecret, error)) error {
+func (r *RemoteStore) put(ctx context.Context, key string, change func(now Stored) (Stored, error)) error {
 	if err := r.backend.CheckName(key); err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (r *RemoteStore) put(ctx context.Context, key string, change func(now store
 	if err != nil {
 		return err
 	}
-	return r.backend.Put(ctx, key, sealed.Bytes(next.secret), item.Version)
+	return r.backend.Put(ctx, key, sealed.Bytes(next.Secret), item.Version)
 }
 
 func (r *RemoteStore) remove(ctx context.Context, key string) error {

@@ -199,15 +199,12 @@ func TestReplaceFailsWhenSecretChanged(t *testing.T) {
 		} else {
 			put(t, store, "contoso", "somebody's")
 		}
-		roomtest.WantCode(t, store.Replace(t.Context(), "contoso", old, roomtest.MustSecret(t, "mine")), problems.CodeStateMoved)
+		roomtest.WantCode(t, store.Replace(t.Context(), "contoso", old.Secret, roomtest.MustSecret(t, "mine")), problems.CodeStateMoved)
 		if err := store.Replace(t.Context(), "contoso", roomtest.MustSecret(t, "somebody's"), roomtest.MustSecret(t, "mine")); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		wantSecret(t, store, "contoso", "mine")
-		if _, err := store.Info(t.Context(), "contoso"); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		if _, err := store.Info(t.Context(), "nobody"); err == nil {
+		if _, err := store.Get(t.Context(), "nobody"); err == nil {
 			t.Errorf("%s knows something of a secret that is not there", name)
 		}
 	}
@@ -254,14 +251,14 @@ func TestBackupMovesSecretsToABackend(t *testing.T) {
 	data, _, opens := backupOf(t, v)
 	_, far, w := initFar(t)
 	far.items["contoso"] = backend.Item{Value: []byte("there before"), Version: "1"}
-	_, err := w.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(w), Lock: opens})
+	_, err := w.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(w), Key: opens})
 	if problem := roomtest.WantCode(t, err, problems.CodeStateMoved); !strings.Contains(problem.Message, "contoso") {
 		t.Errorf("%q names no secret", problem.Message)
 	}
 	if _, there := far.items["fabrikam"]; there {
 		t.Error("a refused restore has stored something")
 	}
-	if _, err := w.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(w), Lock: opens, Force: true}); err != nil {
+	if _, err := w.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(w), Key: opens, Force: true}); err != nil {
 		t.Fatal(err)
 	}
 	wantSecret(t, w, "contoso", roomtest.Canary)

@@ -14,7 +14,8 @@ import (
 
 // RestoreOptions say how a backup is put back.
 type RestoreOptions struct {
-	Lock Locker
+	// Key opens the backup, not the vault.
+	Key KeySource
 	// Force puts it back although secrets that are here would be replaced or
 	// removed.
 	Force bool
@@ -48,7 +49,7 @@ func (v *Vault) Restore(ctx context.Context, sealedFile []byte, o RestoreOptions
 	if err := v.Open(ctx); err != nil {
 		return Restored{}, err
 	}
-	file, err := o.Lock.unlock(ctx, sealedFile)
+	file, err := unlockBackup(ctx, o.Key, sealedFile)
 	if err != nil {
 		return Restored{}, err
 	}
@@ -76,8 +77,8 @@ func (v *Vault) restoreFile(ctx context.Context, content *payload, file *backupF
 			if isInternal(name) {
 				continue
 			}
-			if there, ok := content.secrets[name]; !ok || !there.secret.Equal(here.secret) {
-				done.Replaced = append(done.Replaced, here.name)
+			if there, ok := content.secrets[name]; !ok || !there.Secret.Equal(here.Secret) {
+				done.Replaced = append(done.Replaced, here.Name)
 			}
 		}
 		slices.Sort(done.Replaced)
@@ -104,7 +105,7 @@ func (r *Restored) check(o RestoreOptions) error {
 }
 
 func (p *payload) takeSecrets(from *payload) {
-	maps.DeleteFunc(p.secrets, func(name string, _ storedSecret) bool { return !isInternal(name) })
+	maps.DeleteFunc(p.secrets, func(name string, _ Stored) bool { return !isInternal(name) })
 	for name, s := range from.secrets {
 		if !isInternal(name) {
 			p.secrets[name] = s
@@ -124,7 +125,7 @@ func (p *payload) takeRecipients(from *payload, k *key) {
 // comes with its number, so that a ledger that is missing is noticed.
 func (v *Vault) takeKeys(next, from *payload, file *backupFile, done *Restored) error {
 	for name, s := range next.secrets {
-		if isInternal(name) && !s.updated.IsZero() {
+		if isInternal(name) && !s.UpdatedAt.IsZero() {
 			return nil
 		}
 	}
@@ -138,7 +139,7 @@ func (v *Vault) takeKeys(next, from *payload, file *backupFile, done *Restored) 
 	if !ok {
 		return nil
 	}
-	return v.keys.disk.Write(counterName, encodeCounter(sealed.Bytes(counter.secret), file.Counter))
+	return v.keys.disk.Write(counterName, encodeCounter(sealed.Bytes(counter.Secret), file.Counter))
 }
 
 // restoreRemote puts each secret into the backend. Secrets with other names
@@ -147,13 +148,13 @@ func (v *Vault) restoreRemote(ctx context.Context, content *payload, file *backu
 	names := withoutInternal(content.names())
 	var missing []string
 	for _, name := range names {
-		there, err := v.remote.Get(ctx, name)
+		there, err := v.remote.find(ctx, naming.Fold(name))
 		switch {
-		case err != nil && problems.As(err).Code == problems.CodeVaultMissing:
-			missing = append(missing, name)
 		case err != nil:
 			return err
-		case !there.Equal(content.secrets[naming.Fold(name)].secret):
+		case there.Secret.Empty():
+			missing = append(missing, name)
+		case !there.Secret.Equal(content.secrets[naming.Fold(name)].Secret):
 			done.Replaced = append(done.Replaced, name)
 		}
 	}
@@ -161,7 +162,7 @@ func (v *Vault) restoreRemote(ctx context.Context, content *payload, file *backu
 		return err
 	}
 	for _, name := range slices.Concat(missing, done.Replaced) {
-		if err := v.remote.Put(ctx, name, content.secrets[naming.Fold(name)].secret); err != nil {
+		if err := v.remote.Put(ctx, name, content.secrets[naming.Fold(name)].Secret); err != nil {
 			return err
 		}
 	}

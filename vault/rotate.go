@@ -18,10 +18,8 @@ import (
 type RotateOptions struct {
 	// DryRun changes nothing.
 	DryRun bool
-	// To has the file of the new identity or passphrase.
+	// To names the new identity or passphrase.
 	To KeySource
-	// AskPassphrase asks at the terminal for a new passphrase, twice.
-	AskPassphrase bool
 	// KeyFile gives a vault with a passphrase or an identity file a key beside it.
 	KeyFile bool
 	// Fresh names keys of the program that are replaced too.
@@ -52,8 +50,8 @@ func (v *Vault) RotateKey(ctx context.Context, o RotateOptions) (Rotation, error
 	if err := o.To.check(); err != nil {
 		return Rotation{}, err
 	}
-	named := o.To.hasFile() || o.AskPassphrase
-	if named && o.KeyFile || o.To.hasFile() && o.AskPassphrase {
+	named := o.To.hasFile() || o.To.Ask
+	if named && o.KeyFile {
 		return Rotation{}, problems.InvalidArgument("More than one new key was named: choose one.")
 	}
 	if (named || o.KeyFile) && v.settings.Backend != BackendFile {
@@ -85,7 +83,8 @@ func (f *FileStore) rotate(ctx context.Context, o RotateOptions, named bool) (do
 // rotateTo changes to a key that a person keeps. One file is replaced, so there
 // is nothing to resume.
 func (f *FileStore) rotateTo(ctx context.Context, state *openVault, o RotateOptions, done Rotation) (Rotation, error) {
-	next, err := f.newKey(ctx, InitOptions{Key: KeySource{o.To.IdentityFile, o.To.PassphraseFile, f.source.Terminal}, AskPassphrase: o.AskPassphrase})
+	o.To.Terminal = f.source.Terminal
+	next, err := o.To.fresh(ctx, "vault", f.cost)
 	if err != nil {
 		return done, err
 	}
@@ -163,7 +162,7 @@ func refreshed(now *payload, old, next *key, fresh []string) (*payload, error) {
 	content := now.next()
 	for _, name := range fresh {
 		if now, ok := content.secrets[internalPrefix+name]; ok {
-			content.replaceKey(internalPrefix+name, len(sealed.Bytes(now.secret)))
+			content.replaceKey(internalPrefix+name, len(sealed.Bytes(now.Secret)))
 		}
 	}
 	if len(content.recipients) == 0 {

@@ -191,7 +191,7 @@ func TestRotateKeyRequiresReadableNewKey(t *testing.T) {
 	if problem := roomtest.WantCode(t, err, problems.CodeInvalidArgument); !strings.Contains(problem.Hint, "--new-identity-file") {
 		t.Errorf("the hint is %q", problem.Hint)
 	}
-	_, err = v.RotateKey(t.Context(), RotateOptions{KeyFile: true, AskPassphrase: true})
+	_, err = v.RotateKey(t.Context(), RotateOptions{KeyFile: true, To: KeySource{Ask: true}})
 	roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 	if _, err := v.RotateKey(t.Context(), RotateOptions{KeyFile: true}); err != nil {
 		t.Fatal(err)

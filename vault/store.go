@@ -19,15 +19,13 @@ import (
 // return problems only: CodeVaultMissing for a name without a secret,
 // CodeVaultLocked, CodeVaultCorrupt and CodeVaultUnavailable for the rest.
 type Store interface {
-	// Get returns the secret of that name.
-	Get(ctx context.Context, name string) (Secret, error)
+	// Get returns the secret of that name, and what is known of it.
+	Get(ctx context.Context, name string) (Stored, error)
 	// Put stores a secret, in place of one with the same name.
 	Put(ctx context.Context, name string, secret Secret) error
 	// Replace stores a secret in place of the old one. It returns a
 	// CodeStateMoved problem if another one is there by now.
 	Replace(ctx context.Context, name string, old, next Secret) error
-	// Info says what is known of a secret beside itself.
-	Info(ctx context.Context, name string) (SecretInfo, error)
 	// Delete removes a secret; one that is not there is no error.
 	Delete(ctx context.Context, name string) error
 	// List returns the names, sorted.
@@ -37,30 +35,23 @@ type Store interface {
 	KeyDescription() string
 }
 
-// SecretInfo is what a store knows of a secret beside itself.
-type SecretInfo struct {
-	Name string
-	// UpdatedAt is when it was stored; zero where that is not known.
-	UpdatedAt time.Time
-	// ExpiresAt is when the backend lets it end; zero where that is not known.
-	ExpiresAt time.Time
+// Stored is a secret with what a store knows of it.
+type Stored struct {
+	Name   string
+	Secret Secret
+	// UpdatedAt is when it was stored, ExpiresAt when the backend lets it end; both
+	// are zero where that is not known.
+	UpdatedAt, ExpiresAt time.Time
 }
 
 // storage is where secrets are, by folded name. One that is not there is the
-// zero storedSecret.
+// zero Stored.
 type storage interface {
-	find(ctx context.Context, key string) (storedSecret, error)
+	find(ctx context.Context, key string) (Stored, error)
 	// put stores what change makes of the secret that is there.
-	put(ctx context.Context, key string, change func(now storedSecret) (storedSecret, error)) error
+	put(ctx context.Context, key string, change func(now Stored) (Stored, error)) error
 	remove(ctx context.Context, key string) error
 	names(ctx context.Context) ([]string, error)
-}
-
-type storedSecret struct {
-	name   string
-	secret Secret
-	// updated and expires are zero where they are not known.
-	updated, expires time.Time
 }
 
 // checked is a Store on a storage: it checks what goes in, and keeps the
@@ -68,23 +59,12 @@ type storedSecret struct {
 type checked struct{ storage }
 
 // Get implements Store.
-func (c checked) Get(ctx context.Context, name string) (Secret, error) {
-	found, err := c.stored(ctx, name)
-	return found.secret, err
-}
-
-// Info implements Store.
-func (c checked) Info(ctx context.Context, name string) (SecretInfo, error) {
-	found, err := c.stored(ctx, name)
-	return SecretInfo{found.name, found.updated, found.expires}, err
-}
-
-func (c checked) stored(ctx context.Context, name string) (storedSecret, error) {
+func (c checked) Get(ctx context.Context, name string) (Stored, error) {
 	if isInternal(name) {
-		return storedSecret{}, noSecret(name)
+		return Stored{}, noSecret(name)
 	}
 	found, err := c.find(ctx, naming.Fold(name))
-	if err == nil && found.secret.Empty() {
+	if err == nil && found.Secret.Empty() {
 		err = noSecret(name)
 	}
 	return found, err
@@ -92,28 +72,28 @@ func (c checked) stored(ctx context.Context, name string) (storedSecret, error) 
 
 // Put implements Store.
 func (c checked) Put(ctx context.Context, name string, secret Secret) error {
-	return c.change(ctx, name, secret, func(storedSecret) error { return nil })
+	return c.change(ctx, name, secret, func(Stored) error { return nil })
 }
 
 // Replace implements Store.
 func (c checked) Replace(ctx context.Context, name string, old, next Secret) error {
-	return c.change(ctx, name, next, func(now storedSecret) error {
+	return c.change(ctx, name, next, func(now Stored) error {
 		switch {
-		case now.secret.Empty():
+		case now.Secret.Empty():
 			return noSecret(name)
-		case !now.secret.Equal(old):
+		case !now.Secret.Equal(old):
 			return backend.Moved(untrusted.Sanitize(name))
 		}
 		return nil
 	})
 }
 
-func (c checked) change(ctx context.Context, name string, secret Secret, check func(now storedSecret) error) error {
+func (c checked) change(ctx context.Context, name string, secret Secret, check func(now Stored) error) error {
 	if err := checkPut(name, secret); err != nil {
 		return err
 	}
-	return c.put(ctx, naming.Fold(name), func(now storedSecret) (storedSecret, error) {
-		return storedSecret{name: name, secret: secret, updated: time.Now().UTC()}, check(now)
+	return c.put(ctx, naming.Fold(name), func(now Stored) (Stored, error) {
+		return Stored{Name: name, Secret: secret, UpdatedAt: time.Now().UTC()}, check(now)
 	})
 }
 
@@ -136,23 +116,23 @@ func (c checked) List(ctx context.Context) ([]string, error) {
 type MemoryStore struct {
 	checked
 	mu      sync.RWMutex
-	secrets map[string]storedSecret
+	secrets map[string]Stored
 }
 
 // NewMemoryStore returns an empty store, for simulations.
 func NewMemoryStore() *MemoryStore {
-	m := &MemoryStore{secrets: map[string]storedSecret{}}
+	m := &MemoryStore{secrets: map[string]Stored{}}
 	m.checked = checked{m}
 	return m
 }
 
-func (m *MemoryStore) find(_ context.Context, key string) (storedSecret, error) {
+func (m *MemoryStore) find(_ context.Context, key string) (Stored, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	return m.secrets[key], nil
 }
 
-func (m *MemoryStore) put(_ context.Context, key string, change func(now storedSecret) (storedSecret, error)) error {
+func (m *MemoryStore) put(_ context.Context, key string, change func(now Stored) (Stored, error)) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	next, err := change(m.secrets[key])

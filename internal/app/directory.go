@@ -59,7 +59,7 @@ func (a *App) Open(ctx context.Context) error {
 
 // Holds reports whether the vault has a secret of that name.
 func (a *App) Holds(ctx context.Context, name string) (bool, error) {
-	_, err := a.Store.Info(ctx, name)
+	_, err := a.Store.Get(ctx, name)
 	if err != nil && problems.As(err).Code == problems.CodeVaultMissing {
 		return false, nil
 	}

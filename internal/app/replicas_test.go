@@ -74,7 +74,7 @@ func TestReplicasShareSecretsKeysAndTenants(t *testing.T) {
 	secret, err := vault.NewSecret([]byte("canary of a secret"))
 	must(t, err)
 	must(t, one.Store.Put(t.Context(), "partner", secret))
-	if got, err := two.Store.Get(t.Context(), "partner"); err != nil || !got.Equal(secret) {
+	if got, err := two.Store.Get(t.Context(), "partner"); err != nil || !got.Secret.Equal(secret) {
 		t.Error("the secret is another one", err)
 	}
 	for name, size := range OwnKeys() {
@@ -196,10 +196,10 @@ func TestRestoreTakesKeysThatNothingUses(t *testing.T) {
 			must(t, err)
 			parsed, err := age.ParseX25519Identity(strings.TrimSpace(string(identity)))
 			must(t, err)
-			lock := vault.Locker{Recipients: []string{parsed.Recipient().String()}, Key: vault.KeySource{IdentityFile: from.Keys.IdentityFile}}
-			backup, _, err := source.Vault.Backup(t.Context(), lock, tenants.Files{Dir: source.Files})
+			recipients, key := []string{parsed.Recipient().String()}, vault.KeySource{IdentityFile: from.Keys.IdentityFile}
+			backup, _, err := source.Vault.Backup(t.Context(), recipients, key, tenants.Files{Dir: source.Files})
 			must(t, err)
-			done, err := target.Vault.Restore(t.Context(), backup, vault.RestoreOptions{Lock: lock, Tenants: tenants.Files{Dir: target.Files}})
+			done, err := target.Vault.Restore(t.Context(), backup, vault.RestoreOptions{Key: key, Tenants: tenants.Files{Dir: target.Files}})
 			must(t, err)
 			now, err := target.Keyring.Key(t.Context(), ledger.KeyMAC, 32, false)
 			must(t, err)

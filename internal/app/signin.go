@@ -82,11 +82,11 @@ func (a *App) TenantOfDomain(ctx context.Context, cloud tenants.Cloud, domain st
 // Adopt reads what can be known of the secret that the vault holds for a new
 // credential.
 func (a *App) Adopt(ctx context.Context, config tenants.CredentialConfig, end string) (credential.Provided, error) {
-	secret, err := a.Store.Get(ctx, config.Name)
+	held, err := a.Store.Get(ctx, config.Name)
 	if err != nil {
 		return credential.Provided{}, err
 	}
-	about, certificateErr := signin.CertificateOf(secret)
+	about, certificateErr := signin.CertificateOf(held.Secret)
 	switch isCertificate := certificateErr == nil; {
 	case config.Kind == tenants.KindClientCertificate && !isCertificate:
 		return credential.Provided{}, exit.Refused("choose another name with --credential", "what the vault holds under the name %s is not a certificate with its key: %s", config.Name, exit.MessageOf(certificateErr))
@@ -98,5 +98,5 @@ func (a *App) Adopt(ctx context.Context, config tenants.CredentialConfig, end st
 			return credential.Provided{}, err
 		}
 	}
-	return credential.Provided{Secret: secret, Config: signin.Renewed(config, about, end), Held: true}, nil
+	return credential.Provided{Secret: held.Secret, Config: signin.Renewed(config, about, end), Held: true}, nil
 }

@@ -65,8 +65,8 @@ func withKnownEnd(ctx context.Context, a *app.App, config tenants.CredentialConf
 	if !config.Kind.Given() {
 		return config
 	}
-	info, _ := a.Store.Info(ctx, config.SecretName) // without one, nothing more is known
-	return app.WithEnd(config, info.ExpiresAt)
+	held, _ := a.Store.Get(ctx, config.SecretName) // without one, nothing more is known
+	return app.WithEnd(config, held.ExpiresAt)
 }
 
 func tenantWith(entries []tenants.Entry, credential string) string {

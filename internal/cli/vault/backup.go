@@ -60,8 +60,8 @@ ledger: copy ledger.db while nothing runs, or use ledger export.`,
 }
 
 func runBackup(ctx context.Context, deps *cmdutil.Deps, a *app.App, file string, o *backupOptions) error {
-	lock := vault.Locker{Recipients: o.recipients, Key: vault.KeySource{PassphraseFile: o.passphraseFile, Terminal: cmdutil.Prompter{Streams: deps.IO}}}
-	data, info, err := a.Vault.Backup(ctx, lock, tenants.Files{Dir: a.Files})
+	key := vault.KeySource{PassphraseFile: o.passphraseFile, Terminal: cmdutil.Prompter{Streams: deps.IO}}
+	data, info, err := a.Vault.Backup(ctx, o.recipients, key, tenants.Files{Dir: a.Files})
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func runRestore(ctx context.Context, deps *cmdutil.Deps, a *app.App, data []byte
 	done, err := a.Vault.Restore(ctx, data, vault.RestoreOptions{
 		Force:   o.force,
 		Tenants: tenants.Files{Dir: a.Files},
-		Lock:    vault.Locker{Key: vault.KeySource{IdentityFile: o.identityFile, PassphraseFile: o.passphraseFile, Terminal: cmdutil.Prompter{Streams: deps.IO}}},
+		Key:     vault.KeySource{IdentityFile: o.identityFile, PassphraseFile: o.passphraseFile, Terminal: cmdutil.Prompter{Streams: deps.IO}},
 	})
 	if err != nil {
 		return err

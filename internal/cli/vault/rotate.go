@@ -67,7 +67,7 @@ func runRotateSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, name s
 	if err != nil {
 		return err
 	}
-	if next.Secret.Equal(old) {
+	if next.Secret.Equal(old.Secret) {
 		return exit.Refused("", "the new secret equals the stored one")
 	}
 	// One tenant for each credential; places are ordered by these.
@@ -77,7 +77,7 @@ func runRotateSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, name s
 		return unproved(err)
 	}
 	deps.Record(ctx, a, guard.KindSecret, "A new secret for %s signed in as %s.", name, proved)
-	if err := a.Store.Replace(ctx, name, old, next.Secret); err != nil {
+	if err := a.Store.Replace(ctx, name, old.Secret, next.Secret); err != nil {
 		return err
 	}
 	deps.Record(ctx, a, guard.KindSecret, "The secret %s was replaced after the new one had signed in.", name)
@@ -120,20 +120,13 @@ type proposed struct {
 	secret vault.Secret
 }
 
-func (p proposed) Get(ctx context.Context, name string) (vault.Secret, error) {
+// Get implements vault.Store. When the old secret ends says nothing of the new
+// one.
+func (p proposed) Get(ctx context.Context, name string) (vault.Stored, error) {
 	if naming.Same(name, p.name) {
-		return p.secret, nil
+		return vault.Stored{Name: name, Secret: p.secret}, nil
 	}
 	return p.Store.Get(ctx, name)
-}
-
-// Info implements vault.Store. When the old secret ends says nothing of the new
-// one.
-func (p proposed) Info(ctx context.Context, name string) (vault.SecretInfo, error) {
-	if naming.Same(name, p.name) {
-		return vault.SecretInfo{Name: name}, nil
-	}
-	return p.Store.Info(ctx, name)
 }
 
 func unproved(err error) error {
@@ -190,7 +183,7 @@ type signInJSON struct {
 }
 
 func runTest(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, asJSON bool) error {
-	if _, err := a.Store.Info(ctx, name); err != nil {
+	if _, err := a.Store.Get(ctx, name); err != nil {
 		return err
 	}
 	places, err := placesOf(a, name)
@@ -301,8 +294,8 @@ command replaces the key of the program's own keys.`,
 
 func runRotateKey(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *rotateKeyOptions) error {
 	done, err := a.Vault.RotateKey(ctx, vault.RotateOptions{
-		DryRun: o.dryRun, AskPassphrase: o.passphrase, KeyFile: o.keyFile, Fresh: []string{app.SealKey},
-		To: vault.KeySource{PassphraseFile: o.passphraseFile, IdentityFile: o.identityFile},
+		DryRun: o.dryRun, KeyFile: o.keyFile, Fresh: []string{app.SealKey},
+		To: vault.KeySource{PassphraseFile: o.passphraseFile, IdentityFile: o.identityFile, Ask: o.passphrase},
 	})
 	if err != nil {
 		return err

@@ -106,7 +106,7 @@ func (s secretJSON) show(u *term.UI) {
 }
 
 func describe(ctx context.Context, a *app.App, name string) (secretJSON, error) {
-	info, err := a.Store.Info(ctx, name)
+	held, err := a.Store.Get(ctx, name)
 	if err != nil {
 		return secretJSON{}, err
 	}
@@ -119,8 +119,8 @@ func describe(ctx context.Context, a *app.App, name string) (secretJSON, error) 
 		return secretJSON{}, err
 	}
 	known := a.Health.All()
-	one := secretJSON{Name: info.Name, Kinds: []string{}, Credentials: []string{}, Tenants: []string{}, UpdatedAt: info.UpdatedAt}
-	one.Expiry, one.ExpiresAt = worstEnd(time.Now(), info.ExpiresAt, uses)
+	one := secretJSON{Name: held.Name, Kinds: []string{}, Credentials: []string{}, Tenants: []string{}, UpdatedAt: held.UpdatedAt}
+	one.Expiry, one.ExpiresAt = worstEnd(time.Now(), held.ExpiresAt, uses)
 	for _, config := range uses {
 		if !slices.Contains(one.Kinds, string(config.Kind)) {
 			one.Kinds = append(one.Kinds, string(config.Kind))

@@ -90,7 +90,8 @@ func Create(ctx context.Context, deps *cmdutil.Deps, settings vault.Settings, as
 		return "", "", err
 	}
 	source := deps.Keys
-	if err := vault.Init(ctx, files, vault.InitOptions{Key: source, AskPassphrase: askPassphrase, Settings: settings, OwnKeys: app.OwnKeys()}); err != nil {
+	source.Ask = askPassphrase
+	if err := vault.Init(ctx, files, vault.InitOptions{Key: source, Settings: settings, OwnKeys: app.OwnKeys()}); err != nil {
 		return "", "", err
 	}
 	deps.IO.ChangeMade()
