@@ -44,8 +44,8 @@ func (d *Directory) Edit(ctx context.Context, name string, edit func(*Entry) err
 	})
 }
 
-// Remove takes an entry out and appends it to the archive first, so that what
-// was linked there stays known. The reason is kept with it. Credentials stay.
+// Remove moves an entry to the archive, so that what was linked there stays
+// known. The reason is kept with it. Credentials stay.
 func (d *Directory) Remove(ctx context.Context, name, reason string) (Entry, error) {
 	var removed Entry
 	err := d.change(ctx, func(work *draft) error {
@@ -55,7 +55,8 @@ func (d *Directory) Remove(ctx context.Context, name, reason string) (Entry, err
 		}
 		removed = work.entries[i]
 		work.entries = slices.Delete(work.entries, i, i+1)
-		return d.archive(ArchivedEntry{Entry: removed, RemovedAt: d.now().UTC(), Reason: reason})
+		work.archived = slices.Concat(work.archived, []ArchivedEntry{{removed, d.now().UTC(), reason}})
+		return nil
 	})
 	return removed, err
 }

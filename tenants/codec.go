@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/untrusted"
@@ -22,6 +23,13 @@ type directoryFile struct {
 	Clouds      map[string]Cloud   `json:"clouds,omitempty"`
 	Credentials []CredentialConfig `json:"credentials"`
 	Tenants     []entryRecord      `json:"tenants"`
+	Archive     []archiveRecord    `json:"archive,omitempty"`
+}
+
+type archiveRecord struct {
+	entryRecord
+	RemovedAt time.Time `json:"removed_at"`
+	Reason    string    `json:"reason,omitempty"`
 }
 
 // entryRecord is an entry with the key of its cloud.
@@ -58,6 +66,9 @@ func encodeDirectory(s *snapshot) ([]byte, error) {
 	for _, e := range s.entries {
 		file.Tenants = append(file.Tenants, entryRecord{e, table.key(e.Cloud)})
 	}
+	for _, a := range s.archived {
+		file.Archive = append(file.Archive, archiveRecord{entryRecord{a.Entry, table.key(a.Entry.Cloud)}, a.RemovedAt, a.Reason})
+	}
 	file.Clouds = table.clouds
 	return encodeLines(file)
 }
@@ -78,6 +89,12 @@ func encodeLines(file directoryFile) ([]byte, error) {
 	b.WriteString(",\n\"tenants\":")
 	if err := writeLines(&b, file.Tenants); err != nil {
 		return nil, err
+	}
+	if len(file.Archive) > 0 {
+		b.WriteString(",\n\"archive\":")
+		if err := writeLines(&b, file.Archive); err != nil {
+			return nil, err
+		}
 	}
 	b.WriteString("}\n")
 	return b.Bytes(), nil
@@ -127,5 +144,16 @@ func decodeDirectory(data []byte) (*snapshot, error) {
 		}
 		entries = append(entries, entry)
 	}
-	return newSnapshot(entries, file.Credentials)
+	s, err := newSnapshot(entries, file.Credentials)
+	if err != nil {
+		return nil, err
+	}
+	for _, record := range file.Archive {
+		entry, err := record.entry(file.Clouds)
+		if err != nil {
+			return nil, err
+		}
+		s.archived = append(s.archived, ArchivedEntry{entry, record.RemovedAt, record.Reason})
+	}
+	return s, nil
 }

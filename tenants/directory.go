@@ -133,16 +133,12 @@ func (d *Directory) load() (*loaded, error) {
 	if seen.Missing() {
 		fresh.snapshot, err = newSnapshot(nil, nil)
 	} else if fresh.snapshot, err = decodeDirectory(data); err != nil {
-		return nil, corruptFile(*d.disk, DirectoryFile, problems.Clause(err), "the last change must be repeated")
+		return nil, d.disk.Corrupt(DirectoryFile, problems.Clause(err), d.disk.PreviousHint(DirectoryFile, "the last change must be repeated", "restore it from a backup."))
 	}
 	if err != nil {
 		return nil, err
 	}
 	return fresh, d.addPins(fresh, lines)
-}
-
-func corruptFile(where disk.Dir, name, what, lastChange string) *problems.Problem {
-	return where.Corrupt(name, what, where.PreviousHint(name, lastChange, "restore it from a backup."))
 }
 
 // Each goes through all entries as they were at one moment, sorted by name.
@@ -254,6 +250,7 @@ type draft struct {
 	*snapshot
 	entries     []Entry
 	credentials []CredentialConfig
+	archived    []ArchivedEntry
 }
 
 func (d *draft) position(name string) (int, error) {
@@ -302,12 +299,17 @@ func (d *Directory) lock(ctx context.Context) (release func(), err error) {
 }
 
 func edited(have *snapshot, edit func(*draft) error) (*snapshot, error) {
-	work := &draft{snapshot: have}
+	work := &draft{snapshot: have, archived: have.archived}
 	work.entries, work.credentials = have.copies()
 	if err := edit(work); err != nil {
 		return nil, err
 	}
-	return newSnapshot(work.entries, work.credentials)
+	next, err := newSnapshot(work.entries, work.credentials)
+	if err != nil {
+		return nil, err
+	}
+	next.archived = work.archived
+	return next, nil
 }
 
 func (d *Directory) save(next *snapshot) error {

@@ -148,7 +148,7 @@ func TestPinsEndWithTheirTenant(t *testing.T) {
 func TestBackupHasPins(t *testing.T) {
 	t.Parallel()
 	dir, _, _ := pinned(t)
-	directory, _, err := (Files{Dir: disk.New(dir)}).Export()
+	directory, err := (Files{Dir: disk.New(dir)}).Export()
 	if err != nil || !bytes.Contains(directory, []byte(roomtest.TenantID(8))) {
 		t.Errorf("the backup lacks the pin: %v", err)
 	}

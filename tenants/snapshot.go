@@ -18,6 +18,7 @@ type snapshot struct {
 	pinning     *sync.RWMutex
 	entries     []Entry // sorted by folded name
 	credentials []CredentialConfig
+	archived    []ArchivedEntry // oldest first
 	byName      map[string]int
 	byLook      map[string]int // names that look like another one
 	byDomain    map[string]int

@@ -35,7 +35,6 @@ type backupFile struct {
 	Settings  Settings        `json:"settings"`
 	Counter   int64           `json:"counter"`
 	Directory json.RawMessage `json:"directory,omitempty"`
-	Archive   json.RawMessage `json:"archive,omitempty"`
 }
 
 func (f *backupFile) info() BackupInfo {
@@ -52,11 +51,11 @@ func (f *backupFile) info() BackupInfo {
 
 // Tenants is the directory of tenants, which a backup takes along.
 type Tenants interface {
-	// Export returns the directory and its archive as JSON, each nil if missing.
-	Export() (directory, archive []byte, err error)
-	// Import puts both where there is no directory and reports whether it did. It
+	// Export returns the directory as JSON, nil if it is missing.
+	Export() ([]byte, error)
+	// Import puts it where there is no directory and reports whether it did. It
 	// returns a CodeVaultCorrupt problem for a directory that cannot be read.
-	Import(ctx context.Context, directory, archive []byte) (bool, error)
+	Import(ctx context.Context, directory []byte) (bool, error)
 }
 
 // Backup returns an encrypted copy of what the state directory holds: secrets,
@@ -91,8 +90,7 @@ func (v *Vault) gather(ctx context.Context, state *openVault, tenants Tenants) (
 	}
 	file := &backupFile{payloadFile: state.payload.file(), MadeAt: time.Now().UTC().Truncate(time.Second), Settings: v.settings, Counter: counter}
 	file.Version = backupVersion
-	directory, archive, err := tenants.Export()
-	file.Directory, file.Archive = directory, archive
+	file.Directory, err = tenants.Export()
 	return file, err
 }
 

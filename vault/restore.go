@@ -66,7 +66,7 @@ func (v *Vault) Restore(ctx context.Context, sealedFile []byte, o RestoreOptions
 	if err != nil {
 		return done, err
 	}
-	done.Tenants, err = o.Tenants.Import(ctx, file.Directory, file.Archive)
+	done.Tenants, err = o.Tenants.Import(ctx, file.Directory)
 	return done, err
 }
 

@@ -212,7 +212,7 @@ func (m *migration) read() (err error) {
 			return err
 		}
 	}
-	if m.files[tenants.DirectoryFile], m.files["archive.json"], err = (tenants.Files{Dir: m.local.Files}).Export(); err != nil {
+	if m.files[tenants.DirectoryFile], err = (tenants.Files{Dir: m.local.Files}).Export(); err != nil {
 		return err
 	}
 	maps.DeleteFunc(m.files, func(_ string, data []byte) bool { return data == nil })

@@ -257,6 +257,6 @@ func runRemove(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string,
 	deps.Record(ctx, a, guard.KindDirectory, "The tenant %s (%s) was removed%s.", entry.Name, entry.TenantID, reason)
 	u := deps.IO.UI()
 	u.Linef(term.Good, "Removed %s%s.", entry.Name, reason)
-	u.Field("archived", a.Files.File("archive.json"))
+	u.Field("archived", a.Files.File(tenants.DirectoryFile))
 	return u.Err
 }
