@@ -161,6 +161,9 @@ type Principal struct {
 	Token string
 	// Counted says that each call uses that token up by one.
 	Counted bool
+	// Consented says that a person gave a client what it has, so that the client can
+	// ask for more.
+	Consented bool
 	// Revalidate tells what the caller is given now, or why it is not let in any more.
 	// It is asked again before anything begins, which may be long after the call
 	// came. Nil is for a caller whose grant stays as it is.

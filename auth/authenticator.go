@@ -187,7 +187,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, token string) (access.
 		a.o.Logger.DebugContext(ctx, "a token was refused", "reason", err.Error())
 		return access.Principal{}, err
 	}
-	p := access.Principal{Caller: id.caller(), Grant: mapping.grant(id)}
+	p := access.Principal{Caller: id.caller(), Grant: mapping.grant(id), Consented: true}
 	p.Revalidate = a.still(id, mapping, p.Grant)
 	if generation > 0 {
 		a.known.Add(hash, recollection{p, id, generation, mapping, a.o.Now().Add(rememberFor)})

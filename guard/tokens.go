@@ -144,7 +144,7 @@ func (g *Guard) AuthenticateToken(ctx context.Context, bearer string) (access.Pr
 		return access.Principal{}, tokenRefused()
 	}
 	p := access.Principal{Caller: token.Caller, Grant: token.Grant, Token: token.ID, Counted: token.Uses > 0}
-	if token.Family != "" {
+	if p.Consented = token.Family != ""; p.Consented {
 		if p.Grant, err = g.standing(ctx, token); err != nil {
 			return access.Principal{}, err
 		}

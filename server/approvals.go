@@ -82,8 +82,8 @@ func (t *httpTransport) approver(r *http.Request, id string) (access.Principal, 
 	case r.Method != http.MethodGet:
 		return access.Principal{}, refuse(http.StatusMethodNotAllowed, "Use GET to see an approval, and POST to decide.").with("Allow", "GET, POST")
 	}
-	principal, issued, refused := t.identify(r)
-	if refused == nil && issued && !principal.Grant.Has(access.ScopeApprove) {
+	principal, refused := t.identify(r)
+	if refused == nil && t.canAskFor(principal) && !principal.Grant.Has(access.ScopeApprove) {
 		refused = refuse(http.StatusForbidden, "The access token lacks the scope "+string(access.ScopeApprove)+". Sign in again and ask for it.").
 			with("WWW-Authenticate", t.challenge(r, "insufficient_scope", "deciding needs a scope that the token lacks", t.neededScopes(access.ScopeApprove)))
 	}

@@ -20,11 +20,9 @@ import (
 // the host as a whole, and with mcpPath behind it for MCP.
 const metadataPath = "/.well-known/oauth-protected-resource"
 
-// ResourceServer is an Authenticator for access tokens that are issued
-// elsewhere. It makes the server an OAuth 2.1 resource server, which tells
-// clients where to get a token, and which scope one lacks.
+// ResourceServer makes the server an OAuth 2.1 resource server, which tells clients
+// where to get a token, and which scope one lacks.
 type ResourceServer interface {
-	Authenticator
 	// Metadata returns the protected resource metadata for the URL of MCP.
 	Metadata(resource string) []byte
 	// ScopeName returns what a client asks an issuer for in order to get a
@@ -134,7 +132,7 @@ func (t *httpTransport) serveMetadata(w http.ResponseWriter, r *http.Request) *r
 // client can ask the issuer for it. Whatever else stands against a call is said
 // in its answer.
 func (t *httpTransport) stepUp(r *http.Request, p *post) *refusal {
-	if !p.issued || p.message.kind != kindRequest || p.message.method != string(mcp.MethodToolsCall) {
+	if !t.canAskFor(p.principal) || p.message.kind != kindRequest || p.message.method != string(mcp.MethodToolsCall) {
 		return nil
 	}
 	name, _ := textOf(p.message.given, "name")
@@ -151,6 +149,9 @@ func (t *httpTransport) stepUp(r *http.Request, p *post) *refusal {
 	refused.err.id = p.message.id
 	return refused.with("WWW-Authenticate", t.challenge(r, "insufficient_scope", "the tool needs a scope that the token lacks", t.neededScopes(missing)))
 }
+
+// canAskFor reports whether a caller may get a token with further scopes.
+func (t *httpTransport) canAskFor(p access.Principal) bool { return t.opts.OAuth != nil && p.Consented }
 
 // neededScopes names what a call needs, and reading with it: a write
 // reads before and after, and a client may keep only the scopes named last.

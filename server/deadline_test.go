@@ -75,7 +75,7 @@ func TestEveryAnswerHasWriteDeadline(t *testing.T) {
 	t.Parallel()
 	l := listenTimed(t)
 	long := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 1<<16)) })
-	o := server.HTTPOptions{OAuth: newResourceServer(), Bearer: server.Authenticators{approving{}}, Approvals: &fakeApprovals{}, Metrics: long}
+	o := server.HTTPOptions{OAuth: newResourceServer(), Bearer: server.Authenticators{newResourceServer(), approving{}}, Approvals: &fakeApprovals{}, Metrics: long}
 	c := l.serve(t, o)
 	notifying := wiretest.Modern.Request(2, "tools/call", wiretest.Object{
 		"name": "notify", "arguments": wiretest.Object{"text": "0"}, "_meta": wiretest.Object{"progressToken": "0"},

@@ -37,7 +37,7 @@ func FuzzAuthorization(f *testing.F) {
 		f.Add(seed, "")
 		f.Add(seed, seed)
 	}
-	handler := newServer(newFixtures(), nil).Handler(server.HTTPOptions{OAuth: oneToken{newResourceServer()}})
+	handler := newServer(newFixtures(), nil).Handler(server.HTTPOptions{OAuth: newResourceServer(), Bearer: server.Authenticators{oneToken{newResourceServer()}}})
 	f.Fuzz(func(t *testing.T, first, second string) {
 		r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1/mcp", strings.NewReader(wiretest.Legacy.Call(1, "whoami", nil)))
 		r.Header.Set("Content-Type", "application/json")

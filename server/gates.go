@@ -174,25 +174,21 @@ func hostName(hostport string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 }
 
-func (t *httpTransport) identify(r *http.Request) (p access.Principal, issued bool, refused *refusal) {
+func (t *httpTransport) identify(r *http.Request) (access.Principal, *refusal) {
 	if t.opts.Bearer == nil && t.opts.OAuth == nil && t.opts.Anonymous.Caller != "" {
 		visitOf(r).authenticated()
-		return t.opts.Anonymous, false, nil
+		return t.opts.Anonymous, nil
 	}
 	token, ok := bearerToken(r.Header)
 	if !ok {
-		return access.Principal{}, false, unauthorized(t.challenge(r, "", "", t.firstScope()), "Send Authorization: Bearer with a token that is valid here. "+t.whereToGetToken())
+		return access.Principal{}, unauthorized(t.challenge(r, "", "", t.firstScope()), "Send Authorization: Bearer with a token that is valid here. "+t.whereToGetToken())
 	}
-	authenticate := t.opts.Bearer.Authenticate
-	if issued = t.opts.OAuth != nil && t.opts.OAuth.Takes(token); issued { // then the issuer alone decides
-		authenticate = t.opts.OAuth.Authenticate
-	}
-	p, err := authenticate(r.Context(), token)
+	p, err := t.opts.Bearer.Authenticate(r.Context(), token)
 	if err != nil || p.Caller == "" {
-		return access.Principal{}, false, t.denied(r, err)
+		return access.Principal{}, t.denied(r, err)
 	}
 	visitOf(r).authenticated()
-	return p, issued, nil
+	return p, nil
 }
 
 func unauthorized(challenge, text string) *refusal {

@@ -85,7 +85,8 @@ var someMetrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) 
 func TestMetricsOnMainListenerNeedScope(t *testing.T) {
 	t.Parallel()
 	o := httpOptions()
-	o.Metrics, o.Bearer, o.OAuth = someMetrics, server.Authenticators{scopeTokens{}}, newResourceServer()
+	issuer := newResourceServer()
+	o.Metrics, o.Bearer, o.OAuth = someMetrics, server.Authenticators{issuer, scopeTokens{}}, issuer
 	c := serveHTTP(t, newServer(newFixtures(), nil), o, "")
 	for _, test := range []struct {
 		bearer, challenge string

@@ -36,8 +36,12 @@ const (
 type HTTPOptions struct {
 	// Bearer tells who a token belongs to.
 	Bearer Authenticators
-	// OAuth, if set, checks the tokens that it recognizes before Bearer does.
+	// OAuth, if set, tells clients where they get a token.
 	OAuth ResourceServer
+	// Pages answers at the paths PagePaths, and below those that end in a slash: pages
+	// for people, and what clients exchange for a token. It checks origins itself.
+	Pages     http.Handler
+	PagePaths []string
 	// PublicURL is the server's address as clients know it, such as
 	// https://mcp.example, without a path; by default that of each request.
 	PublicURL string
@@ -54,7 +58,7 @@ type HTTPOptions struct {
 	MaxBody int64
 	// MaxConcurrent is how many requests are handled at once, three of four for
 	// one caller, and how many subscription streams are open and how many
-	// approvers are served beside them; 256 by default.
+	// approvers and how many people at pages are served beside them; 256 by default.
 	MaxConcurrent int
 	// MaxConnections is how many connections are open, each a file of the process;
 	// 4096 by default. The one that has waited longest for a request makes room for
@@ -103,8 +107,8 @@ type httpTransport struct {
 	foreign *http.CrossOriginProtection
 	calls   *shares
 	streams *shares
-	// approvers have places of their own, which no agent takes.
-	approvers *shares
+	// approvers, and people who sign in, have places of their own, which no agent takes.
+	approvers, pages *shares
 	// bodies is what is held of calls at once, and decisions of what approvers send.
 	bodies, decisions *shares
 	levels            *levelCache
@@ -122,6 +126,7 @@ func (s *Server) newHTTPTransport(stopping context.Context, o HTTPOptions) *http
 		calls:     newPlaces(o.MaxConcurrent),
 		streams:   newPlaces(o.MaxConcurrent),
 		approvers: newPlaces(o.MaxConcurrent),
+		pages:     newPlaces(o.MaxConcurrent),
 		bodies:    newShares(max(maxBodies, 4*o.MaxBody), max(maxCallerBodies, o.MaxBody)),
 		decisions: newShares(4*o.MaxBody, o.MaxBody),
 		levels:    newLevelCache(),
@@ -130,10 +135,15 @@ func (s *Server) newHTTPTransport(stopping context.Context, o HTTPOptions) *http
 }
 
 func (t *httpTransport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.EscapedPath()
+	if t.opts.isPage(path) {
+		t.servePage(w, r).write(w)
+		return
+	}
+	r.Header.Del("Cookie") // a session is no bearer
 	if t.admitPage(w, r) {
 		return
 	}
-	path := r.URL.EscapedPath()
 	if path == mcpPath || path == mcpPath+"/" {
 		t.serveMCP(w, r) // counts what its gates refuse
 		return
@@ -168,10 +178,10 @@ func (t *httpTransport) serveMetrics(w http.ResponseWriter, r *http.Request) *re
 	if t.opts.Metrics == nil {
 		return nothingHere()
 	}
-	p, issued, refused := t.identify(r)
+	p, refused := t.identify(r)
 	if refused == nil && !p.Grant.Has(access.ScopeMetrics) {
 		refused = refuse(http.StatusForbidden, "Metrics reveal what all callers do. They need the scope "+string(access.ScopeMetrics)+".")
-		if issued {
+		if t.canAskFor(p) {
 			refused.with("WWW-Authenticate", t.challenge(r, "insufficient_scope", "metrics need a scope that the token lacks", t.opts.OAuth.ScopeName(access.ScopeMetrics)))
 		}
 	}
@@ -212,7 +222,7 @@ func (t *httpTransport) handle(w http.ResponseWriter, r *http.Request) *refusal 
 	if refused := firstError(r, t.checkHost, t.checkOrigin, checkMethod, checkContentType, checkContentEncoding, checkAccept, t.checkLength); refused != nil {
 		return refused
 	}
-	principal, issued, refused := t.identify(r)
+	principal, refused := t.identify(r)
 	if refused != nil {
 		return refused
 	}
@@ -223,5 +233,5 @@ func (t *httpTransport) handle(w http.ResponseWriter, r *http.Request) *refusal 
 	if refused != nil {
 		return refused
 	}
-	return t.dispatch(w, r, &post{principal: principal, issued: issued, body: body, admission: admitted, takes: formatsOf(r)})
+	return t.dispatch(w, r, &post{principal: principal, body: body, admission: admitted, takes: formatsOf(r)})
 }

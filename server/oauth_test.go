@@ -41,9 +41,9 @@ func (resourceServer) Authenticate(_ context.Context, token string) (access.Prin
 	case "wrong":
 		return access.Principal{}, errors.New(hidden)
 	case "none":
-		return access.Principal{Caller: "oidc:1"}, nil
+		return access.Principal{Caller: "oidc:1", Consented: true}, nil
 	default:
-		p := access.Principal{Caller: "oidc:1", Grant: access.Grant{Tenants: []string{"*"}}}
+		p := access.Principal{Caller: "oidc:1", Grant: access.Grant{Tenants: []string{"*"}}, Consented: true}
 		for scope := range strings.SplitSeq(rest, "+") {
 			p.Grant.Scopes = append(p.Grant.Scopes, access.Scope("partner."+scope))
 		}
@@ -66,7 +66,8 @@ func newResourceServer() resourceServer {
 func startOAuth(t *testing.T, change func(*server.HTTPOptions)) *httpServer {
 	t.Helper()
 	o := httpOptions()
-	o.OAuth = newResourceServer()
+	issuer := newResourceServer()
+	o.OAuth, o.Bearer = issuer, append(server.Authenticators{issuer}, o.Bearer...)
 	if change != nil {
 		change(&o)
 	}
@@ -261,5 +262,27 @@ func TestOAuthChallengeWithoutScopes(t *testing.T) {
 	answer := c.Post(wiretest.Legacy.Call(1, "register_partner", nil))
 	if challenge := answer.Header.Get("WWW-Authenticate"); answer.Status != 403 || strings.Contains(challenge, "scope=\"") {
 		t.Errorf("%d %s", answer.Status, challenge)
+	}
+}
+
+// asksForMore is a token of an operator, for whom no client can get another one.
+type asksForMore struct{ consented bool }
+
+func (asksForMore) Takes(string) bool { return true }
+
+func (a asksForMore) Authenticate(context.Context, string) (access.Principal, error) {
+	return access.Principal{Caller: "token:x", Consented: a.consented}, nil
+}
+
+// A client is sent back for another scope only if somebody can consent to it.
+func TestStepUpNeedsSomebodyWhoConsents(t *testing.T) {
+	t.Parallel()
+	for _, consented := range []bool{true, false} {
+		c := startOAuth(t, func(o *server.HTTPOptions) { o.Bearer = server.Authenticators{asksForMore{consented}} })
+		c.Bearer = "x"
+		answer := c.Post(wiretest.Modern.Call(1, "register_partner", nil))
+		if asked := strings.Contains(answer.Header.Get("WWW-Authenticate"), "insufficient_scope"); asked != consented {
+			t.Errorf("consented %v: %d %v", consented, answer.Status, answer.Header)
+		}
 	}
 }

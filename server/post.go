@@ -19,8 +19,6 @@ import (
 // post is a POST that has passed the gates.
 type post struct {
 	principal access.Principal
-	// issued is set for a caller with an access token, who may get a better one.
-	issued    bool
 	body      []byte
 	admission *admission
 	takes     formats

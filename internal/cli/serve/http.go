@@ -39,7 +39,7 @@ func serveHTTP(ctx context.Context, deps *cmdutil.Deps, a *app.App, decider *gua
 		options.TLS = pair.Config()
 	}
 	if verifier != nil {
-		options.OAuth = verifier
+		options.OAuth, options.Bearer = verifier, server.Authenticators{verifier}
 	}
 	if err := admit(deps, o, decider, &options, bound.main.Addr()); err != nil {
 		return err
@@ -122,11 +122,10 @@ func admit(deps *cmdutil.Deps, o *httpOptions, decider *guard.Guard, options *se
 		deps.Log.Warn("anyone who can reach this address can call: use --insecure-no-auth only for tests on loopback", "url", url)
 		return deps.IO.PrintLine(map[string]string{"url": url})
 	}
-	issued := app.InvocationTokens{Decider: decider}
+	options.Bearer = append(options.Bearer, app.InvocationTokens{Decider: decider})
 	if options.OAuth != nil || !o.onLoopback() || o.behindProxy {
 		// A public server creates no token at its start, which would appear in the log of
 		// its supervisor and allow everything that the server may do.
-		options.Bearer = server.Authenticators{issued}
 		deps.Log.Info("serving", "url", url, "address", bound.String())
 		answer := map[string]string{"url": url}
 		if options.OAuth == nil {
@@ -135,7 +134,7 @@ func admit(deps *cmdutil.Deps, o *httpOptions, decider *guard.Guard, options *se
 		return deps.IO.PrintLine(answer)
 	}
 	token, gate := newBearer(time.Now)
-	options.Bearer = server.Authenticators{issued, gate}
+	options.Bearer = append(options.Bearer, gate)
 	deps.Log.Info("serving", "url", url, "expires_at", gate.expires.UTC().Format(time.RFC3339))
 	return showBearer(deps, url, token, gate.expires)
 }
