@@ -27,7 +27,7 @@ func mayAnswer(op schemas.Operation, code problems.Code) bool {
 	takes := func(argument string) bool { return op.InputSchema().Properties[argument] != nil }
 	tools, own := ofTools()[code]
 	switch {
-	case slices.Contains(ofWrites(), code) && !op.Effect.Writes(), slices.Contains(ofAzure(), code) && !op.Azure:
+	case slices.Contains(ofWrites(), code) && !op.Effect.Writes(), slices.Contains(ofAzure(), code) && !op.Azure():
 		return false
 	case bound && !slices.ContainsFunc(arguments, takes):
 		return false

@@ -64,7 +64,7 @@ func toolSection(op schemas.Operation) string {
 }
 
 func effectText(op schemas.Operation) string {
-	if op.Repeatable && op.Effect.Writes() {
+	if op.Effect.Writes() {
 		return string(op.Effect) + "; an equal second call changes nothing."
 	}
 	return string(op.Effect) + "."
@@ -168,7 +168,7 @@ func problemList(op schemas.Operation) string {
 	check, _ := schemas.Lookup(schemas.ToolCheckPartnerLink)
 	var own, usual []string
 	for _, problem := range problemsOf(op) {
-		if slices.Contains(problemsOf(check), problem) && op.Azure && op.Name != check.Name {
+		if slices.Contains(problemsOf(check), problem) && op.Azure() && op.Name != check.Name {
 			usual = append(usual, code(string(problem)))
 		} else {
 			own = append(own, code(string(problem)))

@@ -1,8 +1,16 @@
 package schemas
 
-import (
-	"mcp-partner/schemas/partnerid"
-)
+import "mcp-partner/schemas/partnerid"
+
+// inputs are the arguments of each operation.
+func inputs() map[string]any {
+	return map[string]any{
+		ToolCheckPartnerLink: &CheckPartnerLinkInput{}, ToolCheckPECRoles: &CheckPECRolesInput{}, ToolAuditPartnerLinks: &AuditPartnerLinksInput{},
+		ToolListTenants: &ListTenantsInput{}, ToolListProviderOperations: &ListProviderOperationsInput{}, ToolFindPartnerTool: &FindPartnerToolInput{},
+		ToolGetApproval: &GetApprovalInput{}, ToolRegisterPartner: &RegisterPartnerInput{}, ToolUpdatePartner: &UpdatePartnerInput{},
+		ToolRemovePartner: &RemovePartnerInput{}, ToolEnsurePartnerLinks: &EnsurePartnerLinksInput{}, ToolTransitionPartner: &TransitionPartnerInput{},
+	}
+}
 
 // Target says where a call goes. Both may be left out: the tenant where the
 // directory holds exactly one, the credential for the tenant's default.
@@ -21,6 +29,14 @@ type Confirmation struct {
 type CheckPartnerLinkInput struct {
 	Target
 	PartnerID partnerid.ID `json:"partner_id,omitempty" doc:"MPN ID to compare with."`
+}
+
+// CheckPECRolesInput are the arguments of check_pec_roles.
+type CheckPECRolesInput struct {
+	Target
+	Subscriptions []string `json:"subscriptions,omitempty" doc:"Subscription IDs. Default: all." maxLength:"36" maxItems:"100"`
+	Cursor        string   `json:"cursor,omitempty" doc:"Previous next_cursor." minLength:"1" maxLength:"512"`
+	Limit         int      `json:"limit,omitempty" doc:"Rows per page. Default: 25." minimum:"1" maximum:"100"`
 }
 
 // RegisterPartnerInput are the arguments of register_partner.

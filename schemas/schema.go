@@ -93,7 +93,7 @@ func (o Operation) OutputSchema() *jsonschema.Schema {
 
 func (o Operation) envelopeFields() []string {
 	fields := append([]string{"status", "summary", "problem", "plan"}, o.Answer...)
-	if o.Azure {
+	if o.Azure() {
 		fields = append(fields, "identity")
 	}
 	if !o.Effect.Writes() {

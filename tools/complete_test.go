@@ -37,7 +37,7 @@ func TestEveryOperationHasItsPlaces(t *testing.T) {
 		add     string
 		step    string
 	}{
-		{missing: tableless, add: "add Table to its catalogue entry, schemas/operations.go", step: "step 1"},
+		{missing: tableless, add: "add it to tables in schemas/catalogue.go", step: "step 1"},
 		{missing: p.noHandler, add: "add it to tools/service.go", step: "step 3"},
 		{missing: p.noSimulatorRoute, add: "add it to routes in simulator/call.go", step: "step 5"},
 		{missing: p.noUtterance, add: "add some to evals/intents and run: go run ./search/train", step: "step 6"},

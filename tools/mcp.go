@@ -41,8 +41,8 @@ func definition(op schemas.Operation) mcp.Tool {
 		Annotations: mcp.ToolAnnotation{
 			ReadOnlyHint:    new(!op.Effect.Writes()),
 			DestructiveHint: new(op.Effect == answers.EffectDestroy),
-			IdempotentHint:  new(op.Repeatable),
-			OpenWorldHint:   new(op.Azure),
+			IdempotentHint:  new(true),
+			OpenWorldHint:   new(op.Azure()),
 		},
 	}
 }
