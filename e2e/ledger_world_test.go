@@ -103,10 +103,10 @@ func (h *hold) await(tb testing.TB) {
 
 // line is an entry of the ledger, as far as these tests look into it.
 type line struct {
-	Seq, Of                                                                       int64
-	Time                                                                          time.Time
-	Kind, Caller, Tool, Tenant, Result, Approval, Approver, Before, After, Detail string
-	PartnerID                                                                     string `json:"partner_id"`
+	Seq, Of                                                        int64
+	Time                                                           time.Time
+	Kind, Caller, Tool, Tenant, Result, Approval, Approver, Detail string
+	PartnerID                                                      string `json:"partner_id"`
 }
 
 // entries returns the record, oldest first, as the command line shows it.

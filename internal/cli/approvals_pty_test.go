@@ -177,7 +177,7 @@ func (o *installation) mustBeRecorded(kinds ...string) {
 	}
 	left := kinds
 	for _, entry := range list.Entries {
-		if len(left) > 0 && entry.Kind == left[0] {
+		if len(left) > 0 && string(entry.Kind) == left[0] {
 			left = left[1:]
 		}
 	}

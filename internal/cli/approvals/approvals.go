@@ -47,27 +47,14 @@ the passphrase that you set with mcp-partner approvers add on the terminal.`,
 
 // ApprovalRow is a question for approvers as the command line shows it.
 type ApprovalRow struct {
-	ID         string `json:"id"`
-	State      string `json:"state"`
-	Tool       string `json:"tool"`
-	Company    string `json:"company,omitempty"`
-	Domain     string `json:"domain,omitempty"`
-	Tenant     string `json:"tenant"`
-	TenantID   string `json:"tenant_id"`
-	ObjectID   string `json:"object_id"`
-	Cloud      string `json:"cloud"`
-	Credential string `json:"credential"`
-	Before     string `json:"before"`
-	// LinkedName is untrusted text: the provider's name of what is linked now.
-	LinkedName  string `json:"linked_name,omitempty"`
-	LinkedSince string `json:"linked_since,omitempty"`
-	PartnerID   string `json:"partner_id"`
-	Caller      string `json:"caller"`
-	Requester   string `json:"requester"`
+	ID    string `json:"id"`
+	State string `json:"state"`
+	guard.Intent
+	Before    string `json:"before"`
+	Requester string `json:"requester"`
 	// SameUser says that this account is the requester's too: whether one person
 	// asked and approves cannot be told.
 	SameUser  bool   `json:"same_user"`
-	Reason    string `json:"reason,omitempty"`
 	Rule      string `json:"rule,omitempty"`
 	CreatedAt string `json:"created_at"`
 	ExpiresAt string `json:"expires_at"`
@@ -82,12 +69,8 @@ type ApprovalRow struct {
 
 func approvalRowOf(s *app.Session, t guard.Ticket) ApprovalRow {
 	row := ApprovalRow{
-		ID: t.ID, State: s.Guard.State(t), Tool: t.Intent.Tool,
-		Company: t.Intent.Company, Domain: t.Intent.Domain, Tenant: t.Intent.Identity.Tenant, TenantID: t.Intent.Identity.TenantID, ObjectID: t.Intent.Identity.ObjectID,
-		Cloud: t.Intent.Identity.Cloud, Credential: t.Intent.Identity.Credential,
-		Before: t.Intent.Before.String(), LinkedName: t.Intent.LinkedName, LinkedSince: t.Intent.LinkedSince, PartnerID: string(t.Intent.PartnerID),
-		Caller: string(t.Intent.Caller), Requester: t.Requester, SameUser: t.Requester == app.Account(),
-		Reason: t.Intent.Reason, Rule: t.Rule, CreatedAt: phrase.Stamp(t.CreatedAt), ExpiresAt: phrase.Stamp(t.ExpiresAt),
+		ID: t.ID, State: s.Guard.State(t), Intent: t.Intent, Before: t.Intent.Before.String(), Requester: t.Requester, SameUser: t.Requester == app.Account(),
+		Rule: t.Rule, CreatedAt: phrase.Stamp(t.CreatedAt), ExpiresAt: phrase.Stamp(t.ExpiresAt),
 	}
 	if t.Plan != nil {
 		row.Tenants, row.Digest = t.Plan.Rows, hex.EncodeToString(t.Plan.Digest[:])
@@ -117,7 +100,7 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 				Name: "approvals", Rows: rows, Empty: "Nothing waits for an approver.",
 				Header: []string{"ID", "STATE", "TOOL", "COMPANY", "DOMAIN", "TENANT", "PARTNER ID", "LINKED NOW", "CALLER", "EXPIRES"},
 				Cells: func(r ApprovalRow) []string {
-					return []string{r.ID, r.State, r.Tool, r.Company, r.Domain, r.Tenant, r.PartnerID, phrase.Words(r.Before), r.Caller, r.ExpiresAt}
+					return []string{r.ID, r.State, r.Tool, r.Company, r.Domain, r.Tenant, string(r.PartnerID), phrase.Words(r.Before), string(r.Caller), r.ExpiresAt}
 				},
 			}.Show(deps.IO, &flags)
 		}),
@@ -160,8 +143,8 @@ func addAllRows(all *bool, flags *pflag.FlagSet) {
 	flags.BoolVar(all, "all", false, "show also the tenants of a plan that are not touched")
 }
 
-func showTicket(u *term.UI, t guard.Ticket, r ApprovalRow) {
-	u.Line(term.Bold, guard.QuestionFor(t.Intent).Text)
+func showTicket(u *term.UI, r ApprovalRow) {
+	u.Line(term.Bold, guard.QuestionFor(r.Intent).Text)
 	writeState(u, r)
 	u.Field("customer", strings.Trim(r.Company+", "+r.Domain, ", "))
 	u.Field("tenant", fmt.Sprintf("%s (%s, %s cloud)", r.Tenant, r.TenantID, r.Cloud))
@@ -170,7 +153,7 @@ func showTicket(u *term.UI, t guard.Ticket, r ApprovalRow) {
 	u.Field("linked now", phrase.Words(r.Before))
 	u.Field("its name", r.LinkedName)
 	u.Field("last written", r.LinkedSince)
-	u.Field("afterwards", afterwards(t.Intent))
+	u.Field("afterwards", afterwards(r.Intent))
 	writeRequest(u, r)
 }
 
@@ -183,7 +166,7 @@ func writeState(u *term.UI, r ApprovalRow) {
 
 // writeRequest writes who asked, when and why, and who decided.
 func writeRequest(u *term.UI, r ApprovalRow) {
-	u.Field("asked by", r.Caller+", account "+r.Requester)
+	u.Field("asked by", string(r.Caller)+", account "+r.Requester)
 	if r.SameUser {
 		u.StyledField("same user", term.Warn, "this account also made the request; the ledger will record same_user")
 	}

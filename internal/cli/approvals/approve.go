@@ -244,7 +244,7 @@ func (s shown) rows() []answers.ChangeRow {
 // undone, and the rows that are written.
 func (s shown) write() error {
 	if s.ticket.Plan == nil {
-		showTicket(s.ui, s.ticket, approvalRowOf(s.session, s.ticket))
+		showTicket(s.ui, approvalRowOf(s.session, s.ticket))
 		return s.ui.Err
 	}
 	manyTicket(s.ui, s.plan, approvalRowOf(s.session, s.ticket))

@@ -16,6 +16,7 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas"
 )
@@ -146,41 +147,19 @@ func runList(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
 		Name: "entries", Rows: rows, Empty: "No entry matches.",
 		Header: []string{"SEQ", "TIME", "KIND", "CALLER", "TOOL", "COMPANY", "DOMAIN", "TENANT", "PARTNER ID", "RESULT", "APPROVER", "DETAIL OR REASON"},
 		Cells: func(r EntryRow) []string {
-			return []string{strconv.FormatInt(r.Seq, 10), r.Time, r.Kind, r.Caller, r.Tool, r.Company, r.Domain, r.Tenant, r.PartnerID, r.Result, r.Approver, cmp.Or(r.Detail, r.Reason)}
+			return []string{strconv.FormatInt(r.Seq, 10), phrase.Stamp(r.Time), string(r.Kind), string(r.Caller), r.Tool, r.Company, r.Domain, r.Tenant, string(r.PartnerID), r.Result, r.Approver, cmp.Or(r.Detail, r.Reason)}
 		},
 	}.Show(deps.IO, &o.ListFlags)
 }
 
 // EntryRow is an entry of the ledger as the command line shows it.
 type EntryRow struct {
-	Seq    int64  `json:"seq"`
-	Time   string `json:"time"`
-	Kind   string `json:"kind"`
-	Caller string `json:"caller,omitempty"`
-	Tool   string `json:"tool,omitempty"`
+	Seq int64 `json:"seq"`
+	guard.Event
 	// Company and Domain are what the directory says today; the ledger has IDs.
-	Company       string `json:"company,omitempty"`
-	Domain        string `json:"domain,omitempty"`
-	Tenant        string `json:"tenant,omitempty"`
-	TenantID      string `json:"tenant_id,omitempty"`
-	ObjectID      string `json:"object_id,omitempty"`
-	Credential    string `json:"credential,omitempty"`
-	Before        string `json:"before,omitempty"`
-	PartnerID     string `json:"partner_id,omitempty"`
-	Arguments     string `json:"argument_digest,omitempty"`
-	After         string `json:"after,omitempty"`
-	Reason        string `json:"reason,omitempty"`
-	Of            int64  `json:"of,omitempty"`
-	Approval      string `json:"approval,omitempty"`
-	Approver      string `json:"approver,omitempty"`
-	SameUser      bool   `json:"same_user,omitempty"`
-	Rule          string `json:"rule,omitempty"`
-	Result        string `json:"result,omitempty"`
-	Detail        string `json:"detail,omitempty"`
-	RunID         string `json:"run_id,omitempty"`
-	Step          string `json:"step,omitempty"`
-	ARMRequestID  string `json:"arm_request_id,omitempty"`
-	CorrelationID string `json:"correlation_id,omitempty"`
+	Company string `json:"company,omitempty"`
+	Domain  string `json:"domain,omitempty"`
+	Digest  string `json:"argument_digest,omitempty"`
 }
 
 func entryRows(a *app.App, events []guard.Event) []EntryRow {
@@ -189,18 +168,8 @@ func entryRows(a *app.App, events []guard.Event) []EntryRow {
 	for _, entry := range entries {
 		known[entry.TenantID], known[entry.Name] = entry.Tenant(), entry.Tenant()
 	}
-	rows := make([]EntryRow, len(events))
-	for i, e := range events {
-		tenant := known[cmp.Or(e.Intent.Identity.TenantID, e.Intent.Identity.Tenant)]
-		rows[i] = EntryRow{
-			Company: tenant.Company, Domain: tenant.Domain(),
-			Seq: e.Seq, Time: phrase.Stamp(e.Time), Kind: string(e.Kind), Caller: string(e.Intent.Caller), Tool: e.Intent.Tool,
-			Tenant: e.Intent.Identity.Tenant, TenantID: e.Intent.Identity.TenantID, ObjectID: e.Intent.Identity.ObjectID,
-			Credential: e.Intent.Identity.Credential, Before: e.Intent.Before.String(), PartnerID: string(e.Intent.PartnerID), Arguments: e.Intent.ArgumentDigest(),
-			After: e.After.String(), Reason: e.Intent.Reason, Of: e.Of, Approval: e.Approval, Approver: e.Approver,
-			SameUser: e.SameUser, Rule: e.Rule, Result: e.Result, Detail: e.Detail,
-			RunID: e.Intent.Run, Step: string(e.Intent.Step), ARMRequestID: e.ARMRequestID, CorrelationID: e.CorrelationID,
-		}
-	}
-	return rows
+	return xslices.Map(events, func(e guard.Event) EntryRow {
+		tenant := known[cmp.Or(e.TenantID, e.Tenant)]
+		return EntryRow{Seq: e.Seq, Event: e, Company: tenant.Company, Domain: tenant.Domain(), Digest: e.ArgumentDigest()}
+	})
 }
