@@ -58,7 +58,7 @@ func runAcknowledge(ctx context.Context, deps *cmdutil.Deps, tenant string, o *a
 	if err != nil {
 		return err
 	}
-	session, err := openAudits(ctx, deps, nil)
+	session, err := openAudits(ctx, deps, &cmdutil.SessionFlags{})
 	if err != nil {
 		return err
 	}

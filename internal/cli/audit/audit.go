@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -30,8 +31,8 @@ type auditOptions struct {
 	asked  RequestFlags
 	label  string
 	notify bool
-	house  auditHouse
 	report reportOptions
+	cmdutil.SessionFlags
 }
 
 // RequestFlags say what an audit asks, and of which tenants.
@@ -54,16 +55,10 @@ func (o *RequestFlags) Add(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.roles, "roles", false, "check roles for partner earned credit too")
 }
 
-// auditHouse says in which house the audits are.
-type auditHouse struct {
-	simulate cmdutil.SimulateFlags
-	fleet    cmdutil.FleetFlags
-}
-
-func (o *auditHouse) add(deps *cmdutil.Deps, flags *pflag.FlagSet) {
+func (o *auditOptions) addSession(deps *cmdutil.Deps, flags *pflag.FlagSet) {
 	deps.AddKeyFlags(flags)
-	o.simulate.Add(flags)
-	o.fleet.Add(flags)
+	o.Simulate.Add(flags)
+	o.Fleet.Add(flags)
 }
 
 // NewCmdAudit builds `audit`.
@@ -94,7 +89,7 @@ Exit codes: 0 done, 1 failed or --fail-on found something, 2 usage, 3 refused.`,
 	flags.StringVar(&options.label, "label", "", "`NAME` of the run, such as 2026-11; named runs are kept")
 	flags.BoolVar(&options.notify, "notify", false, "send the alerts of the config file for what changed since the last audit")
 	options.report.add(flags)
-	options.house.add(deps, flags)
+	options.addSession(deps, flags)
 	command.AddCommand(newCmdList(deps), newCmdShow(deps), newCmdResume(deps),
 		newCmdChanges(deps), newCmdAcknowledge(deps), newCmdLabel(deps))
 	return command
@@ -168,21 +163,12 @@ func namesIn(path string) ([]string, error) {
 	return names, nil
 }
 
-// openAudits opens the house with the operator's bound from variable and file.
-// Without a house nothing can be asked.
-func openAudits(ctx context.Context, deps *cmdutil.Deps, o *auditHouse) (*app.Session, error) {
-	bound, err := deps.StandingBounds()
-	if err != nil {
+// openAudits opens a session with the operator's bound from variable and file.
+func openAudits(ctx context.Context, deps *cmdutil.Deps, o *cmdutil.SessionFlags) (session *app.Session, err error) {
+	if o.Guard, err = deps.StandingBounds(); err != nil {
 		return nil, err
 	}
-	call := &cmdutil.SessionFlags{Guard: bound}
-	if o != nil {
-		call.Simulate, err = o.simulate, o.fleet.Apply(deps)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return deps.StartSession(ctx, call)
+	return deps.StartSession(ctx, o)
 }
 
 func runAudit(ctx context.Context, deps *cmdutil.Deps, o *auditOptions) error {
@@ -196,7 +182,7 @@ func runAudit(ctx context.Context, deps *cmdutil.Deps, o *auditOptions) error {
 	if err := o.report.check(); err != nil {
 		return err
 	}
-	session, err := openAudits(ctx, deps, &o.house)
+	session, err := openAudits(ctx, deps, &o.SessionFlags)
 	if err != nil {
 		return err
 	}
@@ -207,8 +193,7 @@ func runAudit(ctx context.Context, deps *cmdutil.Deps, o *auditOptions) error {
 	if !session.KeepsRecord() && session.Simulated == nil {
 		deps.IO.Note("there is no vault, so this run is not stored")
 	}
-	op, _ := schemas.Lookup(schemas.ToolAuditPartnerLinks)
-	deps.Unlock(ctx, session.App, op)
+	deps.Unlock(ctx, session.App, schemas.ToolAuditPartnerLinks)
 	by := app.Trusted(app.TerminalCaller)
 	if o.notify {
 		by = app.Trusted(app.NotifyCaller)
@@ -322,11 +307,4 @@ func failStates() map[string][]answers.RowState {
 }
 
 // failWords lists them.
-func failWords() []string {
-	words := []string{}
-	for word := range failStates() {
-		words = append(words, word)
-	}
-	slices.Sort(words)
-	return words
-}
+func failWords() []string { return slices.Sorted(maps.Keys(failStates())) }

@@ -45,7 +45,7 @@ reported as replaced, and nothing is said about the earlier one's link.`,
   mcp-partner audit changes 2026-10 latest --json`,
 		Args: cmdutil.Arguments(0, 2, "takes at most two arguments, the earlier and the later audit"),
 		RunE: func(command *cobra.Command, args []string) error {
-			return onRuns(command.Context(), deps, nil, args, func(session *app.Session, runs []fleet.Run) error {
+			return onRuns(command.Context(), deps, &cmdutil.SessionFlags{}, args, func(session *app.Session, runs []fleet.Run) error {
 				return runChanges(command.Context(), deps, session, runs, options)
 			})
 		},

@@ -14,7 +14,6 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/render"
 	"mcp-partner/internal/cli/term"
-	"mcp-partner/internal/config"
 	"mcp-partner/internal/csvcell"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
@@ -25,40 +24,30 @@ import (
 
 // reportOptions say how a report is written, and what makes it fail.
 type reportOptions struct {
-	format, output string
-	force          bool
-	table          cmdutil.TableFlags
-	failOn         cmdutil.List
+	format auditreport.Format
+	output cmdutil.OutputFlags
+	table  cmdutil.TableFlags
+	failOn cmdutil.List
 }
 
 // formatTable is for a terminal; the other formats are those of the reports.
-const formatTable = "table"
+const formatTable auditreport.Format = "table"
 
 func (o *reportOptions) add(flags *pflag.FlagSet) {
-	flags.StringVar(&o.format, "format", formatTable, "`FORMAT` of the report")
-	config.Choices(flags, "format", formatTable, "csv", "jsonl", "markdown", "html")
-	flags.StringVarP(&o.output, "output", "o", "", "write to this `FILE`, which only you can read")
-	flags.BoolVar(&o.force, "force", false, "replace an existing file")
+	cmdutil.AddChoice(flags, &o.format, "format", "`FORMAT` of the report", formatTable, auditreport.CSV, auditreport.JSONL, auditreport.Markdown, auditreport.HTML)
+	o.output.Add(flags, "write to this `FILE`, which only you can read")
 	o.table.Add(flags, "--format csv")
 	flags.Lookup("all").Usage = "show every row of the table, also what is in order"
 	flags.Var(&o.failOn, "fail-on", "exit with 1 if any link is in one of these `STATES`: "+strings.Join(failWords(), ", ")+"; a deleted link counts as not_linked")
 }
 
 func (o *reportOptions) check() error {
-	switch auditreport.Format(o.format) {
-	case formatTable, auditreport.CSV, auditreport.JSONL, auditreport.Markdown, auditreport.HTML:
-	default:
-		return exit.Usage("give table, csv, jsonl, markdown or html", "there is no format %s", untrusted.Shown(o.format))
-	}
 	for _, word := range o.failOn {
 		if _, ok := failStates()[word]; !ok {
 			return exit.Usage("give some of "+strings.Join(failWords(), ", "), "there is no state %s", untrusted.Shown(word))
 		}
 	}
-	if o.output == "" {
-		return nil
-	}
-	return cmdutil.CheckOutput(o.output, o.force)
+	return o.output.Check()
 }
 
 // fails reports whether the totals match --fail-on. While rows are unanswered,
@@ -108,26 +97,23 @@ func sentence(found fleet.Report) string {
 
 // deliverAudit writes to standard output, or to a file and says so.
 func deliverAudit(deps *cmdutil.Deps, found auditreport.Report, rows auditreport.Rows, o *reportOptions) error {
-	if o.output == "" {
-		return auditTo(deps, deps.IO.Out, found, rows, o)
+	err := o.output.Write(deps.IO, func(w io.Writer) error { return auditTo(deps, w, found, rows, o) })
+	if err == nil && o.output.Path != "" {
+		deps.IO.Note("wrote " + o.output.Path + " (" + string(o.format) + "): " + sentence(found.Report))
 	}
-	if err := cmdutil.StreamOutput(o.output, o.force, func(w io.Writer) error { return auditTo(deps, w, found, rows, o) }); err != nil {
-		return err
-	}
-	deps.IO.Note("wrote " + o.output + " (" + o.format + "): " + sentence(found.Report))
-	return nil
+	return err
 }
 
 func auditTo(deps *cmdutil.Deps, w io.Writer, found auditreport.Report, rows auditreport.Rows, o *reportOptions) error {
 	if o.format == formatTable {
 		u := o.table.UI(deps.IO)
-		if o.output != "" {
+		if o.output.Path != "" {
 			u = &term.UI{Out: w}
 		}
 		return report(u, found.Report, rows, o.table.All)
 	}
 	found.Summary, found.Program, found.Cell = sentence(found.Report), "mcp-partner "+app.BuildInfo().Version, csvcell.New().Quote
-	return found.Write(w, auditreport.Format(o.format), rows)
+	return found.Write(w, o.format, rows)
 }
 
 // report writes totals, causes and the rows that need attention.

@@ -17,7 +17,7 @@ import (
 // What a report takes does not grow with its rows, in no format.
 func TestReportsAreStreamed(t *testing.T) {
 	const few, many = 1000, 31_000
-	for _, format := range []string{formatTable, "csv", "jsonl", "markdown", "html"} {
+	for _, format := range []auditreport.Format{formatTable, "csv", "jsonl", "markdown", "html"} {
 		growth := int64(reportHeap(t, format, many)) - int64(reportHeap(t, format, few))
 		if perRow := growth / (many - few); perRow > 16 {
 			t.Errorf("%s holds %d bytes for each row", format, perRow)
@@ -27,7 +27,7 @@ func TestReportsAreStreamed(t *testing.T) {
 
 // reportHeap writes a report to a file and returns how much was in use near its
 // end.
-func reportHeap(t *testing.T, format string, n int) (inUse uint64) {
+func reportHeap(t *testing.T, format auditreport.Format, n int) (inUse uint64) {
 	t.Helper()
 	deps := &cmdutil.Deps{IO: &term.Streams{Out: io.Discard, Err: io.Discard, Env: func(string) (string, bool) { return "", false }}}
 	rows := func(yield func(answers.AuditRow, error) bool) {
@@ -44,7 +44,7 @@ func reportHeap(t *testing.T, format string, n int) (inUse uint64) {
 			}
 		}
 	}
-	o := &reportOptions{format: format, output: filepath.Join(t.TempDir(), "report")}
+	o := &reportOptions{format: format, output: cmdutil.OutputFlags{Path: filepath.Join(t.TempDir(), "report")}}
 	o.table.All = true
 	if err := deliverAudit(deps, auditreport.Report{Report: fleet.Report{Totals: map[string]int{"rows": n, "not_linked": n}}, Known: func(*answers.AuditRow) *fleet.Acknowledgement { return nil }}, auditreport.Rows(rows), o); err != nil {
 		t.Fatal(err)

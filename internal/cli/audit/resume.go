@@ -12,14 +12,9 @@ import (
 	"mcp-partner/schemas"
 )
 
-type resumeOptions struct {
-	house  auditHouse
-	report reportOptions
-}
-
 // newCmdResume builds `audit resume`.
 func newCmdResume(deps *cmdutil.Deps) *cobra.Command {
-	options := &resumeOptions{}
+	options := &auditOptions{}
 	command := &cobra.Command{
 		Use:   "resume RUN",
 		Short: "Continue an interrupted audit",
@@ -32,19 +27,18 @@ the audit can be resumed ten seconds later.`,
 			if err := options.report.check(); err != nil {
 				return err
 			}
-			return onRuns(command.Context(), deps, &options.house, args, func(session *app.Session, runs []fleet.Run) error {
+			return onRuns(command.Context(), deps, &options.SessionFlags, args, func(session *app.Session, runs []fleet.Run) error {
 				return runResume(command.Context(), deps, session, runs[0], &options.report)
 			})
 		},
 	}
 	options.report.add(command.Flags())
-	options.house.add(deps, command.Flags())
+	options.addSession(deps, command.Flags())
 	return command
 }
 
 func runResume(ctx context.Context, deps *cmdutil.Deps, session *app.Session, run fleet.Run, o *reportOptions) error {
-	op, _ := schemas.Lookup(schemas.ToolAuditPartnerLinks)
-	deps.Unlock(ctx, session.App, op)
+	deps.Unlock(ctx, session.App, schemas.ToolAuditPartnerLinks)
 	run, err := waitForLease(ctx, session, run)
 	if err != nil {
 		return err

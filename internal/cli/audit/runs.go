@@ -40,8 +40,8 @@ func runNamed(ctx context.Context, session *app.Session, name string) (fleet.Run
 	return runs[0], nil
 }
 
-// onRuns opens the house, finds the audits with these names, and works on them.
-func onRuns(ctx context.Context, deps *cmdutil.Deps, o *auditHouse, names []string, work func(*app.Session, []fleet.Run) error) error {
+// onRuns opens a session, finds the audits with these names, and works on them.
+func onRuns(ctx context.Context, deps *cmdutil.Deps, o *cmdutil.SessionFlags, names []string, work func(*app.Session, []fleet.Run) error) error {
 	session, err := openAudits(ctx, deps, o)
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func runList(ctx context.Context, deps *cmdutil.Deps, limit int, list *cmdutil.L
 	if limit < 0 {
 		return exit.Usage("mcp-partner audit list --help", "--limit is negative")
 	}
-	session, err := openAudits(ctx, deps, nil)
+	session, err := openAudits(ctx, deps, &cmdutil.SessionFlags{})
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
 			if err := report.check(); err != nil {
 				return err
 			}
-			return onRuns(command.Context(), deps, nil, args, func(session *app.Session, runs []fleet.Run) error {
+			return onRuns(command.Context(), deps, &cmdutil.SessionFlags{}, args, func(session *app.Session, runs []fleet.Run) error {
 				return writeReport(command.Context(), deps, session, runs[0].ID, &report)
 			})
 		},
@@ -151,7 +151,7 @@ func newCmdLabel(deps *cmdutil.Deps) *cobra.Command {
 			if err := checkRunLabel(args[1]); err != nil {
 				return err
 			}
-			return onRuns(command.Context(), deps, nil, args[:1], func(session *app.Session, runs []fleet.Run) error {
+			return onRuns(command.Context(), deps, &cmdutil.SessionFlags{}, args[:1], func(session *app.Session, runs []fleet.Run) error {
 				return session.Fleet.Label(command.Context(), fleet.Operator, runs[0].ID, args[1])
 			})
 		},

@@ -77,9 +77,6 @@ func newCmdCallTool(deps *cmdutil.Deps, op schemas.Operation, options *callOptio
 		Example: callExample(op),
 		RunE: func(command *cobra.Command, _ []string) error {
 			options.tool, options.flags = op.Name, command.Flags()
-			if err := options.Fleet.Apply(deps); err != nil {
-				return err
-			}
 			if command.LocalNonPersistentFlags().Lookup("tenants") != nil {
 				var err error
 				if options.Guard.Tenants, err = deps.StandingTenants(); err != nil {
@@ -126,7 +123,7 @@ func runCall(ctx context.Context, deps *cmdutil.Deps, o *callOptions) error {
 	}
 	defer session.Close()
 	op, _ := schemas.Lookup(o.tool)
-	deps.Unlock(ctx, session.App, op)
+	deps.Unlock(ctx, session.App, o.tool)
 	if op.Effect.Writes() && !o.plan {
 		deps.SettleRecord(ctx, session.App, session.Guard, session.Service)
 	}

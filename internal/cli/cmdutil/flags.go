@@ -25,17 +25,24 @@ import (
 )
 
 // FleetFlags bound what runs over many tenants.
-type FleetFlags struct{ Concurrency int }
+type FleetFlags struct {
+	Concurrency int
+	added       bool
+}
 
 const mostConcurrency = 512
 
 func (o *FleetFlags) Add(flags *pflag.FlagSet) {
+	o.added = true
 	flags.IntVar(&o.Concurrency, "concurrency", 64, "`N` tenants that an audit reads at the same time")
 	config.Standing(flags, "concurrency")
 }
 
 // Apply makes the limits of this command those of the house that it opens.
 func (o *FleetFlags) Apply(deps *Deps) error {
+	if !o.added {
+		return nil
+	}
 	if o.Concurrency < 1 || o.Concurrency > mostConcurrency {
 		return exit.Usage("give a number from 1 to 512", "--concurrency is out of range")
 	}
@@ -70,6 +77,14 @@ func (g *GuardFlags) AddAsking(flags *pflag.FlagSet) {
 	g.addApproval(flags)
 	flags.Var(&g.partnerIDs, "partner-ids", "allow writes of these partner `IDS` only, separated by commas")
 	config.Standing(flags, "allow-writes", "approval", "partner-ids")
+}
+
+// AllowResume allows, where nothing else is said, what was approved to be written:
+// to resume is to want that. It covers no run of which nobody was asked.
+func (g *GuardFlags) AllowResume() {
+	if !g.AllowWrites {
+		g.AllowWrites, g.approval = true, access.ApprovalRequester
+	}
 }
 
 // AddKeyFlags adds the flags that say where the key of the vault is.

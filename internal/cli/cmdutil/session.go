@@ -77,13 +77,17 @@ type SessionFlags struct {
 // Unlock opens a vault that a person has to open before anything has a
 // deadline: typing a passphrase may take longer than a plan. What goes wrong is
 // said by the call itself, in its own answer.
-func (d *Deps) Unlock(ctx context.Context, a *app.App, op schemas.Operation) {
+func (d *Deps) Unlock(ctx context.Context, a *app.App, tool string) {
+	op, _ := schemas.Lookup(tool)
 	if a.KeepsRecord() && d.IO.Attended() && (op.Effect.Writes() || a.NeedsSecret(op)) {
 		_ = a.Open(ctx)
 	}
 }
 
 func (d *Deps) StartSession(ctx context.Context, o *SessionFlags) (*app.Session, error) {
+	if err := o.Fleet.Apply(d); err != nil {
+		return nil, err
+	}
 	simulated, err := o.Simulate.Start(ctx)
 	if err != nil {
 		return nil, err

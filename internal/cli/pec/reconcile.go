@@ -54,9 +54,6 @@ partner://pec/reconcile.`,
 		Args: cmdutil.OneArgument("a file of billed usage"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.file = args[0]
-			if err := errors.Join(options.Simulate.Check(command.Flags()), options.Fleet.Apply(deps)); err != nil {
-				return err
-			}
 			return runReconcile(command.Context(), deps, options)
 		},
 	}
@@ -84,8 +81,7 @@ func runReconcile(ctx context.Context, deps *cmdutil.Deps, o *reconcileOptions) 
 		return err
 	}
 	defer session.Close()
-	op, _ := schemas.Lookup(schemas.ToolCheckPECRoles)
-	deps.Unlock(ctx, session.App, op)
+	deps.Unlock(ctx, session.App, schemas.ToolCheckPECRoles)
 	facts, err := readFacts(ctx, deps, session, file, o.Fleet.Concurrency)
 	if err != nil {
 		return err

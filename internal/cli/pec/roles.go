@@ -44,12 +44,7 @@ link, roles, the date of the list and ARM's request IDs.`,
   mcp-partner pec roles contoso --format markdown --output proof.md`,
 		Args: cmdutil.AtMostOneArgument("the name of a tenant"),
 		RunE: func(command *cobra.Command, args []string) error {
-			if err := options.Simulate.Check(command.Flags()); err != nil {
-				return err
-			}
-			if len(args) == 1 {
-				options.tenant = args[0]
-			}
+			options.tenant = strings.Join(args, "")
 			return runRoles(command.Context(), deps, options)
 		},
 		ValidArgsFunction: cmdutil.CompleteOne(deps.TenantNames),
@@ -72,8 +67,7 @@ func runRoles(ctx context.Context, deps *cmdutil.Deps, o *rolesOptions) error {
 		return err
 	}
 	defer session.Close()
-	op, _ := schemas.Lookup(schemas.ToolCheckPECRoles)
-	deps.Unlock(ctx, session.App, op)
+	deps.Unlock(ctx, session.App, schemas.ToolCheckPECRoles)
 	envelope := allRoles(ctx, session, schemas.CheckPECRolesInput{
 		Target: schemas.Target{Tenant: o.tenant, Credential: o.credential}, Subscriptions: o.subscriptions,
 	})

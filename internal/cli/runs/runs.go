@@ -10,8 +10,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"mcp-partner/access"
-	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/approvals"
 	"mcp-partner/internal/cli/cmdutil"
@@ -31,9 +29,8 @@ type manyOptions struct {
 	settled             time.Duration
 	format              string
 	output              cmdutil.OutputFlags
-	guard               cmdutil.GuardFlags
-	simulate            cmdutil.SimulateFlags
 	table               cmdutil.TableFlags
+	cmdutil.SessionFlags
 }
 
 // arguments are those of both tools.
@@ -66,8 +63,8 @@ func (o *manyOptions) add(deps *cmdutil.Deps, flags *pflag.FlagSet) {
 	flags.BoolVar(&o.json, "json", false, "print the answer as JSON and nothing else")
 	config.Typed(flags, "tenants", "labels", "credential", "first", "plan", "resume", "run", "list", "reason", "approval-id", "settled-after", "format", "output", "force", "json", "all", "wide")
 	deps.AddKeyFlags(flags)
-	o.guard.AddAsking(flags)
-	o.simulate.Add(flags)
+	o.Guard.AddAsking(flags)
+	o.Simulate.Add(flags)
 }
 
 // prepare settles what the flags leave open.
@@ -81,8 +78,11 @@ func (o *manyOptions) prepare(deps *cmdutil.Deps, flags *pflag.FlagSet) (err err
 	if flags.Changed("roles") {
 		o.in.IncludeRoles = &o.roles
 	}
-	o.guard.Tenants, err = deps.StandingTenants()
+	o.Guard.Tenants, err = deps.StandingTenants()
 	deps.Settled = o.settled
+	if o.resume != "" {
+		o.Guard.AllowResume()
+	}
 	return err
 }
 
@@ -125,13 +125,12 @@ func runMany(command *cobra.Command, deps *cmdutil.Deps, o *manyOptions) error {
 	if err := o.prepare(deps, command.Flags()); err != nil {
 		return err
 	}
-	session, err := o.open(ctx, deps)
+	session, err := deps.StartSession(ctx, &o.SessionFlags)
 	if err != nil {
 		return err
 	}
 	defer session.Close()
-	op, _ := schemas.Lookup(o.tool)
-	deps.Unlock(ctx, session.App, op)
+	deps.Unlock(ctx, session.App, o.tool)
 	if o.listed {
 		return listRuns(ctx, deps, session, o)
 	}
@@ -158,28 +157,6 @@ func runMany(command *cobra.Command, deps *cmdutil.Deps, o *manyOptions) error {
 		return approvals.Offer(ctx, deps, session, call, envelope)
 	}
 	return exit.Silent(exit.CodeOf(envelope.Status))
-}
-
-func (o *manyOptions) open(ctx context.Context, deps *cmdutil.Deps) (*app.Session, error) {
-	simulated, err := o.simulate.Start(ctx)
-	if err != nil {
-		return nil, err
-	}
-	a, err := deps.Open(simulated)
-	if err != nil {
-		return nil, err
-	}
-	return deps.NewSession(a, o.rules())
-}
-
-// rules are those of the flags. To resume is to want what was approved to be
-// written; it covers no run of which nobody was asked.
-func (o *manyOptions) rules() guard.Options {
-	rules := o.guard.Rules()
-	if o.resume != "" && !o.guard.AllowWrites {
-		rules.AllowWrites, rules.Approval = true, access.ApprovalRequester
-	}
-	return rules
 }
 
 // call is the call of the tool. A run is resumed as its own caller: the owner
