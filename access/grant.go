@@ -179,7 +179,7 @@ type Caller string
 // Remote reports whether a caller came over HTTP: its name has a kind before it.
 func (c Caller) Remote() bool {
 	kind, _, named := strings.Cut(string(c), ":")
-	return named && slices.Contains([]string{"http", "token", "oidc", "entra"}, kind)
+	return named && slices.Contains([]string{"http", "token", "oidc", "entra", "user"}, kind)
 }
 
 // ScheduleKind comes before the name of a schedule where that is a caller.

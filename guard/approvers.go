@@ -1,14 +1,9 @@
 package guard
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
-	"crypto/rand"
 	"slices"
-	"time"
-
-	"golang.org/x/crypto/argon2"
 
 	"mcp-partner/access"
 	"mcp-partner/internal/untrusted"
@@ -99,7 +94,7 @@ func (g *Guard) Approve(ctx context.Context, id, name string, passphrase []byte)
 		return Ticket{}, err
 	}
 	digest := ticket.Digest()
-	signature, err := approver.Sign(passphrase, digest[:])
+	signature, err := approver.sign(passphrase, digest[:])
 	if err != nil {
 		return Ticket{}, err
 	}
@@ -151,94 +146,10 @@ func (g *Guard) signed(ctx context.Context, ticket Ticket) error {
 		return err
 	}
 	digest := ticket.Digest()
-	if len(approver.PublicKey) != ed25519.PublicKeySize || !ed25519.Verify(approver.PublicKey, digest[:], ticket.Decision.Signature) {
+	if key := approver.Key.PublicKey; len(key) != ed25519.PublicKeySize || !ed25519.Verify(key, digest[:], ticket.Decision.Signature) {
 		return problems.New(problems.CodeApprovalUnknown, "The approval does not carry the signature of approver "+quote(approver.Name)+".")
 	}
 	return nil
-}
-
-func (g *Guard) approver(ctx context.Context, name string) (Approver, error) {
-	approvers, err := g.Approvers(ctx)
-	if err != nil {
-		return Approver{}, err
-	}
-	i := slices.IndexFunc(approvers, func(a Approver) bool { return a.Name == name })
-	if i < 0 {
-		return Approver{}, problems.New(problems.CodeNotAllowed, "There is no approver "+quote(name)+".",
-			problems.WithCommand("Ask a person to add one.", "mcp-partner approvers add NAME"))
-	}
-	return approvers[i], nil
-}
-
-// Credentials are an approver's name and passphrase.
-type Credentials struct {
-	Name       string
-	Passphrase []byte
-}
-
-// AddApprover adds an approver. The first one needs no consent, every further
-// one that of an approver.
-func (g *Guard) AddApprover(ctx context.Context, added, by Credentials) error {
-	if added.Name == "" || added.Name != untrusted.Sanitize(added.Name) {
-		return problems.New(problems.CodeInvalidArgument, "An approver needs a name, without control characters and at most 120 characters long.")
-	}
-	if err := g.vouched(ctx, by, true); err != nil {
-		return err
-	}
-	approver, err := NewApprover(added.Name, added.Passphrase, g.opts.ApproverCost, g.opts.Now())
-	if err != nil {
-		return err
-	}
-	fresh, err := g.opts.Store.PutApprover(ctx, approver, g.change(KindApprover, by.Name, "added "+added.Name))
-	if err != nil {
-		return storeProblem(err)
-	}
-	if !fresh {
-		return problems.New(problems.CodeInvalidArgument, "There is an approver "+quote(added.Name)+" already.")
-	}
-	return nil
-}
-
-// RemoveApprover removes an approver, and revokes the tokens to approve that the
-// approver consented to; another or the same one has to consent.
-func (g *Guard) RemoveApprover(ctx context.Context, name string, by Credentials) error {
-	if err := g.vouched(ctx, by, false); err != nil {
-		return err
-	}
-	if err := g.revokeVouched(ctx, name); err != nil {
-		return err
-	}
-	found, err := g.opts.Store.RemoveApprover(ctx, name, g.change(KindApprover, by.Name, "removed "+name))
-	if err != nil {
-		return storeProblem(err)
-	}
-	if !found {
-		return problems.New(problems.CodeInvalidArgument, "There is no approver "+quote(name)+".")
-	}
-	return nil
-}
-
-// revokeVouched revokes the tokens that decide in an approver's place, and with
-// them their unused approvals.
-func (g *Guard) revokeVouched(ctx context.Context, approver string) error {
-	tokens, err := g.Tokens(ctx)
-	if err != nil {
-		return err
-	}
-	for _, t := range tokens {
-		if t.IssuedBy != approver || !t.Grant.Has(access.ScopeApprove) || !t.Revocable(g.opts.Now()) {
-			continue
-		}
-		if _, err := g.RevokeTokens(ctx, TokenSelection{ID: t.ID}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Approvers returns all approvers, ordered by name.
-func (g *Guard) Approvers(ctx context.Context) ([]Approver, error) {
-	return stored(g.opts.Store.Approvers(ctx))
 }
 
 // Attest returns an event that an approver answers for, after the passphrase
@@ -261,44 +172,6 @@ func (g *Guard) vouched(ctx context.Context, by Credentials, firstFree bool) err
 	if err != nil {
 		return err
 	}
-	_, err = approver.Sign(by.Passphrase, nil)
+	_, err = approver.sign(by.Passphrase, nil)
 	return err
-}
-
-// Cost is what deriving an approver's key costs with Argon2id. Memory is in
-// KiB. It is kept with each approver, so that it can be raised later.
-type Cost struct {
-	Time, Memory uint32
-	Threads      uint8
-}
-
-// minPassphrase is the least length of an approver's passphrase, in bytes.
-const minPassphrase = 8
-
-// NewApprover makes an approver. Only the passphrase gives the private half of
-// the key; it is kept nowhere.
-func NewApprover(name string, passphrase []byte, cost Cost, now time.Time) (Approver, error) {
-	if len(passphrase) < minPassphrase {
-		return Approver{}, problems.New(problems.CodeInvalidArgument, "The passphrase is too short: use at least 8 characters.")
-	}
-	a := Approver{Name: name, Salt: make([]byte, 16), Time: cost.Time, Memory: cost.Memory, Threads: cost.Threads, AddedAt: now}
-	_, _ = rand.Read(a.Salt)
-	a.PublicKey = a.key(passphrase).Public().(ed25519.PublicKey)
-	return a, nil
-}
-
-func (a Approver) key(passphrase []byte) ed25519.PrivateKey {
-	return ed25519.NewKeyFromSeed(argon2.IDKey(passphrase, a.Salt, a.Time, a.Memory, a.Threads, ed25519.SeedSize))
-}
-
-// Sign signs a digest with the key that the passphrase gives. A wrong
-// passphrase is a CodeNotAllowed problem.
-func (a Approver) Sign(passphrase, digest []byte) ([]byte, error) {
-	key := a.key(passphrase)
-	defer clear(key)
-	if !bytes.Equal(key.Public().(ed25519.PublicKey), a.PublicKey) {
-		return nil, problems.New(problems.CodeNotAllowed, "That is not the passphrase of approver "+quote(a.Name)+".",
-			problems.WithHint("Type the passphrase that was set when the approver was added."))
-	}
-	return ed25519.Sign(key, digest), nil
 }

@@ -24,7 +24,7 @@ func withApprover(t *testing.T) (*guard.Guard, *ledgertest.Store, *testkit.Clock
 	c := newClock()
 	store := ledgertest.New(t, c.Now)
 	g := newGuard(t, guard.Options{AllowWrites: true, Approval: access.ApprovalApprover, Store: store, Now: c.Now, Account: "ops", ApproverCost: guard.Cost{Time: 1, Memory: 64, Threads: 1}})
-	if err := g.AddApprover(t.Context(), anna, guard.Credentials{}); err != nil {
+	if err := g.AddUser(t.Context(), guard.User{Name: anna.Name}, anna.Passphrase, guard.Credentials{}); err != nil {
 		t.Fatal(err)
 	}
 	return g, store, c
@@ -71,7 +71,7 @@ func TestApprovedTicketIsRedeemedOnce(t *testing.T) {
 	for _, event := range store.Events() {
 		kinds[event.Kind]++
 	}
-	for _, kind := range []guard.EventKind{guard.KindApprover, guard.KindAsked, guard.KindApproved, guard.KindConfirmed, guard.KindIntent, guard.KindOutcome} {
+	for _, kind := range []guard.EventKind{guard.KindUser, guard.KindAsked, guard.KindApproved, guard.KindConfirmed, guard.KindIntent, guard.KindOutcome} {
 		if kinds[kind] != 1 {
 			t.Errorf("%d events %s", kinds[kind], kind)
 		}
@@ -101,7 +101,7 @@ func TestInvalidApprovalIsNotRedeemed(t *testing.T) {
 		}, problems.CodeNotAllowed},
 		"the approver was removed": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, _ *testkit.Clock, ticket guard.Ticket, _ *guard.Intent) {
 			approve(t, g, ticket)
-			if err := g.RemoveApprover(t.Context(), anna.Name, anna); err != nil {
+			if err := g.RemoveUser(t.Context(), anna.Name, anna); err != nil {
 				t.Fatal(err)
 			}
 		}, problems.CodeNotAllowed},
@@ -197,25 +197,25 @@ func TestNewApproverNeedsExistingApprover(t *testing.T) {
 	t.Parallel()
 	g, _, _ := withApprover(t)
 	bert := guard.Credentials{Name: "bert", Passphrase: []byte("battery staple")}
-	if err := g.AddApprover(t.Context(), bert, guard.Credentials{}); codeOf(err) != problems.CodeNotAllowed {
+	if err := g.AddUser(t.Context(), guard.User{Name: bert.Name}, bert.Passphrase, guard.Credentials{}); codeOf(err) != problems.CodeNotAllowed {
 		t.Errorf("nobody vouched: %v", err)
 	}
-	if err := g.AddApprover(t.Context(), bert, guard.Credentials{Name: "anna", Passphrase: []byte("guess guess")}); codeOf(err) != problems.CodeNotAllowed {
+	if err := g.AddUser(t.Context(), guard.User{Name: bert.Name}, bert.Passphrase, guard.Credentials{Name: "anna", Passphrase: []byte("guess guess")}); codeOf(err) != problems.CodeNotAllowed {
 		t.Errorf("a guess vouched: %v", err)
 	}
-	if err := g.AddApprover(t.Context(), bert, anna); err != nil {
+	if err := g.AddUser(t.Context(), guard.User{Name: bert.Name}, bert.Passphrase, anna); err != nil {
 		t.Errorf("anna vouched: %v", err)
 	}
-	if err := g.AddApprover(t.Context(), bert, anna); codeOf(err) != problems.CodeInvalidArgument {
+	if err := g.AddUser(t.Context(), guard.User{Name: bert.Name}, bert.Passphrase, anna); codeOf(err) != problems.CodeInvalidArgument {
 		t.Errorf("twice: %v", err)
 	}
-	if err := g.AddApprover(t.Context(), guard.Credentials{Name: "c", Passphrase: []byte("short")}, anna); codeOf(err) != problems.CodeInvalidArgument {
+	if err := g.AddUser(t.Context(), guard.User{Name: "c"}, []byte("short"), anna); codeOf(err) != problems.CodeInvalidArgument {
 		t.Errorf("a short passphrase: %v", err)
 	}
-	if err := g.AddApprover(t.Context(), guard.Credentials{Name: "a\x1b[2J", Passphrase: anna.Passphrase}, anna); codeOf(err) != problems.CodeInvalidArgument {
+	if err := g.AddUser(t.Context(), guard.User{Name: "a\x1b[2J"}, anna.Passphrase, anna); codeOf(err) != problems.CodeInvalidArgument {
 		t.Errorf("a hostile name: %v", err)
 	}
-	if err := g.RemoveApprover(t.Context(), "anna", bert); err != nil {
+	if err := g.RemoveUser(t.Context(), "anna", bert); err != nil {
 		t.Errorf("remove: %v", err)
 	}
 	if approvers, _ := g.Approvers(t.Context()); len(approvers) != 1 || approvers[0].Name != "bert" {

@@ -136,7 +136,7 @@ func (g *Guard) sameUser(t Ticket, d Decision) bool {
 	}
 	kind, _, named := strings.Cut(string(t.Intent.Caller), ":")
 	other, _, _ := strings.Cut(string(d.By), ":")
-	toldApart := named && kind == other && t.Intent.Caller != d.By && slices.Contains([]string{"token", "oidc", "entra"}, kind)
+	toldApart := named && kind == other && t.Intent.Caller != d.By && slices.Contains([]string{"token", "oidc", "entra", "user"}, kind)
 	return !toldApart
 }
 

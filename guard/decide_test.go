@@ -271,7 +271,7 @@ func TestApprovalEndsWhenTokenIsRevoked(t *testing.T) {
 			}
 		},
 		"its approver removed": func(t *testing.T, g *guard.Guard) {
-			if err := g.RemoveApprover(t.Context(), anna.Name, anna); err != nil {
+			if err := g.RemoveUser(t.Context(), anna.Name, anna); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -282,7 +282,7 @@ func TestApprovalEndsWhenTokenIsRevoked(t *testing.T) {
 		if end == nil {
 			end = func(t *testing.T, g *guard.Guard) {
 				c.Advance(guard.DefaultTokenLife)
-				if err := g.RemoveApprover(t.Context(), anna.Name, anna); err != nil {
+				if err := g.RemoveUser(t.Context(), anna.Name, anna); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -119,7 +119,7 @@ func TestRunStopsWhenGrantIsRevoked(t *testing.T) {
 		"the approver's token is revoked": {change: func(o *goingOn) { o.revoke(guard.TokenSelection{ID: o.approver.ID}) },
 			want: problems.CodeTokenRefused, next: problems.CodeTokenRefused},
 		"the approver is removed": {change: func(o *goingOn) {
-			if err := o.g.RemoveApprover(o.t.Context(), anna.Name, anna); err != nil {
+			if err := o.g.RemoveUser(o.t.Context(), anna.Name, anna); err != nil {
 				o.t.Fatal(err)
 			}
 		}, want: problems.CodeTokenRefused, next: problems.CodeTokenRefused},
@@ -129,7 +129,7 @@ func TestRunStopsWhenGrantIsRevoked(t *testing.T) {
 			o := &goingOn{t: t, clock: newClock(), given: agentGrant()}
 			o.store = &taken{Store: ledgertest.New(t, o.clock.Now)}
 			o.g = newGuard(t, guard.Options{AllowWrites: true, Approval: access.ApprovalApprover, Store: o.store, Now: o.clock.Now, ApproverCost: guard.Cost{Time: 1, Memory: 64, Threads: 1}})
-			if err := o.g.AddApprover(t.Context(), anna, guard.Credentials{}); err != nil {
+			if err := o.g.AddUser(t.Context(), guard.User{Name: anna.Name}, anna.Passphrase, guard.Credentials{}); err != nil {
 				t.Fatal(err)
 			}
 			request := readToken("alice")
@@ -203,7 +203,7 @@ func TestRunStopsWhenApproverIsRemoved(t *testing.T) {
 	if _, _, err := g.Permit(t.Context(), run, guard.Progress{}, runs.StepRemove, hereOf(run.Plan.Rows[0])); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.RemoveApprover(t.Context(), anna.Name, anna); err != nil {
+	if err := g.RemoveUser(t.Context(), anna.Name, anna); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := g.Permit(t.Context(), run, guard.Progress{Row: 2}, runs.StepRemove, hereOf(run.Plan.Rows[2])); code(err) != problems.CodeNotAllowed {

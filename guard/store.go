@@ -23,7 +23,6 @@ const (
 	KindOutcome   EventKind = "outcome"
 	KindFreeze    EventKind = "freeze"
 	KindUnfreeze  EventKind = "unfreeze"
-	KindApprover  EventKind = "approver"
 	// KindUser is about a person of this server: invited, enrolled, changed, removed.
 	// KindSignIn is about a browser: signed in, signed out, refused.
 	KindUser   EventKind = "user"
@@ -147,6 +146,7 @@ func (f Freeze) Refusal(writes bool) error {
 type Store interface {
 	TokenStore
 	RunStore
+	StateStore
 	// PutTicket adds a ticket and the event that it was asked, or returns the
 	// live one that it joins: a ticket that is not in band joins one of the
 	// same caller, binding and state. It refuses with CodeTooManyApprovals when
@@ -188,24 +188,4 @@ type Store interface {
 	// the scope. Where reads are frozen a freeze of writes is one of reads as well:
 	// only releasing it lets them go.
 	SetFreeze(ctx context.Context, freeze Freeze, event Event) error
-	// Approvers returns all approvers, ordered by name.
-	Approvers(ctx context.Context) ([]Approver, error)
-	// PutApprover adds an approver with its event; false if the name is taken.
-	PutApprover(ctx context.Context, approver Approver, event Event) (bool, error)
-	// RemoveApprover removes one with its event; false if there is none.
-	RemoveApprover(ctx context.Context, name string, event Event) (bool, error)
-}
-
-// Approver is a person who may approve: a name and the public half of a key
-// that only the passphrase gives.
-type Approver struct {
-	Name string `json:"name"`
-	// Salt and the cost are Argon2id's; Memory is in KiB.
-	Salt    []byte `json:"salt"`
-	Time    uint32 `json:"time"`
-	Memory  uint32 `json:"memory_kib"`
-	Threads uint8  `json:"threads"`
-	// PublicKey is Ed25519's.
-	PublicKey []byte    `json:"public_key"`
-	AddedAt   time.Time `json:"added"`
 }

@@ -205,10 +205,10 @@ func randomAction(r *rand.Rand, n int, clock *testkit.Clock) action {
 		f := guard.Freeze{Writes: r.IntN(2) == 0, Reason: tenant, Since: at}
 		return func(s guard.Store) any { return seen(nil, s.SetFreeze(ctx(), f, e(guard.KindFreeze))) }
 	case 10:
-		a := guard.Approver{Name: tenant, Salt: []byte(tenant), Time: 1, Memory: 2, Threads: 3, PublicKey: []byte("p"), AddedAt: at}
-		return func(s guard.Store) any { return seen(s.PutApprover(ctx(), a, e(guard.KindApprover))) }
+		a := guard.User{Name: tenant, Key: &guard.PassphraseKey{Salt: []byte(tenant), Time: 1, Memory: 2, Threads: 3, PublicKey: []byte("p")}, AddedAt: at}
+		return func(s guard.Store) any { return seen(nil, putUser(s, a, e(guard.KindUser))) }
 	case 11:
-		return func(s guard.Store) any { return seen(s.RemoveApprover(ctx(), tenant, e(guard.KindApprover))) }
+		return func(s guard.Store) any { return seen(nil, removeUser(s, tenant, e(guard.KindUser))) }
 	case 12:
 		return func(s guard.Store) any { return seen(s.CountIntents(ctx(), tenant, since)) }
 	default:
@@ -229,7 +229,7 @@ func look(s guard.Store, n int) []any {
 	live, err := s.Waiting(ctx())
 	slices.SortFunc(live, func(a, b guard.Ticket) int { return strings.Compare(a.ID, b.ID) })
 	all = append(all, seen(live, err))
-	all = append(all, seen(s.Unfinished(ctx())), seen(s.Freeze(ctx())), seen(s.Approvers(ctx())))
+	all = append(all, seen(s.Unfinished(ctx())), seen(s.Freeze(ctx())), seen(guard.Users(ctx(), s)))
 	return all
 }
 
@@ -334,10 +334,11 @@ func TestNULIsWrittenAsTheReplacementCharacter(t *testing.T) {
 func TestNoFieldIsLost(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := build(t)
-		e, tk, a, f := filled[guard.Event](), filled[guard.Ticket](), filled[guard.Approver](), filled[guard.Freeze]()
+		e, tk, a, f := filled[guard.Event](), filled[guard.Ticket](), filled[guard.User](), filled[guard.Freeze]()
 		tk.ID, tk.Spent, tk.Plan.Body = "ap_1", false, []byte(`{"rows":[]}`)
 		e.AtMost, e.Completes = nil, false // conditions, and no part of the record
 		e.Result = f.Scope()               // what a freeze makes of it
+		a.Grant.Within = access.Bounds{}
 		invoked := filled[guard.Token]()
 		invoked.ID, invoked.Grant.Within = "tk_1", access.Bounds{} // the bounds are those of the server that is called, set at each call
 		h.must(h.PutToken(ctx(), invoked, 10, e))
@@ -345,7 +346,7 @@ func TestNoFieldIsLost(t *testing.T) {
 		h.must(err)
 		_, err = h.PutTicket(ctx(), tk, 10, e)
 		h.must(err)
-		_, err = h.PutApprover(ctx(), a, e)
+		err = putUser(h, a, e)
 		h.must(err)
 		h.must(h.SetFreeze(ctx(), f, e))
 		h.reopen()
@@ -366,11 +367,11 @@ func TestNoFieldIsLost(t *testing.T) {
 			t.Errorf("the plan: %q, %v", body, err)
 		}
 		tk.Plan.Body = nil // it has a row of its own
-		gotApprovers, err := h.Approvers(ctx())
+		gotApprovers, err := guard.Users(ctx(), h)
 		h.must(err)
 		gotFreeze, err := h.Freeze(ctx())
 		h.must(err)
-		if diff := cmp.Diff([]any{tk, []guard.Approver{a}, f}, []any{gotTicket, gotApprovers, gotFreeze}); diff != "" {
+		if diff := cmp.Diff([]any{tk, []guard.User{a}, f}, []any{gotTicket, gotApprovers, gotFreeze}); diff != "" {
 			t.Error(diff)
 		}
 		if tk.Digest() != gotTicket.Digest() {

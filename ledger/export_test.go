@@ -58,7 +58,7 @@ func TestExportIsVerifiedWithThePublicKeyAlone(t *testing.T) {
 			"all":        {Filter{}, 0},
 			"one tenant": {Filter{Tenant: "CONTOSO"}, 7},
 			"limited":    {Filter{Limit: 2}, 13},
-			"approvers":  {Filter{Kind: guard.KindApprover}, 12},
+			"approvers":  {Filter{Kind: guard.KindUser}, 12},
 		} {
 			t.Run(name, func(t *testing.T) {
 				report, err := h.audit(h.export(FormatJSONL, test.filter), head)

@@ -327,3 +327,12 @@ func problemOf(t testing.TB, err error, code problems.Code, parts ...string) *pr
 	}
 	return p
 }
+
+// putUser adds a user with the event that says so, or changes one.
+func putUser(s guard.StateStore, user guard.User, event guard.Event) error {
+	return s.ChangeStates(ctx(), func(tx guard.StateTx) error { return tx.Put(guard.UserState, user.Name, user, event) })
+}
+
+func removeUser(s guard.StateStore, name string, event guard.Event) error {
+	return s.ChangeStates(ctx(), func(tx guard.StateTx) error { return tx.Remove(guard.UserState, name, event) })
+}

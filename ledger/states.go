@@ -12,7 +12,6 @@ import (
 // The kinds of rows that hold now, and the name of the one freeze.
 const (
 	stateTicket   = "ticket"
-	stateApprover = "approver"
 	stateFreeze   = "freeze"
 	stateToken    = "token"
 	stateSchedule = "schedule"
@@ -149,32 +148,6 @@ func (l *Ledger) removeRow(ctx context.Context, kind, name string, event guard.E
 		return err
 	})
 	return removed && err == nil, err
-}
-
-// Approvers implements guard.Store. One whose row was changed in the file is
-// not there.
-func (l *Ledger) Approvers(ctx context.Context) ([]guard.Approver, error) {
-	return read(ctx, l, func(db *opened) ([]guard.Approver, error) {
-		return rowsOf[guard.Approver](ctx, db, db.Read, `WHERE kind = 'approver' ORDER BY name`)
-	})
-}
-
-// PutApprover implements guard.Store.
-func (l *Ledger) PutApprover(ctx context.Context, approver guard.Approver, event guard.Event) (added bool, err error) {
-	err = l.write(ctx, true, func(w *writing) error {
-		_, taken, err := w.db.one(ctx, w.Tx, stateApprover, approver.Name)
-		if err != nil || taken {
-			return err
-		}
-		added = true
-		return w.record(ctx, stateApprover, approver.Name, encode(approver), event)
-	})
-	return added && err == nil, err
-}
-
-// RemoveApprover implements guard.Store.
-func (l *Ledger) RemoveApprover(ctx context.Context, name string, event guard.Event) (bool, error) {
-	return l.removeRow(ctx, stateApprover, name, event)
 }
 
 // State implements guard.StateStore.

@@ -25,10 +25,10 @@ func furnish(h *house) *house {
 	_, _, err := h.SpendTicket(ctx(), "ap_2", guard.Event{Time: noon(), Kind: guard.KindConfirmed, Approval: "ap_2"}) // 9
 	h.must(err)
 	for _, name := range []string{"ada", "bob"} { // 10, 11
-		_, err = h.PutApprover(ctx(), guard.Approver{Name: name, PublicKey: []byte("key of " + name)}, guard.Event{Time: noon(), Kind: guard.KindApprover, Detail: name})
+		err = putUser(h, guard.User{Name: name, Key: &guard.PassphraseKey{PublicKey: []byte("key of " + name)}}, guard.Event{Time: noon(), Kind: guard.KindUser, Detail: name})
 		h.must(err)
 	}
-	_, err = h.RemoveApprover(ctx(), "bob", guard.Event{Time: noon(), Kind: guard.KindApprover, Detail: "bob"}) // 12
+	err = removeUser(h, "bob", guard.Event{Time: noon(), Kind: guard.KindUser, Detail: "bob"}) // 12
 	h.must(err)
 	h.must(h.SetFreeze(ctx(), guard.Freeze{Writes: true, Reason: "audit"}, guard.Event{Time: noon(), Kind: guard.KindFreeze})) // 13
 	h.whole()
@@ -83,7 +83,7 @@ func TestVerifyNamesChangedEntry(t *testing.T) {
 			"ticket removed": {statements: []string{`DELETE FROM states WHERE name = 'ap_2'`}, row: "ticket/ap_2", what: "was removed"},
 			"row renumbered": {statements: []string{`UPDATE states SET seq = 13 WHERE name = 'ap_2'`}, row: "ticket/ap_2", what: "was changed"},
 			"approver changed": {
-				statements: []string{`UPDATE states SET body = json_set(body, '$.public_key', 'AAAA') WHERE name = 'ada'`},
+				statements: []string{`UPDATE states SET body = json_set(body, '$.name', 'AAAA') WHERE name = 'ada'`},
 				row:        "approver/ada", what: "was changed",
 			},
 			"approver put in": {
@@ -157,7 +157,7 @@ func TestTamperedRowsAreIgnored(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := furnish(build(t))
 		h.sql(`UPDATE states SET body = json_set(body, '$.spent', json('false')) WHERE name = 'ap_2'`,
-			`UPDATE states SET body = json_set(body, '$.public_key', 'AAAA') WHERE name = 'ada'`,
+			`UPDATE states SET body = json_set(body, '$.name', 'AAAA') WHERE name = 'ada'`,
 			`UPDATE states SET body = json_set(body, '$.writes', json('false')) WHERE kind = 'freeze'`)
 		if _, ok, err := h.Ticket(ctx(), "ap_2"); ok || err != nil {
 			t.Error("the ticket counts", err)
@@ -165,7 +165,7 @@ func TestTamperedRowsAreIgnored(t *testing.T) {
 		if spent, _, err := h.SpendTicket(ctx(), "ap_2"); spent || err != nil {
 			t.Error("the ticket was spent twice", err)
 		}
-		if approvers, err := h.Approvers(ctx()); len(approvers) > 0 || err != nil {
+		if approvers, err := guard.Users(ctx(), h); len(approvers) > 0 || err != nil {
 			t.Error(approvers, err)
 		}
 		if f, err := h.Freeze(ctx()); !f.Writes || !f.Reads || !strings.Contains(f.Reason, "changed") || err != nil {
@@ -185,12 +185,12 @@ func TestRestoredRowsAreIgnored(t *testing.T) {
 			t.Run(fmt.Sprint("pruned=", prune), func(t *testing.T) {
 				h := build(t)
 				h.put("ap_1")
-				_, err := h.PutApprover(ctx(), guard.Approver{Name: "bob"}, guard.Event{Time: noon(), Kind: guard.KindApprover})
+				err := putUser(h, guard.User{Name: "bob"}, guard.Event{Time: noon(), Kind: guard.KindUser})
 				h.must(err)
 				old := h.rows()
 				_, _, err = h.SpendTicket(ctx(), "ap_1", guard.Event{Time: noon(), Kind: guard.KindConfirmed})
 				h.must(err)
-				_, err = h.RemoveApprover(ctx(), "bob", guard.Event{Time: noon(), Kind: guard.KindApprover})
+				err = removeUser(h, "bob", guard.Event{Time: noon(), Kind: guard.KindUser})
 				h.must(err)
 				h.must(h.SetFreeze(ctx(), guard.Freeze{Writes: true}, guard.Event{Time: noon(), Kind: guard.KindFreeze}))
 				if prune {
@@ -213,7 +213,7 @@ func (h *house) expectOldRowsRefused() {
 	if spent, _, err := h.SpendTicket(ctx(), "ap_1"); spent || err != nil {
 		h.t.Error("spent twice", err)
 	}
-	if approvers, err := h.Approvers(ctx()); len(approvers) > 0 || err != nil {
+	if approvers, err := guard.Users(ctx(), h); len(approvers) > 0 || err != nil {
 		h.t.Error(approvers, err)
 	}
 	if f, err := h.Freeze(ctx()); !f.Writes || err != nil {
@@ -223,7 +223,7 @@ func (h *house) expectOldRowsRefused() {
 	for _, finding := range h.verify(nil).Findings {
 		named[finding.Row] = true
 	}
-	if !reflect.DeepEqual(named, map[string]bool{"approver/bob": true, "freeze/all": true, "ticket/ap_1": true}) {
+	if !reflect.DeepEqual(named, map[string]bool{"user/bob": true, "freeze/all": true, "ticket/ap_1": true}) {
 		h.t.Error(named)
 	}
 }
@@ -278,7 +278,7 @@ func (h *house) shown() (all []any, err error) {
 	if err != nil {
 		return nil, err
 	}
-	approvers, err := h.Approvers(ctx())
+	approvers, err := guard.Users(ctx(), h)
 	if err != nil {
 		return nil, err
 	}

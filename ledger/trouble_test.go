@@ -24,8 +24,8 @@ func (h *house) eachWrite() map[string]error {
 	_, decide := h.DecideTicket(ctx(), "ap_1", guard.Decision{}, e)
 	_, _, spend := h.SpendTicket(ctx(), "ap_1", e)
 	_, add := h.Append(ctx(), e)
-	_, approver := h.PutApprover(ctx(), guard.Approver{Name: "eve"}, e)
-	_, remove := h.RemoveApprover(ctx(), "ada", e)
+	approver := putUser(h, guard.User{Name: "eve"}, e)
+	remove := removeUser(h, "ada", e)
 	_, prune := h.Prune(ctx(), noon().Add(time.Hour))
 	return map[string]error{"put": put, "decide": decide, "spend": spend, "append": add, "approver": approver,
 		"remove": remove, "freeze": h.SetFreeze(ctx(), guard.Freeze{Writes: true}, e), "prune": prune}
@@ -37,7 +37,7 @@ func TestLockedFileChangesNothing(t *testing.T) {
 	h.patience = 20 * time.Millisecond
 	h.reopen()
 	h.put("ap_1")
-	_, err := h.PutApprover(ctx(), guard.Approver{Name: "ada"}, event(guard.KindApprover, guard.Intent{}))
+	err := putUser(h, guard.User{Name: "ada"}, event(guard.KindUser, guard.Intent{}))
 	h.must(err)
 	other, err := sql.Open("sqlite", h.name)
 	h.must(err)

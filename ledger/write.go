@@ -154,7 +154,7 @@ func (w *writing) rolledBack(ctx context.Context, seen int64, why string) error 
 	}
 	w.lost, w.voided = seen-had, true
 	e := newEntry(guard.Event{Time: now, Kind: KindRollback, Detail: fmt.Sprintf(
-		"%s Voided: %s and %s. Freeze, approvers and schedules are as they were at entry %d.",
+		"%s Voided: %s and %s. Freeze, users and schedules are as they were at entry %d.",
 		why, phrase.Count(open, "open ticket"), phrase.Count(len(tokens), "invocation token"), had)}, w.l.o.Program)
 	if w.lost > 0 {
 		e.MissingFrom, e.MissingTo = had+1, seen

@@ -20,7 +20,7 @@ func person(o *guard.Options) { o.Approval, o.Simulated = access.ApprovalApprove
 
 func (h *fixture) approver() {
 	h.t.Helper()
-	if err := h.guard.AddApprover(h.t.Context(), anna, guard.Credentials{}); err != nil {
+	if err := h.guard.AddUser(h.t.Context(), guard.User{Name: anna.Name}, anna.Passphrase, guard.Credentials{}); err != nil {
 		h.t.Fatal(err)
 	}
 }

@@ -148,9 +148,13 @@ func (m *machine) end() {
 func (m *machine) appoint() {
 	salt := []byte("0123456789abcdef")
 	seed := argon2.IDKey(anna.Passphrase, salt, 1, 8, 1, ed25519.SeedSize)
-	approver := guard.Approver{Name: anna.Name, Salt: salt, Time: 1, Memory: 8, Threads: 1, PublicKey: ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)}
-	if ok, err := m.record.PutApprover(context.Background(), approver, guard.Event{Time: m.watch.Now(), Kind: guard.KindApprover}); !ok || err != nil {
-		m.rt.Fatal(ok, err)
+	key := guard.PassphraseKey{Salt: salt, Time: 1, Memory: 8, Threads: 1, PublicKey: ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)}
+	approver := guard.User{Name: anna.Name, Key: &key, Grant: access.Grant{Scopes: []access.Scope{access.ScopeApprove}, Tenants: []string{access.AllTenants}}}
+	err := m.record.ChangeStates(context.Background(), func(tx guard.StateTx) error {
+		return tx.Put(guard.UserState, anna.Name, approver, guard.Event{Time: m.watch.Now(), Kind: guard.KindUser})
+	})
+	if err != nil {
+		m.rt.Fatal(err)
 	}
 }
 

@@ -51,7 +51,7 @@ func addApprover(ctx context.Context, deps *cmdutil.Deps, session *app.Session, 
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(have, func(a guard.Approver) bool { return a.Name == name }) {
+	if slices.ContainsFunc(have, func(a guard.User) bool { return a.Name == name }) {
 		return exit.Refused("mcp-partner approvers list", "there is an approver %s already", untrusted.Shown(name))
 	}
 	add := func(by guard.Credentials) error {
@@ -60,7 +60,7 @@ func addApprover(ctx context.Context, deps *cmdutil.Deps, session *app.Session, 
 			return err
 		}
 		defer clear(added.Passphrase)
-		return session.Guard.AddApprover(ctx, added, by)
+		return session.Guard.AddUser(ctx, guard.User{Name: name}, added.Passphrase, by)
 	}
 	if len(have) > 0 {
 		err = WithConsent(ctx, deps, session.Guard, "", "An existing approver must consent.", add)
@@ -93,7 +93,7 @@ func newCmdApproversList(deps *cmdutil.Deps) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rows := xslices.Map(approvers, func(a guard.Approver) approverRow { return approverRow{a.Name, phrase.Stamp(a.AddedAt)} })
+			rows := xslices.Map(approvers, func(a guard.User) approverRow { return approverRow{a.Name, phrase.Stamp(a.AddedAt)} })
 			return cmdutil.Listing[approverRow]{
 				Name: "approvers", Rows: rows, Empty: "There are no approvers yet.", Next: deps.Command() + " approvers add NAME",
 				Header: []string{"NAME", "ADDED"}, Cells: func(r approverRow) []string { return []string{r.Name, r.AddedAt} },
@@ -117,7 +117,7 @@ that the approver gave and nobody has used become void.`,
 				return err
 			}
 			err := WithConsent(ctx, deps, session.Guard, "", "An existing approver must consent.", func(by guard.Credentials) error {
-				return session.Guard.RemoveApprover(ctx, args[0], by)
+				return session.Guard.RemoveUser(ctx, args[0], by)
 			})
 			if err != nil {
 				return err
@@ -134,7 +134,7 @@ func knownApprover(ctx context.Context, decider *guard.Guard, name string) error
 	if err != nil {
 		return err
 	}
-	names := xslices.Map(approvers, func(a guard.Approver) string { return a.Name })
+	names := xslices.Map(approvers, func(a guard.User) string { return a.Name })
 	switch {
 	case len(names) == 0:
 		return exit.Refused("mcp-partner approvers add NAME", "there are no approvers yet")

@@ -145,7 +145,7 @@ func checkFreeze(ctx context.Context, a *app.App) check {
 }
 
 func checkApprovers(ctx context.Context, a *app.App) check {
-	approvers, err := a.Ledger.Approvers(ctx)
+	approvers, err := guard.Approvers(ctx, a.Ledger)
 	switch {
 	case err != nil:
 		return failedCheck("approvers", err, "mcp-partner ledger verify")

@@ -1,0 +1,233 @@
+package guard
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"golang.org/x/crypto/argon2"
+
+	"mcp-partner/access"
+	"mcp-partner/schemas/problems"
+)
+
+// User is a person of this server: somebody who approves on the terminal with a
+// passphrase, who signs in with a passkey, or both.
+type User struct {
+	Name string `json:"name"`
+	// Key is the key that a passphrase gives; nil for somebody without one.
+	Key *PassphraseKey `json:"key,omitempty"`
+	// Passkeys are what the person signs in with in a browser.
+	Passkeys []Passkey `json:"passkeys,omitempty"`
+	// Grant is what the person may do, and what they may approve.
+	Grant access.Grant `json:"grant"`
+	// Also are other callers, and Accounts accounts of the operating system, behind
+	// which the same human is: what any of them asked for, this user does not approve.
+	Also     []access.Caller `json:"also,omitempty"`
+	Accounts []string        `json:"accounts,omitempty"`
+	AddedAt  time.Time       `json:"added"`
+	// ResetAt is when the person was last invited anew. SignedOutAt is when they were
+	// signed out: sessions, tokens and consents from before are void.
+	ResetAt     time.Time `json:"reset,omitzero"`
+	SignedOutAt time.Time `json:"signed_out,omitzero"`
+}
+
+// PassphraseKey is the public half of a key that only a passphrase gives.
+type PassphraseKey struct {
+	// Salt and the cost are Argon2id's; Memory is in KiB.
+	Salt    []byte `json:"salt"`
+	Time    uint32 `json:"time"`
+	Memory  uint32 `json:"memory_kib"`
+	Threads uint8  `json:"threads"`
+	// PublicKey is Ed25519's.
+	PublicKey []byte `json:"public_key"`
+}
+
+// Passkey is a WebAuthn credential.
+type Passkey struct {
+	ID        []byte    `json:"id"`
+	PublicKey []byte    `json:"public_key"`
+	SignCount uint32    `json:"sign_count"`
+	AAGUID    []byte    `json:"aaguid,omitempty"`
+	Name      string    `json:"name,omitempty"`
+	AddedAt   time.Time `json:"added"`
+}
+
+// userCaller begins the name of a caller who is a user of this server.
+const userCaller = "user:"
+
+// UserCaller is the caller that a user of this server makes.
+func UserCaller(name string) access.Caller { return access.Caller(userCaller + name) }
+
+// granted is the user's grant; where nothing was said it is approving, in all tenants.
+func (u User) granted() access.Grant {
+	if len(u.Grant.Scopes) == 0 {
+		u.Grant.Scopes = []access.Scope{access.ScopeApprove}
+	}
+	if len(u.Grant.Tenants) == 0 {
+		u.Grant.Tenants = []string{access.AllTenants}
+	}
+	return u.Grant
+}
+
+// Users returns the users of a store, by name.
+func Users(ctx context.Context, store StateStore) (users []User, err error) {
+	err = store.States(ctx, UserState, func(body []byte) error {
+		var user User
+		if err := json.Unmarshal(body, &user); err != nil {
+			return err
+		}
+		users = append(users, user)
+		return nil
+	})
+	return stored(users, err)
+}
+
+// Approvers returns the users of a store who approve with a passphrase, by name.
+func Approvers(ctx context.Context, store StateStore) ([]User, error) {
+	users, err := Users(ctx, store)
+	return slices.DeleteFunc(users, func(u User) bool { return !u.approves() }), err
+}
+
+// Users returns all users, by name.
+func (g *Guard) Users(ctx context.Context) ([]User, error) { return Users(ctx, g.opts.Store) }
+
+// Approvers returns the users who approve with a passphrase, by name.
+func (g *Guard) Approvers(ctx context.Context) ([]User, error) { return Approvers(ctx, g.opts.Store) }
+
+// approves reports whether the user can sign an approval.
+func (u User) approves() bool { return u.Key != nil && u.Grant.Has(access.ScopeApprove) }
+
+func (g *Guard) approver(ctx context.Context, name string) (User, error) {
+	approvers, err := g.Approvers(ctx)
+	if err != nil {
+		return User{}, err
+	}
+	i := slices.IndexFunc(approvers, func(u User) bool { return u.Name == name })
+	if i < 0 {
+		return User{}, problems.New(problems.CodeNotAllowed, "There is no approver "+quote(name)+".",
+			problems.WithCommand("Ask a person to add one.", "mcp-partner approvers add NAME"))
+	}
+	return approvers[i], nil
+}
+
+// Credentials are an approver's name and passphrase.
+type Credentials struct {
+	Name       string
+	Passphrase []byte
+}
+
+// AddUser adds a user with a passphrase. The first approver needs no consent, every
+// further user that of an approver.
+func (g *Guard) AddUser(ctx context.Context, user User, passphrase []byte, by Credentials) error {
+	if !tokenName().MatchString(user.Name) {
+		return badUser("A user needs a name of letters, digits and . _ @ -, at most 64 characters long.")
+	}
+	if err := g.vouched(ctx, by, true); err != nil {
+		return err
+	}
+	key, err := NewPassphraseKey(passphrase, g.opts.ApproverCost)
+	if err != nil {
+		return err
+	}
+	user.Key, user.AddedAt, user.Grant = &key, g.opts.Now(), user.granted()
+	return g.changeUsers(ctx, func(tx StateTx) error {
+		taken, err := tx.State(UserState, user.Name, new(User))
+		if err == nil && taken {
+			err = badUser("There is a user " + quote(user.Name) + " already.")
+		}
+		if err != nil {
+			return err
+		}
+		return tx.Put(UserState, user.Name, user, g.change(KindUser, by.Name, "added "+user.Name))
+	})
+}
+
+// RemoveUser removes a user, and revokes the tokens to approve that the user
+// consented to. An approver has to consent, if there is one.
+func (g *Guard) RemoveUser(ctx context.Context, name string, by Credentials) error {
+	if err := g.vouched(ctx, by, true); err != nil {
+		return err
+	}
+	if err := g.revokeVouched(ctx, name); err != nil {
+		return err
+	}
+	return g.changeUsers(ctx, func(tx StateTx) error {
+		found, err := tx.State(UserState, name, new(User))
+		if err == nil && !found {
+			err = badUser("There is no user " + quote(name) + ".")
+		}
+		if err != nil {
+			return err
+		}
+		return tx.Remove(UserState, name, g.change(KindUser, by.Name, "removed "+name))
+	})
+}
+
+func (g *Guard) changeUsers(ctx context.Context, change func(StateTx) error) error {
+	return storeProblem(g.opts.Store.ChangeStates(ctx, change))
+}
+
+func badUser(message string) error {
+	return problems.New(problems.CodeInvalidArgument, message, problems.WithCommand("List the users.", "mcp-partner approvers list"))
+}
+
+// revokeVouched revokes the tokens that decide in an approver's place, and with
+// them their unused approvals.
+func (g *Guard) revokeVouched(ctx context.Context, approver string) error {
+	tokens, err := g.Tokens(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range tokens {
+		if t.IssuedBy != approver || !t.Grant.Has(access.ScopeApprove) || !t.Revocable(g.opts.Now()) {
+			continue
+		}
+		if _, err := g.RevokeTokens(ctx, TokenSelection{ID: t.ID}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Cost is what deriving a passphrase's key costs with Argon2id. Memory is in
+// KiB. It is kept with each key, so that it can be raised later.
+type Cost struct {
+	Time, Memory uint32
+	Threads      uint8
+}
+
+// minPassphrase is the least length of a passphrase, in bytes.
+const minPassphrase = 8
+
+// NewPassphraseKey makes a key. Only the passphrase gives its private half, which is
+// kept nowhere.
+func NewPassphraseKey(passphrase []byte, cost Cost) (PassphraseKey, error) {
+	if len(passphrase) < minPassphrase {
+		return PassphraseKey{}, problems.New(problems.CodeInvalidArgument, "The passphrase is too short: use at least 8 characters.")
+	}
+	k := PassphraseKey{Salt: make([]byte, 16), Time: cost.Time, Memory: cost.Memory, Threads: cost.Threads}
+	_, _ = rand.Read(k.Salt)
+	k.PublicKey = k.private(passphrase).Public().(ed25519.PublicKey)
+	return k, nil
+}
+
+func (k PassphraseKey) private(passphrase []byte) ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(argon2.IDKey(passphrase, k.Salt, k.Time, k.Memory, k.Threads, ed25519.SeedSize))
+}
+
+// sign signs a digest with the key that the passphrase gives. A wrong
+// passphrase is a CodeNotAllowed problem.
+func (u User) sign(passphrase, digest []byte) ([]byte, error) {
+	key := u.Key.private(passphrase)
+	defer clear(key)
+	if !bytes.Equal(key.Public().(ed25519.PublicKey), u.Key.PublicKey) {
+		return nil, problems.New(problems.CodeNotAllowed, "That is not the passphrase of approver "+quote(u.Name)+".",
+			problems.WithHint("Type the passphrase that was set when the user was added."))
+	}
+	return ed25519.Sign(key, digest), nil
+}
