@@ -271,7 +271,7 @@ func TestVanishedLinkIsAlertedOnceOverARestart(t *testing.T) {
 		}))
 		t.Cleanup(hook.Close)
 		w.must(os.WriteFile(w.dir+"/key", []byte(strings.Repeat("k", 32)), 0o600))
-		w.configure("alerts:\n  - name: finops\n    to: {url: " + hook.URL + ", key_file: " + w.dir + "/key, allow_private: true}\n")
+		w.configure("allow-private: 127.0.0.0/8\nalerts:\n  - name: finops\n    to: {url: " + hook.URL + ", key_file: " + w.dir + "/key}\n")
 		victim := w.sim.Tenants()[0]
 		w.must(w.sim.SetLink(victim.TenantID, "1234567"))
 		p := w.open()

@@ -45,7 +45,7 @@ func (s *Settings) newChannel(where string, settings config.Webhook) (*channel, 
 	if err != nil {
 		return nil, err
 	}
-	client, err := httpclient.New(httpclient.Options{Getenv: s.Getenv, PublicOnly: !settings.AllowPrivate}) // follows no redirect
+	client, err := httpclient.New(httpclient.Options{Getenv: s.Getenv, PublicOnly: true, AllowPrivate: settings.AllowPrivate}) // follows no redirect
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (a attempt) taken() bool { return a.err == nil && a.status/100 == 2 }
 func (a attempt) why() string {
 	switch {
 	case errors.Is(a.err, httpclient.ErrPrivate):
-		return "the address is a private one; allow_private is not set"
+		return "the address is a private one; allow-private does not name its network"
 	case a.err != nil:
 		return "no answer"
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -96,7 +97,7 @@ func TestHeadsArePostedAndSigned(t *testing.T) {
 		w.WriteHeader(status)
 	}))
 	defer receiver.Close()
-	a := recording(t, &config.Heads{To: &config.Webhook{URL: receiver.URL + hookPath, KeyFile: key, Format: "json", AllowPrivate: true}})
+	a := recording(t, &config.Heads{To: &config.Webhook{URL: receiver.URL + hookPath, KeyFile: key, Format: "json", AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}})
 	if err := a.PushHeads(t.Context()); err == nil || !strings.Contains(err.Error(), "status 500") || strings.Contains(err.Error(), "s3cret") {
 		t.Error(err)
 	}

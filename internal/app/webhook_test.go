@@ -350,7 +350,7 @@ func hookFor(t *testing.T, format, url string) (*webhook, *lockedBuffer) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"hook.key": hookKey, "hook.url": url,
-		"config.yaml": fmt.Sprintf("approvals: {webhook: %[1]s}\nalerts: [{name: finops, to: %[1]s}]", "{url_file: hook.url, key_file: hook.key, allow_private: true, format: "+format+"}"),
+		"config.yaml": fmt.Sprintf("allow-private: 127.0.0.0/8\napprovals: {webhook: %[1]s}\nalerts: [{name: finops, to: %[1]s}]", "{url_file: hook.url, key_file: hook.key, format: "+format+"}"),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text+"\n"), 0o600); err != nil {
 			t.Fatal(err)

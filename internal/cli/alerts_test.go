@@ -47,10 +47,10 @@ func (i *inbox) taken() []string {
 func alerting(t *testing.T) (s *stage, channels map[string]*inbox) {
 	t.Helper()
 	s, channels = newStage(t), map[string]*inbox{}
-	lines := []string{"alerts:"}
+	lines := []string{"allow-private: 127.0.0.0/8", "alerts:"}
 	for _, format := range []string{"json", "slack", "teams"} {
 		channels[format] = newInbox(t)
-		lines = append(lines, fmt.Sprintf("- {name: to-%s, to: {url_file: %s.url, key_file: hook.key, format: %s, allow_private: true}}", format, format, format))
+		lines = append(lines, fmt.Sprintf("- {name: to-%s, to: {url_file: %s.url, key_file: hook.key, format: %s}}", format, format, format))
 		s.put(format+".url", channels[format].URL)
 	}
 	s.put("hook.key", strings.Repeat("k", 32))

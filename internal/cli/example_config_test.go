@@ -53,7 +53,7 @@ func TestExampleConfigIsComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := cmdutil.AllFlags(NewRoot(cmdutil.NewDeps(testStreams(nil))), func(flag *pflag.Flag) bool { return config.IsStanding(flag) })
-	keys = append(keys, "policy", "approvals", "name", "operations", "tenants", "partner_ids", "callers", "when", "rate", "answer", "webhook", "url", "url_file", "key_file", "format", "allow_private", "alerts", "changes", "to", "heads", "file",
+	keys = append(keys, "policy", "approvals", "name", "operations", "tenants", "partner_ids", "callers", "when", "rate", "answer", "webhook", "url", "url_file", "key_file", "format", "allow-private", "oauth", "client_id", "credential", "domain_hint", "redirects", "registration", "alerts", "changes", "to", "heads", "file",
 		"scopes", "roles", "scope_prefix", "roles_claim", "groups_claim", "shared_audiences", "grants", "tenant_id", "object_id", "issuer", "subject", "role", "tools")
 	for _, key := range keys {
 		if !regexp.MustCompile(`(?m)^[# -]*`+key+`:`).Match(text) && !regexp.MustCompile(`- `+key+`:`).Match(text) {

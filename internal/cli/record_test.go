@@ -224,7 +224,7 @@ func TestDoctorCountsUndeliveredAnnouncements(t *testing.T) {
 	inhabit(t, dir, startWorld(t))
 	refusing := httptest.NewServer(http.NotFoundHandler())
 	defer refusing.Close()
-	for name, text := range map[string]string{"hook.key": strings.Repeat("k", 32), "config.yaml": "approvals: {webhook: {url: " + refusing.URL + ", key_file: hook.key, allow_private: true}}"} {
+	for name, text := range map[string]string{"hook.key": strings.Repeat("k", 32), "config.yaml": "allow-private: 127.0.0.0/8\napprovals: {webhook: {url: " + refusing.URL + ", key_file: hook.key}}"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

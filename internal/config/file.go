@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -39,11 +40,16 @@ type File struct {
 	// Callers are those with access tokens. Without the section no caller has
 	// tenants.
 	Callers auth.Mapping
+	// OAuth is for people who sign in at this server.
+	OAuth OAuth
+	// AllowPrivate are networks that are not public and that requests to addresses of
+	// others may reach: webhooks, and documents of clients.
+	AllowPrivate []netip.Prefix
 }
 
 // Load reads a config file: one YAML mapping from names of flags to values,
 // where a list stands for values separated by commas, and the sections callers,
-// policy, approvals, alerts, heads and runs. Keys other than the known ones are refused.
+// oauth, policy, approvals, alerts, heads, runs and allow-private. Keys other than the known ones are refused.
 func Load(path string, known []string) (File, error) {
 	data, err := Read(path)
 	if err != nil {
@@ -109,6 +115,11 @@ func (f *File) parse(data []byte, known []string) error {
 }
 
 func (f *File) settings(root *yaml.Node, known []string) error {
+	if node := valueOf(root, allowPrivate); node != nil {
+		if err := f.readAllowPrivate(node); err != nil {
+			return err
+		}
+	}
 	more, seen := sections(), map[string]bool{}
 	all := slices.AppendSeq(slices.Clone(known), maps.Keys(more))
 	for i := 0; i < len(root.Content); i += 2 {

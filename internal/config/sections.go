@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -31,8 +32,22 @@ type Webhook struct {
 	KeyFile string `yaml:"key_file"`
 	// Format is one of WebhookFormats.
 	Format string `yaml:"format"`
-	// AllowPrivate lets the receiver have an address that is not public.
-	AllowPrivate bool `yaml:"allow_private"`
+	// AllowPrivate is that of the file.
+	AllowPrivate []netip.Prefix
+}
+
+// OAuth says how people sign in at this server, and which clients may ask them.
+type OAuth struct {
+	// ClientID is the ID of this server's registration at the issuer, and Credential
+	// the name of its secret or certificate in the vault.
+	ClientID   string `yaml:"client_id"`
+	Credential string `yaml:"credential"`
+	// DomainHint spares people of one domain a question of Entra ID.
+	DomainHint string `yaml:"domain_hint"`
+	// Redirects are where clients may take their answers; the known clients' by default.
+	Redirects []string `yaml:"redirects"`
+	// Registration says whether clients may register themselves; true by default.
+	Registration *bool `yaml:"registration"`
 }
 
 // Alert says which changes between audits a channel is told of.
@@ -60,7 +75,40 @@ func (f File) Value(flag string) string { return f.values[flag] }
 
 // sections are the keys of a config file beside flags, with a structured value.
 func sections() map[string]func(*File, *yaml.Node) error {
-	return map[string]func(*File, *yaml.Node) error{"policy": (*File).readPolicy, "approvals": (*File).readApprovals, "alerts": (*File).readAlerts, "heads": (*File).readHeads, "runs": (*File).readRuns, "callers": (*File).readCallers}
+	return map[string]func(*File, *yaml.Node) error{"policy": (*File).readPolicy, "approvals": (*File).readApprovals, "alerts": (*File).readAlerts, "heads": (*File).readHeads, "runs": (*File).readRuns, "callers": (*File).readCallers, "oauth": (*File).readOAuth, allowPrivate: (*File).readAllowPrivate}
+}
+
+// allowPrivate is read before what depends on it.
+const allowPrivate = "allow-private"
+
+func (f *File) readAllowPrivate(node *yaml.Node) error {
+	text, err := textOf(node)
+	f.AllowPrivate = nil
+	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' }) {
+		network, failed := netip.ParsePrefix(part)
+		if failed != nil || network != network.Masked() {
+			err = errors.New("is no list of networks such as [10.20.0.0/16]")
+		}
+		f.AllowPrivate = append(f.AllowPrivate, network)
+	}
+	if err != nil {
+		return fmt.Errorf("line %d: key %s %w", node.Line, allowPrivate, err)
+	}
+	return nil
+}
+
+// readOAuth reads the setting of the flag, or a mapping that implies it.
+func (f *File) readOAuth(node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode {
+		text, err := textOf(node)
+		f.values["oauth"] = text
+		return err
+	}
+	f.values["oauth"] = "true"
+	if err := readKeys(node, fieldsOf(&f.OAuth)); err != nil {
+		return fmt.Errorf("oauth: %w", err)
+	}
+	return nil
 }
 
 func (f *File) readPolicy(node *yaml.Node) error {
@@ -115,7 +163,7 @@ func (f *File) readApprovals(node *yaml.Node) error {
 // webhook reads where something is sent.
 func (f *File) webhook(into **Webhook) reader {
 	return func(node *yaml.Node) error {
-		hook := Webhook{Format: "json"}
+		hook := Webhook{Format: "json", AllowPrivate: f.AllowPrivate}
 		if err := readKeys(node, fieldsOf(&hook)); err != nil {
 			return err
 		}
@@ -234,8 +282,8 @@ func (w Webhook) CheckURL(text string) error {
 		return errors.New("the URL is not one such as https://hooks.example/approvals, without a user in it")
 	case at.Scheme != "https" && (at.Scheme != "http" || !httpclient.IsLoopback(at.Hostname())):
 		return errors.New("the URL must begin with https://; http:// is for loopback addresses only")
-	case !w.AllowPrivate && httpclient.IsPrivate(at.Hostname()):
-		return errors.New("the URL names a private address; if it is meant, add allow_private: true")
+	case httpclient.IsPrivate(at.Hostname(), w.AllowPrivate...):
+		return errors.New("the URL names a private address; if it is meant, add its network to allow-private, as in allow-private: [10.20.0.0/16]")
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"mcp-partner/access"
 	"mcp-partner/schemas/answers"
@@ -105,7 +107,7 @@ func TestHeadsSection(t *testing.T) {
 		t.Errorf("%+v, %v", file.Heads, err)
 	}
 	file, err = load(t, "heads: {url: 'https://audit.example/heads', key_file: /k}")
-	if err != nil || *file.Heads.To != (Webhook{URL: "https://audit.example/heads", KeyFile: "/k", Format: "json"}) {
+	if err != nil || !cmp.Equal(*file.Heads.To, Webhook{URL: "https://audit.example/heads", KeyFile: "/k", Format: "json"}) {
 		t.Errorf("%+v, %v", file.Heads, err)
 	}
 }
@@ -114,20 +116,44 @@ func TestWebhookSection(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "config.yaml")
-	for url, private := range map[string]bool{"https://hooks.example/a?b=c": false, "http://127.0.0.1:8080/a": true, "http://[::1]/a": true, "http://localhost/a": true, "https://10.0.0.1/a": true} {
-		if err := os.WriteFile(path, fmt.Appendf(nil, "approvals: {webhook: {url: '%s', key_file: hook.key, allow_private: %v}}", url, private), 0o600); err != nil {
+	for url, private := range map[string][]string{
+		"https://hooks.example/a?b=c": nil, "http://127.0.0.1:8080/a": {"127.0.0.0/8"}, "http://[::1]/a": {"10.0.0.0/8", "::1/128"},
+		"http://localhost/a": {"127.0.0.1/32"}, "https://10.0.0.1/a": {"10.0.0.0/24"},
+	} {
+		text := fmt.Sprintf("approvals: {webhook: {url: '%s', key_file: hook.key}}\n", url)
+		want := Webhook{Format: "json", URL: url, KeyFile: filepath.Join(dir, "hook.key")}
+		if private != nil {
+			text += "allow-private: ['" + strings.Join(private, "', '") + "']\n"
+		}
+		for _, network := range private {
+			want.AllowPrivate = append(want.AllowPrivate, netip.MustParsePrefix(network))
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		file, err := Load(path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(&Webhook{Format: "json", URL: url, KeyFile: filepath.Join(dir, "hook.key"), AllowPrivate: private}, file.Webhook); diff != "" {
+		if diff := cmp.Diff(&want, file.Webhook, cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 			t.Error(diff)
 		}
 	}
 	if file, err := load(t, "approvals: {}"); err != nil || file.Webhook != nil {
 		t.Errorf("%v, %v", file.Webhook, err)
+	}
+}
+
+func TestOAuthSection(t *testing.T) {
+	t.Parallel()
+	file, err := load(t, "oauth: {client_id: app, credential: signin, domain_hint: contoso.com, redirects: [loopback, 'https://a/b'], registration: false}")
+	off := false
+	want := OAuth{ClientID: "app", Credential: "signin", DomainHint: "contoso.com", Redirects: []string{"loopback", "https://a/b"}, Registration: &off}
+	if diff := cmp.Diff(want, file.OAuth); err != nil || diff != "" || file.Value("oauth") != "true" {
+		t.Error(err, diff, file.Value("oauth"))
+	}
+	if file, err := load(t, "oauth: false"); err != nil || file.Value("oauth") != "false" {
+		t.Error(err, file.Value("oauth"))
 	}
 }
 
@@ -149,16 +175,23 @@ func TestAlertsSection(t *testing.T) {
 func TestInvalidChannelsAreRefused(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"approvals: {webhook: {url: 'https://192.168.0.1/a', key_file: k}}": "add allow_private: true",
-		"approvals: {webhook: {url: 'http://localhost/a', key_file: k}}":    "add allow_private: true",
-		"heads: {url: 'https://[::1]/a', key_file: k}":                      "add allow_private: true",
-		"alerts: {name: a}":                                                                                        "alerts is not a list",
-		"alerts: [{name: a}]":                                                                                      "to is missing",
-		"alerts: [{to: {url: 'https://a', key_file: k}}]":                                                          "name is not 1 to 32",
-		"alerts: [{name: a/b, to: {url: 'https://a', key_file: k}}]":                                               "name is not 1 to 32",
-		"alerts: [{name: a, to: {url: 'https://a'}}]":                                                              "key_file is missing",
-		"alerts: [{name: a, changes: [link_gone], to: {url: 'https://a', key_file: k}}]":                           "give link_vanished, partner_changed",
-		"alerts: [{name: a, changes: [], to: {url: 'https://a', key_file: k}}]":                                    "key changes is an empty list",
+		"approvals: {webhook: {url: 'https://192.168.0.1/a', key_file: k}}":                          "add its network to allow-private",
+		"approvals: {webhook: {url: 'http://localhost/a', key_file: k}}":                             "add its network to allow-private",
+		"heads: {url: 'https://[::1]/a', key_file: k}":                                               "add its network to allow-private",
+		"approvals: {webhook: {url: 'https://10.1.0.1/a', key_file: k}}\nallow-private: 10.2.0.0/16": "add its network to allow-private",
+		"allow-private: [10.2.0.1/16]":                                                               "line 1: key allow-private is no list of networks",
+		"allow-private: [internal]":                                                                  "is no list of networks",
+		"allow-private: {a: b}":                                                                      "is neither a value nor a list",
+		"oauth: {client_secret: x}":                                                                  "secrets are read only from",
+		"oauth: {registration: maybe}":                                                               "is not true or false",
+		"oauth: {redirect: [loopback]}":                                                              "did you mean redirects",
+		"alerts: {name: a}":                                                                          "alerts is not a list",
+		"alerts: [{name: a}]":                                                                        "to is missing",
+		"alerts: [{to: {url: 'https://a', key_file: k}}]":                                            "name is not 1 to 32",
+		"alerts: [{name: a/b, to: {url: 'https://a', key_file: k}}]":                                 "name is not 1 to 32",
+		"alerts: [{name: a, to: {url: 'https://a'}}]":                                                "key_file is missing",
+		"alerts: [{name: a, changes: [link_gone], to: {url: 'https://a', key_file: k}}]":             "give link_vanished, partner_changed",
+		"alerts: [{name: a, changes: [], to: {url: 'https://a', key_file: k}}]":                      "key changes is an empty list",
 		"alerts: [{name: a, to: {url: 'https://a', key_file: k}}, {name: a, to: {url: 'https://b', key_file: k}}]": "the name a appears twice",
 	} {
 		if _, err := load(t, text); err == nil || !strings.Contains(err.Error(), want) {
