@@ -120,10 +120,12 @@ func (s TokenSelection) Selects(t Token) bool {
 	return s.All || s.ID != "" && s.ID == t.ID || s.For != "" && s.For == t.Caller
 }
 
-func newSecret() string {
+func newSecret() string { return TokenPrefix + newHandle() }
+
+func newHandle() string {
 	var random [tokenSize]byte
 	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the process instead
-	return TokenPrefix + base64.RawURLEncoding.EncodeToString(random[:])
+	return base64.RawURLEncoding.EncodeToString(random[:])
 }
 
 // IsToken reports whether a bearer has the form of an invocation token.

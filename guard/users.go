@@ -49,12 +49,14 @@ type PassphraseKey struct {
 
 // Passkey is a WebAuthn credential.
 type Passkey struct {
-	ID        []byte    `json:"id"`
-	PublicKey []byte    `json:"public_key"`
-	SignCount uint32    `json:"sign_count"`
-	AAGUID    []byte    `json:"aaguid,omitempty"`
-	Name      string    `json:"name,omitempty"`
-	AddedAt   time.Time `json:"added"`
+	ID        []byte `json:"id"`
+	PublicKey []byte `json:"public_key"`
+	SignCount uint32 `json:"sign_count"`
+	// BackupEligible says that the passkey may be on several devices; it never changes.
+	BackupEligible bool      `json:"backup_eligible,omitempty"`
+	AAGUID         []byte    `json:"aaguid,omitempty"`
+	Name           string    `json:"name,omitempty"`
+	AddedAt        time.Time `json:"added"`
 }
 
 // userCaller begins the name of a caller who is a user of this server.
