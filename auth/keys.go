@@ -44,14 +44,17 @@ func algorithms() []jose.SignatureAlgorithm {
 func loadKeys(ctx context.Context, client *http.Client, i issuer) ([]jose.JSONWebKey, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
 	defer cancel()
-	from, err := i.discover(ctx, client)
+	known, err := i.discover(ctx, client)
+	if err == nil {
+		err = i.checkURL(known.KeysURL)
+	}
 	if err != nil {
 		return nil, err
 	}
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
-	if err := getJSON(ctx, client, from, &set); err != nil {
+	if err := getJSON(ctx, client, known.KeysURL, &set); err != nil {
 		return nil, fmt.Errorf("keys: %w", err)
 	}
 	if set.Keys == nil {
@@ -131,30 +134,26 @@ func newClient(caPEM []byte) (*http.Client, error) {
 	return client, nil
 }
 
-// discover returns the address of an issuer's keys, which its metadata name.
-func (i issuer) discover(ctx context.Context, client *http.Client) (string, error) {
-	var d struct {
-		Issuer  string `json:"issuer"`
-		KeysURL string `json:"jwks_uri"`
-	}
+// discover returns an issuer's metadata.
+func (i issuer) discover(ctx context.Context, client *http.Client) (d providerMetadata, err error) {
 	if err := getJSON(ctx, client, strings.TrimSuffix(i.name, "/")+"/.well-known/openid-configuration", &d); err != nil {
-		return "", fmt.Errorf("discovery: %w", err)
+		return d, fmt.Errorf("discovery: %w", err)
 	}
 	if d.Issuer != i.name {
-		return "", errors.New("discovery: it names another issuer")
+		return d, errors.New("discovery: it names another issuer")
 	}
-	return d.KeysURL, i.checkKeysURL(d.KeysURL)
+	return d, nil
 }
 
-// checkKeysURL keeps an issuer from directing this server to internal addresses.
-func (i issuer) checkKeysURL(text string) error {
+// checkURL keeps an issuer from directing this server to internal addresses.
+func (i issuer) checkURL(text string) error {
 	at, err := url.Parse(text)
 	if err == nil && at.Host != "" && at.User == nil && (at.Scheme == "https" || at.Scheme == "http") {
 		if inside := httpclient.IsLoopback(at.Hostname()); inside && httpclient.IsLoopback(i.url().Hostname()) || !inside && at.Scheme == "https" {
 			return nil
 		}
 	}
-	return errors.New("discovery: the address of the keys is not allowed")
+	return errors.New("discovery: an address is not allowed")
 }
 
 // getJSON reads one document. Its errors repeat nothing of the answer.

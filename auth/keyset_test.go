@@ -181,7 +181,7 @@ func TestRemoteIssuerCannotPointAtLoopback(t *testing.T) {
 		"https://login.example/keys": {true, true}, "https://127.0.0.1/keys": {false, true}, "http://localhost/keys": {false, true},
 		"http://login.example/keys": {false, false}, "https://[::1]/keys": {false, true}, "": {false, false}, "::": {false, false},
 	} {
-		if got := [2]bool{outside.checkKeysURL(address) == nil, inside.checkKeysURL(address) == nil}; got != good {
+		if got := [2]bool{outside.checkURL(address) == nil, inside.checkURL(address) == nil}; got != good {
 			t.Errorf("%q: %v, want %v", address, got, good)
 		}
 	}

@@ -49,6 +49,7 @@ type Issuer struct {
 	made     int
 	requests map[string]int
 	instead  http.HandlerFunc
+	people   *SignIn
 }
 
 // Start serves until the test ends.
@@ -163,7 +164,7 @@ const KeysPath = "/discovery/keys"
 func (i *Issuer) serve(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	i.requests[r.URL.Path]++
-	instead := i.instead
+	instead, people := i.instead, i.people
 	i.mu.Unlock()
 	prefix, discovers := strings.CutSuffix(r.URL.Path, discovery)
 	switch {
@@ -173,7 +174,7 @@ func (i *Issuer) serve(w http.ResponseWriter, r *http.Request) {
 		i.serveDiscovery(w, "https://"+r.Host, prefix)
 	case r.URL.Path == KeysPath:
 		i.ServeKeys(w, r)
-	default:
+	case people == nil || !people.serve(i, w, r):
 		http.NotFound(w, r)
 	}
 }
@@ -183,7 +184,11 @@ func (i *Issuer) serveDiscovery(w http.ResponseWriter, base, prefix string) {
 	if strings.HasPrefix(base, "https://sts.") {
 		name += "/" // as Entra ID names itself in tokens of version 1
 	}
-	answer(w, map[string]any{"issuer": name, "jwks_uri": base + KeysPath})
+	metadata := map[string]any{"issuer": name, "jwks_uri": base + KeysPath}
+	i.mu.Lock()
+	i.people.addTo(metadata, name)
+	i.mu.Unlock()
+	answer(w, metadata)
 }
 
 // ServeKeys answers with the published keys.
