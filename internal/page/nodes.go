@@ -74,5 +74,9 @@ func ScriptButton(id, label string) Node {
 	return h.Button(h.Type("button"), h.ID(id), h.Class("main"), g.Attr("hidden"), g.Text(label))
 }
 
+// Status is a line that a script changes; what it says at first is for a browser
+// without scripts.
+func Status(id, text string) Node { return h.P(h.ID(id), h.Role("status"), g.Text(text)) }
+
 // Link leads to an address of this server.
 func Link(path, text string) Node { return h.A(h.Href(path), g.Text(text)) }

@@ -30,6 +30,9 @@ type Page struct {
 	FormTargets []string
 	// Script is the name of a script among the assets, or "".
 	Script string
+	// Onward is where the browser goes at once, without a script. Unlike a redirect it
+	// is no part of what a form may lead to, wherever the next site leads in turn.
+	Onward string
 }
 
 //go:embed assets
@@ -81,7 +84,7 @@ func (p Page) Write(w http.ResponseWriter) {
 		"; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'")
 	header.Set("X-Frame-Options", "DENY")
 	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Referrer-Policy", "same-origin") // with none at all, forms would come from the origin "null"
 	header.Set("Cross-Origin-Opener-Policy", "same-origin")
 	header.Set("Cache-Control", "no-store")
 	w.WriteHeader(max(p.Status, http.StatusOK))
@@ -96,6 +99,7 @@ func (p Page) document() Node {
 			h.Meta(h.Name("color-scheme"), h.Content("light dark")),
 			h.TitleEl(g.Text(p.Title+" - Partner Admin Link")),
 			h.Link(h.Rel("stylesheet"), h.Href(assetURL("page.css")), g.Attr("integrity", integrity("page.css"))),
+			g.If(p.Onward != "", h.Meta(g.Attr("http-equiv", "refresh"), h.Content("0;url="+p.Onward))),
 			g.If(p.Script != "", h.Script(h.Defer(), h.Src(assetURL(p.Script)), g.Attr("integrity", integrity(p.Script)))),
 		),
 		h.Body(h.Main(h.H1(g.Text(p.Title)), g.Group(p.Body))),
