@@ -157,6 +157,7 @@ var only = []struct {
 	{path: "github.com/prometheus/client_golang", rooms: []string{"internal/telemetry"}, because: "figures are counted in one place"},
 	{path: "go.opentelemetry.io", rooms: []string{"internal/telemetry"}, because: "traces are made in one place"},
 	{path: "maragu.dev/gomponents", rooms: []string{"internal/auditreport", "internal/page"}, because: "pages are written in two places: those of a server, and a report that is one file"},
+	{path: "github.com/go-webauthn/webauthn", rooms: []string{"auth/users"}, because: "passkeys are known in one place"},
 	{path: "github.com/go-jose/go-jose", rooms: []string{"auth"}, because: "tokens are verified in one place"},
 	{
 		path:    "github.com/spf13/cobra",

@@ -1,0 +1,213 @@
+package users
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-webauthn/webauthn/webauthn"
+
+	"mcp-partner/access"
+	"mcp-partner/auth"
+	"mcp-partner/guard"
+	"mcp-partner/internal/page"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
+)
+
+// CallbackPath is where the issuer sends a browser back: PublicURL with it is the one
+// redirect URI of this server at the issuer.
+const CallbackPath = "/signin/callback"
+
+// Paths are those that a SignIn answers.
+func Paths() []string {
+	return []string{"/signin", "/signin/issuer", CallbackPath, "/signin/passkey/begin", "/signin/passkey/finish", "/invite", "/signout", "/account"}
+}
+
+// Options are what signing in needs.
+type Options struct {
+	Store guard.StateStore
+	// PublicURL is where browsers reach this server: scheme, host and port alone.
+	PublicURL string
+	// Upstream is the issuer where people sign in; nil if they are users of this server.
+	Upstream *auth.Upstream
+	// Sealer seals the issuer's refresh tokens; it goes with Upstream.
+	Sealer Sealer
+	Logger *slog.Logger
+	// Now defaults to time.Now.
+	Now func() time.Time
+}
+
+// Sealer encrypts what only this server may read again.
+type Sealer interface {
+	Seal(plain []byte) ([]byte, error)
+	Open(sealed []byte) ([]byte, error)
+}
+
+// Clients is what people allowed MCP clients, which their account page shows.
+type Clients interface {
+	// Families returns what a person allowed and what still holds.
+	Families(ctx context.Context, of access.Caller) ([]Family, error)
+	// EndFamily ends one of a person's; one of somebody else is not there.
+	EndFamily(ctx context.Context, of access.Caller, id string) error
+}
+
+// Family is what a person allowed a client.
+type Family struct {
+	// Host is that of the client's ID, or the name of a registered one.
+	ID, Host string
+	Scopes   []access.Scope
+	Tenants  []string
+	Since    time.Time
+	Until    time.Time
+}
+
+// SignIn signs people in, and answers the requests of their browsers.
+type SignIn struct {
+	o        Options
+	host     string
+	limits   *limits
+	passkeys *webauthn.WebAuthn
+	handler  http.Handler
+	clients  Clients
+}
+
+// New makes a SignIn. It contacts nobody.
+func New(o Options) (*SignIn, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	at, err := url.Parse(o.PublicURL)
+	if err != nil || at.Host == "" || at.Scheme+"://"+at.Host != o.PublicURL {
+		return nil, fmt.Errorf("%q is not a public URL of scheme and host such as https://partner.example.com", untrusted.Sanitize(o.PublicURL))
+	}
+	s := &SignIn{o: o, host: at.Host, limits: newLimits(o.Now)}
+	if s.passkeys, err = newPasskeys(o.PublicURL, at.Hostname()); err != nil {
+		return nil, err
+	}
+	s.handler = s.routes()
+	return s, nil
+}
+
+// ShowClients sets what the account page shows of clients. It is called before the
+// first request.
+func (s *SignIn) ShowClients(c Clients) { s.clients = c }
+
+// ServeHTTP implements http.Handler.
+func (s *SignIn) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+func (s *SignIn) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /signin", s.showSignIn)
+	mux.HandleFunc("POST /signin/issuer", s.attempt(s.toIssuer))
+	mux.HandleFunc("GET "+CallbackPath, s.attempt(s.fromIssuer))
+	mux.HandleFunc("POST /signin/passkey/begin", s.attempt(s.beginPasskey))
+	mux.HandleFunc("POST /signin/passkey/finish", s.attempt(s.finishPasskey))
+	mux.HandleFunc("GET /invite", s.showInvitation)
+	mux.HandleFunc("POST /invite", s.attempt(s.enrol))
+	mux.HandleFunc("GET /signout", s.signedIn(s.showSignOut))
+	mux.HandleFunc("POST /signout", s.signedIn(s.signOut))
+	mux.HandleFunc("GET /account", s.signedIn(s.showAccount))
+	mux.HandleFunc("POST /account", s.signedIn(s.changeAccount))
+	guarded := http.NewCrossOriginProtection()
+	guarded.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { foreignForm(w) }))
+	return guarded.Handler(mux)
+}
+
+func foreignForm(w http.ResponseWriter) {
+	page.Page{Status: http.StatusForbidden, Title: "Not from this page", Body: []page.Node{
+		page.P("The form was sent from another page than this server's, or the page is too old. Go back, reload the page and try again."),
+	}}.Write(w)
+}
+
+// Begin sends a browser to sign in, and then to next, a path of this server.
+func (s *SignIn) Begin(w http.ResponseWriter, r *http.Request, next string) {
+	http.Redirect(w, r, "/signin?next="+url.QueryEscape(ownPath(next)), http.StatusSeeOther)
+}
+
+// ownPath returns a path of this server, or that of the account page for anything that
+// a browser may take for another server's.
+func ownPath(next string) string {
+	at, err := url.Parse(next)
+	if err != nil || at.Scheme != "" || at.Host != "" || at.User != nil || !strings.HasPrefix(next, "/") ||
+		strings.HasPrefix(next, "//") || strings.ContainsFunc(next, func(r rune) bool { return r == '\\' || r <= ' ' || r > '~' }) {
+		return "/account"
+	}
+	return next
+}
+
+func (s *SignIn) showSignIn(w http.ResponseWriter, r *http.Request) {
+	token, next := page.FormToken(w, r), page.Hidden("next", ownPath(r.URL.Query().Get("next")))
+	shown := page.Page{Title: "Sign in", Script: passkeyScript}
+	if s.o.Upstream != nil {
+		fresh := page.Hidden("fresh", r.URL.Query().Get("fresh"))
+		shown.Body = []page.Node{page.Form("/signin/issuer", token, next, fresh,
+			page.Button("how", "", "Sign in with "+s.o.Upstream.Host(), true),
+			page.Button("how", "choose", "Use another account", false)), page.Heading("Users of this server")}
+	}
+	shown.Body = append(shown.Body, page.Form("/signin/passkey/finish", token, next, page.Attr("data-begin", "/signin/passkey/begin"),
+		page.ScriptButton("passkey", "Use a passkey"), page.Status("passkey-status", needsScript)))
+	shown.Write(w)
+}
+
+// Grant returns what a person may do now of the scopes that are wanted; it is a problem
+// if the person is nobody here any more.
+func (s *SignIn) Grant(ctx context.Context, p Person, wanted []access.Scope) (access.Grant, error) {
+	name, local := strings.CutPrefix(string(p.Caller), userKind)
+	if !local && s.o.Upstream != nil {
+		return s.o.Upstream.GrantTo(p.Claims, wanted)
+	}
+	stands, err := s.stands(ctx, s.o.Store, p)
+	user, ok, readErr := userNamed(ctx, s.o.Store, name)
+	switch err := cmp.Or(err, readErr); {
+	case err != nil:
+		return access.Grant{}, err
+	case !ok || !stands:
+		return access.Grant{}, gone()
+	}
+	return narrowed(user.Grant, wanted), nil
+}
+
+// Renew asks again who a person is. Upstream is what Upstream of the session gave, or
+// nil where the issuer gave nothing. A person who is refused is a CodeTokenRefused
+// problem; a CodeSignInUnavailable problem says nothing of them.
+func (s *SignIn) Renew(ctx context.Context, p Person, upstream []byte) (Person, []byte, error) {
+	if stands, err := s.stands(ctx, s.o.Store, p); err != nil || !stands {
+		return Person{}, nil, cmp.Or(err, gone())
+	}
+	if len(upstream) == 0 {
+		return p, nil, nil
+	}
+	token, err := s.o.Sealer.Open(upstream)
+	if err != nil {
+		return Person{}, nil, gone() // sealed with a key that was replaced: they sign in again
+	}
+	signed, err := s.o.Upstream.Refresh(ctx, string(token), p.Caller)
+	if refusal := new(auth.Refusal); errors.As(err, &refusal) {
+		s.o.Logger.InfoContext(ctx, "the issuer refused to renew a sign-in", "reason", refusal.Error())
+		return Person{}, nil, gone()
+	}
+	if err != nil {
+		return Person{}, nil, err
+	}
+	sealed, err := s.o.Sealer.Seal([]byte(signed.RefreshToken))
+	return Person{Caller: p.Caller, Name: signed.Name, Claims: signed.Claims, AuthenticatedAt: p.AuthenticatedAt}, sealed, err
+}
+
+// Upstream returns the sealed refresh token of the sign-in, or nil.
+func (s *SignIn) Upstream(_ context.Context, of Session) []byte { return of.upstream }
+
+func gone() error {
+	return problems.New(problems.CodeTokenRefused, "The person behind the token is not signed in any more.", problems.WithHint("Sign in again."))
+}
+
+func (s *SignIn) event(kind guard.EventKind, of access.Caller, detail string) guard.Event {
+	return guard.Event{Time: s.o.Now(), Kind: kind, Intent: guard.Intent{Caller: of}, Detail: detail}
+}
