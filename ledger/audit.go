@@ -5,9 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 
@@ -30,7 +28,7 @@ func VerifyExport(r io.Reader, heads []Head, key ed25519.PublicKey) (Report, err
 			return Report{}, err
 		}
 	}
-	a := &auditor{witness: newWitness(heads), key: key}
+	a := &auditor{walk: newWalk(heads, "entry %d is in the wrong place"), key: key}
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 64<<10), maxLine)
 	for n := 1; lines.Scan(); n++ {
@@ -48,7 +46,7 @@ func VerifyExport(r io.Reader, heads []Head, key ed25519.PublicKey) (Report, err
 		return Report{}, errNoExport
 	}
 	a.report.findGaps()
-	a.testify(&a.report, key, a.began)
+	a.testify(key)
 	return a.report, nil
 }
 
@@ -56,13 +54,8 @@ var errNoExport = invalid("The input is not an export of ledger export --format 
 
 // auditor follows the plain chain through an export.
 type auditor struct {
-	witness
-	key    ed25519.PublicKey
-	report Report
-
-	seq     int64
-	hash    digest
-	began   int64
+	walk
+	key     ed25519.PublicKey
 	stopped bool
 }
 
@@ -71,9 +64,9 @@ func (a *auditor) line(n int, text []byte) error {
 		return a.header(text)
 	}
 	var line exportLine
-	if !exact(text, &line) || (line.Event == nil) == (line.Withheld == "") {
+	if !exact(text, &line) || (line.Event == nil) == (line.Withheld == nil) {
 		// A line with more in it than is checked could tell two stories.
-		a.report.find(a.seq+1, "line %d is not part of an export", n)
+		a.report.find(a.before.seq+1, "line %d is not part of an export", n)
 		a.stopped = true
 		return nil
 	}
@@ -96,65 +89,28 @@ func (a *auditor) header(text []byte) error {
 	if !exact(text, &header) || header.Format != ExportFormat || header.Ledger == "" {
 		return errNoExport
 	}
-	a.report.Ledger, a.report.Checkpoint = header.Ledger, header.Checkpoint
-	a.hash = genesisHash(header.Ledger)
-	if header.Checkpoint == nil {
+	a.report.Ledger, a.before.hash = header.Ledger, genesisHash(header.Ledger)
+	c := header.Checkpoint
+	if c == nil {
 		return nil
 	}
-	at, err := header.Checkpoint.link()
-	if err != nil || header.Checkpoint.Ledger != header.Ledger || !fits(a.key, header.Checkpoint.message(), header.Checkpoint.Signature) {
-		a.report.find(header.Checkpoint.Seq, "the checkpoint of the removed entries up to %d was not signed with this key", header.Checkpoint.Seq)
+	if c.Ledger != header.Ledger || !fits(a.key, c.message(), c.Signature) {
+		a.report.find(c.Seq, "the checkpoint of the removed entries up to %d was not signed with this key", c.Seq)
 	}
-	a.seq, a.hash, a.began = at.seq, at.hash, at.seq
+	a.beginAt(c)
 	return nil
 }
 
+// entry follows the plain chain alone: the key of the other one is in the vault.
 func (a *auditor) entry(line exportLine) {
-	body, err := a.body(line)
-	expected := nextHash(line.Seq, a.hash, body)
-	stored, failure := hex.DecodeString(line.Hash)
-	genuine := errors.Join(err, failure) == nil && bytes.Equal(stored, expected[:])
-	a.judge(line, genuine)
-	if a.report.Entries++; a.report.Entries == 1 {
-		a.report.First = line.Seq
+	body := line.Withheld
+	if body == nil {
+		body = new(bodyDigest(line.Event))
+	} else {
+		a.report.Withheld++
 	}
-	a.see(line.Seq, expected)
-	a.seq, a.report.Last = line.Seq, line.Seq
-	copy(a.hash[:], stored)
-}
-
-// body returns the digest of an entry's body, computed or given.
-func (a *auditor) body(line exportLine) (d digest, err error) {
-	if line.Event != nil {
-		return bodyDigest(line.Event), nil
-	}
-	a.report.Withheld++
-	given, err := hex.DecodeString(line.Withheld)
-	if err == nil && len(given) != len(d) {
-		err = fmt.Errorf("%w: digest of %d bytes", errDamaged, len(given))
-	}
-	copy(d[:], given)
-	return d, err
-}
-
-func (a *auditor) judge(line exportLine, genuine bool) {
-	next := a.seq + 1
-	e, err := decode[entry](line.Event)
-	told := line.Event != nil && err == nil && genuine
-	gap, noticed := e.noticed(next, line.Seq)
-	switch {
-	case noticed && told:
-		a.report.Gaps = append(a.report.Gaps, gap)
-	case line.Seq > next:
-		a.report.missing(next, line.Seq-1, "")
-	case line.Seq < next:
-		a.report.find(line.Seq, "entry %d is in the wrong place", line.Seq)
-	case !genuine:
-		a.report.find(line.Seq, "entry %d was changed, inserted or moved", line.Seq)
-	}
-	if told {
-		a.report.accept(line.Seq, e)
-	}
+	expected := link{line.Seq, nextHash(line.Seq, a.before.hash, *body), line.MAC}
+	_, _ = a.take(link{line.Seq, line.Hash, line.MAC}, expected, line.Event)
 }
 
 // KindGapAccepted says that an approver answers for entries that are missing.
@@ -229,10 +185,10 @@ func (l *Ledger) AcceptGap(ctx context.Context, from, to int64, event guard.Even
 		if g.AcceptedAt > 0 {
 			return problems.New(problems.CodeInvalidArgument, fmt.Sprintf("The loss of %s was accepted with entry %d.", g, g.AcceptedAt))
 		}
-		return l.write(ctx, true, func(w *writing) error {
+		return l.write(ctx, true, func(w *writing) {
 			e := newEntry(event, l.o.Program)
 			e.MissingFrom, e.MissingTo = from, to
-			return w.add(ctx, e)
+			w.add(e)
 		})
 	}
 	return problems.New(problems.CodeInvalidArgument, fmt.Sprintf("The ledger has no gap from entry %d to entry %d.", from, to),

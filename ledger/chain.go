@@ -6,15 +6,15 @@ import (
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"hash"
 	"io"
 	"math"
 	"time"
+
+	"mcp-partner/guard/runs"
 )
 
 // What is hashed or authenticated begins with one of these, so that no value
@@ -28,7 +28,7 @@ const (
 	tagPruned  = "mcp-partner ledger checkpoint 1\x00"
 )
 
-type digest = [sha256.Size]byte
+type digest = runs.Digest
 
 // link is one end of the two chains: after the entry of that number.
 type link struct {
@@ -133,10 +133,10 @@ type Head struct {
 	// Seq is the last entry, Hash and MAC are the ends of the two chains in
 	// hexadecimal. Count is how many entries the file had; fewer than Seq if
 	// some were pruned.
-	Seq   int64  `json:"seq"`
-	Hash  string `json:"hash"`
-	MAC   string `json:"mac"`
-	Count int64  `json:"count"`
+	Seq   int64       `json:"seq"`
+	Hash  runs.Digest `json:"hash"`
+	MAC   runs.Digest `json:"mac"`
+	Count int64       `json:"count"`
 	// Time is RFC 3339 in UTC, by the clock of the machine that made it.
 	Time string `json:"time"`
 	// KeyFingerprint names the public key (see Fingerprint).
@@ -163,8 +163,7 @@ func fits(key ed25519.PublicKey, message, signature []byte) bool {
 // newHead describes a link, not yet signed.
 func (l *Ledger) newHead(id string, at link, count int64, key ed25519.PrivateKey) Head {
 	return Head{
-		Format: HeadFormat, Ledger: id, Program: l.o.Program, Seq: at.seq,
-		Hash: hex.EncodeToString(at.hash[:]), MAC: hex.EncodeToString(at.mac[:]), Count: count,
+		Format: HeadFormat, Ledger: id, Program: l.o.Program, Seq: at.seq, Hash: at.hash, MAC: at.mac, Count: count,
 		Time: l.o.Now().UTC().Format(time.RFC3339), KeyFingerprint: Fingerprint(key.Public().(ed25519.PublicKey)),
 	}
 }
@@ -172,69 +171,49 @@ func (l *Ledger) newHead(id string, at link, count int64, key ed25519.PrivateKey
 // Head returns where the record ends now, signed. It refuses, as damaged, a
 // record whose last entry does not fit the chain under the vault's key; only
 // Verify looks at all of it.
-func (l *Ledger) Head(ctx context.Context) (Head, error) {
-	db, err := l.use(ctx)
-	if err != nil {
+func (l *Ledger) Head(ctx context.Context) (head Head, err error) {
+	if _, err := l.use(ctx); err != nil {
 		return Head{}, err
 	}
 	key, err := l.signingKey(ctx)
 	if err != nil {
 		return Head{}, err
 	}
-	tx, err := db.Snapshot(ctx)
+	err = l.snapshot(ctx, func(s *session) {
+		last, count := s.checkedTail()
+		head = l.newHead(s.db.id, last, count, key)
+		head.Signature = ed25519.Sign(key, head.message())
+	})
 	if err != nil {
-		return Head{}, l.problem(err)
+		return Head{}, err
 	}
-	defer func() { _ = tx.Rollback() }()
-	last, count, err := l.checkedTail(ctx, tx, db)
-	if err != nil {
-		return Head{}, l.problem(err)
-	}
-	head := l.newHead(db.id, last, count, key)
-	head.Signature = ed25519.Sign(key, head.message())
 	return head, nil
 }
 
 // checkedTail returns the last link after a look at the two last entries.
-func (l *Ledger) checkedTail(ctx context.Context, q querier, db *opened) (last link, count int64, err error) {
-	if last, err = tail(ctx, q, db); err != nil {
-		return link{}, 0, err
+func (s *session) checkedTail() (last link, count int64) {
+	last, count = s.tail(), value[int64](s, `SELECT count(*) FROM events`)
+	if count == 0 {
+		return last, 0
 	}
-	if err = q.QueryRowContext(ctx, `SELECT count(*) FROM events`).Scan(&count); err != nil || count == 0 {
-		return last, count, err
+	before, body := s.linkBefore(last.seq), value[[]byte](s, `SELECT body FROM events WHERE seq = $1`, last.seq)
+	if last != s.db.key.next(before, last.seq, body) {
+		s.fail(s.l.corrupt("its last entry does not match the chain"))
 	}
-	before, err := linkBefore(ctx, q, db, last.seq)
-	if err != nil {
-		return link{}, 0, err
-	}
-	var body []byte
-	if err = q.QueryRowContext(ctx, `SELECT body FROM events WHERE seq = $1`, last.seq).Scan(&body); err != nil {
-		return link{}, 0, err
-	}
-	if last != db.key.next(before, last.seq, body) {
-		return link{}, 0, l.corrupt("its last entry does not match the chain")
-	}
-	return last, count, nil
+	return last, count
 }
 
 // linkBefore returns the link of the entry before a number: that of the checkpoint
 // if all were pruned, or the beginning.
-func linkBefore(ctx context.Context, q querier, db *opened, seq int64) (link, error) {
-	var before link
-	var hash, mac []byte
-	err := q.QueryRowContext(ctx, `SELECT seq, hash, mac FROM events WHERE seq < $1 ORDER BY seq DESC LIMIT 1`, seq).Scan(&before.seq, &hash, &mac)
-	if errors.Is(err, sql.ErrNoRows) {
-		return start(ctx, q, db)
+func (s *session) linkBefore(seq int64) (before link) {
+	if s.row([]any{&before.seq, &before.hash, &before.mac}, `SELECT seq, hash, mac FROM events WHERE seq < $1 ORDER BY seq DESC LIMIT 1`, seq) {
+		return before
 	}
-	copy(before.hash[:], hash)
-	copy(before.mac[:], mac)
-	return before, err
+	return s.start()
 }
 
 // tail returns the last link.
-func tail(ctx context.Context, q querier, db *opened) (link, error) {
-	return linkBefore(ctx, q, db, math.MaxInt64)
-}
+func (s *session) tail() link { return s.linkBefore(math.MaxInt64) }
 
 // ParseHead reads a head file. It does not verify it.
 func ParseHead(text []byte) (Head, error) {

@@ -2,8 +2,6 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,17 +21,13 @@ const (
 
 // LastWrite implements fleet.Record.
 func (l *Ledger) LastWrite(ctx context.Context, tenantID, objectID string, since, until time.Time) (guard.Intent, bool, error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return guard.Intent{}, false, err
-	}
-	event, err := scanEvent(db.Read.QueryRowContext(ctx, `SELECT seq, body FROM events`+db.Index("events_tenants")+`
-		WHERE kind = 'intent' AND tenant_id = $1 AND body ->> 'object_id' = $2 AND time >= $3 AND time < $4 ORDER BY seq DESC LIMIT 1`,
-		tenantID, objectID, formatTime(since), formatTime(until)).Scan)
-	if errors.Is(err, sql.ErrNoRows) {
-		return guard.Intent{}, false, nil
-	}
-	return event.Intent, err == nil, l.problem(err)
+	found, err := read(ctx, l, func(s *session) (event guard.Event) {
+		s.row(eventColumns(&event), `SELECT seq, body FROM events`+s.db.Index("events_tenants")+`
+			WHERE kind = 'intent' AND tenant_id = $1 AND body ->> 'object_id' = $2 AND time >= $3 AND time < $4 ORDER BY seq DESC LIMIT 1`,
+			tenantID, objectID, formatTime(since), formatTime(until))
+		return event
+	})
+	return found.Intent, err == nil && found.Seq > 0, err
 }
 
 // Alert is a change that channels are told of.
@@ -60,44 +54,24 @@ func (l *Ledger) Alert(ctx context.Context, alerts []Alert) (recorded int, err e
 	if len(alerts) == 0 {
 		return 0, nil
 	}
-	err = l.write(ctx, false, func(w *writing) error {
-		recorded = 0
+	err = l.write(ctx, false, func(w *writing) {
 		first, channels := w.tail.seq+1, map[string]bool{}
 		for _, one := range alerts {
-			known, err := w.alerted(ctx, one)
-			if err != nil {
-				return err
-			}
-			if known {
+			last, ok := get[alertBody](w.session, stateAlert, one.Name)
+			if ok && (last.Run == one.Event.Intent.Run || last.Seen.After(one.Since)) {
 				continue
 			}
-			body := encode(alertBody{one.Event.Intent.Run, one.Seen})
-			if err := w.record(ctx, stateAlert, one.Name, body, one.Event); err != nil {
-				return err
-			}
+			w.record(stateAlert, one.Name, encode(alertBody{one.Event.Intent.Run, one.Seen}), one.Event)
 			recorded++
 			for _, channel := range one.Channels {
 				channels[channel] = true
 			}
 		}
 		for _, channel := range slices.Sorted(maps.Keys(channels)) {
-			if err := w.enqueue(ctx, OutboxChange, fmt.Sprintf("%s/%d-%d", channel, first, w.tail.seq)); err != nil {
-				return err
-			}
+			w.enqueue(OutboxChange, fmt.Sprintf("%s/%d-%d", channel, first, w.tail.seq))
 		}
-		return nil
 	})
 	return recorded, err
-}
-
-// alerted reports whether a change is in the record already.
-func (w *writing) alerted(ctx context.Context, one Alert) (bool, error) {
-	s, ok, err := w.db.one(ctx, w.Tx, stateAlert, one.Name)
-	if err != nil || !ok {
-		return false, err
-	}
-	last, err := decode[alertBody](s.body)
-	return last.Run == one.Event.Intent.Run || last.Seen.After(one.Since), err
 }
 
 // Acknowledge records that somebody knows of the state of a tenant. One whose Until is
@@ -106,20 +80,17 @@ func (l *Ledger) Acknowledge(ctx context.Context, a fleet.Acknowledgement, event
 	if a.Until.IsZero() {
 		return l.removeRow(ctx, stateAcknowledged, a.Key(), event)
 	}
-	err = l.write(ctx, false, func(w *writing) error { return w.record(ctx, stateAcknowledged, a.Key(), encode(a), event) })
+	err = l.write(ctx, false, func(w *writing) { w.record(stateAcknowledged, a.Key(), encode(a), event) })
 	return err == nil, err
 }
 
 // Acknowledged implements fleet.Record.
 func (l *Ledger) Acknowledged(ctx context.Context) (map[string]fleet.Acknowledgement, error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return nil, err
-	}
-	found := map[string]fleet.Acknowledgement{}
-	err = db.each(ctx, db.Read, func(s state) (err error) {
-		found[s.name], err = decode[fleet.Acknowledgement](s.body)
-		return err
-	}, `WHERE kind = 'acknowledged'`)
-	return found, l.problem(err)
+	return read(ctx, l, func(s *session) map[string]fleet.Acknowledgement {
+		found := map[string]fleet.Acknowledgement{}
+		for one := range s.states(`WHERE kind = 'acknowledged'`) {
+			found[one.name] = decoded[fleet.Acknowledgement](s, one.body)
+		}
+		return found
+	})
 }

@@ -2,9 +2,6 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -37,54 +34,46 @@ func (l *Ledger) CopyTo(ctx context.Context, to *Ledger) (map[string]int64, erro
 		return nil, to.problem(err)
 	}
 	defer target.Close()
-	held, err := from.Begin(ctx)
-	if err != nil {
-		return nil, l.problem(err)
+	var here map[string]int64
+	err = l.change(ctx, from, func(held *session) bool { // it only keeps others out
+		held.fail(to.problem(to.change(ctx, &opened{Database: target, key: from.key}, func(s *session) (fresh bool) {
+			here, fresh = s.takeFrom(held)
+			return fresh
+		})))
+		return false
+	})
+	return here, l.problem(err)
+}
+
+// takeFrom copies everything from a ledger that nobody can write to, unless it is
+// here already, and counts the rows there.
+func (s *session) takeFrom(held *session) (counts map[string]int64, fresh bool) {
+	id, _, known := s.identity()
+	if known && id != held.db.id {
+		s.fail(s.l.unavailable("is another ledger", "Give a database that holds nothing else."))
 	}
-	defer func() { _ = held.Rollback() }() // it only kept others out
-	tx, place, err := target.BeginAt(ctx)
-	if err != nil {
-		return nil, to.problem(err)
+	if !known {
+		s.copyTables(held)
 	}
-	defer func() { _ = tx.Rollback() }() // nothing is left to roll back after a commit
-	there, _, err := identity(ctx, tx)
-	if err == nil && there != from.id {
-		return nil, to.unavailable("is another ledger", "Give a database that holds nothing else.")
+	counts = held.countRows()
+	if s.fail(held.err); s.err == nil && !maps.Equal(counts, s.countRows()) {
+		s.fail(s.l.unavailable("has other entries than "+held.l.name, "It was written to since the copy: go on with it."))
 	}
-	fresh := errors.Is(err, sql.ErrNoRows)
-	if fresh {
-		err = copyTables(ctx, held, tx)
+	if !known {
+		s.putState(state{kind: stateServer, name: theServer, body: []byte(s.place)})
 	}
-	if err != nil {
-		return nil, to.problem(err)
-	}
-	here, errHere := countRows(ctx, held)
-	copied, errThere := countRows(ctx, tx)
-	if err := errors.Join(errHere, errThere); err != nil {
-		return nil, to.problem(err)
-	}
-	if !maps.Equal(here, copied) {
-		return nil, to.unavailable("has other entries than "+l.name, "It was written to since the copy: go on with it.")
-	}
-	if fresh {
-		err = putState(ctx, tx, from.key, state{kind: stateServer, name: theServer, body: []byte(place)})
-	}
-	return here, to.problem(errors.Join(err, tx.Commit()))
+	return counts, !known
 }
 
 // EndIn returns which ledger a database holds and with what entry it ends, as it is
 // there: nothing is verified or written. A database without one gives the zero Head.
 func EndIn(ctx context.Context, q database.Querier) (end Head, err error) {
-	var hash []byte
-	err = q.QueryRowContext(ctx, `SELECT id, `+lastEntry+`, (SELECT hash FROM events ORDER BY seq DESC LIMIT 1) FROM ledger WHERE one = 1`).Scan(&end.Ledger, &end.Seq, &hash)
-	if errors.Is(err, sql.ErrNoRows) {
-		return Head{}, nil
-	}
-	end.Hash = hex.EncodeToString(hash)
-	return end, err
+	s := &session{ctx: ctx, q: q}
+	s.row([]any{&end.Ledger, &end.Seq, &end.Hash}, `SELECT id, `+lastEntry+`, (SELECT hash FROM events ORDER BY seq DESC LIMIT 1) FROM ledger WHERE one = 1`)
+	return end, s.err
 }
 
-func copyTables(ctx context.Context, from, to *sql.Tx) error {
+func (s *session) copyTables(from *session) {
 	for _, table := range tables {
 		columns := strings.Split(table.columns, ", ")
 		places := make([]string, len(columns))
@@ -95,42 +84,36 @@ func copyTables(ctx context.Context, from, to *sql.Tx) error {
 			}
 		}
 		insert := "INSERT INTO " + table.name + " (" + table.columns + ") VALUES (" + strings.Join(places, ", ") + ")"
-		row, columnsOf := make([]any, len(columns)), make([]any, len(columns))
-		for i := range row {
-			columnsOf[i] = &row[i]
-		}
-		err := query(ctx, from, func(columns scanner) error {
-			if err := columns(columnsOf...); err != nil {
-				return err
+		into := func(row *[]any) (into []any) {
+			*row = make([]any, len(columns))
+			for i := range *row {
+				into = append(into, &(*row)[i])
 			}
-			_, err := to.ExecContext(ctx, insert, row...)
-			return err
-		}, "SELECT "+table.columns+" FROM "+table.name)
-		if err != nil {
-			return err
+			return into
 		}
+		for row := range rows(from, into, "SELECT "+table.columns+" FROM "+table.name) {
+			if s.exec(insert, row...); s.err != nil {
+				return
+			}
+		}
+		s.fail(from.err)
 	}
-	return nil
 }
 
 // TableRows counts the rows of each table.
 func (l *Ledger) TableRows(ctx context.Context) (map[string]int64, error) {
-	return read(ctx, l, func(db *opened) (map[string]int64, error) { return countRows(ctx, db.Read) })
+	return read(ctx, l, (*session).countRows)
 }
 
 // countRows leaves out the row of the place, which is on a server alone.
-func countRows(ctx context.Context, q querier) (map[string]int64, error) {
+func (s *session) countRows() map[string]int64 {
 	counts := map[string]int64{}
 	for _, table := range tables {
 		count := `SELECT count(*) FROM ` + table.name
 		if table.name == "states" {
 			count += ` WHERE kind <> '` + stateServer + `'`
 		}
-		var n int64
-		if err := q.QueryRowContext(ctx, count).Scan(&n); err != nil {
-			return nil, err
-		}
-		counts[table.name] = n
+		counts[table.name] = value[int64](s, count)
 	}
-	return counts, nil
+	return counts
 }

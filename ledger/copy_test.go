@@ -52,13 +52,11 @@ func TestCopyKnowsEveryTable(t *testing.T) {
 	t.Parallel()
 	h := build(t)
 	h.fill(2)
-	db, err := h.use(ctx())
-	h.must(err)
-	found, err := list(ctx(), db.Read, func(columns scanner) (name string, err error) { return name, columns(&name) },
-		`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'schema_versions' ORDER BY name`)
-	h.must(err)
-	counts, err := countRows(ctx(), db.Read)
-	h.must(err)
+	s := h.session()
+	found := slices.Collect(rows(s, func(name *string) []any { return []any{name} },
+		`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'schema_versions' ORDER BY name`))
+	counts := s.countRows()
+	h.must(s.err)
 	if known := slices.Sorted(maps.Keys(counts)); !slices.Equal(known, found) {
 		t.Errorf("copied are %v of %v", known, found)
 	}

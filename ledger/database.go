@@ -7,8 +7,11 @@ import (
 	"database/sql"
 	"embed"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io/fs"
+	"iter"
+	"time"
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/database"
@@ -68,115 +71,191 @@ func (l *Ledger) prepare(ctx context.Context, db *opened) error {
 // identify reads what the ledger is, or writes it into a new one, and proves that
 // the vault's key belongs to it.
 func (l *Ledger) identify(ctx context.Context, db *opened) error {
+	var mac digest
+	err := l.change(ctx, db, func(s *session) (fresh bool) {
+		var known bool
+		db.id, mac, known = s.identity()
+		if s.err != nil {
+			return false
+		}
+		key, err := l.macKey(ctx, !known)
+		s.fail(err)
+		if db.key = key; !known {
+			db.id, mac = s.found()
+		}
+		return !known
+	})
+	if err == nil && !same(db.key.genesis(db.id).mac, mac) {
+		err = l.corrupt("it was made with a key other than the vault's")
+	}
+	return err
+}
+
+func (s *session) identity() (id string, mac digest, known bool) {
+	known = s.row([]any{&id, &mac}, `SELECT id, mac FROM ledger WHERE one = 1`)
+	return id, mac, known
+}
+
+// found gives a new ledger its name, a freeze that is released and the place where
+// it is, so that one that is missing later was removed. A ledger that has entries and no name lost it.
+func (s *session) found() (id string, mac digest) {
+	if value[bool](s, `SELECT EXISTS (SELECT 1 FROM events)`) {
+		s.fail(s.l.corrupt("it has entries but no ledger ID"))
+	}
+	var random [16]byte
+	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the process instead
+	id = hex.EncodeToString(random[:])
+	mac = s.db.key.genesis(id).mac
+	s.exec(`INSERT INTO ledger (one, id, mac) VALUES (1, $1, $2)`, id, mac[:])
+	if s.place != "" {
+		s.putState(state{kind: stateServer, name: theServer, body: []byte(s.place)})
+	}
+	s.putState(state{kind: stateFreeze, name: theFreeze, body: encode(guard.Freeze{})})
+	return id, mac
+}
+
+// session asks the database, or changes it in one transaction. Its first failure
+// stays, as that of a bufio.Writer does: what is asked after it does nothing and
+// answers with zero values, and nothing of it is committed. ctx is the transaction's.
+type session struct {
+	ctx context.Context
+	l   *Ledger
+	db  *opened
+	q   database.Querier
+	// tx is nil where nothing can be changed.
+	tx *sql.Tx
+	// place is where the record is, as the server says.
+	place string
+	err   error
+}
+
+// fail keeps the first failure.
+func (s *session) fail(err error) { s.err = cmp.Or(s.err, err) }
+
+// read returns what do finds in the open database. Its error is a problem.
+func read[T any](ctx context.Context, l *Ledger, do func(*session) T) (found T, err error) {
+	db, err := l.use(ctx)
+	if err != nil {
+		return found, err
+	}
+	s := &session{ctx: ctx, l: l, db: db, q: db.Read}
+	found = do(s)
+	return found, l.problem(s.err)
+}
+
+// snapshot runs a function that reads one state of the database. Its error is a
+// problem.
+func (l *Ledger) snapshot(ctx context.Context, do func(*session)) error {
+	db, err := l.use(ctx)
+	if err != nil {
+		return err
+	}
+	tx, err := db.Snapshot(ctx)
+	if err != nil {
+		return l.problem(err)
+	}
+	defer func() { _ = tx.Rollback() }() // it wrote nothing
+	s := &session{ctx: ctx, l: l, db: db, q: tx}
+	do(s)
+	return l.problem(s.err)
+}
+
+// change runs a function in the only transaction that writes. It is undone after a
+// failure, and where the function says that there is nothing to keep.
+func (l *Ledger) change(ctx context.Context, db *opened, do func(*session) (keep bool)) error {
 	tx, place, err := db.BeginAt(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // nothing is left to roll back after a commit
-	id, mac, err := identity(ctx, tx)
-	fresh := errors.Is(err, sql.ErrNoRows)
-	if err != nil && !fresh {
-		return err
+	s := &session{ctx: ctx, l: l, db: db, q: tx, tx: tx, place: place}
+	if keep := do(s); s.err != nil || !keep {
+		return s.err
 	}
-	key, err := l.macKey(ctx, fresh)
-	if err != nil {
-		return err
-	}
-	if fresh {
-		if id, mac, err = l.found(ctx, tx, key, place); err == nil {
-			err = tx.Commit()
-		}
-	}
-	if err != nil {
-		return err
-	}
-	if expected := key.genesis(id).mac; len(mac) != len(expected) || !same(expected, digest(mac)) {
-		return l.corrupt("it was made with a key other than the vault's")
-	}
-	db.id, db.key = id, key
-	return nil
+	return tx.Commit()
 }
 
-func identity(ctx context.Context, q querier) (id string, mac []byte, err error) {
-	err = q.QueryRowContext(ctx, `SELECT id, mac FROM ledger WHERE one = 1`).Scan(&id, &mac)
-	return id, mac, err
+// exec runs a statement that changes something, and returns how many rows.
+func (s *session) exec(text string, args ...any) (changed int64) {
+	if s.err != nil {
+		return 0
+	}
+	result, err := s.tx.ExecContext(s.ctx, text, args...)
+	if err == nil {
+		changed, err = result.RowsAffected()
+	}
+	s.fail(err)
+	return changed
 }
 
-// found gives a new ledger its name, a freeze that is released and the place where
-// it is, so that one that is missing later was removed. A ledger that has entries and no name lost it.
-func (l *Ledger) found(ctx context.Context, tx *sql.Tx, key macKey, place string) (string, []byte, error) {
-	var begun bool
-	if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events)`).Scan(&begun); err != nil {
-		return "", nil, err
+// row takes the columns of the first row that a query selects; false if there is none.
+func (s *session) row(into []any, text string, args ...any) bool {
+	if s.err != nil {
+		return false
 	}
-	if begun {
-		return "", nil, l.corrupt("it has entries but no ledger ID")
+	err := s.q.QueryRowContext(s.ctx, text, args...).Scan(into...)
+	if !errors.Is(err, sql.ErrNoRows) {
+		s.fail(err)
 	}
-	var random [16]byte
-	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the process instead
-	id := hex.EncodeToString(random[:])
-	mac := key.genesis(id).mac
-	if _, err := tx.ExecContext(ctx, `INSERT INTO ledger (one, id, mac) VALUES (1, $1, $2)`, id, mac[:]); err != nil {
-		return "", nil, err
-	}
-	if place != "" {
-		if err := putState(ctx, tx, key, state{kind: stateServer, name: theServer, body: []byte(place)}); err != nil {
-			return "", nil, err
-		}
-	}
-	s := state{kind: stateFreeze, name: theFreeze, body: encode(guard.Freeze{})}
-	return id, mac[:], putState(ctx, tx, key, s)
-}
-
-type querier = database.Querier
-
-// scanner takes the columns of one row.
-type scanner = func(columns ...any) error
-
-// errStop ends a query early without a failure.
-var errStop = errors.New("stop")
-
-// query calls do with each row that a query selects.
-func query(ctx context.Context, q querier, do func(scanner) error, text string, args ...any) error {
-	rows, err := q.QueryContext(ctx, text, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := do(rows.Scan); errors.Is(err, errStop) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
-// list returns what scan makes of each row that a query selects.
-func list[T any](ctx context.Context, q querier, scan func(scanner) (T, error), text string, args ...any) (found []T, err error) {
-	err = query(ctx, q, func(columns scanner) error {
-		one, err := scan(columns)
-		found = append(found, one)
-		return err
-	}, text, args...)
-	return found, err
+	return err == nil
 }
 
 // value returns what a query of one value finds.
-func value[T any](ctx context.Context, q querier, text string, args ...any) (found T, err error) {
-	err = q.QueryRowContext(ctx, text, args...).Scan(&found)
-	return found, err
+func value[T any](s *session, text string, args ...any) (found T) {
+	s.row([]any{&found}, text, args...)
+	return found
 }
 
-// read returns what do finds in the open database. Its error is a problem.
-func read[T any](ctx context.Context, l *Ledger, do func(*opened) (T, error)) (found T, err error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return found, err
+// rows goes through the rows that a query selects; columns are where those of one
+// belong. A transaction must not be asked anything else meanwhile.
+func rows[T any](s *session, columns func(*T) []any, text string, args ...any) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		if s.err != nil {
+			return
+		}
+		found, err := s.q.QueryContext(s.ctx, text, args...)
+		if err != nil {
+			s.fail(err)
+			return
+		}
+		defer found.Close()
+		for s.err == nil && found.Next() {
+			var one T
+			if s.fail(found.Scan(columns(&one)...)); s.err == nil && !yield(one) {
+				return
+			}
+		}
+		s.fail(found.Err())
 	}
-	found, err = do(db)
-	return found, l.problem(err)
+}
+
+// moment takes a column with a time in the layout of the record, or without one.
+type moment struct{ at *time.Time }
+
+// Scan implements sql.Scanner.
+func (m moment) Scan(column any) error {
+	var text sql.NullString
+	err := text.Scan(column)
+	if *m.at = (time.Time{}); err != nil || text.String == "" {
+		return err
+	}
+	if *m.at, err = time.Parse(timeLayout, text.String); err != nil {
+		return errDamaged
+	}
+	return nil
+}
+
+// content takes a column with the JSON that encode wrote.
+type content[T any] struct{ of *T }
+
+// Scan implements sql.Scanner.
+func (c content[T]) Scan(column any) error {
+	var text sql.Null[[]byte]
+	err := text.Scan(column)
+	if err == nil && json.Unmarshal(text.V, c.of) != nil {
+		err = errDamaged
+	}
+	return err
 }
 
 // errDamaged means that a row is not what this program writes.

@@ -7,6 +7,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,17 +27,6 @@ const (
 const timeLayout = guard.StampLayout
 
 func formatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
-
-// clock parses times and keeps the first failure.
-type clock struct{ failure error }
-
-func (c *clock) parse(text string) time.Time {
-	t, err := time.Parse(timeLayout, text)
-	if c.failure == nil && err != nil {
-		c.failure = errDamaged
-	}
-	return t
-}
 
 // decode reads what encode wrote; what it cannot read is damaged.
 func decode[T any](text []byte) (value T, err error) {
@@ -97,17 +88,8 @@ func encode(value any) []byte {
 	return text
 }
 
-// scanEvent takes an entry's number and body.
-func scanEvent(scan scanner) (guard.Event, error) {
-	var seq int64
-	var body []byte
-	if err := scan(&seq, &body); err != nil {
-		return guard.Event{}, err
-	}
-	e, err := decode[guard.Event](body)
-	e.Seq = seq
-	return e, err
-}
+// eventColumns are where an entry's number and body belong.
+func eventColumns(e *guard.Event) []any { return []any{&e.Seq, content[guard.Event]{e}} }
 
 // Append implements guard.Store. An intent is in the vault's counter as well
 // when Append returns, because a write follows it.
@@ -116,10 +98,9 @@ func (l *Ledger) Append(ctx context.Context, events ...guard.Event) (last int64,
 	for _, event := range events {
 		firm = firm || event.Kind == guard.KindIntent
 	}
-	err = l.write(ctx, firm, func(w *writing) error {
-		err := w.events(ctx, "", false, events...)
+	err = l.write(ctx, firm, func(w *writing) {
+		w.events("", false, events...)
 		last = w.tail.seq
-		return err
 	})
 	if err != nil {
 		return 0, err
@@ -139,62 +120,48 @@ const withoutOutcome = ` WHERE kind = 'intent'
 
 // Unfinished implements guard.Store.
 func (l *Ledger) Unfinished(ctx context.Context) ([]guard.Event, error) {
-	return read(ctx, l, func(db *opened) ([]guard.Event, error) {
-		return list(ctx, db.Read, scanEvent, `SELECT seq, body `+db.unfinished()+` ORDER BY seq`)
+	return read(ctx, l, func(s *session) []guard.Event {
+		return slices.Collect(rows(s, eventColumns, `SELECT seq, body `+s.db.unfinished()+` ORDER BY seq`))
 	})
 }
 
 // CountIntents implements guard.Store.
 func (l *Ledger) CountIntents(ctx context.Context, rule string, since time.Time) (int, error) {
-	return read(ctx, l, func(db *opened) (int, error) { return countIntents(ctx, db.Read, rule, since) })
+	return read(ctx, l, func(s *session) int { return s.countIntents(rule, since) })
 }
 
-func countIntents(ctx context.Context, q querier, rule string, since time.Time) (int, error) {
-	return value[int](ctx, q, `SELECT count(*) FROM events WHERE kind = 'intent' AND rule = $1 AND time >= $2`, rule, formatTime(since))
+func (s *session) countIntents(rule string, since time.Time) int {
+	return value[int](s, `SELECT count(*) FROM events WHERE kind = 'intent' AND rule = $1 AND time >= $2`, rule, formatTime(since))
 }
 
 // admits refuses an intent in a freeze, and beyond its rule's rate. The write lock is
 // held, so that neither a freeze nor another intent comes in between.
-func (w *writing) admits(ctx context.Context, event guard.Event) error {
+func (w *writing) admits(event guard.Event) {
 	if event.Kind != guard.KindIntent || event.Completes {
-		return nil
+		return
 	}
-	freeze, err := w.freeze(ctx)
-	if err == nil {
-		err = freeze.Refusal(true)
+	w.fail(w.freeze().Refusal(true))
+	if event.AtMost != nil && w.countIntents(event.Rule, event.Time.Add(-event.AtMost.Per)) >= event.AtMost.Count {
+		w.fail(guard.RateExceeded(event.Rule, *event.AtMost))
 	}
-	if err != nil || event.AtMost == nil {
-		return err
-	}
-	count, err := countIntents(ctx, w.Tx, event.Rule, event.Time.Add(-event.AtMost.Per))
-	if err != nil || count < event.AtMost.Count {
-		return err
-	}
-	return guard.RateExceeded(event.Rule, *event.AtMost)
 }
 
 // Followed implements guard.Store.
 func (l *Ledger) Followed(ctx context.Context, seq int64, tenantID string) (bool, error) {
-	return read(ctx, l, func(db *opened) (bool, error) {
-		return value[bool](ctx, db.Read, `SELECT EXISTS (SELECT 1 FROM events WHERE seq > $1 AND kind = 'intent' AND tenant_id = $2)`, seq, tenantID)
+	return read(ctx, l, func(s *session) bool {
+		return value[bool](s, `SELECT EXISTS (SELECT 1 FROM events WHERE seq > $1 AND kind = 'intent' AND tenant_id = $2)`, seq, tenantID)
 	})
 }
 
 // row is one entry as stored in the file.
 type row struct {
-	seq             int64
-	body, hash, mac []byte
+	link
+	body []byte
 }
 
-// each calls do with the entries that a query selects: seq, body, hash, mac.
-func each(ctx context.Context, q querier, do func(row) error, text string, args ...any) error {
-	return query(ctx, q, func(scan scanner) error {
-		var r row
-		if err := scan(&r.seq, &r.body, &r.hash, &r.mac); err != nil {
-			return err
-		}
-		return do(r)
-	}, text, args...)
+// entries goes through the entries that a clause after FROM events selects.
+func (s *session) entries(clause string, args ...any) iter.Seq[row] {
+	return rows(s, func(r *row) []any { return []any{&r.seq, &r.body, &r.hash, &r.mac} }, `SELECT seq, body, hash, mac FROM events `+clause, args...)
 }
 
 // Filter selects entries. Fields that are empty select all; several must all
@@ -244,8 +211,8 @@ func (l *Ledger) List(ctx context.Context, f Filter) ([]guard.Event, error) {
 	if f.NewestFirst {
 		order = "DESC"
 	}
-	return read(ctx, l, func(db *opened) ([]guard.Event, error) {
-		return list(ctx, db.Read, scanEvent, `SELECT seq, body FROM events WHERE `+condition+` ORDER BY seq `+order+limit(f.Limit), args...)
+	return read(ctx, l, func(s *session) []guard.Event {
+		return slices.Collect(rows(s, eventColumns, `SELECT seq, body FROM events WHERE `+condition+` ORDER BY seq `+order+limit(f.Limit), args...))
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/csv"
-	"encoding/hex"
 	"encoding/json"
 	"io"
 	"strconv"
@@ -41,34 +40,32 @@ type exportLine struct {
 	Seq int64 `json:"seq"`
 	// Event is the canonical body, byte for byte.
 	Event    json.RawMessage `json:"event,omitempty"`
-	Withheld string          `json:"withheld,omitempty"`
-	Hash     string          `json:"hash"`
-	MAC      string          `json:"mac"`
+	Withheld *digest         `json:"withheld,omitempty"`
+	Hash     digest          `json:"hash"`
+	MAC      digest          `json:"mac"`
 }
 
 // Export writes the entries that a filter selects. JSONL holds a line for
 // every entry, so that the chain can be followed: entries that the filter left
 // out are only numbers. CSV holds the selected ones.
 func (l *Ledger) Export(ctx context.Context, w io.Writer, format Format, f Filter) error {
-	db, err := l.use(ctx)
-	if err != nil {
-		return err
-	}
 	f.NewestFirst = false
 	to := &destination{to: w}
-	switch format {
-	case FormatJSONL:
-		err = l.exportLines(ctx, db, to, f)
-	case FormatCSV:
-		err = l.exportCSV(ctx, db, to, f)
-	default:
-		err = invalid("There is no export format of that name: use jsonl or csv.")
-	}
+	err := l.snapshot(ctx, func(s *session) { // one state of the file for header and lines
+		switch format {
+		case FormatJSONL:
+			s.exportLines(to, f)
+		case FormatCSV:
+			s.exportCSV(to, f)
+		default:
+			s.fail(invalid("There is no export format of that name: use jsonl or csv."))
+		}
+	})
 	if to.failure != nil {
 		return problems.New(problems.CodeVaultUnavailable, "The export cannot be written completely.",
 			problems.WithHint("Check the disk, then export again."))
 	}
-	return l.problem(err)
+	return err
 }
 
 // destination tells a failure to write the export from one of the ledger.
@@ -83,56 +80,41 @@ func (d *destination) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func (l *Ledger) exportLines(ctx context.Context, db *opened, to io.Writer, f Filter) error {
-	tx, err := db.Snapshot(ctx) // one state of the file for header and lines
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }()
+func (s *session) exportLines(to io.Writer, f Filter) {
 	buffered := bufio.NewWriter(to)
 	out := json.NewEncoder(buffered)
-	header := exportHeader{Format: ExportFormat, Ledger: db.id}
-	if c, ok, err := lastCheckpoint(ctx, tx); err != nil {
-		return err
-	} else if ok {
+	header := exportHeader{Format: ExportFormat, Ledger: s.db.id}
+	if c, ok := s.lastCheckpoint(); ok {
 		header.Checkpoint = &c
 	}
-	if err := out.Encode(header); err != nil {
-		return err
+	s.fail(out.Encode(header))
+	type choice struct {
+		row
+		selected, aboutGap bool
 	}
-	if err := exportEntries(ctx, tx, out, f); err != nil {
-		return err
-	}
-	return buffered.Flush()
-}
-
-func exportEntries(ctx context.Context, q querier, out *json.Encoder, f Filter) error {
 	condition, args := f.where()
 	shown := 0
-	return query(ctx, q, func(scan scanner) error {
-		var r row
-		var selected, aboutGap bool
-		if err := scan(&r.seq, &r.body, &r.hash, &r.mac, &selected, &aboutGap); err != nil {
-			return err
-		}
-		selected = selected && (f.Limit <= 0 || shown < f.Limit)
+	for r := range rows(s, func(r *choice) []any {
+		return []any{&r.seq, &r.body, &r.hash, &r.mac, &r.selected, &r.aboutGap}
+	}, `SELECT seq, body, hash, mac, (`+condition+`), kind IN ('rollback', 'gap_accepted') FROM events ORDER BY seq`, args...) {
+		selected := r.selected && (f.Limit <= 0 || shown < f.Limit)
 		if selected {
 			shown++
 		}
 		// These entries say which numbers are missing, and who accepted it.
-		return out.Encode(r.line(selected || aboutGap))
-	}, `SELECT seq, body, hash, mac, (`+condition+`), kind IN ('rollback', 'gap_accepted') FROM events ORDER BY seq`, args...)
+		s.fail(out.Encode(r.line(selected || r.aboutGap)))
+	}
+	s.fail(buffered.Flush())
 }
 
 // line returns an entry as an export shows it.
 func (r row) line(whole bool) exportLine {
-	line := exportLine{Seq: r.seq, Hash: hex.EncodeToString(r.hash), MAC: hex.EncodeToString(r.mac)}
+	line := exportLine{Seq: r.seq, Hash: r.hash, MAC: r.mac}
 	if whole {
 		line.Event = r.body
-		return line
+	} else {
+		line.Withheld = new(bodyDigest(r.body))
 	}
-	d := bodyDigest(r.body)
-	line.Withheld = hex.EncodeToString(d[:])
 	return line
 }
 
@@ -182,26 +164,21 @@ func positive(n int64) string {
 	return strconv.FormatInt(n, 10)
 }
 
-func (l *Ledger) exportCSV(ctx context.Context, db *opened, to io.Writer, f Filter) error {
+func (s *session) exportCSV(to io.Writer, f Filter) {
 	table, out, quoter := columns(), csv.NewWriter(to), csvcell.New()
 	cells := xslices.Map(table, func(c column) string { return c.name })
-	if err := out.Write(cells); err != nil {
-		return err
-	}
+	s.fail(out.Write(cells))
 	condition, args := f.where()
-	err := each(ctx, db.Read, func(r row) error {
-		e, err := decode[entry](r.body)
-		if err != nil {
-			return err
+	for r := range s.entries(`WHERE `+condition+` ORDER BY seq`+limit(f.Limit), args...) {
+		e := decoded[entry](s, r.body)
+		if s.err != nil {
+			break
 		}
 		for i, c := range table {
 			cells[i] = quoter.Quote(c.value(r.seq, e))
 		}
-		return out.Write(cells)
-	}, `SELECT seq, body, hash, mac FROM events WHERE `+condition+` ORDER BY seq`+limit(f.Limit), args...)
-	out.Flush()
-	if err == nil {
-		err = out.Error()
+		s.fail(out.Write(cells))
 	}
-	return err
+	out.Flush()
+	s.fail(out.Error())
 }

@@ -60,12 +60,10 @@ func (l *Ledger) SetFreeze(ctx context.Context, freeze guard.Freeze, event guard
 			return l.problem(err)
 		}
 	}
-	err = l.write(ctx, true, func(w *writing) error {
-		if freeze.Reads, err = w.readsStop(ctx, freeze); err != nil {
-			return err
-		}
+	err = l.write(ctx, true, func(w *writing) {
+		freeze.Reads = w.readsStop(freeze)
 		event.Result = freeze.Scope()
-		return w.record(ctx, stateFreeze, theFreeze, encode(freeze), event)
+		w.record(stateFreeze, theFreeze, encode(freeze), event)
 	})
 	switch {
 	case err != nil && freeze.Reads && !l.OnServer():
@@ -80,34 +78,32 @@ func (l *Ledger) SetFreeze(ctx context.Context, freeze guard.Freeze, event guard
 // readsStop reports whether a freeze stops reads: because it says so, or
 // because they are stopped and it is no release. The write lock is held, so
 // that no other freeze comes in between.
-func (w *writing) readsStop(ctx context.Context, freeze guard.Freeze) (bool, error) {
+func (w *writing) readsStop(freeze guard.Freeze) bool {
 	switch {
 	case freeze.Reads, !freeze.Writes:
-		return freeze.Reads, nil
+		return freeze.Reads
 	case w.l.marked():
-		return true, nil
+		return true
 	}
-	now, err := w.freeze(ctx)
-	if err != nil || !now.Reads {
-		return false, err
+	if freeze.Reads = w.freeze().Reads; freeze.Reads {
+		w.fail(w.l.mark(freeze))
 	}
-	freeze.Reads = true
-	return true, w.l.mark(freeze)
+	return freeze.Reads
 }
 
 // freeze is the freeze as the transaction finds it; one that was tampered with counts
 // as pulled.
-func (w *writing) freeze(ctx context.Context) (guard.Freeze, error) {
-	s, genuine, err := w.db.one(ctx, w.Tx, stateFreeze, theFreeze)
+func (w *writing) freeze() guard.Freeze {
+	s, genuine := w.one(stateFreeze, theFreeze)
 	switch {
-	case err != nil:
-		return guard.Freeze{}, err
+	case w.err != nil:
+		return guard.Freeze{}
 	case w.l.marked():
-		return w.l.fromMark(), nil
+		return w.l.fromMark()
 	case !genuine:
-		return w.l.tampered("the row of the freeze was changed by another program"), nil
+		return w.l.tampered("the row of the freeze was changed by another program")
 	}
-	return decode[guard.Freeze](s.body)
+	return decoded[guard.Freeze](w.session, s.body)
 }
 
 // markName is the file that stands for a freeze of reads. It holds where the

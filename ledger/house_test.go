@@ -336,3 +336,11 @@ func putUser(s guard.StateStore, user guard.User, event guard.Event) error {
 func removeUser(s guard.StateStore, name string, event guard.Event) error {
 	return s.ChangeStates(ctx(), func(tx guard.StateTx) error { return tx.Remove(guard.UserState, name, event) })
 }
+
+// session looks at the database as it is.
+func (h *house) session() *session {
+	h.t.Helper()
+	db, err := h.use(ctx())
+	h.must(err)
+	return &session{ctx: ctx(), l: h.Ledger, db: db, q: db.Read}
+}

@@ -124,6 +124,11 @@ type counter struct {
 	flushing sync.Mutex
 
 	mu sync.Mutex
+	known
+}
+
+// known is how far the record had come.
+type known struct {
 	// seen is the highest entry known to have been there; kept is what the
 	// vault has.
 	seen, kept int64
@@ -132,21 +137,17 @@ type counter struct {
 	place string
 }
 
-// knows raises seen and returns it.
-func (c *counter) knows(seq int64) int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.seen = max(c.seen, seq)
-	return c.seen
-}
+func (c *counter) get() known { return c.learn(func(*known) {}) }
 
-// remembers takes in what the vault has, and returns seen.
-func (c *counter) remembers(value int64) int64 {
+// learn changes what is known, and returns it. Neither number falls.
+func (c *counter) learn(change func(*known)) known {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.kept = max(c.kept, value)
-	c.seen = max(c.seen, value)
-	return c.seen
+	before := c.known
+	change(&c.known)
+	c.kept = max(c.kept, before.kept)
+	c.seen = max(c.seen, before.seen, c.kept)
+	return c.known
 }
 
 // flush tells the vault. Callers that arrive while one is being served are
@@ -154,19 +155,15 @@ func (c *counter) remembers(value int64) int64 {
 func (c *counter) flush(ctx context.Context) error {
 	c.flushing.Lock()
 	defer c.flushing.Unlock()
-	c.mu.Lock()
-	seen, kept := c.seen, c.kept
-	c.mu.Unlock()
-	if kept >= seen {
+	now := c.get()
+	if now.kept >= now.seen {
 		return nil
 	}
-	if err := c.keys.SetCounter(ctx, seen); err != nil {
-		return err
+	err := c.keys.SetCounter(ctx, now.seen)
+	if err == nil {
+		c.learn(func(k *known) { k.kept = now.seen })
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.kept = max(c.kept, seen)
-	return nil
+	return err
 }
 
 // TemporaryKeys are Keys that end with the process, for a ledger that does too.

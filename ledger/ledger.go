@@ -172,10 +172,7 @@ func (l *Ledger) Close() error {
 	if db == nil {
 		return failure
 	}
-	if err := l.counter.flush(ctx); err != nil {
-		failure = errors.Join(failure, l.keysProblem(err))
-	}
-	return errors.Join(failure, l.problem(db.Close()))
+	return errors.Join(failure, l.flush(ctx), l.problem(db.Close()))
 }
 
 // use returns the open database, and opens it the first time. A failure is not
@@ -218,20 +215,16 @@ type Status struct {
 
 // Status opens the file and says what is in it.
 func (l *Ledger) Status(ctx context.Context) (Status, error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return Status{}, err
-	}
-	s := Status{Path: l.name, Ledger: db.id, Withheld: db.Withheld}
-	if s.Remembered, err = l.o.Keys.Counter(ctx); err != nil {
-		return Status{}, l.keysProblem(err)
-	}
-	err = db.Read.QueryRowContext(ctx, `SELECT count(*), coalesce(max(seq), 0) FROM events`).Scan(&s.Entries, &s.Last)
-	if err == nil && l.OnServer() {
-		err = db.Read.QueryRowContext(ctx, `SELECT NOT has_table_privilege('events', 'UPDATE, DELETE, TRUNCATE')`).Scan(&s.AddsOnly)
-	}
-	if err != nil {
-		return Status{}, l.problem(err)
-	}
-	return s, nil
+	return read(ctx, l, func(s *session) Status {
+		now := Status{Path: l.name, Ledger: s.db.id, Withheld: s.db.Withheld}
+		var err error
+		if now.Remembered, err = l.o.Keys.Counter(ctx); err != nil {
+			s.fail(l.keysProblem(err))
+		}
+		s.row([]any{&now.Entries, &now.Last}, `SELECT count(*), coalesce(max(seq), 0) FROM events`)
+		if l.OnServer() {
+			now.AddsOnly = value[bool](s, `SELECT NOT has_table_privilege('events', 'UPDATE, DELETE, TRUNCATE')`)
+		}
+		return now
+	})
 }

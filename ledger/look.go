@@ -97,10 +97,10 @@ func current[T any](ctx context.Context, l *Ledger, seen observation, kind, name
 	if value, ok := l.recent.get(seen.revision, ref(kind, name)).(T); ok {
 		return value, "", nil
 	}
-	known := l.counter.knows(0) // before the query, which may see more
+	known := l.counter.get().seen // before the query, which may see more
 	var last int64
-	row := seen.db.row.QueryRowContext(ctx, kind, name)
-	s, err := scanState(func(columns ...any) error { return row.Scan(append([]any{&last}, columns...)...) })
+	var s state
+	err = seen.db.row.QueryRowContext(ctx, kind, name).Scan(append([]any{&last}, s.columns()...)...)
 	switch missing := errors.Is(err, sql.ErrNoRows); {
 	case missing, err == nil && !seen.db.genuine(s):
 		return value, "the row of the " + kind + " was changed by another program", nil

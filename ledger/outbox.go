@@ -2,8 +2,7 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
-	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,14 +40,9 @@ func (m Message) Channel() string {
 }
 
 // enqueue puts a message into the outbox, with the change that it is about.
-func (w *writing) enqueue(ctx context.Context, kind, name string) error {
-	at, err := w.l.storeTime(ctx, w.db, w.Tx)
-	if err != nil {
-		return err
-	}
-	now := formatTime(at)
-	_, err = w.ExecContext(ctx, `INSERT INTO outbox (kind, name, created, due, tries) VALUES ($1, $2, $3, $4, 0)`, kind, name, now, now)
-	return err
+func (w *writing) enqueue(kind, name string) {
+	now := formatTime(w.now())
+	w.exec(`INSERT INTO outbox (kind, name, created, due, tries) VALUES ($1, $2, $3, $4, 0)`, kind, name, now, now)
 }
 
 // Claim returns the message that is due for longest, for one attempt: no process
@@ -56,59 +50,47 @@ func (w *writing) enqueue(ctx context.Context, kind, name string) error {
 // dies meanwhile loses nothing, and a receiver may get a message twice. Times are
 // those of the store.
 func (l *Ledger) Claim(ctx context.Context, pause func(tries int) time.Duration) (m Message, ok bool, err error) {
-	db, err := l.use(ctx)
-	if err != nil {
+	ok, err = read(ctx, l, func(s *session) bool {
+		var created time.Time
+		now := s.now()
+		due := s.row([]any{&m.Kind, &m.Name, &m.Tries, moment{&created}}, `SELECT kind, name, tries, created FROM outbox WHERE due <= $1 ORDER BY due, kind, name LIMIT 1`, formatTime(now))
+		m.Tries++
+		m.Age, m.Again = now.Sub(created), now.Add(pause(m.Tries))
+		return due
+	})
+	if err != nil || !ok {
 		return Message{}, false, err
 	}
-	now, err := l.storeTime(ctx, db, db.Read)
-	if err != nil {
-		return Message{}, false, l.problem(err)
-	}
-	var created string
-	err = db.Read.QueryRowContext(ctx, `SELECT kind, name, tries, created FROM outbox WHERE due <= $1 ORDER BY due, kind, name LIMIT 1`, formatTime(now)).Scan(&m.Kind, &m.Name, &m.Tries, &created)
-	if errors.Is(err, sql.ErrNoRows) {
-		return Message{}, false, nil
-	}
-	if err != nil {
-		return Message{}, false, l.problem(err)
-	}
-	var times clock
-	m.Tries++
-	m.Age, m.Again = now.Sub(times.parse(created)), now.Add(pause(m.Tries))
-	err = l.write(ctx, false, func(w *writing) error {
+	err = l.write(ctx, false, func(w *writing) {
 		// Another process may have claimed or delivered it since.
-		ok, err = changes(w.ExecContext(ctx, `UPDATE outbox SET tries = $1, due = $2 WHERE kind = $3 AND name = $4 AND tries = $5`, m.Tries, formatTime(m.Again), m.Kind, m.Name, m.Tries-1))
+		ok = w.exec(`UPDATE outbox SET tries = $1, due = $2 WHERE kind = $3 AND name = $4 AND tries = $5`, m.Tries, formatTime(m.Again), m.Kind, m.Name, m.Tries-1) > 0
 		w.changed = true
-		return err
 	})
-	return m, ok && err == nil, errors.Join(err, l.problem(times.failure))
+	return m, ok && err == nil, err
 }
 
 // Delivered takes a message out of the outbox. For one that is given up, events say
 // so in the record.
 func (l *Ledger) Delivered(ctx context.Context, m Message, events ...guard.Event) error {
-	return l.write(ctx, false, func(w *writing) error {
+	return l.write(ctx, false, func(w *writing) {
 		w.changed = true
-		there, err := changes(w.ExecContext(ctx, `DELETE FROM outbox WHERE kind = $1 AND name = $2`, m.Kind, m.Name))
-		if err != nil || !there {
-			return err
+		if w.exec(`DELETE FROM outbox WHERE kind = $1 AND name = $2`, m.Kind, m.Name) > 0 {
+			w.events("", false, events...)
 		}
-		return w.events(ctx, "", false, events...)
 	})
 }
 
 // Undelivered returns the messages whose delivery failed so far, the oldest first.
 func (l *Ledger) Undelivered(ctx context.Context) ([]Message, error) {
-	return read(ctx, l, func(db *opened) ([]Message, error) {
-		return list(ctx, db.Read, func(columns scanner) (m Message, err error) {
-			return m, columns(&m.Kind, &m.Name, &m.Tries)
-		}, `SELECT kind, name, tries FROM outbox WHERE tries > 0 ORDER BY created, kind, name`)
+	return read(ctx, l, func(s *session) []Message {
+		return slices.Collect(rows(s, func(m *Message) []any { return []any{&m.Kind, &m.Name, &m.Tries} },
+			`SELECT kind, name, tries FROM outbox WHERE tries > 0 ORDER BY created, kind, name`))
 	})
 }
 
 // GivenUp counts the messages that were given up since a time.
 func (l *Ledger) GivenUp(ctx context.Context, since time.Time) (int, error) {
-	return read(ctx, l, func(db *opened) (int, error) {
-		return value[int](ctx, db.Read, `SELECT count(*) FROM events WHERE kind = $1 AND time >= $2`, guard.KindUndelivered, formatTime(since))
+	return read(ctx, l, func(s *session) int {
+		return value[int](s, `SELECT count(*) FROM events WHERE kind = $1 AND time >= $2`, guard.KindUndelivered, formatTime(since))
 	})
 }

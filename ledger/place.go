@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -16,25 +15,20 @@ const (
 )
 
 // replaced says why the record may have lost entries that no counter knows, or "".
-func (w *writing) replaced(ctx context.Context) (string, error) {
-	if why, err := w.forked(ctx); err != nil || why != "" || w.place == "" {
-		return why, err
+func (w *writing) replaced() string {
+	known := w.l.counter.get()
+	if why := w.forked(known.last); why != "" || w.place == "" || w.place == known.place {
+		return why
 	}
-	if w.l.counter.isAt(w.place) {
-		return "", nil
-	}
-	row, ok, err := w.db.one(ctx, w.Tx, stateServer, theServer)
-	if err != nil {
-		return "", err
-	}
+	row, ok := w.one(stateServer, theServer)
 	if !ok {
-		return "the row that says where the record is was removed or changed", nil
+		return "the row that says where the record is was removed or changed"
 	}
 	why, merged, err := comparePlaces(row.body, []byte(w.place))
-	if err == nil && why == "" && merged != nil {
-		err = w.put(ctx, stateServer, theServer, merged)
+	if w.fail(err); why == "" && merged != nil {
+		w.put(stateServer, theServer, merged)
 	}
-	return why, err
+	return why
 }
 
 // comparePlaces says what two places both tell, and not alike. A server that says
@@ -62,40 +56,16 @@ func comparePlaces(before, after []byte) (why string, merged []byte, err error) 
 
 // forked says that an entry which this process wrote or read last is another one
 // now: a server that never had the lost entries gave their numbers again.
-func (w *writing) forked(ctx context.Context) (string, error) {
-	known, at := w.l.counter.lastLink(), w.tail
+func (w *writing) forked(known link) string {
+	at := w.tail
 	if known.seq == 0 || at.seq < known.seq {
-		return "", nil // the counter tells
+		return "" // the counter tells
 	}
 	if at.seq > known.seq {
-		var err error
-		if at, err = linkBefore(ctx, w.Tx, w.db, known.seq+1); err != nil {
-			return "", err
-		}
+		at = w.linkBefore(known.seq + 1)
 	}
 	if at == known || at.seq > known.seq { // pruned since
-		return "", nil
+		return ""
 	}
-	return fmt.Sprintf("entry %d is not the one that was there", known.seq), nil
-}
-
-// isAt reports whether the record was in this place when it was looked at last.
-func (c *counter) isAt(place string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.place == place
-}
-
-// saw takes in where the record ends and is.
-func (c *counter) saw(end link, place string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.seen = max(c.seen, end.seq)
-	c.last, c.place = end, place
-}
-
-func (c *counter) lastLink() link {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.last
+	return fmt.Sprintf("entry %d is not the one that was there", known.seq)
 }

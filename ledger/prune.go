@@ -3,11 +3,9 @@ package ledger
 import (
 	"context"
 	"crypto/ed25519"
-	"database/sql"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"mcp-partner/guard"
@@ -29,41 +27,24 @@ func (c Checkpoint) message() []byte {
 }
 
 // link returns where the chains continue.
-func (c Checkpoint) link() (link, error) {
-	at := link{seq: c.Seq}
-	hash, failure := hex.DecodeString(c.Hash)
-	mac, err := hex.DecodeString(c.MAC)
-	if failure != nil || err != nil || len(hash) != len(at.hash) || len(mac) != len(at.mac) {
-		return link{}, errDamaged
-	}
-	copy(at.hash[:], hash)
-	copy(at.mac[:], mac)
-	return at, nil
-}
+func (c Checkpoint) link() link { return link{c.Seq, c.Hash, c.MAC} }
 
-// lastCheckpoint returns the newest one; ok is false if nothing was pruned yet.
-func lastCheckpoint(ctx context.Context, q querier) (c Checkpoint, ok bool, err error) {
-	var body []byte
-	err = q.QueryRowContext(ctx, `SELECT body FROM checkpoints ORDER BY seq DESC LIMIT 1`).Scan(&body)
-	if errors.Is(err, sql.ErrNoRows) {
-		return Checkpoint{}, false, nil
+// lastCheckpoint returns the newest one; ok is false if nothing was pruned yet. Of one
+// that cannot be read it returns the number.
+func (s *session) lastCheckpoint() (c Checkpoint, ok bool) {
+	var seq int64
+	if ok = s.row([]any{&seq, content[Checkpoint]{&c}}, `SELECT seq, body FROM checkpoints ORDER BY seq DESC LIMIT 1`); !ok {
+		c.Seq = seq
 	}
-	if err == nil {
-		c, err = decode[Checkpoint](body)
-	}
-	return c, err == nil, err
+	return c, ok
 }
 
 // start returns the link before the first entry.
-func start(ctx context.Context, q querier, db *opened) (link, error) {
-	c, ok, err := lastCheckpoint(ctx, q)
-	if err != nil {
-		return link{}, err
+func (s *session) start() link {
+	if c, ok := s.lastCheckpoint(); ok {
+		return c.link()
 	}
-	if !ok {
-		return db.key.genesis(db.id), nil
-	}
-	return c.link()
+	return s.db.key.genesis(s.db.id)
 }
 
 // Prune removes the entries that are older than before, and the tickets that
@@ -80,16 +61,11 @@ func (l *Ledger) Prune(ctx context.Context, before time.Time) (made Checkpoint, 
 	if err != nil {
 		return Checkpoint{}, err
 	}
-	err = l.write(ctx, true, func(w *writing) error {
-		cut, err := w.cut(ctx, before)
-		if err != nil || cut == 0 {
-			return err
+	err = l.write(ctx, true, func(w *writing) {
+		if cut := w.cut(before); cut > 0 {
+			w.unbroken(1)
+			made = w.prune(cut, before, key)
 		}
-		if err := w.unbroken(ctx, 1); err != nil {
-			return err
-		}
-		made, err = w.prune(ctx, cut, before, key)
-		return err
 	})
 	if err != nil || made.Seq == 0 {
 		return Checkpoint{}, err
@@ -103,114 +79,52 @@ func (l *Ledger) Prune(ctx context.Context, before time.Time) (made Checkpoint, 
 
 // cut returns the last entry to be removed, 0 if there is none: all before it
 // are older too, so that what is left is one piece.
-func (w *writing) cut(ctx context.Context, before time.Time) (cut int64, err error) {
-	err = w.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM events
+func (w *writing) cut(before time.Time) int64 {
+	cut := value[int64](w.session, `SELECT coalesce(max(seq), 0) FROM events
 		WHERE seq < coalesce((SELECT min(seq) FROM events WHERE time >= $1), 9223372036854775807)
-			AND seq < coalesce((SELECT min(seq) `+w.db.unfinished()+`), 9223372036854775807)`,
-		formatTime(before)).Scan(&cut)
-	if err != nil || cut == 0 {
-		return 0, err
+			AND seq < coalesce((SELECT min(seq) `+w.db.unfinished()+`), 9223372036854775807)`, formatTime(before))
+	if first := w.firstOfOpenRuns(); cut > 0 && first <= cut {
+		return value[int64](w.session, `SELECT coalesce(max(seq), 0) FROM events WHERE seq < $1`, first)
 	}
-	first, err := w.firstOfOpenRuns(ctx)
-	if err != nil || first > cut {
-		return cut, err
-	}
-	err = w.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM events WHERE seq < $1`, first).Scan(&cut)
-	return cut, err
+	return cut
 }
 
 // firstOfOpenRuns returns the first entry about a run that may still begin
 // tenants, or a number beyond every entry.
-func (w *writing) firstOfOpenRuns(ctx context.Context) (first int64, err error) {
-	runs, err := w.db.runs(ctx, w.Tx)
-	if err != nil {
-		return 0, err
-	}
-	first = math.MaxInt64
-	for _, r := range runs {
-		if r.Ended(w.l.o.Now()) {
-			continue
+func (w *writing) firstOfOpenRuns() int64 {
+	first := int64(math.MaxInt64)
+	for _, r := range w.runs() {
+		if !r.Ended(w.l.o.Now()) {
+			first = min(first, value[int64](w.session, `SELECT coalesce(min(seq), 9223372036854775807) FROM events WHERE state = $1`, ref(stateRun, r.ID)))
 		}
-		var opened int64
-		err := w.QueryRowContext(ctx, `SELECT coalesce(min(seq), 9223372036854775807) FROM events WHERE state = $1`, ref(stateRun, r.ID)).Scan(&opened)
-		if err != nil {
-			return 0, err
-		}
-		first = min(first, opened)
 	}
-	return first, nil
+	return first
 }
 
-func (w *writing) prune(ctx context.Context, cut int64, before time.Time, key ed25519.PrivateKey) (Checkpoint, error) {
+func (w *writing) prune(cut int64, before time.Time, key ed25519.PrivateKey) Checkpoint {
 	c := Checkpoint{Before: before.UTC().Format(time.RFC3339)}
-	at, err := linkBefore(ctx, w.Tx, w.db, cut+1)
-	if err != nil {
-		return Checkpoint{}, err
-	}
-	outlive, err := w.outlive(ctx, cut) // while the entries about them are there
-	if err != nil {
-		return Checkpoint{}, err
-	}
-	if c.Removed, err = w.deleteOld(ctx, cut, before); err != nil {
-		return Checkpoint{}, err
-	}
-	if err := w.QueryRowContext(ctx, `SELECT count(*) FROM events`).Scan(&c.Count); err != nil {
-		return Checkpoint{}, err
-	}
-	c.Head = w.l.newHead(w.db.id, at, c.Count, key)
+	at := w.linkBefore(cut + 1)
+	outlive := slices.Collect(w.states(`WHERE seq <= $1`, cut)) // while the entries about them are there
+	c.Removed = w.deleteOld(cut, before)
+	c.Head = w.l.newHead(w.db.id, at, value[int64](w.session, `SELECT count(*) FROM events`), key)
 	c.Signature = ed25519.Sign(key, c.message())
-	if err := w.keep(ctx, c); err != nil {
-		return Checkpoint{}, err
-	}
-	return c, w.renew(ctx, outlive)
-}
-
-// outlive returns the genuine rows that changed last with entries up to cut.
-func (w *writing) outlive(ctx context.Context, cut int64) (rows []state, err error) {
-	err = w.db.each(ctx, w.Tx, func(s state) error {
-		rows = append(rows, s)
-		return nil
-	}, `WHERE seq <= $1`, cut)
-	return rows, err
-}
-
-// renew writes rows that are still there as of the entry about the pruning.
-func (w *writing) renew(ctx context.Context, rows []state) error {
-	for _, s := range rows {
-		var there bool
-		err := w.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM states WHERE kind = $1 AND name = $2)`, s.kind, s.name).Scan(&there)
-		if err == nil && there {
-			err = w.put(ctx, s.kind, s.name, s.body)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// keep stores a checkpoint and says so in the record.
-func (w *writing) keep(ctx context.Context, c Checkpoint) error {
-	if _, err := w.ExecContext(ctx, `INSERT INTO checkpoints (seq, body) VALUES ($1, $2)`, c.Seq, string(encode(c))); err != nil {
-		return err
-	}
-	return w.add(ctx, newEntry(guard.Event{Time: w.l.o.Now(), Kind: KindPrune,
+	w.exec(`INSERT INTO checkpoints (seq, body) VALUES ($1, $2)`, c.Seq, string(encode(c)))
+	w.add(newEntry(guard.Event{Time: w.l.o.Now(), Kind: KindPrune,
 		Detail: fmt.Sprintf("All entries up to %d, older than %s, were removed: %d.", c.Seq, c.Before, c.Removed)}, w.l.o.Program))
+	for _, s := range outlive { // as of the entry about the pruning
+		if value[bool](w.session, `SELECT EXISTS (SELECT 1 FROM states WHERE kind = $1 AND name = $2)`, s.kind, s.name) {
+			w.put(s.kind, s.name, s.body)
+		}
+	}
+	return c
 }
 
 // deleteOld removes entries, and the tickets and tokens that changed last with
-// them and are too old to be used.
-func (w *writing) deleteOld(ctx context.Context, cut int64, before time.Time) (int64, error) {
-	result, err := w.ExecContext(ctx, `DELETE FROM events WHERE seq <= $1`, cut)
-	if err != nil {
-		return 0, err
-	}
-	if _, err := w.ExecContext(ctx, `DELETE FROM states WHERE kind IN ('ticket', 'token') AND seq <= $1 AND expires < $2`,
-		cut, min(formatTime(before), formatTime(w.l.o.Now()))); err != nil {
-		return 0, err
-	}
-	if err := w.deleteRuns(ctx, cut, before); err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
+// them and are too old to be used. It returns how many entries.
+func (w *writing) deleteOld(cut int64, before time.Time) int64 {
+	removed := w.exec(`DELETE FROM events WHERE seq <= $1`, cut)
+	w.exec(`DELETE FROM states WHERE kind IN ('ticket', 'token') AND seq <= $1 AND expires < $2`,
+		cut, min(formatTime(before), formatTime(w.l.o.Now())))
+	w.deleteRuns(cut, before)
+	return removed
 }

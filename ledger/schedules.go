@@ -16,39 +16,36 @@ var _ schedules.Store = (*Ledger)(nil)
 // Schedules implements schedules.Store. One whose row was changed in the file is not
 // there.
 func (l *Ledger) Schedules(ctx context.Context) ([]schedules.Schedule, error) {
-	return read(ctx, l, func(db *opened) ([]schedules.Schedule, error) {
-		return rowsOf[schedules.Schedule](ctx, db, db.Read, `WHERE kind = 'schedule' ORDER BY name`)
-	})
+	return read(ctx, l, (*session).schedules)
+}
+
+func (s *session) schedules() []schedules.Schedule {
+	return rowsOf[schedules.Schedule](s, `WHERE kind = 'schedule' ORDER BY name`)
 }
 
 // AddSchedule implements schedules.Store.
 func (l *Ledger) AddSchedule(ctx context.Context, s schedules.Schedule, event guard.Event) error {
-	return l.write(ctx, true, func(w *writing) error {
-		all, err := rowsOf[schedules.Schedule](ctx, w.db, w.Tx, `WHERE kind = 'schedule'`)
-		if err != nil {
-			return err
-		}
+	return l.write(ctx, true, func(w *writing) {
+		all := w.schedules()
 		if slices.ContainsFunc(all, func(other schedules.Schedule) bool { return other.Name == s.Name }) {
-			return problems.New(problems.CodeInvalidArgument, "There is already a schedule "+untrusted.Shown(s.Name)+".",
-				problems.WithCommand("Give another name, or remove it first.", "mcp-partner schedules list"))
+			w.fail(problems.New(problems.CodeInvalidArgument, "There is already a schedule "+untrusted.Shown(s.Name)+".",
+				problems.WithCommand("Give another name, or remove it first.", "mcp-partner schedules list")))
 		}
 		if len(all) >= schedules.Most {
-			return problems.New(problems.CodeInvalidArgument, fmt.Sprintf("There are already %d schedules.", len(all)),
-				problems.WithCommand("Remove those that are not needed.", "mcp-partner schedules list"))
+			w.fail(problems.New(problems.CodeInvalidArgument, fmt.Sprintf("There are already %d schedules.", len(all)),
+				problems.WithCommand("Remove those that are not needed.", "mcp-partner schedules list")))
 		}
-		return w.record(ctx, stateSchedule, s.Name, encode(s), event)
+		w.record(stateSchedule, s.Name, encode(s), event)
 	})
 }
 
 // ChangeSchedule implements schedules.Store.
 func (l *Ledger) ChangeSchedule(ctx context.Context, s schedules.Schedule, change func(*schedules.Schedule) bool, events ...guard.Event) (changed bool, err error) {
-	err = l.write(ctx, len(events) > 0, func(w *writing) error {
-		now, ok, err := get[schedules.Schedule](ctx, w.db, w.Tx, stateSchedule, s.Name)
-		if err != nil || !ok || !now.Same(s) || !change(&now) {
-			return err
+	err = l.write(ctx, len(events) > 0, func(w *writing) {
+		now, ok := get[schedules.Schedule](w.session, stateSchedule, s.Name)
+		if changed = ok && now.Same(s) && change(&now); changed {
+			w.record(stateSchedule, s.Name, encode(now), events...)
 		}
-		changed = true
-		return w.record(ctx, stateSchedule, s.Name, encode(now), events...)
 	})
 	return changed && err == nil, err
 }

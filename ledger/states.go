@@ -2,9 +2,8 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
+	"iter"
 
 	"mcp-partner/guard"
 )
@@ -25,9 +24,9 @@ type state struct {
 	seq  int64
 	body []byte
 	mac  digest
-	// latest is the last entry that changed the row, or the least number that
-	// it can have since entries were pruned.
-	latest int64
+	// latest is the last entry that changed the row, and least the least number
+	// that it can have since entries were pruned.
+	latest, least int64
 }
 
 // ref is how an entry names the row.
@@ -36,116 +35,103 @@ func ref(kind, name string) string { return kind + "/" + name }
 // pruned is the last number that was removed on purpose.
 const pruned = `coalesce((SELECT max(seq) FROM checkpoints), -1)`
 
-// stateColumns go with scanState. An older copy of a row carries a good MAC, so
+// stateColumns go with columns. An older copy of a row carries a good MAC, so
 // the record is asked which change of the row was the last. Rows that outlive
 // the entries about them get the number of the entry about the pruning.
 const stateColumns = `kind, name, seq, body, mac, ` + pruned + ` + 1,
 	coalesce((SELECT max(e.seq) FROM events e WHERE e.state = states.kind || '/' || states.name), 0)`
 
-func scanState(scan scanner) (s state, err error) {
-	var mac []byte
-	var least int64
-	err = scan(&s.kind, &s.name, &s.seq, &s.body, &mac, &least, &s.latest)
-	s.latest = max(s.latest, least)
-	copy(s.mac[:], mac)
-	return s, err
+func (s *state) columns() []any {
+	return []any{&s.kind, &s.name, &s.seq, &s.body, &s.mac, &s.least, &s.latest}
 }
 
 // lastEntry is the number of the last entry of the record.
 const lastEntry = `coalesce((SELECT max(seq) FROM events), 0)`
 
 // genuine reports whether the row is as this program wrote it last.
-func (d *opened) genuine(s state) bool { return same(s.mac, d.key.state(s)) && s.seq >= s.latest }
+func (d *opened) genuine(s state) bool {
+	return same(s.mac, d.key.state(s)) && s.seq >= max(s.latest, s.least)
+}
 
 // one returns a row; ok is false if there is none or it is not genuine.
-func (d *opened) one(ctx context.Context, q querier, kind, name string) (s state, ok bool, err error) {
-	s, err = scanState(q.QueryRowContext(ctx, `SELECT `+stateColumns+` FROM states WHERE kind = $1 AND name = $2`, kind, name).Scan)
-	if errors.Is(err, sql.ErrNoRows) {
-		return state{}, false, nil
-	}
-	return s, err == nil && d.genuine(s), err
+func (s *session) one(kind, name string) (found state, ok bool) {
+	there := s.row(found.columns(), `SELECT `+stateColumns+` FROM states WHERE kind = $1 AND name = $2`, kind, name)
+	return found, there && s.db.genuine(found)
 }
 
-// each calls do with the genuine rows that a clause after FROM states selects.
-func (d *opened) each(ctx context.Context, q querier, do func(state) error, clause string, args ...any) error {
-	return query(ctx, q, func(scan scanner) error {
-		s, err := scanState(scan)
-		if err != nil || !d.genuine(s) {
-			return err
+// states goes through the genuine rows that a clause after FROM states selects.
+func (s *session) states(clause string, args ...any) iter.Seq[state] {
+	return func(yield func(state) bool) {
+		for one := range rows(s, (*state).columns, `SELECT `+stateColumns+` FROM states `+clause, args...) {
+			if s.db.genuine(one) && !yield(one) {
+				return
+			}
 		}
-		return do(s)
-	}, `SELECT `+stateColumns+` FROM states `+clause, args...)
+	}
 }
 
-// rowsOf returns what the genuine rows that a clause selects hold.
-func rowsOf[T any](ctx context.Context, d *opened, q querier, clause string, args ...any) (found []T, err error) {
-	err = d.each(ctx, q, func(s state) error {
-		one, err := decode[T](s.body)
-		found = append(found, one)
-		return err
-	}, clause, args...)
-	return found, err
+// rowsOf goes through what the genuine rows that a clause selects hold.
+func rowsOf[T any](s *session, clause string, args ...any) (found []T) {
+	for one := range s.states(clause, args...) {
+		found = append(found, decoded[T](s, one.body))
+	}
+	return found
+}
+
+// decoded reads what encode wrote.
+func decoded[T any](s *session, text []byte) T {
+	value, err := decode[T](text)
+	s.fail(err)
+	return value
 }
 
 // get returns what a row holds; ok is false if there is none or it is not genuine.
-func get[T any](ctx context.Context, d *opened, q querier, kind, name string) (one T, ok bool, err error) {
-	s, ok, err := d.one(ctx, q, kind, name)
-	if err != nil || !ok {
-		return one, false, err
+func get[T any](s *session, kind, name string) (one T, ok bool) {
+	found, ok := s.one(kind, name)
+	if ok {
+		one = decoded[T](s, found.body)
 	}
-	one, err = decode[T](s.body)
-	return one, err == nil, err
+	return one, ok && s.err == nil
 }
 
 // intact returns what a row holds after a look at every entry since it changed
 // last. For tickets they are a day's at most. They prove that none of them changed
 // it: an older copy of the row fits only where the entry that came after was removed.
-func intact[T any](ctx context.Context, w *writing, kind, name string) (one T, ok bool, err error) {
-	s, ok, err := w.db.one(ctx, w.Tx, kind, name)
-	if err != nil || !ok {
-		return one, false, err
+func intact[T any](w *writing, kind, name string) (one T, ok bool) {
+	found, ok := w.one(kind, name)
+	if ok {
+		w.unbroken(found.seq)
+		one = decoded[T](w.session, found.body)
 	}
-	if err := w.unbroken(ctx, s.seq); err != nil {
-		return one, false, err
-	}
-	one, err = decode[T](s.body)
-	return one, err == nil, err
+	return one, ok && w.err == nil
 }
 
-// record writes a row after the entries that say why. The first failure ends it:
-// SQLite may have rolled back by itself, and what follows would be kept.
-func (w *writing) record(ctx context.Context, kind, name string, body []byte, events ...guard.Event) error {
-	if err := w.events(ctx, ref(kind, name), false, events...); err != nil {
-		return err
-	}
-	return w.put(ctx, kind, name, body)
+// record writes a row after the entries that say why.
+func (w *writing) record(kind, name string, body []byte, events ...guard.Event) {
+	w.events(ref(kind, name), false, events...)
+	w.put(kind, name, body)
 }
 
 // put writes a row as of the last entry, in place of one of the same name.
-func (w *writing) put(ctx context.Context, kind, name string, body []byte) error {
+func (w *writing) put(kind, name string, body []byte) {
 	w.changed = true
-	return putState(ctx, w.Tx, w.db.key, state{kind: kind, name: name, seq: w.tail.seq, body: body})
+	w.putState(state{kind: kind, name: name, seq: w.tail.seq, body: body})
 }
 
-func putState(ctx context.Context, tx *sql.Tx, key macKey, s state) error {
-	mac := key.state(s)
-	_, err := tx.ExecContext(ctx, `INSERT INTO states (kind, name, seq, body, mac) VALUES ($1, $2, $3, $4, $5)
+func (s *session) putState(one state) {
+	mac := s.db.key.state(one)
+	s.exec(`INSERT INTO states (kind, name, seq, body, mac) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (kind, name) DO UPDATE SET seq = excluded.seq, body = excluded.body, mac = excluded.mac`,
-		s.kind, s.name, s.seq, string(s.body), mac[:])
-	return err
+		one.kind, one.name, one.seq, string(one.body), mac[:])
 }
 
 // removeRow removes a row with the entry that says why; false if there is none.
 func (l *Ledger) removeRow(ctx context.Context, kind, name string, event guard.Event) (removed bool, err error) {
-	err = l.write(ctx, true, func(w *writing) error {
-		if _, removed, err = w.db.one(ctx, w.Tx, kind, name); err != nil || !removed {
-			return err
+	err = l.write(ctx, true, func(w *writing) {
+		if _, removed = w.one(kind, name); removed {
+			w.events(ref(kind, name), true, event)
+			w.exec(`DELETE FROM states WHERE kind = $1 AND name = $2`, kind, name)
 		}
-		if err := w.events(ctx, ref(kind, name), true, event); err != nil {
-			return err
-		}
-		_, err := w.ExecContext(ctx, `DELETE FROM states WHERE kind = $1 AND name = $2`, kind, name)
-		return err
 	})
 	return removed && err == nil, err
 }
@@ -165,8 +151,8 @@ func (l *Ledger) State(ctx context.Context, kind guard.StateKind, name string, i
 
 // States implements guard.StateStore.
 func (l *Ledger) States(ctx context.Context, kind guard.StateKind, each func([]byte) error) error {
-	bodies, err := read(ctx, l, func(db *opened) ([]json.RawMessage, error) {
-		return rowsOf[json.RawMessage](ctx, db, db.Read, `WHERE kind = $1 ORDER BY name`, string(kind))
+	bodies, err := read(ctx, l, func(s *session) []json.RawMessage {
+		return rowsOf[json.RawMessage](s, `WHERE kind = $1 ORDER BY name`, string(kind))
 	})
 	for _, body := range bodies {
 		if err := each(body); err != nil {
@@ -178,46 +164,43 @@ func (l *Ledger) States(ctx context.Context, kind guard.StateKind, each func([]b
 
 // ChangeStates implements guard.StateStore. Rows that have expired are removed on the way.
 func (l *Ledger) ChangeStates(ctx context.Context, change func(guard.StateTx) error) error {
-	return l.write(ctx, true, func(w *writing) error {
-		if _, err := w.ExecContext(ctx, `DELETE FROM states WHERE kind IN ('session', 'once') AND expires < $1`, formatTime(l.o.Now())); err != nil {
-			return err
+	return l.write(ctx, true, func(w *writing) {
+		w.exec(`DELETE FROM states WHERE kind IN ('session', 'once') AND expires < $1`, formatTime(l.o.Now()))
+		if w.err == nil {
+			w.fail(change(stateTx{w}))
 		}
-		return change(stateTx{ctx, w})
 	})
 }
 
 // stateTx implements guard.StateTx.
-type stateTx struct {
-	ctx context.Context
-	w   *writing
-}
+type stateTx struct{ *writing }
 
 func (t stateTx) State(kind guard.StateKind, name string, into any) (bool, error) {
-	s, ok, err := t.w.db.one(t.ctx, t.w.Tx, string(kind), name)
-	if err != nil || !ok {
-		return false, err
+	s, ok := t.one(string(kind), name)
+	if !ok || t.err != nil {
+		return false, t.err
 	}
 	return true, json.Unmarshal(s.body, into)
 }
 
 func (t stateTx) Put(kind guard.StateKind, name string, row any, events ...guard.Event) error {
-	if len(events) == 0 {
-		return t.w.put(t.ctx, string(kind), name, encode(row))
-	}
-	return t.w.record(t.ctx, string(kind), name, encode(row), events...)
+	t.record(string(kind), name, encode(row), events...)
+	return t.err
 }
 
 func (t stateTx) Remove(kind guard.StateKind, name string, events ...guard.Event) error {
-	if err := t.w.events(t.ctx, ref(string(kind), name), true, events...); err != nil {
-		return err
-	}
-	t.w.changed = true
-	_, err := t.w.ExecContext(t.ctx, `DELETE FROM states WHERE kind = $1 AND name = $2`, string(kind), name)
-	return err
+	t.events(ref(string(kind), name), true, events...)
+	t.changed = true
+	t.exec(`DELETE FROM states WHERE kind = $1 AND name = $2`, string(kind), name)
+	return t.err
 }
 
 func (t stateTx) PutToken(token guard.Token) error {
-	return t.w.put(t.ctx, stateToken, token.ID, encodeToken(token))
+	t.put(stateToken, token.ID, encodeToken(token))
+	return t.err
 }
 
-func (t stateTx) Append(events ...guard.Event) error { return t.w.events(t.ctx, "", false, events...) }
+func (t stateTx) Append(events ...guard.Event) error {
+	t.events("", false, events...)
+	return t.err
+}

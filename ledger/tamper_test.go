@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"crypto/ed25519"
-	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -137,18 +136,17 @@ func TestVerifyFindsRecomputedChain(t *testing.T) {
 // chain from there to the end.
 func (h *house) rewritten(from int64) (statements []string) {
 	h.t.Helper()
-	db, err := h.use(ctx())
-	h.must(err)
-	before := db.key.genesis(db.id).hash
-	h.must(each(ctx(), db.Read, func(r row) error {
+	s := h.session()
+	before := s.db.key.genesis(s.db.id).hash
+	for r := range s.entries(`ORDER BY seq`) {
 		body := r.body
 		if r.seq == from {
 			body = bytes.ReplaceAll(body, []byte("1234567"), []byte("7654321"))
 		}
 		before = nextHash(r.seq, before, bodyDigest(body))
-		statements = append(statements, fmt.Sprintf(`UPDATE events SET body = '%s', hash = x'%s' WHERE seq = %d`, body, hex.EncodeToString(before[:]), r.seq))
-		return nil
-	}, `SELECT seq, body, hash, mac FROM events ORDER BY seq`))
+		statements = append(statements, fmt.Sprintf(`UPDATE events SET body = '%s', hash = x'%s' WHERE seq = %d`, body, before, r.seq))
+	}
+	h.must(s.err)
 	return statements
 }
 
@@ -258,13 +256,12 @@ func TestTicketStaysSpentWithoutItsEntry(t *testing.T) {
 // rows returns statements that put the rows of now back.
 func (h *house) rows() (statements []string) {
 	h.t.Helper()
-	db, err := h.use(ctx())
-	h.must(err)
-	h.must(db.each(ctx(), db.Read, func(s state) error {
+	now := h.session()
+	for s := range now.states(``) {
 		statements = append(statements, fmt.Sprintf(`INSERT INTO states (kind, name, seq, body, mac) VALUES ('%s', '%s', %d, '%s', x'%x')
-			ON CONFLICT (kind, name) DO UPDATE SET seq = excluded.seq, body = excluded.body, mac = excluded.mac`, s.kind, s.name, s.seq, s.body, s.mac))
-		return nil
-	}, ``))
+			ON CONFLICT (kind, name) DO UPDATE SET seq = excluded.seq, body = excluded.body, mac = excluded.mac`, s.kind, s.name, s.seq, s.body, s.mac[:]))
+	}
+	h.must(now.err)
 	return statements
 }
 
@@ -419,7 +416,7 @@ func TestForgedHeads(t *testing.T) {
 		h.must(err)
 		for name, change := range map[string]func(*Head){
 			"seq":      func(f *Head) { f.Seq-- },
-			"hash":     func(f *Head) { f.Hash = strings.Repeat("0", 64) },
+			"hash":     func(f *Head) { f.Hash = digest{} },
 			"time":     func(f *Head) { f.Time = "2030-01-01T00:00:00Z" },
 			"ledger":   func(f *Head) { f.Ledger = "another" },
 			"unsigned": func(f *Head) { f.Signature = nil },

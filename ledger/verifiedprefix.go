@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -27,182 +26,135 @@ type verifiedPrefix struct {
 // maxChanges is how many rows are kept in memory before older ones are dropped.
 const maxChanges = 100_000
 
-// errBroken means that an entry does not fit the chain.
-var errBroken = errors.New("the chain is broken")
-
 // view is one look at the file with the verified prefix. Its owner holds mu.
 type view struct {
 	*verifiedPrefix
-	l  *Ledger
-	db *opened
-	q  querier
+	*session
 }
 
 // following runs a function with a view. The prefix is locked first, so that the
 // view never shows less than what was read already.
-func (l *Ledger) following(ctx context.Context, do func(view) error) error {
-	db, err := l.use(ctx)
-	if err != nil {
+func (l *Ledger) following(ctx context.Context, do func(view)) error {
+	if _, err := l.use(ctx); err != nil {
 		return err
 	}
 	l.prefix.mu.Lock()
 	defer l.prefix.mu.Unlock()
-	tx, err := db.Snapshot(ctx)
-	if err != nil {
-		return l.problem(err)
-	}
-	defer func() { _ = tx.Rollback() }() // it only read
-	return l.problem(do(view{&l.prefix, l, db, tx}))
+	return l.snapshot(ctx, func(s *session) { do(view{&l.prefix, s}) })
 }
 
 // vouched compares a run and one of its steps with every entry about them.
-func (w *writing) vouched(ctx context.Context, run string, row int) error {
+func (w *writing) vouched(run string, row int) {
 	w.l.prefix.mu.Lock()
 	defer w.l.prefix.mu.Unlock()
-	k := view{&w.l.prefix, w.l, w.db, w.Tx}
-	_, ok, err := k.run(ctx, run)
-	if err == nil && !ok {
-		err = k.changed(ref(stateRun, run))
+	k := view{&w.l.prefix, w.session}
+	if _, ok := k.run(run); !ok {
+		k.changed(ref(stateRun, run))
 	}
-	if err != nil {
-		return err
-	}
-	return k.step(ctx, stepName(run, row))
+	k.step(stepName(run, row))
 }
 
 // unbroken follows the authenticated chain from an entry to the end.
-func (w *writing) unbroken(ctx context.Context, from int64) error {
-	return view{&verifiedPrefix{}, w.l, w.db, w.Tx}.follow(ctx, from)
-}
+func (w *writing) unbroken(from int64) { view{&verifiedPrefix{}, w.session}.follow(from) }
 
 // run returns the row of a run after a look at every entry since it changed last.
-func (k view) run(ctx context.Context, id string) (state, bool, error) {
-	s, ok, err := k.db.one(ctx, k.q, stateRun, id)
-	if err != nil || !ok {
-		return state{}, false, err
+func (k view) run(id string) (state, bool) {
+	s, ok := k.one(stateRun, id)
+	if !ok {
+		return state{}, false
 	}
-	if err := k.follow(ctx, s.seq); err != nil {
-		return state{}, false, err
-	}
+	k.follow(s.seq)
 	if k.changes[ref(stateRun, id)] == 0 {
-		// Entries about it were pruned: whatever is left may be about it.
-		if err := k.follow(ctx, 1); err != nil {
-			return state{}, false, err
-		}
+		k.follow(1) // entries about it were pruned: whatever is left may be about it
 	}
-	return s, true, k.vouch(s)
+	k.vouch(s)
+	return s, true
 }
 
 // step looks at the row of a step as run does. One that is not there must not be
 // in the record either.
-func (k view) step(ctx context.Context, name string) error {
-	s, ok, err := k.db.one(ctx, k.q, stateStep, name)
-	switch {
-	case err != nil:
-		return err
-	case ok:
-		return errors.Join(k.follow(ctx, s.seq), k.vouch(s))
-	case k.changes[ref(stateStep, name)] != 0:
-		return k.changed(ref(stateStep, name))
-	default:
-		return nil
+func (k view) step(name string) {
+	if s, ok := k.one(stateStep, name); ok {
+		k.follow(s.seq)
+		k.vouch(s)
+	} else if k.changes[ref(stateStep, name)] != 0 {
+		k.changed(ref(stateStep, name))
 	}
 }
 
 // allSteps does so for all steps of a run that are there.
-func (k view) allSteps(ctx context.Context, run string, there []state) error {
-	_, ok, err := k.run(ctx, run)
-	if err != nil || !ok {
-		return errors.Join(err, k.counted(ctx, run, len(there)))
-	}
-	oldest := k.at.seq
-	for _, s := range there {
-		oldest = min(oldest, s.seq)
-	}
-	if err := k.follow(ctx, oldest); err != nil {
-		return err
-	}
-	names := map[string]bool{}
-	for _, s := range there {
-		names[ref(s.kind, s.name)] = true
-		if err := k.vouch(s); err != nil {
-			return err
+func (k view) allSteps(run string, there []state) {
+	if _, ok := k.run(run); ok {
+		oldest := k.at.seq
+		for _, s := range there {
+			oldest = min(oldest, s.seq)
+		}
+		k.follow(oldest)
+		names := map[string]bool{}
+		for _, s := range there {
+			names[ref(s.kind, s.name)] = true
+			k.vouch(s)
+		}
+		for name := range k.changes {
+			if strings.HasPrefix(name, ref(stateStep, run+"/")) && !names[name] {
+				k.changed(name)
+			}
 		}
 	}
-	for name := range k.changes {
-		if strings.HasPrefix(name, ref(stateStep, run+"/")) && !names[name] {
-			return k.changed(name)
-		}
+	// A step that the record speaks of may be missing also where the entries about it
+	// were not followed.
+	told := value[int](k.session, `SELECT count(DISTINCT state) FROM events WHERE state > $1 AND state < $2`,
+		ref(stateStep, run+"/"), ref(stateStep, run+"0"))
+	if told > len(there) {
+		k.fail(k.l.corrupt("where the tenants of the run " + run + " stand was changed by another program"))
 	}
-	return k.counted(ctx, run, len(there))
-}
-
-// counted finds a step that the record speaks of and that is not there, also
-// where the entries about it were not followed.
-func (k view) counted(ctx context.Context, run string, there int) error {
-	var told int
-	err := k.q.QueryRowContext(ctx, `SELECT count(DISTINCT state) FROM events WHERE state > $1 AND state < $2`,
-		ref(stateStep, run+"/"), ref(stateStep, run+"0")).Scan(&told)
-	if err == nil && told > there {
-		err = k.l.corrupt("where the tenants of the run " + run + " stand was changed by another program")
-	}
-	return err
 }
 
 // vouch refuses a row that changed since, or with an entry that is not there.
-func (k view) vouch(s state) error {
+func (k view) vouch(s state) {
 	if name := ref(s.kind, s.name); s.seq < k.changes[name] || s.seq > k.at.seq {
-		return k.changed(name)
+		k.changed(name)
 	}
-	return nil
 }
 
-func (k view) changed(row string) error {
-	return k.l.corrupt("the row " + untrusted.Sanitize(row) + " does not match its last entry")
+func (k view) changed(row string) {
+	k.fail(k.l.corrupt("the row " + untrusted.Sanitize(row) + " does not match its last entry"))
 }
 
 // follow reads to the end of the record, so that all of it from an entry on is
 // known to be what was written.
-func (k view) follow(ctx context.Context, from int64) error {
+func (k view) follow(from int64) {
 	if k.changes == nil || from < k.first || from > k.first && len(k.changes) > maxChanges {
-		if err := k.begin(ctx, from); err != nil {
-			return err
-		}
+		k.begin(from)
 	}
-	err := k.readOn(ctx)
-	if errors.Is(err, errBroken) {
+	fits := k.readOn()
+	if !fits {
 		// It is no harm where entries were pruned that had not been read.
-		if err = k.begin(ctx, min(from, k.first)); err == nil {
-			err = k.readOn(ctx)
-		}
+		k.begin(min(from, k.first))
+		fits = k.readOn()
 	}
-	if errors.Is(err, errBroken) || err == nil && k.at.seq < from {
-		return k.l.corrupt(fmt.Sprintf("entry %d was changed", k.at.seq+1))
+	if !fits || k.at.seq < from {
+		k.fail(k.l.corrupt(fmt.Sprintf("entry %d was changed", k.at.seq+1)))
 	}
-	return err
 }
 
-func (k view) begin(ctx context.Context, from int64) (err error) {
-	k.first, k.changes = from, map[string]int64{}
-	k.at, err = linkBefore(ctx, k.q, k.db, from)
-	return err
+func (k view) begin(from int64) {
+	k.first, k.changes, k.at = from, map[string]int64{}, k.linkBefore(from)
 }
 
 // readOn follows the chain. An entry fits only behind the one that it was written
 // behind, so none can be missing but those that an entry says were lost.
-func (k view) readOn(ctx context.Context) error {
-	return each(ctx, k.q, func(r row) error {
+func (k view) readOn() (fits bool) {
+	for r := range k.entries(`WHERE seq > $1 ORDER BY seq`, k.at.seq) {
 		next := k.db.key.next(k.at, r.seq, r.body)
-		if !bytes.Equal(r.mac, next.mac[:]) || !bytes.Equal(r.hash, next.hash[:]) {
-			return errBroken
+		if r.link != next {
+			return false
 		}
 		k.at = next
 		// encode escapes quotes in texts, so this is found in no text; most entries need no decoding.
-		if !bytes.Contains(r.body, []byte(`"state":"`+stateRun+`/`)) && !bytes.Contains(r.body, []byte(`"state":"`+stateStep+`/`)) {
-			return nil
+		if bytes.Contains(r.body, []byte(`"state":"`+stateRun+`/`)) || bytes.Contains(r.body, []byte(`"state":"`+stateStep+`/`)) {
+			k.changes[decoded[entry](k.session, r.body).State] = r.seq
 		}
-		e, err := decode[entry](r.body)
-		k.changes[e.State] = r.seq
-		return err
-	}, `SELECT seq, body, hash, mac FROM events WHERE seq > $1 ORDER BY seq`, k.at.seq)
+	}
+	return true
 }

@@ -3,7 +3,8 @@ package ledger
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
+	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -86,19 +87,17 @@ func (r *Report) findRow(name, what string) {
 // some are given. Findings are in the report, in order; an error means that the
 // file could not be looked at.
 func (l *Ledger) Verify(ctx context.Context, heads []Head) (Report, error) {
-	db, err := l.use(ctx)
-	if err != nil {
+	if _, err := l.use(ctx); err != nil {
 		return Report{}, err
 	}
-	seen := l.counter.knows(0) // before the snapshot, which may hold more
-	tx, err := db.Snapshot(ctx)
+	seen := l.counter.get().seen // before the snapshot, which may hold more
+	v := &verifier{walk: newWalk(heads, "entry %d is before the first entry of the ledger"), latest: map[string]mention{}}
+	err := l.snapshot(ctx, func(s *session) {
+		v.session, v.report.Ledger = s, s.db.id
+		v.run(seen)
+	})
 	if err != nil {
-		return Report{}, l.problem(err)
-	}
-	defer func() { _ = tx.Rollback() }()
-	v := &verifier{l: l, db: db, q: tx, witness: newWitness(heads), report: Report{Ledger: db.id}, latest: map[string]mention{}}
-	if err := v.run(ctx, seen); err != nil {
-		return Report{}, l.problem(err)
+		return Report{}, err
 	}
 	return v.report, nil
 }
@@ -111,151 +110,91 @@ type mention struct {
 
 // verifier walks one snapshot of the file.
 type verifier struct {
-	l      *Ledger
-	db     *opened
-	q      querier
-	report Report
-	witness
-
-	before link
+	walk
+	*session
 	latest map[string]mention
-	began  int64
 }
 
-func (v *verifier) run(ctx context.Context, seen int64) error {
-	steps := []func(context.Context) error{v.file, v.schema, v.identity, v.begin, v.walk, v.states, v.againstHeads}
-	for _, step := range steps {
-		if err := step(ctx); v.l.damaged(err) {
+func (v *verifier) run(seen int64) {
+	for _, step := range []func(){v.file, v.schema, v.name, v.begin, v.chain, v.stored, v.againstHeads} {
+		if step(); v.l.damaged(v.err) {
 			v.report.find(v.before.seq+1, "the rest of the file cannot be read as a database")
-		} else if err != nil {
-			return err
+			v.err = nil // the next step may find more
 		}
 	}
 	if v.before.seq < seen {
 		v.report.missing(v.before.seq+1, seen, ": the vault remembers more")
 	}
-	return nil
 }
 
 // file lets SQLite look at its own structure, indexes included.
-func (v *verifier) file(ctx context.Context) error {
-	damage, err := v.db.Damage(ctx, v.q)
+func (v *verifier) file() {
+	damage, err := v.db.Damage(v.ctx, v.q)
 	for _, said := range damage {
 		v.report.find(0, "SQLite's integrity check says: %s", untrusted.Sanitize(said))
 	}
-	return err
+	v.fail(err)
 }
 
 // schema compares the file's tables with those that this program makes.
-func (v *verifier) schema(ctx context.Context) error {
-	asMigrated, err := v.db.AsMigrated(ctx, v.q)
-	if err == nil && !asMigrated {
+func (v *verifier) schema() {
+	if asMigrated, err := v.db.AsMigrated(v.ctx, v.q); err != nil {
+		v.fail(err)
+	} else if !asMigrated {
 		v.report.find(0, "the tables are not those of this program")
 	}
-	return err
 }
 
-// identity compares the file's name with the one that it was opened with.
-func (v *verifier) identity(ctx context.Context) error {
-	id, mac, err := identity(ctx, v.q)
-	expected := v.db.key.genesis(v.db.id).mac
-	if err == nil && (id != v.db.id || len(mac) != len(expected) || !same(digest(mac), expected)) {
+// name compares the file's name with the one that it was opened with.
+func (v *verifier) name() {
+	id, mac, known := v.identity()
+	if !known {
+		v.fail(sql.ErrNoRows)
+	} else if id != v.db.id || !same(mac, v.db.key.genesis(v.db.id).mac) {
 		v.report.find(0, "the name of the ledger was changed in the file")
 	}
-	return err
 }
 
 // begin finds where the chain starts, and whether that is what was signed.
-func (v *verifier) begin(ctx context.Context) error {
-	c, ok, err := lastCheckpoint(ctx, v.q)
-	if err != nil {
-		return err
+func (v *verifier) begin() {
+	c, ok := v.lastCheckpoint()
+	if v.before = v.db.key.genesis(v.db.id); !ok && !errors.Is(v.err, errDamaged) {
+		return
 	}
-	v.before = v.db.key.genesis(v.db.id)
-	if !ok {
-		return nil
-	}
-	public, err := v.l.PublicKey(ctx)
+	public, err := v.l.PublicKey(v.ctx)
 	if err != nil {
-		return err
+		v.fail(err)
+		return
 	}
 	if c.Ledger != v.db.id || !fits(public, c.message(), c.Signature) {
 		v.report.find(c.Seq, "the checkpoint of the removed entries up to %d was not signed by this ledger", c.Seq)
 	}
-	v.report.Checkpoint = &c
-	v.before, err = c.link()
-	v.began = v.before.seq
-	return err
+	v.beginAt(&c)
 }
 
-func (v *verifier) walk(ctx context.Context) error {
-	err := each(ctx, v.q, v.entry, `SELECT seq, body, hash, mac FROM events ORDER BY seq`)
-	v.report.findGaps()
-	return err
-}
-
-// entry compares one entry with the one before it. What follows a bad entry is
-// compared with what is stored, so that each change is named once.
-func (v *verifier) entry(r row) error {
-	if v.report.Entries++; v.report.Entries == 1 {
-		v.report.First = r.seq
-	}
-	stored := link{seq: r.seq}
-	copy(stored.hash[:], r.hash)
-	copy(stored.mac[:], r.mac)
-	expected := v.db.key.next(v.before, r.seq, r.body)
-	v.judge(r, stored, expected)
-	v.see(r.seq, expected.hash)
-	v.before, v.report.Last = stored, r.seq
-	return nil
-}
-
-func (v *verifier) judge(r row, stored, expected link) {
-	next, genuine := v.before.seq+1, stored == expected && len(r.hash) == len(stored.hash) && len(r.mac) == len(stored.mac)
-	e, err := decode[entry](r.body)
-	gap, noticed := e.noticed(next, r.seq)
-	switch {
-	case noticed && genuine && err == nil:
-		v.report.Gaps = append(v.report.Gaps, gap)
-	case r.seq < next:
-		v.report.find(r.seq, "entry %d is before the first entry of the ledger", r.seq)
-	case r.seq != next:
-		v.report.missing(next, r.seq-1, "")
-	case !genuine && stored.hash == expected.hash:
-		v.report.find(r.seq, "entry %d was changed or inserted without the vault's key, with a recomputed chain", r.seq)
-	case !genuine:
-		v.report.find(r.seq, "entry %d was changed, inserted or moved", r.seq)
-	}
-	if err == nil && genuine {
-		v.report.accept(r.seq, e)
-	}
-	if err == nil && e.State != "" {
-		v.latest[e.State] = mention{r.seq, e.Gone}
-	}
-}
-
-// states compares the rows with what the record says of them.
-func (v *verifier) states(ctx context.Context) error {
-	there, plans := map[string]bool{}, newPlans()
-	err := query(ctx, v.q, func(scan scanner) error {
-		s, err := scanState(scan)
-		if err != nil {
-			return err
+func (v *verifier) chain() {
+	for r := range v.entries(`ORDER BY seq`) {
+		if e, err := v.take(r.link, v.db.key.next(v.before, r.seq, r.body), r.body); err == nil && e.State != "" {
+			v.latest[e.State] = mention{r.seq, e.Gone}
 		}
+	}
+	v.report.findGaps()
+}
+
+// stored compares the rows with what the record says of them.
+func (v *verifier) stored() {
+	there, plans := map[string]bool{}, newPlans()
+	for s := range rows(v.session, (*state).columns, `SELECT `+stateColumns+` FROM states ORDER BY kind, name`) {
 		name := ref(s.kind, s.name)
 		there[name] = true
-		v.state(name, s)
-		if !v.db.genuine(s) {
-			return nil
+		if v.state(name, s); v.db.genuine(s) {
+			v.fail(plans.note(v.l, s))
 		}
-		return plans.note(v.l, s)
-	}, `SELECT `+stateColumns+` FROM states ORDER BY kind, name`)
-	if err != nil {
-		return err
 	}
-	v.missing(there)
-	plans.report(&v.report)
-	return nil
+	if v.err == nil {
+		v.missing(there)
+		plans.report(&v.report)
+	}
 }
 
 func (v *verifier) state(name string, s state) {
@@ -265,8 +204,8 @@ func (v *verifier) state(name string, s state) {
 		v.report.findRow(untrusted.Sanitize(name), "the row was changed or inserted by another program and is ignored")
 	case last.gone:
 		v.report.findRow(untrusted.Sanitize(name), fmt.Sprintf("the row was removed with entry %d, is back, and is ignored", last.seq))
-	case s.seq < max(s.latest, last.seq):
-		v.report.findRow(untrusted.Sanitize(name), fmt.Sprintf("the row is an older copy, of entry %d; it changed with entry %d and is ignored", s.seq, max(s.latest, last.seq)))
+	case s.seq < max(s.latest, s.least, last.seq):
+		v.report.findRow(untrusted.Sanitize(name), fmt.Sprintf("the row is an older copy, of entry %d; it changed with entry %d and is ignored", s.seq, max(s.latest, s.least, last.seq)))
 	case s.seq > v.before.seq:
 		v.report.findRow(untrusted.Sanitize(name), fmt.Sprintf("the row changed with entry %d, which is missing", s.seq))
 	}
@@ -286,28 +225,26 @@ func (v *verifier) missing(there map[string]bool) {
 }
 
 // againstHeads compares the record with heads that were kept elsewhere.
-func (v *verifier) againstHeads(ctx context.Context) error {
-	if len(v.heads) == 0 {
-		return nil
+func (v *verifier) againstHeads() {
+	if len(v.heads) == 0 || v.err != nil {
+		return
 	}
-	public, err := v.l.PublicKey(ctx)
-	if err != nil {
-		return err
+	public, err := v.l.PublicKey(v.ctx)
+	if v.fail(err); err == nil {
+		v.testify(public)
 	}
-	v.testify(&v.report, public, v.began)
-	return nil
 }
 
 // compareHead says what a genuine head tells of a record that begins after
 // entry began. hash is that of the entry that the head names, zero if it is missing.
 func (r *Report) compareHead(head Head, began int64, hash digest) {
-	genesis, missing := genesisHash(r.Ledger), hash == digest{}
+	missing := hash == digest{}
 	lost, accepted := r.ofGap(head.Seq)
 	switch c := r.Checkpoint; {
 	case head.Ledger != r.Ledger:
 		r.find(0, "the head is of another ledger, %s", untrusted.Sanitize(head.Ledger))
 	case head.Seq == began && c != nil && head.Hash != c.Hash,
-		head.Seq == 0 && head.Hash != hex.EncodeToString(genesis[:]):
+		head.Seq == 0 && head.Hash != genesisHash(r.Ledger):
 		r.find(head.Seq, "entry %d differs from the head", head.Seq)
 	case head.Seq == began:
 		r.attest(head.Seq)
@@ -319,7 +256,7 @@ func (r *Report) compareHead(head Head, began int64, hash digest) {
 		r.missing(max(r.Last, began)+1, head.Seq, fmt.Sprintf(": the head names entry %d", head.Seq))
 	case missing:
 		r.find(head.Seq, "entry %d is missing: the head names it", head.Seq)
-	case hex.EncodeToString(hash[:]) != head.Hash:
+	case hash != head.Hash:
 		r.find(head.Seq, "entry %d or an earlier one differs from the head: the ledger was rewritten", head.Seq)
 	default:
 		r.attest(head.Seq)

@@ -15,6 +15,9 @@ import (
 // Digest is a SHA-256. Its text is hexadecimal.
 type Digest [sha256.Size]byte
 
+// String returns its text.
+func (d Digest) String() string { return hex.EncodeToString(d[:]) }
+
 // MarshalText implements encoding.TextMarshaler.
 func (d Digest) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, d[:]), nil }
 
@@ -25,6 +28,15 @@ func (d *Digest) UnmarshalText(text []byte) error {
 	}
 	_, err := hex.Decode(d[:], text)
 	return err
+}
+
+// Scan implements sql.Scanner. What is no digest is the zero one, which nothing has.
+func (d *Digest) Scan(column any) error {
+	*d = Digest{}
+	if b, _ := column.([]byte); len(b) == len(d) {
+		copy(d[:], b)
+	}
+	return nil
 }
 
 // Life is how long tenants of an approved plan may begin.

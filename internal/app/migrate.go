@@ -194,7 +194,7 @@ func (m *migration) gather(ctx context.Context) error {
 	err := m.local.MissingLedger(ctx)
 	if record.Begun() {
 		m.head, err = record.Head(ctx)
-		m.Last, m.Head = m.head.Seq, m.head.Hash
+		m.Last, m.Head = m.head.Seq, m.head.Hash.String()
 		if err == nil {
 			m.Rows, err = record.TableRows(ctx)
 		}
