@@ -83,11 +83,11 @@ func TestVerifyNamesChangedEntry(t *testing.T) {
 			"row renumbered": {statements: []string{`UPDATE states SET seq = 13 WHERE name = 'ap_2'`}, row: "ticket/ap_2", what: "was changed"},
 			"approver changed": {
 				statements: []string{`UPDATE states SET body = json_set(body, '$.name', 'AAAA') WHERE name = 'ada'`},
-				row:        "approver/ada", what: "was changed",
+				row:        "user/ada", what: "was changed",
 			},
 			"approver put in": {
 				statements: []string{`INSERT INTO states (kind, name, seq, body, mac) SELECT kind, 'eve', seq, body, mac FROM states WHERE name = 'ada'`},
-				row:        "approver/eve", what: "was changed",
+				row:        "user/eve", what: "was changed",
 			},
 			"freeze released": {
 				statements: []string{`UPDATE states SET body = json_set(body, '$.writes', json('false')) WHERE kind = 'freeze'`},

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"reflect"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -79,7 +80,7 @@ func TestFullDiskChangesNothing(t *testing.T) {
 	h.must(db.Write.QueryRow(`PRAGMA max_page_count = 1000000`).Scan(&pages))
 	got, err := h.shown()
 	h.must(err)
-	if spent || fmt.Sprint(got) != fmt.Sprint(want) {
+	if spent || !reflect.DeepEqual(got, want) {
 		t.Error("something was changed")
 	}
 	h.whole()
