@@ -269,29 +269,19 @@ func simple(name string) string {
 	}, name)
 }
 
-// Amount is money in hundred-millionths of its currency: sums are exact, in
+// Amount is money in hundred-millionths of its currency: sums are the same, in
 // whatever order lines come.
 type Amount int64
 
-const (
-	unit   = 100_000_000
-	digits = 8
-	zeros  = "00000000"
-)
+const unit = 100_000_000
 
 var errAmount = errors.New("not an amount such as 12.34")
 
 // parseAmount reads a decimal number. Digits behind the eighth are rounded.
 // comma is whether a comma may be the decimal sign.
 func parseAmount(text string, comma bool) (Amount, error) {
-	if whole, ok := plainAmount(text); ok {
-		return whole, nil
-	}
 	if comma && strings.Count(text, ",") == 1 && !strings.Contains(text, ".") {
 		text = strings.Replace(text, ",", ".", 1)
-		if whole, ok := plainAmount(text); ok {
-			return whole, nil
-		}
 	}
 	if strings.ContainsAny(text, "xX_pPnN") { // what Go reads and no invoice writes
 		return 0, errAmount
@@ -301,29 +291,6 @@ func parseAmount(text string, comma bool) (Amount, error) {
 		return 0, errAmount
 	}
 	return Amount(math.Round(f * unit)), nil
-}
-
-// plainAmount reads digits with at most one point and a sign, without exponent:
-// exactly, where a float would not.
-func plainAmount(text string) (Amount, bool) {
-	whole, fraction, _ := strings.Cut(text, ".")
-	if strings.TrimPrefix(whole, "-")+fraction == "" {
-		return 0, false
-	}
-	up := int64(0)
-	if len(fraction) > digits {
-		if strings.Trim(fraction[digits:], "0123456789") != "" {
-			return 0, false
-		}
-		if fraction[digits] >= '5' {
-			up = 1
-		}
-	}
-	value, err := strconv.ParseInt(whole+(fraction + zeros)[:digits], 10, 64)
-	if strings.HasPrefix(whole, "-") {
-		up = -up
-	}
-	return Amount(value + up), err == nil
 }
 
 // add adds two amounts, and stays at the largest where their sum is larger.

@@ -167,38 +167,31 @@ func decide(row *Row, s *Subscription, known Facts, managed bool) {
 	}
 }
 
-// missing says what a subscription with cost and without credit lacks. What is
-// unknown is never called missing. A role that is held only below the subscription
-// covers what lies there, and is missing elsewhere.
-func missing(role answers.PECSubscription, link linkTo, credited bool) Action {
-	switch role.Verdict {
-	case answers.PECNotEligible:
-		return ifNotToUs(link, BothMissing, RoleMissing)
-	case answers.PECEligible:
-		switch {
-		case link == linkUnknown:
-			return Unknown
-		case link == linkNotToUs:
-			return LinkMissing
-		case role.Partial:
-			return RoleMissing
-		case credited:
-			return PartlyCredit
-		}
-		return OpenTicket
-	case answers.PECUnlisted:
-		if link == linkToUs {
-			return RoleUnlisted
-		}
+// lacking is what a subscription with cost and without credit lacks, by what is
+// known of its role and of the link. What is unknown is never called missing.
+func lacking(verdict answers.PECVerdict, link linkTo) Action {
+	byLink, ok := map[answers.PECVerdict]map[linkTo]Action{
+		answers.PECNotEligible: {linkUnknown: RoleMissing, linkToUs: RoleMissing, linkNotToUs: BothMissing},
+		answers.PECEligible:    {linkUnknown: Unknown, linkToUs: OpenTicket, linkNotToUs: LinkMissing},
+		answers.PECUnlisted:    {linkUnknown: Unknown, linkToUs: RoleUnlisted, linkNotToUs: LinkMissing},
+	}[verdict]
+	if !ok {
+		byLink = map[linkTo]Action{linkUnknown: Unknown, linkToUs: Unknown, linkNotToUs: LinkMissing}
 	}
-	return ifNotToUs(link, LinkMissing, Unknown)
+	return byLink[link]
 }
 
-func ifNotToUs(link linkTo, then, otherwise Action) Action {
-	if link == linkNotToUs {
-		return then
+// missing refines it for a subscription that has both. A role that is held only
+// below the subscription covers what lies there, and is missing elsewhere.
+func missing(role answers.PECSubscription, link linkTo, credited bool) Action {
+	action := lacking(role.Verdict, link)
+	switch {
+	case action == OpenTicket && role.Partial:
+		return RoleMissing
+	case action == OpenTicket && credited:
+		return PartlyCredit
 	}
-	return otherwise
+	return action
 }
 
 // Total is what one action comes to in one currency.
