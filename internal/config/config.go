@@ -160,12 +160,18 @@ func CheckEnv(environ, flags []string) (strangers []string, err error) {
 	names := xslices.Map(flags, EnvName)
 	for _, pair := range environ {
 		name, value, _ := strings.Cut(pair, "=")
+		bare, ours := strings.CutPrefix(name, Prefix)
+		near := schemas.Nearest(strings.ToLower(strings.ReplaceAll(bare, "_", "-")), flags)
 		switch {
-		case slices.Contains(names, name) && holdsSecret(name, value):
-			return nil, fmt.Errorf("the environment variable %s must be true or false: secrets are read only from standard input, a prompt or a file", name)
-		case !strings.HasPrefix(name, Prefix) || slices.Contains(names, name):
-		case speaksOfSecrets(name) || nearest(name, names) != "":
-			return nil, unknown("environment variable", name, names)
+		case !ours:
+		case slices.Contains(names, name):
+			if _, err := strconv.ParseBool(value); value != "" && err != nil && speaksOfSecrets(name) && !strings.HasSuffix(name, "_FILE") {
+				return nil, fmt.Errorf("the environment variable %s must be true or false: %s", name, noSecrets)
+			}
+		case speaksOfSecrets(name):
+			return nil, fmt.Errorf("environment variable %s: %s", name, noSecrets)
+		case near != "":
+			return nil, fmt.Errorf("environment variable %s is not known: did you mean %s?", untrusted.Sanitize(name), EnvName(near))
 		default:
 			strangers = append(strangers, name)
 		}
@@ -173,38 +179,21 @@ func CheckEnv(environ, flags []string) (strangers []string, err error) {
 	return strangers, nil
 }
 
-// nearest compares names without their common prefix.
-func nearest(name string, names []string) string {
-	bare := make([]string, len(names))
-	for i := range names {
-		bare[i] = strings.TrimPrefix(names[i], Prefix)
-	}
-	near := schemas.Nearest(strings.TrimPrefix(name, Prefix), bare)
-	if near == "" || !strings.HasPrefix(name, Prefix) {
-		return near
-	}
-	return Prefix + near
-}
-
-// holdsSecret reports whether a variable for a boolean flag about secrets seems to
-// hold a secret. Every command checks it.
-func holdsSecret(name, value string) bool {
-	_, err := strconv.ParseBool(value)
-	return value != "" && err != nil && speaksOfSecrets(name) && !strings.HasSuffix(name, "_FILE")
-}
+// noSecrets says where a secret belongs that was given elsewhere.
+const noSecrets = "secrets are read only from standard input, a prompt or a file"
 
 // speaksOfSecrets is Secretive for a variable, with a match anywhere.
 func speaksOfSecrets(name string) bool {
 	return slices.ContainsFunc([]string{"SECRET", "PASSPHRASE", "PASSWORD"}, func(word string) bool { return strings.Contains(strings.ToUpper(name), word) }) || Secretive(name)
 }
 
-// unknown reports an unknown name with the nearest known one.
-func unknown(what, name string, known []string) error {
-	if Secretive(name) || strings.HasPrefix(name, Prefix) && speaksOfSecrets(name) {
-		return fmt.Errorf("%s %s: secrets are read only from standard input, a prompt or a file", what, name)
+// unknownKey reports a key that there is not, with the nearest known one.
+func unknownKey(name string, known []string) error {
+	if Secretive(name) {
+		return fmt.Errorf("key %s: %s", name, noSecrets)
 	}
-	text := fmt.Sprintf("%s %s is not known", what, untrusted.Sanitize(name))
-	if near := nearest(name, known); near != "" {
+	text := "key " + untrusted.Sanitize(name) + " is not known"
+	if near := schemas.Nearest(name, known); near != "" {
 		text += ": did you mean " + near + "?"
 	}
 	return errors.New(text)

@@ -1,13 +1,12 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -69,27 +68,16 @@ func Parse(path string, data []byte, known []string) (File, error) {
 
 // Read returns the contents of a config file.
 func Read(path string) ([]byte, error) {
-	data, err := readAll(path)
-	if err != nil {
-		return nil, fmt.Errorf("config file %s cannot be read: %w", path, reason(err))
-	}
-	return data, nil
-}
-
-func readAll(path string) ([]byte, error) {
 	data, err := disk.ReadTrusted(path, disk.Unchanged, maxFile)
 	if untrusted, ok := errors.AsType[*disk.Untrusted](err); ok {
-		return nil, fmt.Errorf("%w. %s", err, untrusted.Next())
+		err = fmt.Errorf("%w. %s", err, untrusted.Next())
+	} else if at, ok := errors.AsType[*fs.PathError](err); ok {
+		err = at.Err // the path is already in the message
 	}
-	return data, err
-}
-
-// reason drops the path, which is already in the message.
-func reason(err error) error {
-	if at, ok := errors.AsType[*fs.PathError](err); ok {
-		return at.Err
+	if err != nil {
+		return nil, fmt.Errorf("config file %s cannot be read: %w", path, err)
 	}
-	return err
+	return data, nil
 }
 
 func (f *File) parse(data []byte, known []string) error {
@@ -104,54 +92,35 @@ func (f *File) parse(data []byte, known []string) error {
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return errors.New("it holds more than one YAML document")
 	}
-	root := document.Content[0]
-	if root.Tag == "!!null" {
-		return nil
+	if root := document.Content[0]; root.Tag != "!!null" {
+		return f.settings(root, known)
 	}
-	if root.Kind != yaml.MappingNode {
-		return errors.New("it is not a mapping; write lines such as \"log-level: info\"")
-	}
-	return f.settings(root, known)
+	return nil
 }
 
+// settings reads the keys of flags and the sections.
 func (f *File) settings(root *yaml.Node, known []string) error {
+	keys := map[string]reader{allowPrivate: f.readAllowPrivate}
 	if node := valueOf(root, allowPrivate); node != nil {
-		if err := f.readAllowPrivate(node); err != nil {
+		_ = f.readAllowPrivate(node) // before what depends on it; its own turn reports the error
+	}
+	for _, name := range known {
+		keys[name] = func(node *yaml.Node) (err error) {
+			f.values[name], err = textOf(node)
 			return err
 		}
 	}
-	more, seen := sections(), map[string]bool{}
-	all := slices.AppendSeq(slices.Clone(known), maps.Keys(more))
-	for i := 0; i < len(root.Content); i += 2 {
-		key, value := root.Content[i], root.Content[i+1]
-		read, structured := more[key.Value]
-		switch {
-		case !slices.Contains(all, key.Value):
-			return fmt.Errorf("line %d: %w", key.Line, unknown("key", key.Value, all))
-		case seen[key.Value]:
-			return fmt.Errorf("line %d: key %s appears twice", key.Line, key.Value)
-		case structured:
-			if err := read(f, value); err != nil {
-				return err
+	var first error
+	for name, section := range f.sections() {
+		keys[name] = func(node *yaml.Node) error {
+			if err := section(node); err != nil && first == nil {
+				first = fmt.Errorf("%s: %w", name, err)
 			}
-		default:
-			if err := f.setting(key, value); err != nil {
-				return err
-			}
+			return nil
 		}
-		seen[key.Value] = true
 	}
-	return nil
-}
-
-// setting keeps the value of a flag.
-func (f *File) setting(key, value *yaml.Node) error {
-	text, err := textOf(value)
-	if err != nil {
-		return fmt.Errorf("line %d: key %s %w", key.Line, key.Value, err)
-	}
-	f.values[key.Value] = text
-	return nil
+	err := readKeys(root, keys)
+	return cmp.Or(first, err)
 }
 
 // textOf returns scalars as written, since YAML reads the partner ID 0123456 as an

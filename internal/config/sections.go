@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,11 +75,21 @@ func (f File) Sets(flag string) bool { return f.values[flag] != "" }
 func (f File) Value(flag string) string { return f.values[flag] }
 
 // sections are the keys of a config file beside flags, with a structured value.
-func sections() map[string]func(*File, *yaml.Node) error {
-	return map[string]func(*File, *yaml.Node) error{"policy": (*File).readPolicy, "approvals": (*File).readApprovals, "alerts": (*File).readAlerts, "heads": (*File).readHeads, "runs": (*File).readRuns, "callers": (*File).readCallers, "oauth": (*File).readOAuth, allowPrivate: (*File).readAllowPrivate}
+func (f *File) sections() map[string]reader {
+	return map[string]reader{
+		"policy": f.readPolicy,
+		"approvals": func(node *yaml.Node) error {
+			return readKeys(node, map[string]reader{"webhook": f.webhook(&f.Webhook)})
+		},
+		"alerts":  f.readAlerts,
+		"heads":   f.readHeads,
+		"runs":    func(node *yaml.Node) error { return readKeys(node, map[string]reader{"keep": f.readKeep}) },
+		"callers": f.readCallers,
+		"oauth":   f.readOAuth,
+	}
 }
 
-// allowPrivate is read before what depends on it.
+// allowPrivate is the key of networks that are not public.
 const allowPrivate = "allow-private"
 
 func (f *File) readAllowPrivate(node *yaml.Node) error {
@@ -87,59 +98,11 @@ func (f *File) readAllowPrivate(node *yaml.Node) error {
 	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' }) {
 		network, failed := netip.ParsePrefix(part)
 		if failed != nil || network != network.Masked() {
-			err = errors.New("is no list of networks such as [10.20.0.0/16]")
+			return errors.New("is no list of networks such as [10.20.0.0/16]")
 		}
 		f.AllowPrivate = append(f.AllowPrivate, network)
 	}
-	if err != nil {
-		return fmt.Errorf("line %d: key %s %w", node.Line, allowPrivate, err)
-	}
-	return nil
-}
-
-// readOAuth reads the setting of the flag, or a mapping that implies it.
-func (f *File) readOAuth(node *yaml.Node) error {
-	if node.Kind == yaml.ScalarNode {
-		text, err := textOf(node)
-		f.values["oauth"] = text
-		return err
-	}
-	f.values["oauth"] = "true"
-	if err := readKeys(node, fieldsOf(&f.OAuth)); err != nil {
-		return fmt.Errorf("oauth: %w", err)
-	}
-	return nil
-}
-
-func (f *File) readPolicy(node *yaml.Node) error {
-	if node.Kind != yaml.SequenceNode {
-		return fmt.Errorf("line %d: policy is not a list of rules; begin each with \"- name: ...\"", node.Line)
-	}
-	rules := make([]access.Rule, len(node.Content))
-	for i, item := range node.Content {
-		if err := readRule(item, i, &rules[i]); err != nil {
-			return err
-		}
-		if _, err := access.NewPolicy(access.Settings{Rules: rules[:i+1]}); err != nil {
-			return fmt.Errorf("line %d: %s", item.Line, problems.As(err).Message)
-		}
-	}
-	f.Policy = rules
-	return nil
-}
-
-// readRule reads one rule. Errors give its name or its number.
-func readRule(node *yaml.Node, place int, rule *access.Rule) error {
-	rule.Name = fmt.Sprintf("rule %d", place+1)
-	if node.Kind == yaml.MappingNode {
-		if name := valueOf(node, "name"); name != nil && name.Value != "" {
-			rule.Name = name.Value
-		}
-	}
-	if err := readKeys(node, fieldsOf(rule)); err != nil {
-		return fmt.Errorf("policy, %s: %w", untrusted.Sanitize(rule.Name), err)
-	}
-	return nil
+	return err
 }
 
 func valueOf(node *yaml.Node, key string) *yaml.Node {
@@ -151,12 +114,31 @@ func valueOf(node *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-func (f *File) readApprovals(node *yaml.Node) error {
-	var hook *Webhook
-	if err := readKeys(node, map[string]reader{"webhook": f.webhook(&hook)}); err != nil {
-		return fmt.Errorf("approvals: %w", err)
+// readOAuth reads the setting of the flag, or a mapping that implies it.
+func (f *File) readOAuth(node *yaml.Node) (err error) {
+	if node.Kind == yaml.ScalarNode {
+		f.values["oauth"], err = textOf(node)
+		return err
 	}
-	f.Webhook = hook
+	f.values["oauth"] = "true"
+	return readKeys(node, fieldsOf(&f.OAuth))
+}
+
+func (f *File) readPolicy(node *yaml.Node) error {
+	if node.Kind != yaml.SequenceNode {
+		return fmt.Errorf("line %d: it is not a list of rules; begin each with \"- name: ...\"", node.Line)
+	}
+	f.Policy = []access.Rule{}
+	for i, item := range node.Content {
+		rule := access.Rule{Name: fmt.Sprintf("rule %d", i+1)}
+		if err := readKeys(item, fieldsOf(&rule)); err != nil {
+			return fmt.Errorf("%s: %w", untrusted.Sanitize(rule.Name), err)
+		}
+		f.Policy = append(f.Policy, rule)
+		if _, err := access.NewPolicy(access.Settings{Rules: f.Policy}); err != nil {
+			return fmt.Errorf("line %d: %s", item.Line, problems.As(err).Message)
+		}
+	}
 	return nil
 }
 
@@ -178,15 +160,15 @@ func (f *File) webhook(into **Webhook) reader {
 
 func (f *File) readAlerts(node *yaml.Node) error {
 	if node.Kind != yaml.SequenceNode {
-		return fmt.Errorf("line %d: alerts is not a list of channels; begin each with \"- name: ...\"", node.Line)
+		return fmt.Errorf("line %d: it is not a list of channels; begin each with \"- name: ...\"", node.Line)
 	}
 	for _, item := range node.Content {
 		alert, err := f.readAlert(item)
-		if err == nil && slices.ContainsFunc(f.Alerts, func(other Alert) bool { return other.Name == alert.Name }) {
-			err = fmt.Errorf("line %d: the name %s appears twice", item.Line, alert.Name)
-		}
 		if err != nil {
-			return fmt.Errorf("alerts: %w", err)
+			return err
+		}
+		if slices.ContainsFunc(f.Alerts, func(other Alert) bool { return other.Name == alert.Name }) {
+			return fmt.Errorf("line %d: the name %s appears twice", item.Line, alert.Name)
 		}
 		f.Alerts = append(f.Alerts, alert)
 	}
@@ -198,36 +180,29 @@ func (f *File) readAlert(node *yaml.Node) (Alert, error) {
 	var to *Webhook
 	keys := fieldsOf(&alert)
 	keys["to"] = f.webhook(&to)
-	err := readKeys(node, keys)
-	switch {
-	case err != nil:
+	if err := readKeys(node, keys); err != nil {
 		return alert, err
-	case to == nil:
-		return alert, fmt.Errorf("line %d: to is missing: write where the alerts are sent", node.Line)
-	case !isChannelName(alert.Name):
+	}
+	if named, _ := regexp.MatchString(channelName, alert.Name); !named {
 		return alert, fmt.Errorf("line %d: name is not 1 to 32 letters, digits, - and _", node.Line)
-	case alert.Changes == nil:
+	}
+	if to == nil {
+		return alert, fmt.Errorf("line %d: to is missing: write where the alerts are sent", node.Line)
+	}
+	if alert.Changes == nil {
 		alert.Changes = answers.AlertKinds()
 	}
 	for _, kind := range alert.Changes {
-		if !slices.Contains(answers.ChangeKinds(), kind) {
-			return alert, fmt.Errorf("line %d: changes has %s; give %s", node.Line, untrusted.Shown(string(kind)), phrases(answers.ChangeKinds()))
+		if all := answers.ChangeKinds(); !slices.Contains(all, kind) {
+			return alert, fmt.Errorf("line %d: changes has %s; give %s", node.Line, untrusted.Shown(string(kind)), strings.Join(xslices.Map(all, func(kind answers.ChangeKind) string { return string(kind) }), ", "))
 		}
 	}
 	alert.To = *to
 	return alert, nil
 }
 
-func phrases(kinds []answers.ChangeKind) string {
-	return strings.Join(xslices.Map(kinds, func(kind answers.ChangeKind) string { return string(kind) }), ", ")
-}
-
-func isChannelName(name string) bool {
-	other := func(r rune) bool {
-		return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-	}
-	return name != "" && len(name) <= 32 && !strings.ContainsFunc(name, other)
-}
+// channelName is the form of the name of a channel.
+const channelName = `^[0-9A-Za-z_-]{1,32}$`
 
 // locate makes relative paths absolute, because a client starts a server in any
 // folder.
@@ -239,19 +214,19 @@ func (f *File) locate(files ...*string) {
 	}
 }
 
-func (f *File) readHeads(node *yaml.Node) (err error) {
-	var heads Heads
+// readHeads reads a file, or a webhook.
+func (f *File) readHeads(node *yaml.Node) error {
+	f.Heads = &Heads{}
 	if valueOf(node, "file") != nil {
-		err = readKeys(node, fieldsOf(&heads))
-	} else if err = f.webhook(&heads.To)(node); err == nil && heads.To.Format != "json" {
+		err := readKeys(node, fieldsOf(f.Heads))
+		f.locate(&f.Heads.File)
+		return err
+	}
+	err := f.webhook(&f.Heads.To)(node)
+	if err == nil && f.Heads.To.Format != "json" {
 		err = errors.New("format is for announcements")
 	}
-	if err != nil {
-		return fmt.Errorf("heads: %w", err)
-	}
-	f.locate(&heads.File)
-	f.Heads = &heads
-	return nil
+	return err
 }
 
 // check refuses a webhook that others could read or answer. It never repeats the
@@ -302,7 +277,7 @@ func readKeys(node *yaml.Node, keys map[string]reader) error {
 		read, ok := keys[key.Value]
 		switch {
 		case !ok:
-			return fmt.Errorf("line %d: %w", key.Line, unknown("key", key.Value, slices.Sorted(maps.Keys(keys))))
+			return fmt.Errorf("line %d: %w", key.Line, unknownKey(key.Value, slices.Sorted(maps.Keys(keys))))
 		case slices.Contains(seen, key.Value):
 			return fmt.Errorf("line %d: key %s appears twice", key.Line, key.Value)
 		}
@@ -317,32 +292,22 @@ func readKeys(node *yaml.Node, keys map[string]reader) error {
 // mostDays is about ten years; more must be a typing error.
 const mostDays = 3660
 
-func (f *File) readRuns(node *yaml.Node) error {
-	keep := func(node *yaml.Node) error {
-		text, err := word(node)
-		if err != nil {
-			return err
-		}
-		days, err := strconv.Atoi(strings.TrimSuffix(text, "d"))
-		if !strings.HasSuffix(text, "d") || err != nil || days < 1 || days > mostDays {
-			return errors.New("is not a number of days such as 400d")
-		}
-		f.KeepRuns = time.Duration(days) * 24 * time.Hour
-		return nil
+func (f *File) readKeep(node *yaml.Node) error {
+	text, err := word(node)
+	if err != nil {
+		return err
 	}
-	if err := readKeys(node, map[string]reader{"keep": keep}); err != nil {
-		return fmt.Errorf("runs: %w", err)
+	days, err := strconv.Atoi(strings.TrimSuffix(text, "d"))
+	if !strings.HasSuffix(text, "d") || err != nil || days < 1 || days > mostDays {
+		return errors.New("is not a number of days such as 400d")
 	}
+	f.KeepRuns = time.Duration(days) * 24 * time.Hour
 	return nil
 }
 
 func (f *File) readCallers(node *yaml.Node) error {
-	err := readKeys(node, fieldsOf(&f.Callers))
-	if err == nil {
-		err = f.Callers.Check()
+	if err := readKeys(node, fieldsOf(&f.Callers)); err != nil {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("callers: %w", err)
-	}
-	return nil
+	return f.Callers.Check()
 }

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -38,25 +39,16 @@ func (o *ClientOptions) add(flags *pflag.FlagSet) {
 		clientfile.ScopeUser, clientfile.ScopeProject)
 }
 
-// maxServerName bounds a server's name, in bytes.
-const maxServerName = 64
-
-// isServerName keeps a server's name to what every client takes.
-func isServerName(name string) bool {
-	strange := func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
-	}
-	return name != "" && len(name) <= maxServerName && !strings.ContainsFunc(name, strange)
-}
+// serverName is the form of a server's name that every client takes.
+const serverName = `^[0-9A-Za-z_-]{1,64}$`
 
 // Check finds the client, and refuses what no client has.
 func (o *ClientOptions) Check(name string) error {
 	var ok bool
-	o.client, ok = clientfile.Lookup(name)
-	switch {
-	case !ok:
+	if o.client, ok = clientfile.Lookup(name); !ok {
 		return unknownClient(name)
-	case !isServerName(o.Name):
+	}
+	if named, _ := regexp.MatchString(serverName, o.Name); !named {
 		return exit.Usage("use letters, digits, - and _, at most 64", "--name has a character that some clients do not accept")
 	}
 	return nil
