@@ -26,16 +26,22 @@ type Provided struct {
 // az.
 const AzureCLI = "azure-cli"
 
-// Options say which credential acts in a tenant, and how its secret
-// comes in.
+// Options say which credential acts in a tenant, and how its secret comes in.
 type Options struct {
-	Name, ClientID string
-	Secret         SecretOptions
-	Kind           KindOptions
+	// The settings of the credential that were given, not what is learned of a
+	// secret.
+	tenants.CredentialConfig
+	// GitHub takes the place of the token file of a workload identity.
+	GitHub bool
+	Secret SecretOptions
+	// CertificateFile, CertificateStdin and PassphraseFile are the ways of a
+	// certificate with its key.
+	CertificateFile, PassphraseFile string
+	CertificateStdin                bool
 }
 
 // Given reports whether the flags name something that goes into the vault.
-func (c *Options) Given() bool { return c.Secret.Given() || c.Kind.Certificate() }
+func (o *Options) Given() bool { return o.Secret.Given() || o.Certificate() }
 
 // SecretOptions are the ways of a secret that come by flag: never the secret
 // itself, which every process on the machine could read there.
@@ -47,123 +53,92 @@ type SecretOptions struct {
 // Given reports whether a flag says where the secret is.
 func (s *SecretOptions) Given() bool { return s.Stdin || s.File != "" }
 
-// KindOptions say of which kind a credential is, and what only that kind has.
-type KindOptions struct {
-	Kind string
-	// certificateFile, certificateStdin and passphraseFile are the ways of a
-	// certificate with its key.
-	CertificateFile, PassphraseFile string
-	CertificateStdin                bool
-	TokenFile                       string
-	GitHub                          bool
-	HomeTenant, ResourceID          string
-	IdentityObjectID                string
-	Expires                         string
-}
-
 // Certificate reports whether the flags name a certificate.
-func (k *KindOptions) Certificate() bool { return k.CertificateFile != "" || k.CertificateStdin }
+func (o *Options) Certificate() bool { return o.CertificateFile != "" || o.CertificateStdin }
 
-func (k *KindOptions) managed() bool {
-	return k.HomeTenant+k.ResourceID+k.IdentityObjectID != ""
-}
+func (o *Options) managed() bool { return o.HomeTenant+o.ResourceID+o.ObjectID != "" }
+
+func (o *Options) federated() bool { return o.TokenFile != "" || o.GitHub }
 
 // Meant is the kind that the flags mean, whether it is named or not.
-func (k *KindOptions) Meant() (tenants.Kind, error) {
+func (o *Options) Meant() (tenants.Kind, error) {
 	meant := tenants.KindClientSecret
 	switch {
-	case k.Certificate():
+	case o.Certificate():
 		meant = tenants.KindClientCertificate
-	case k.TokenFile != "" || k.GitHub:
+	case o.federated():
 		meant = tenants.KindWorkloadIdentity
-	case k.managed():
+	case o.managed():
 		meant = tenants.KindManagedIdentity
 	}
-	named := tenants.Kind(k.Kind)
 	switch {
-	case k.Kind == "":
+	case o.Kind == "":
 		return meant, nil
-	case !slices.Contains(tenants.Kinds(), named):
-		return "", exit.Usage("use one of "+strings.Join(tenants.KindNames(), ", "), "--kind %s is not known", k.Kind)
-	case meant != tenants.KindClientSecret && named != meant:
-		return "", exit.Usage("leave --kind out, or the flags of another kind", "the flags are for the kind %s, but --kind is %s", meant, named)
+	case !slices.Contains(tenants.Kinds(), o.Kind):
+		return "", exit.Usage("use one of "+strings.Join(tenants.KindNames(), ", "), "--kind %s is not known", o.Kind)
+	case meant != tenants.KindClientSecret && o.Kind != meant:
+		return "", exit.Usage("leave --kind out, or the flags of another kind", "the flags are for the kind %s, but --kind is %s", meant, o.Kind)
 	}
-	return named, nil
+	return o.Kind, nil
 }
 
-// Config is the new credential that the flags mean. tenantID, if it is given,
-// is the home of a managed identity that names none.
-func (c *Options) Config(name, tenantID string) (tenants.CredentialConfig, error) {
-	kind, err := c.Kind.Meant()
+// New is the new credential that the flags mean. tenantID, if it is given, is
+// the home of a managed identity that names none.
+func (o *Options) New(name, tenantID string) (tenants.CredentialConfig, error) {
+	config := o.CredentialConfig
+	kind, err := o.Meant()
 	if err != nil {
-		return tenants.CredentialConfig{}, err
+		return config, err
 	}
-	if err := c.fits(kind, name); err != nil {
-		return tenants.CredentialConfig{}, err
-	}
-	config := tenants.CredentialConfig{Name: name, Kind: kind, ClientID: c.ClientID}
-	return config, c.Kind.fill(&config, tenantID)
-}
-
-func (c *Options) fits(kind tenants.Kind, name string) error {
+	config.Name, config.Kind = name, kind
 	switch {
-	case c.Secret.Given() && kind != tenants.KindClientSecret:
-		return exit.Usage("leave --secret-stdin and --secret-file out", "a credential of the kind %s has no client secret", kind)
-	case c.Kind.Certificate() && kind != tenants.KindClientCertificate:
-		return exit.Usage("leave the certificate out", "a credential of the kind %s has no certificate", kind)
-	case c.Kind.Expires != "" && kind == tenants.KindClientCertificate:
-		return exit.Usage("leave --expires out", "a certificate contains its expiry date")
-	case c.Kind.Expires != "" && !kind.Given():
-		return exit.Usage("leave --expires out", "a credential of the kind %s has no expiry date", kind)
-	case c.ClientID == "" && kind.Application():
-		return exit.Usage("give --client-id GUID, or --credential with the name of one that exists", "--client-id is missing for the new credential %s", name)
-	}
-	return nil
-}
-
-func (k *KindOptions) fill(config *tenants.CredentialConfig, tenantID string) error {
-	var err error
-	switch config.Kind {
-	case tenants.KindClientSecret:
-		config.Expires, err = k.End()
-	case tenants.KindWorkloadIdentity:
-		err = k.fillAssertion(config)
-	case tenants.KindManagedIdentity:
-		config.HomeTenant, config.ResourceID, config.ObjectID = cmp.Or(k.HomeTenant, tenantID), k.ResourceID, k.IdentityObjectID
-		if config.HomeTenant == "" {
+	case o.Secret.Given() && kind != tenants.KindClientSecret:
+		err = exit.Usage("leave --secret-stdin and --secret-file out", "a credential of the kind %s has no client secret", kind)
+	case o.Expires != "" && kind == tenants.KindClientCertificate:
+		err = exit.Usage("leave --expires out", "a certificate contains its expiry date")
+	case o.Expires != "" && !kind.Given():
+		err = exit.Usage("leave --expires out", "a credential of the kind %s has no expiry date", kind)
+	case o.ClientID == "" && kind.Application():
+		err = exit.Usage("give --client-id GUID, or --credential with the name of one that exists", "--client-id is missing for the new credential %s", name)
+	case kind == tenants.KindClientSecret:
+		config.Expires, err = o.End()
+	case kind == tenants.KindWorkloadIdentity:
+		err = o.fillAssertion(&config)
+	case kind == tenants.KindManagedIdentity:
+		if config.HomeTenant = cmp.Or(o.HomeTenant, tenantID); config.HomeTenant == "" {
 			err = exit.Usage("give --home-tenant GUID", "the home tenant of the managed identity is missing")
 		}
 	}
-	return err
+	return config, err
 }
 
 // End is the end that --expires names, or "". Its error is one of usage.
-func (k *KindOptions) End() (string, error) {
-	if k.Expires == "" {
+func (o *Options) End() (string, error) {
+	if o.Expires == "" {
 		return "", nil
 	}
-	end, err := tenants.ParseExpiry(k.Expires)
+	end, err := tenants.ParseExpiry(o.Expires)
 	if err != nil {
-		return "", exit.Usage("give a day such as 2027-01-31", "--expires %s is not a date", k.Expires)
+		return "", exit.Usage("give a day such as 2027-01-31", "--expires %s is not a date", o.Expires)
 	}
 	return end, nil
 }
 
 // fillAssertion stores an absolute path: a server does not run where this
 // command does.
-func (k *KindOptions) fillAssertion(config *tenants.CredentialConfig) error {
+func (o *Options) fillAssertion(config *tenants.CredentialConfig) error {
 	switch {
-	case k.GitHub && k.TokenFile != "":
+	case o.GitHub && o.TokenFile != "":
 		return exit.Usage("give one of them", "--github-oidc and --token-file were both given")
-	case k.GitHub:
+	case o.GitHub:
 		config.AssertionSource, config.TokenFile = tenants.AssertionGitHub, ""
 		return nil
-	case k.TokenFile == "":
+	case o.TokenFile == "":
 		return exit.Usage("give --token-file FILE, or --github-oidc", "the token source of the workload identity is missing")
 	}
-	path, err := filepath.Abs(k.TokenFile)
+	path, err := filepath.Abs(o.TokenFile)
 	if err != nil {
-		return exit.Usage("give an absolute path", "--token-file %s cannot be found", k.TokenFile)
+		return exit.Usage("give an absolute path", "--token-file %s cannot be found", o.TokenFile)
 	}
 	config.AssertionSource, config.TokenFile = tenants.AssertionFile, path
 	return nil
@@ -172,42 +147,37 @@ func (k *KindOptions) fillAssertion(config *tenants.CredentialConfig) error {
 // Changes refuses flags that an existing credential of a kind cannot take. Of
 // which kind it is never changes: another kind is another identity, and has to
 // be seen as one.
-func (c *Options) Changes(config tenants.CredentialConfig) error {
+func (o *Options) Changes(config tenants.CredentialConfig) error {
 	kind := config.Kind
 	switch {
-	case c.Kind.Kind != "" && tenants.Kind(c.Kind.Kind) != kind,
-		c.Secret.Given() && kind != tenants.KindClientSecret,
-		c.Kind.Certificate() && kind != tenants.KindClientCertificate,
-		c.ClientID != "" && !kind.Application() && kind != tenants.KindManagedIdentity && !kind.Interactive(),
-		(c.Kind.TokenFile != "" || c.Kind.GitHub) && kind != tenants.KindWorkloadIdentity,
-		c.Kind.managed() && kind != tenants.KindManagedIdentity,
-		c.Kind.Expires != "" && kind != tenants.KindClientSecret:
+	case o.Kind != "" && o.Kind != kind,
+		o.Secret.Given() && kind != tenants.KindClientSecret,
+		o.Certificate() && kind != tenants.KindClientCertificate,
+		o.ClientID != "" && !kind.Application() && kind != tenants.KindManagedIdentity && !kind.Interactive(),
+		o.federated() && kind != tenants.KindWorkloadIdentity,
+		o.managed() && kind != tenants.KindManagedIdentity,
+		o.Expires != "" && kind != tenants.KindClientSecret:
 		return exit.Refused("give --credential NAME for another credential", "the flags do not match the credential %s of the kind %s", config.Name, kind)
 	}
 	return nil
 }
 
-// Changed is an existing credential with the settings that the flags name.
-func (c *Options) Changed(now tenants.CredentialConfig) (tenants.CredentialConfig, error) {
-	next := now
-	next.ClientID = cmp.Or(c.ClientID, now.ClientID)
-	if c.Kind.Expires != "" {
-		end, err := c.Kind.End()
-		if err != nil {
-			return now, err
-		}
-		next.Expires = end
+// Changed is an existing credential, whose kind takes the flags, with the
+// settings that they name.
+func (o *Options) Changed(now tenants.CredentialConfig) (next tenants.CredentialConfig, err error) {
+	next = now
+	next.ClientID = cmp.Or(o.ClientID, now.ClientID)
+	if o.Expires != "" {
+		next.Expires, err = o.End()
 	}
-	if c.Kind.TokenFile != "" || c.Kind.GitHub {
-		if err := c.Kind.fillAssertion(&next); err != nil {
-			return now, err
-		}
+	if o.federated() {
+		err = o.fillAssertion(&next)
 	}
-	if c.Kind.managed() || c.ClientID != "" && now.Kind == tenants.KindManagedIdentity {
-		next.HomeTenant = cmp.Or(c.Kind.HomeTenant, now.HomeTenant)
-		if c.ClientID+c.Kind.ResourceID+c.Kind.IdentityObjectID != "" {
-			next.ClientID, next.ResourceID, next.ObjectID = c.ClientID, c.Kind.ResourceID, c.Kind.IdentityObjectID
+	if now.Kind == tenants.KindManagedIdentity {
+		next.HomeTenant = cmp.Or(o.HomeTenant, now.HomeTenant)
+		if o.ClientID+o.ResourceID+o.ObjectID != "" {
+			next.ClientID, next.ResourceID, next.ObjectID = o.ClientID, o.ResourceID, o.ObjectID
 		}
 	}
-	return next, nil
+	return next, err
 }

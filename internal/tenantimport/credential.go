@@ -29,15 +29,15 @@ func (r Row) setCredential(config tenants.CredentialConfig) {
 
 // credential reads what setCredential writes, as if it were flags.
 func (r Row) credential(clientID string) credential.Options {
-	o := credential.Options{ClientID: clientID}
-	o.Kind.Kind, o.Kind.Expires, o.Kind.HomeTenant = r["kind"], r["expires"], r["home_tenant"]
-	if o.Kind.GitHub = strings.EqualFold(r["assertion"], tenants.AssertionGitHub); !o.Kind.GitHub {
-		o.Kind.TokenFile = r["assertion"]
+	var o credential.Options
+	o.ClientID, o.Kind, o.Expires, o.HomeTenant = clientID, tenants.Kind(r["kind"]), r["expires"], r["home_tenant"]
+	if o.GitHub = strings.EqualFold(r["assertion"], tenants.AssertionGitHub); !o.GitHub {
+		o.TokenFile = r["assertion"]
 	}
 	if identity := r["identity"]; strings.HasPrefix(identity, "/") {
-		o.Kind.ResourceID = identity
+		o.ResourceID = identity
 	} else {
-		o.Kind.IdentityObjectID = identity
+		o.ObjectID = identity
 	}
 	return o
 }
@@ -70,16 +70,17 @@ func (p *Plan) define(name string, cells Row, tenantID string) error {
 func (p *Plan) defineNew(name, clientID string, cells Row, tenantID string, mine bool) error {
 	o := cells.credential(clientID)
 	if mine && cells["kind"] == "" {
-		o.Kind = p.request.Credential.Kind
+		o = p.request.Credential
+		o.ClientID = clientID
 	}
 	if id := cells["tenant_id"]; id != "" {
 		tenantID = id
 	}
-	kind, err := o.Kind.Meant()
+	kind, err := o.Meant()
 	if err == nil && clientID == "" && kind.Application() {
 		return fmt.Errorf("credential %q does not exist, and there is no client_id to make it with; give a client_id, or --credential NAME for rows that name none", untrusted.Sanitize(name))
 	}
-	config, err := o.Config(name, tenantID)
+	config, err := o.New(name, tenantID)
 	if err != nil {
 		return fmt.Errorf("credential %q: %s", untrusted.Sanitize(name), exit.MessageOf(err))
 	}

@@ -247,19 +247,19 @@ func AddAuthorities(flags *pflag.FlagSet, path *string, name, usage string) {
 	})
 }
 
-func addKindFlags(k *credential.KindOptions, flags *pflag.FlagSet) {
-	flags.StringVar(&k.Kind, "kind", "", "`KIND` of a new credential: "+strings.Join(tenants.KindNames(), ", "))
+func addKindFlags(k *credential.Options, flags *pflag.FlagSet) {
+	flags.StringVar((*string)(&k.Kind), "kind", "", "`KIND` of a new credential: "+strings.Join(tenants.KindNames(), ", "))
 	AddCertificateFlags(k, flags, "the client certificate")
 	flags.StringVar(&k.TokenFile, "token-file", "", "workload identity: the platform keeps a token in this `FILE`")
 	flags.BoolVar(&k.GitHub, "github-oidc", false, "workload identity: the token comes from the job's OIDC endpoint (GitHub Actions)")
 	flags.StringVar(&k.HomeTenant, "home-tenant", "", "managed identity: `GUID` of the tenant in which it exists (default: --tenant-id)")
 	flags.StringVar(&k.ResourceID, "identity-resource-id", "", "managed identity: the user-assigned one with this resource `ID`")
-	flags.StringVar(&k.IdentityObjectID, "identity-object-id", "", "managed identity: the user-assigned one with this object ID (`GUID`)")
+	flags.StringVar(&k.ObjectID, "identity-object-id", "", "managed identity: the user-assigned one with this object ID (`GUID`)")
 	flags.StringVar(&k.Expires, "expires", "", "expiry `DATE` of the client secret, such as 2027-01-31")
 }
 
 // AddCertificateFlags adds the ways of a certificate with its key.
-func AddCertificateFlags(k *credential.KindOptions, flags *pflag.FlagSet, what string) {
+func AddCertificateFlags(k *credential.Options, flags *pflag.FlagSet, what string) {
 	flags.StringVar(&k.CertificateFile, "certificate-file", "", "read "+what+" with its RSA key from this `FILE` (PEM or PFX)")
 	flags.BoolVar(&k.CertificateStdin, "certificate-stdin", false, "read "+what+" with its RSA key from standard input")
 	flags.StringVar(&k.PassphraseFile, "certificate-passphrase-file", "", "`FILE` with the passphrase of the certificate's key (default: asked for if it needs one)")
@@ -270,7 +270,7 @@ func AddCredentialFlags(c *credential.Options, flags *pflag.FlagSet) {
 	flags.StringVar(&c.Name, "credential", "", "`NAME` of the credential, or azure-cli (default: named after the tenant)")
 	flags.StringVar(&c.ClientID, "client-id", "", "`GUID` of the application")
 	AddSecretFlags(&c.Secret, flags)
-	addKindFlags(&c.Kind, flags)
+	addKindFlags(c, flags)
 }
 
 // AddSecretFlags adds the ways of a client secret.

@@ -86,7 +86,7 @@ func AskSecret(ctx context.Context, c *credential.Options, deps *Deps, config te
 	if config.Kind == tenants.KindClientCertificate {
 		return askCertificate(ctx, c, deps, config)
 	}
-	end, err := c.Kind.End()
+	end, err := c.End()
 	if err != nil {
 		return credential.Provided{}, err
 	}
@@ -95,12 +95,12 @@ func AskSecret(ctx context.Context, c *credential.Options, deps *Deps, config te
 }
 
 func askCertificate(ctx context.Context, c *credential.Options, deps *Deps, config tenants.CredentialConfig) (credential.Provided, error) {
-	raw, err := readCertificate(&c.Kind, deps)
+	raw, err := readCertificate(c, deps)
 	if err != nil {
 		return credential.Provided{}, err
 	}
 	defer clear(raw)
-	passphrase, err := readPassphrase(&c.Kind)
+	passphrase, err := readPassphrase(c)
 	if err != nil {
 		return credential.Provided{}, err
 	}
@@ -118,7 +118,7 @@ func askCertificate(ctx context.Context, c *credential.Options, deps *Deps, conf
 	return credential.Provided{Secret: secret, Config: signin.Renewed(config, about, "")}, about.CheckDates(time.Now())
 }
 
-func readCertificate(k *credential.KindOptions, deps *Deps) ([]byte, error) {
+func readCertificate(k *credential.Options, deps *Deps) ([]byte, error) {
 	switch {
 	case k.CertificateStdin && k.CertificateFile != "":
 		return nil, exit.Usage("give one of them", "--certificate-stdin and --certificate-file were both given")
@@ -132,7 +132,7 @@ func readCertificate(k *credential.KindOptions, deps *Deps) ([]byte, error) {
 	return readSecretBytes(k.CertificateFile, "--certificate-file")
 }
 
-func readPassphrase(k *credential.KindOptions) ([]byte, error) {
+func readPassphrase(k *credential.Options) ([]byte, error) {
 	if k.PassphraseFile == "" {
 		return nil, nil
 	}
@@ -168,7 +168,7 @@ func (d *Deps) SecretOf(ctx context.Context, a *app.App, config tenants.Credenti
 		return credential.Provided{}, exit.Refused("leave the secret out to use the stored one, or choose another name with --credential",
 			"the vault already holds a secret named %s, which no credential uses yet", config.Name)
 	}
-	end, err := o.Kind.End()
+	end, err := o.End()
 	if err != nil {
 		return credential.Provided{}, err
 	}

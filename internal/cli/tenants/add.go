@@ -153,24 +153,24 @@ type choice struct {
 
 func choose(ctx context.Context, a *app.App, o *credential.Options, tenant, tenantID string) (choice, error) {
 	name := cmp.Or(o.Name, tenant)
-	if o.Name == "" && o.Kind.Kind == credential.AzureCLI {
+	if o.Name == "" && o.Kind == credential.AzureCLI {
 		name = credential.AzureCLI
 	}
 	have, err := a.Directory.Credential(name)
 	exists := err == nil
-	if name == credential.AzureCLI || o.Kind.Kind == credential.AzureCLI {
+	if name == credential.AzureCLI || o.Kind == credential.AzureCLI {
 		return chooseAzureCLI(ctx, o, name, have, exists)
 	}
 	switch {
 	case exists && o.ClientID != "":
 		return choice{}, exit.Refused("leave --client-id out to share it, or choose another name with --credential",
 			"the credential %s exists already", have.Name)
-	case exists && (o.Given() || o.Kind.Kind != ""):
+	case exists && (o.Given() || o.Kind != ""):
 		return choice{}, exit.Refused("leave the secret and the kind out to share it; tenants set replaces a secret", "the credential %s exists already, with a secret", have.Name)
 	case exists && o.Name != "":
 		return choice{config: have}, nil
 	}
-	config, err := o.Config(name, tenantID)
+	config, err := o.New(name, tenantID)
 	return choice{config: config, isNew: true}, err
 }
 
@@ -180,7 +180,7 @@ func chooseAzureCLI(ctx context.Context, o *credential.Options, name string, hav
 	switch {
 	case name == credential.AzureCLI && (o.ClientID != "" || o.Given()):
 		return choice{}, exit.Usage("leave them out, or name another credential", "--credential azure-cli needs no client ID and no secret")
-	case name != credential.AzureCLI, o.Kind.Kind != "" && o.Kind.Kind != credential.AzureCLI:
+	case name != credential.AzureCLI, o.Kind != "" && o.Kind != credential.AzureCLI:
 		return choice{}, exit.Usage("give --credential azure-cli alone", "azure-cli is the reserved name of the credential of that kind")
 	}
 	c := choice{config: have, isNew: !exists}

@@ -131,7 +131,7 @@ func (o *importOptions) check() error {
 			return exit.AsUsage(err)
 		}
 	}
-	if o.File == "-" && (o.Credential.Secret.Stdin || o.Credential.Kind.CertificateStdin) {
+	if o.File == "-" && (o.Credential.Secret.Stdin || o.Credential.CertificateStdin) {
 		return exit.Usage("give the secret as --secret-file FILE, or a certificate as --certificate-file FILE", "standard input holds the tenants, so it cannot hold a secret too")
 	}
 	return nil

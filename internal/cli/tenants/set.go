@@ -154,8 +154,7 @@ func (p *setPlan) planCredential(ctx context.Context, a *app.App, c *credential.
 func chooseOther(ctx context.Context, a *app.App, c *credential.Options, tenant, tenantID string) (choice, error) {
 	asked := *c
 	if _, err := a.Directory.Credential(c.Name); err == nil {
-		asked.Secret = credential.SecretOptions{}
-		asked.Kind.CertificateFile, asked.Kind.CertificateStdin = "", false
+		asked.Secret, asked.CertificateFile, asked.CertificateStdin = credential.SecretOptions{}, "", false
 	}
 	return choose(ctx, a, &asked, tenant, tenantID)
 }
@@ -172,7 +171,7 @@ func (p *setPlan) keepCredential(a *app.App, c *credential.Options, now tenants.
 	if p.secret {
 		p.said = append(p.said, "The "+now.Kind.Shows()+" of "+now.Name+" is replaced"+shared+".")
 	}
-	if p.secret && now.Kind == tenants.KindClientSecret && now.Expires != "" && c.Kind.Expires == "" {
+	if p.secret && now.Kind == tenants.KindClientSecret && now.Expires != "" && c.Expires == "" {
 		p.said = append(p.said, "The expiry date of the new one is unknown: set it with --expires DATE.")
 	}
 	changed, err := c.Changed(now)

@@ -43,10 +43,10 @@ old one there. Entra ID may need a minute to accept a new secret everywhere.`,
 			return runRotateSecret(ctx, deps, a, args[0], options)
 		}),
 	}
-	flags, kind := command.Flags(), &options.Kind
+	flags := command.Flags()
 	cmdutil.AddSecretFlags(&options.Secret, flags)
-	cmdutil.AddCertificateFlags(kind, flags, "the new certificate")
-	flags.StringVar(&kind.Expires, "expires", "", "expiry `DATE` of the new client secret, such as 2027-01-31")
+	cmdutil.AddCertificateFlags(options, flags, "the new certificate")
+	flags.StringVar(&options.Expires, "expires", "", "expiry `DATE` of the new client secret, such as 2027-01-31")
 	config.Typed(flags, "certificate-file", "certificate-stdin", "certificate-passphrase-file", "expires")
 	return command
 }
@@ -91,7 +91,7 @@ func readSuccessor(ctx context.Context, deps *cmdutil.Deps, name string, o *cred
 		return credential.Provided{}, exit.Refused("mcp-partner tenants --help", "the vault keeps a person's sign-in under %s: use vault login to renew it", name)
 	case kind == tenants.KindClientCertificate && o.Secret.Given():
 		return credential.Provided{}, exit.Usage("give --certificate-file FILE", "the secret %s is a certificate", name)
-	case kind == tenants.KindClientSecret && o.Kind.Certificate():
+	case kind == tenants.KindClientSecret && o.Certificate():
 		return credential.Provided{}, exit.Usage("give --secret-file FILE", "the secret %s is a client secret", name)
 	}
 	return cmdutil.AskSecret(ctx, o, deps, config)

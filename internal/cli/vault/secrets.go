@@ -194,13 +194,13 @@ secret itself. To replace a secret, use vault rotate-secret.`,
 	}
 	flags := command.Flags()
 	cmdutil.AddSecretFlags(&options.Secret, flags)
-	cmdutil.AddCertificateFlags(&options.Kind, flags, "the certificate")
+	cmdutil.AddCertificateFlags(options, flags, "the certificate")
 	config.Typed(flags, "certificate-file", "certificate-stdin", "certificate-passphrase-file")
 	return command
 }
 
 func runAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o *credential.Options) error {
-	if o.Kind.Certificate() && o.Secret.Given() {
+	if o.Certificate() && o.Secret.Given() {
 		return exit.Usage("give one of them", "a secret and a certificate were both given")
 	}
 	taken, err := a.Holds(ctx, name)
@@ -211,7 +211,7 @@ func runAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o 
 		return exit.Refused("mcp-partner vault rotate-secret "+phrase.ShellWord(name), "the vault already holds a secret with that name")
 	}
 	config := tenants.CredentialConfig{Name: name, Kind: tenants.KindClientSecret}
-	if o.Kind.Certificate() {
+	if o.Certificate() {
 		config.Kind = tenants.KindClientCertificate
 	}
 	got, err := cmdutil.AskSecret(ctx, o, deps, config)
@@ -225,7 +225,7 @@ func runAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o 
 	u := deps.IO.UI()
 	u.Linef(term.Good, "Stored the secret %s.", name)
 	next := "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --credential " + phrase.ShellWord(name)
-	if o.Kind.Certificate() {
+	if o.Certificate() {
 		next += " --kind " + string(config.Kind)
 	}
 	u.Field("next", next)
