@@ -237,7 +237,7 @@ func TestSecretsOfEveryKindAppearInNoOutput(t *testing.T) {
 	}
 	k.sim.EndSignIns(personName)
 	for _, args := range [][]string{
-		{"doctor"}, {"doctor", "--json"}, {"tenants", "list"}, {"tenants", "list", "--json"}, {"tenants", "export"}, {"tenants", "export", "--format", "json"},
+		{"doctor"}, {"doctor", "--json"}, {"tenants", "list"}, {"tenants", "list", "--json"}, {"tenants", "export"},
 		{"vault", "status", "--json"}, {"vault", "list", "--json"}, {"vault", "show", "contoso"}, {"vault", "show", "alice"}, {"vault", "test", "contoso"},
 		{"call", "list_tenants", "--json"}, {"call", "check_partner_link", "--tenant", "northwind", "--json"}, {"vault", "remove", "alice"},
 		{"tenants", "set", "contoso", "--certificate-file", filepath.Join(k.dir, "fabrikam.pem")},

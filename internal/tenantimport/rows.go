@@ -222,13 +222,12 @@ func (p *Plan) resolve(ctx context.Context, wanted bool) error {
 	if err != nil || len(open) == 0 {
 		return err
 	}
-	if leftOut := p.file.leftOut(); !wanted && len(leftOut) > 0 {
-		return exit.Refused("say with --map \"COLUMN=tenant_id\" which column has the tenant IDs, or add --resolve-domains, which sends the domains to Entra ID",
-			"%s with a domain and no tenant ID, the first on line %d, and the ignored columns are %s; nothing was changed", phrase.Count(len(open), "row"), open[0].line, strings.Join(leftOut, ", "))
-	}
 	if !wanted {
-		return exit.Refused("add --resolve-domains to look up their tenants in Entra ID, which sends it the domains but no credential",
-			"%s with a domain and no tenant ID, the first on line %d; nothing was changed", phrase.Count(len(open), "row"), open[0].line)
+		next, ignored := "add --resolve-domains to look up their tenants in Entra ID, which sends it the domains but no credential", ""
+		if leftOut := p.file.leftOut(); len(leftOut) > 0 {
+			next, ignored = "say with --map \"COLUMN=tenant_id\" which column has the tenant IDs, or "+next, ", and the ignored columns are "+strings.Join(leftOut, ", ")
+		}
+		return exit.Refused(next, "%s with a domain and no tenant ID, the first on line %d%s; nothing was changed", phrase.Count(len(open), "row"), open[0].line, ignored)
 	}
 	var questions []question
 	seen := map[question]bool{}
@@ -290,56 +289,36 @@ func (p *Plan) cloudOf(row numbered) (tenants.Cloud, error) {
 	return entry.Cloud, nil
 }
 
+// tenantsOf stops asking a host that does not answer, so that hundreds of domains
+// do not wait for it.
 func tenantsOf(ctx context.Context, pool *httpclient.Pool, questions []question) map[question]reply {
-	search := &domainSearch{pool: pool, silent: map[string]int{}}
-	replies := make([]reply, len(questions))
+	var mu sync.Mutex
+	replies, silent := map[question]reply{}, map[string]int{} // look-ups since the last answer, by host
 	var group errgroup.Group
 	group.SetLimit(lookups)
-	for i, q := range questions {
+	for _, q := range questions {
 		group.Go(func() error {
-			replies[i] = search.ask(ctx, q)
+			host := q.cloud.AuthorityHost()
+			mu.Lock()
+			asks := silent[host] < lookups
+			mu.Unlock()
+			r := reply{err: problems.New(problems.CodeNetwork, fmt.Sprintf("Entra ID (%s) does not answer and was not asked again for the domain %s.", host, q.domain))}
+			if asks {
+				r.tenantID, r.err = signin.TenantOfDomain(ctx, pool, q.cloud, q.domain)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			replies[q] = r
+			if r.err != nil && slices.Contains([]problems.Code{problems.CodeNetwork, problems.CodeTimeout}, problems.As(r.err).Code) {
+				silent[host]++
+			} else {
+				silent[host] = 0
+			}
 			return nil
 		})
 	}
 	_ = group.Wait() // each reply has its own failure
-	all := make(map[question]reply, len(questions))
-	for i, q := range questions {
-		all[q] = replies[i]
-	}
-	return all
-}
-
-// domainSearch stops asking a host that does not answer, so that hundreds of
-// domains do not wait for it.
-type domainSearch struct {
-	pool *httpclient.Pool
-
-	mu sync.Mutex
-	// silent counts the look-ups since the last answer, by host.
-	silent map[string]int
-}
-
-func (s *domainSearch) ask(ctx context.Context, q question) reply {
-	host := q.cloud.AuthorityHost()
-	s.mu.Lock()
-	gaveUp := s.silent[host] >= lookups
-	s.mu.Unlock()
-	if gaveUp {
-		return reply{err: problems.New(problems.CodeNetwork, fmt.Sprintf("Entra ID (%s) does not answer and was not asked again for the domain %s.", host, q.domain))}
-	}
-	id, err := signin.TenantOfDomain(ctx, s.pool, q.cloud, q.domain)
-	s.note(host, err)
-	return reply{id, err}
-}
-
-func (s *domainSearch) note(host string, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err != nil && slices.Contains([]problems.Code{problems.CodeNetwork, problems.CodeTimeout}, problems.As(err).Code) {
-		s.silent[host]++
-		return
-	}
-	s.silent[host] = 0
+	return replies
 }
 
 // fillIn gives each row the ID of its tenant, or names every row that has none

@@ -4,7 +4,6 @@ package tenants
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"iter"
 	"slices"
 	"strings"
@@ -150,51 +149,27 @@ func cellsOf(t schemas.Tenant) []string {
 		string(t.ExpectedPartnerID), strings.Join(t.Labels, ", "), t.Owner, t.ExternalID, t.Note}
 }
 
-type exportOptions struct {
-	format string
-	output cmdutil.OutputFlags
-}
-
 func newCmdExport(deps *cmdutil.Deps) *cobra.Command {
-	options := &exportOptions{}
+	var output cmdutil.OutputFlags
 	command := &cobra.Command{
 		Use:   "export",
-		Short: "Export the directory, without secrets",
-		Long: `Export the directory as CSV, for tenants import, or as JSON. It contains no secret.
-Only you can read the file; it replaces another one only with --force. Cells that a
-spreadsheet would run as a formula begin with a quote.
+		Short: "Export the directory as CSV, without secrets",
+		Long: `Export the directory as CSV, for tenants import; tenants list --json prints it as JSON. It
+contains no secret. Only you can read the file; it replaces another one only with
+--force. Cells that a spreadsheet would run as a formula begin with a quote.
 
 The CSV contains no CA file: give --ca-file again at an import.`,
-		Example: `  mcp-partner tenants export -o tenants.csv
-  mcp-partner tenants export --format json`,
+		Example: "  mcp-partner tenants export -o tenants.csv",
 		RunE: deps.OnApp(func(_ context.Context, a *app.App, _ []string) error {
-			export := exportCSV
-			if options.format == "json" {
-				export = exportJSON
-			}
-			text, err := export(a)
+			text, err := exportCSV(a)
 			if err != nil {
 				return err
 			}
-			return options.output.WriteText(deps.IO, text)
+			return output.WriteText(deps.IO, text)
 		}),
 	}
-	flags := command.Flags()
-	cmdutil.AddChoice(flags, &options.format, "format", "`FORMAT` of the list", "csv", "json")
-	options.output.Add(flags, "write to this `FILE` instead of standard output")
+	output.Add(command.Flags(), "write to this `FILE` instead of standard output")
 	return command
-}
-
-func exportJSON(a *app.App) ([]byte, error) {
-	listed := []schemas.Tenant{}
-	for tenant, err := range described(a) {
-		if err != nil {
-			return nil, err
-		}
-		listed = append(listed, tenant)
-	}
-	text, err := json.MarshalIndent(map[string][]schemas.Tenant{"tenants": listed}, "", "  ")
-	return append(text, '\n'), err
 }
 
 func exportCSV(a *app.App) ([]byte, error) {
@@ -206,7 +181,7 @@ func exportCSV(a *app.App) ([]byte, error) {
 	for i, entry := range entries {
 		// It would come back as several labels.
 		if slices.ContainsFunc(entry.Labels, func(label string) bool { return strings.ContainsAny(label, tenantimport.ListSeparators) }) {
-			return nil, exit.Refused("export with --format json", "a label of %s contains ; or |, which separate labels in CSV", entry.Name)
+			return nil, exit.Refused("print the directory with mcp-partner tenants list --json", "a label of %s contains ; or |, which separate labels in CSV", entry.Name)
 		}
 		config, err := a.Directory.Credential(entry.Credentials[0].Name)
 		if err != nil {
