@@ -27,7 +27,7 @@ func TestCredentialStatus(t *testing.T) {
 	if err != nil || len(list) != 1 {
 		t.Fatalf("%+v (%v)", list, err)
 	}
-	got := list[0].View()
+	got := list[0]
 	if got.Kind != "client-secret" || got.Tenants != 3 || got.Expiry != "unknown" || got.LastProblem != problems.CodeCredentialRejected || got.LastFailure == "" || got.LastSuccess != "" {
 		t.Errorf("status is %+v", got)
 	}

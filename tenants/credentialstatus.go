@@ -7,21 +7,9 @@ import (
 	"mcp-partner/schemas/answers"
 )
 
-// CredentialStatus is what may be told of a credential, to anybody.
-type CredentialStatus struct {
-	Name string
-	Kind Kind
-	// Tenants is how many entries name it.
-	Tenants int
-	Expiry  ExpiryState
-	// Expires is zero where the end is not known or there is none.
-	Expires time.Time
-	Health
-}
-
 // Status lists every credential in the order of its addition, with what health,
 // which may be nil, knows of its sign-ins.
-func (d *Directory) Status(health *HealthFile) ([]CredentialStatus, error) {
+func (d *Directory) Status(health *HealthFile) ([]answers.CredentialView, error) {
 	s, err := d.snapshot()
 	if err != nil {
 		return nil, err
@@ -33,27 +21,21 @@ func (d *Directory) Status(health *HealthFile) ([]CredentialStatus, error) {
 		}
 	}
 	known := health.All()
-	list := make([]CredentialStatus, len(s.credentials))
+	list := make([]answers.CredentialView, len(s.credentials))
 	for i, c := range s.credentials {
+		name := naming.Fold(c.Name)
 		state, end := c.Expiry(d.now())
-		list[i] = CredentialStatus{c.Name, c.Kind, used[naming.Fold(c.Name)], state, end, known[naming.Fold(c.Name)]}
+		list[i] = answers.CredentialView{
+			Name: c.Name, Kind: string(c.Kind), Tenants: used[name], Expiry: string(state), ExpiresAt: stamp(end),
+			LastSuccess: stamp(known[name].LastSuccess), LastFailure: stamp(known[name].LastFailure), LastProblem: known[name].LastProblem,
+		}
 	}
 	return list, nil
 }
 
-// View is the status as agents see it.
-func (c CredentialStatus) View() answers.CredentialView {
-	v := answers.CredentialView{Name: c.Name, Kind: string(c.Kind), Tenants: c.Tenants, Expiry: string(c.Expiry)}
-	for _, field := range []struct {
-		at   time.Time
-		into *string
-	}{{c.Expires, &v.ExpiresAt}, {c.LastSuccess, &v.LastSuccess}, {c.LastFailure, &v.LastFailure}} {
-		if !field.at.IsZero() {
-			*field.into = field.at.UTC().Format(time.RFC3339)
-		}
+func stamp(at time.Time) string {
+	if at.IsZero() {
+		return ""
 	}
-	if !c.LastFailure.IsZero() {
-		v.LastProblem = c.LastProblem
-	}
-	return v
+	return at.UTC().Format(time.RFC3339)
 }

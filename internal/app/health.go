@@ -6,7 +6,6 @@ import (
 
 	"mcp-partner/internal/harden"
 	"mcp-partner/internal/naming"
-	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
@@ -55,12 +54,11 @@ func (s *Settings) KeepMemory() {
 
 // viewsOf are the credentials as agents see them, by their folded names. How many
 // tenants use one is counted by the tool, among those that a caller sees.
-func viewsOf(list []tenants.CredentialStatus) map[string]answers.CredentialView {
+func viewsOf(list []answers.CredentialView) map[string]answers.CredentialView {
 	views := make(map[string]answers.CredentialView, len(list))
-	for _, one := range list {
-		view := one.View()
+	for _, view := range list {
 		view.Tenants = 0
-		views[naming.Fold(one.Name)] = view
+		views[naming.Fold(view.Name)] = view
 	}
 	return views
 }
@@ -76,9 +74,6 @@ func WithStatus(tenant schemas.Tenant, views map[string]answers.CredentialView) 
 
 // credentialViews are the credentials as /metrics shows them.
 func (a *App) credentialViews() []answers.CredentialView {
-	list, err := a.Directory.Status(a.Health)
-	if err != nil {
-		return nil
-	}
-	return xslices.Map(list, tenants.CredentialStatus.View)
+	list, _ := a.Directory.Status(a.Health) // none where the directory cannot be read
+	return list
 }

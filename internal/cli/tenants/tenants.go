@@ -112,7 +112,7 @@ func described(a *app.App) iter.Seq2[schemas.Tenant, error] {
 		}
 		views := map[string]answers.CredentialView{}
 		for _, one := range status {
-			views[naming.Fold(one.Name)] = one.View()
+			views[naming.Fold(one.Name)] = one
 		}
 		for entry, err := range a.Directory.Each() {
 			if !yield(app.WithStatus(entry.Tenant(), views), err) {
