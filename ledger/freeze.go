@@ -121,7 +121,7 @@ func (l *Ledger) mark(f guard.Freeze) error {
 	if l.OnServer() {
 		return nil
 	}
-	return disk.ReplaceFile(l.markPath(), markName+".", encode(f), 0o600)
+	return disk.Replace(l.markPath(), markName+".", 0o600, disk.Whole(encode(f)))
 }
 
 // stoppedAnyway says of a freeze of reads that could not be recorded what holds.

@@ -85,19 +85,21 @@ func (f File) Replace(text []byte, now time.Time) (backup string, err error) {
 }
 
 func (f File) swap(text []byte) error {
-	next, err := disk.Replace(f.Path, filepath.Base(f.Path)+".new-")
-	if err != nil {
+	var own error
+	err := disk.Replace(f.Path, filepath.Base(f.Path)+".new-", f.mode, func(w io.Writer) error {
+		if _, err := w.Write(text); err != nil {
+			return err
+		}
+		own = f.unchanged()
+		return own
+	})
+	switch {
+	case own != nil:
+		return own
+	case errors.Is(err, fs.ErrPermission):
 		return errors.New("the folder cannot be written to")
-	}
-	defer next.Abort()
-	if _, err := next.Write(text); err != nil {
-		return errors.New("the disk is full or cannot be written to")
-	}
-	if err := f.unchanged(); err != nil {
-		return err
-	}
-	if next.Commit(f.mode) != nil {
-		return errors.New("it cannot be replaced")
+	case err != nil:
+		return errors.New("it cannot be replaced: the disk is full or cannot be written to")
 	}
 	return nil
 }

@@ -270,7 +270,7 @@ func (d Dir) Write(name string, data []byte) error {
 		return err
 	}
 	d.sweep(name)
-	err := d.writeSteps(name, data)
+	err := replace(d.File(name), name+temporaryMark, fileMode, Whole(data), func(step string) error { return d.Step(step + " " + name) })
 	var problem *problems.Problem
 	if err == nil || errors.As(err, &problem) {
 		return err
@@ -332,33 +332,6 @@ func (d Dir) inStep(operation string, do func() error) error {
 		return err
 	}
 	return do()
-}
-
-// writeSteps stops at a step that fails and leaves everything as it is, as a
-// crash would; only a real failure removes the temporary file.
-func (d Dir) writeSteps(name string, data []byte) error {
-	if err := d.Step("create " + name); err != nil {
-		return err
-	}
-	next, err := Replace(d.File(name), name+temporaryMark)
-	if err != nil {
-		return err
-	}
-	defer next.file.Close()
-	for _, step := range []struct {
-		name string
-		do   func() error
-	}{
-		{"write ", func() error { return next.fill(data) }},
-		{"sync ", func() error { return next.sync(fileMode) }},
-		{"rename ", next.rename},
-		{"sync folder ", func() error { return syncFolder(d.Path) }},
-	} {
-		if err := d.inStep(step.name+name, step.do); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // sweep removes what an interrupted write left behind.

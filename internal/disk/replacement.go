@@ -2,80 +2,58 @@ package disk
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 )
 
-// Replacement is a file on its way to the place of another one: whenever it is
-// interrupted, the path names the old file or the new one, whole.
-type Replacement struct {
-	file *os.File
-	path string
+// Replace puts what write writes in the place of the file at a path, which need
+// not exist, by way of a temporary one in the same directory whose name begins with
+// prefix. Whenever it is interrupted, the path names the old file or the new one,
+// whole. What fails, write among it, leaves the old one and removes the new one.
+func Replace(path, prefix string, mode fs.FileMode, write func(io.Writer) error) error {
+	return replace(path, prefix, mode, write, func(string) error { return nil })
 }
 
-// Replace begins to replace the file at a path, which need not exist, by way of
-// a temporary one in the same directory whose name begins with prefix. The
-// caller commits or aborts.
-func Replace(path, prefix string) (*Replacement, error) {
+// replace stops at a step that fails and leaves everything as it is, as a crash
+// would.
+func replace(path, prefix string, mode fs.FileMode, write func(io.Writer) error, step func(string) error) error {
+	if err := step("create"); err != nil {
+		return err
+	}
 	file, err := os.CreateTemp(filepath.Dir(path), prefix) // with mode 0600
 	if err != nil {
-		return nil, err
-	}
-	return &Replacement{file, path}, nil
-}
-
-// Write implements io.Writer.
-func (r *Replacement) Write(data []byte) (int, error) { return r.file.Write(data) }
-
-// Commit gives the new file its mode and puts it in its place. What fails leaves
-// the old one and removes the new one.
-func (r *Replacement) Commit(mode fs.FileMode) error {
-	if err := r.sync(mode); err != nil {
 		return err
 	}
-	if err := r.rename(); err != nil {
+	defer file.Close()
+	for _, next := range []struct {
+		step string
+		do   func() error
+	}{
+		{"write", func() error { return write(file) }},
+		{"sync", func() error { return errors.Join(file.Chmod(mode), file.Sync(), file.Close()) }},
+		{"rename", func() error { return os.Rename(file.Name(), path) }},
+	} {
+		if err := step(next.step); err != nil {
+			return err
+		}
+		if err := next.do(); err != nil {
+			_ = file.Close() // an open file cannot be removed everywhere
+			_ = os.Remove(file.Name())
+			return err
+		}
+	}
+	if err := step("sync folder"); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(r.path))
+	return syncFolder(filepath.Dir(path))
 }
 
-// Abort removes the new file; after Commit it does nothing.
-func (r *Replacement) Abort() {
-	if r.file.Close() == nil {
-		_ = os.Remove(r.file.Name())
-	}
-}
-
-// orRemove removes the new file if something failed.
-func (r *Replacement) orRemove(err error) error {
-	if err != nil {
-		_ = os.Remove(r.file.Name())
-	}
-	return err
-}
-
-func (r *Replacement) fill(data []byte) error {
-	_, err := r.file.Write(data)
-	return r.orRemove(err)
-}
-
-// sync writes the file to the disk and closes it.
-func (r *Replacement) sync(mode fs.FileMode) error {
-	return r.orRemove(errors.Join(r.file.Chmod(mode), r.file.Sync(), r.file.Close()))
-}
-
-func (r *Replacement) rename() error { return r.orRemove(os.Rename(r.file.Name(), r.path)) }
-
-// ReplaceFile puts data in the place of a file.
-func ReplaceFile(path, prefix string, data []byte, mode fs.FileMode) error {
-	r, err := Replace(path, prefix)
-	if err != nil {
+// Whole writes data.
+func Whole(data []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(data)
 		return err
 	}
-	defer r.Abort()
-	if _, err := r.Write(data); err != nil {
-		return err
-	}
-	return r.Commit(mode)
 }

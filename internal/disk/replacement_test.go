@@ -1,6 +1,8 @@
 package disk
 
 import (
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,31 +12,26 @@ func TestReplacementIsAtomic(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")
-	if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	for name, test := range map[string]struct {
-		end  func(*Replacement) error
-		want string
+		failure error
+		want    string
 	}{
-		"aborted":                {func(r *Replacement) error { r.Abort(); return nil }, "old"},
-		"committed":              {func(r *Replacement) error { return r.Commit(0o640) }, "new"},
-		"aborted after a commit": {func(r *Replacement) error { err := r.Commit(0o640); r.Abort(); return err }, "new"},
+		"written":               {want: "new"},
+		"what is written fails": {failure: errors.New("no more"), want: "old"},
 	} {
-		if err := ReplaceFile(path, "tmp-", []byte("old"), 0o600); err != nil {
+		if err := Replace(path, "tmp-", 0o600, Whole([]byte("old"))); err != nil {
 			t.Fatal(err)
 		}
-		next, err := Replace(path, "tmp-")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := next.Write([]byte("new")); err != nil {
-			t.Fatal(err)
-		}
-		if now, _ := os.ReadFile(path); string(now) != "old" {
-			t.Errorf("%s: replaced before the end", name)
-		}
-		if err := test.end(next); err != nil {
+		err := Replace(path, "tmp-", 0o640, func(w io.Writer) error {
+			if _, err := w.Write([]byte("new")); err != nil {
+				t.Fatal(err)
+			}
+			if now, _ := os.ReadFile(path); string(now) != "old" {
+				t.Errorf("%s: replaced before the end", name)
+			}
+			return test.failure
+		})
+		if !errors.Is(err, test.failure) {
 			t.Fatal(err)
 		}
 		if now, err := os.ReadFile(path); err != nil || string(now) != test.want {

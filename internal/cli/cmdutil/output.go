@@ -111,22 +111,20 @@ func CheckOutput(path string, force bool) error {
 // replace puts a new file in the place of a name, whatever the name has become
 // since it was looked at.
 func replace(path string, c content) error {
-	next, err := disk.Replace(path, "."+filepath.Base(path)+"-")
-	if err != nil {
-		return Unwritable(path)
-	}
-	defer next.Abort()
-	out := &outputFile{file: next}
-	failure := c(out)
+	out := &outputFile{}
+	var failure error
+	err := disk.Replace(path, "."+filepath.Base(path)+"-", 0o600, func(w io.Writer) error {
+		out.file = w
+		failure = c(out)
+		return cmp.Or(out.err, failure)
+	})
 	switch {
-	case out.err != nil:
-		return Unwritable(path)
-	case failure != nil:
+	case err == nil:
+		return nil
+	case failure != nil && out.err == nil:
 		return failure
-	case next.Commit(0o600) != nil:
-		return Unwritable(path)
 	}
-	return nil
+	return Unwritable(path)
 }
 
 // outputFile tells the errors of a file from those of what is written to it.
