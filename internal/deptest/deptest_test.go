@@ -57,7 +57,7 @@ var rooms = map[string]struct {
 	"server":              {[]string{"access", "schemas", "schemas/problems", "internal/untrusted", "guard", "tools", "internal/disk", "internal/strictjson", "internal/xslices"}, "transports know the call path, not what is behind it"},
 	"auth":                {[]string{"access", "internal/naming", "schemas", "schemas/problems", "schemas/partnerid", "internal/untrusted", "internal/strictjson", "internal/httpclient", "internal/xslices"}, "what a token says becomes a principal of the guard, and nothing else of it goes further"},
 	"auth/users":          {[]string{"access", "auth", "guard", "internal/httpclient", "internal/naming", "internal/page", "internal/untrusted", "internal/xslices", "schemas/problems"}, "who is in front of the browser; what they may do is said by the mapping or the user"},
-	"auth/oauth":          {[]string{"access", "auth", "auth/users", "guard", "internal/httpclient", "internal/naming", "internal/page", "internal/untrusted", "internal/xslices", "schemas", "schemas/problems"}, "clients get tokens of the ledger for what a person allowed"},
+	"auth/oauth":          {[]string{"access", "auth/users", "guard", "internal/flight", "internal/httpclient", "internal/page", "internal/phrase", "internal/strictjson", "internal/untrusted", "internal/xslices", "schemas/problems"}, "clients get tokens of the ledger for what a person allowed"},
 	"internal/page":       {nil, "pages for people, made of nodes; what they say is not its concern"},
 	"internal/issuertest": {[]string{"internal/testkit"}, "an issuer for tests that shared code with the verifier would confirm its mistakes"},
 	"internal/ledgertest": {[]string{"guard", "internal/disk", "ledger"}, "opens the real ledger for the tests of other rooms"},

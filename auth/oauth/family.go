@@ -1,0 +1,161 @@
+package oauth
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mcp-partner/access"
+	"mcp-partner/auth/users"
+	"mcp-partner/guard"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/xslices"
+	"mcp-partner/schemas/problems"
+)
+
+// Consent is what a person allowed a client.
+type Consent struct {
+	ID     string         `json:"id"`
+	Client Client         `json:"client"`
+	Person users.Person   `json:"person"`
+	Scopes []access.Scope `json:"scopes"`
+	// Tenants are the only ones; nil means all that the person reaches.
+	Tenants  []string  `json:"tenants,omitempty"`
+	Audience string    `json:"audience"`
+	Begun    time.Time `json:"begun"`
+	Ends     time.Time `json:"ends"`
+	// Upstream is what the person's issuer is asked with, sealed.
+	Upstream []byte `json:"upstream,omitempty"`
+}
+
+// words describes a consent for the record.
+func (c Consent) words() string {
+	tenants := "all tenants of the person"
+	if c.Tenants != nil {
+		tenants = "tenants " + strings.Join(c.Tenants, ", ")
+	}
+	scopes := xslices.Map(c.Scopes, func(scope access.Scope) string { return string(scope) })
+	return fmt.Sprintf("%s to %s; scopes %s; %s; until %s", c.ID, c.Client.shown(), strings.Join(scopes, ", "), tenants, phrase.Stamp(c.Ends))
+}
+
+// Family is a consent with the tokens that follow from it.
+type Family struct {
+	Consent
+	EndedAt time.Time `json:"ended,omitzero"`
+	Why     string    `json:"why,omitempty"`
+	// Current and Previous are what is kept of the refresh token that is good, and of the
+	// one before, which was exchanged at RotatedAt. Salt is how the one follows from the
+	// other.
+	Current   string    `json:"current"`
+	Previous  string    `json:"previous,omitempty"`
+	Salt      []byte    `json:"salt,omitempty"`
+	RotatedAt time.Time `json:"rotated,omitzero"`
+	// ClaimedAt is when a process began to exchange Current.
+	ClaimedAt time.Time `json:"claimed,omitzero"`
+	// Issued counts the refresh tokens.
+	Issued int `json:"issued"`
+}
+
+// live reports whether tokens of the family are good.
+func (f Family) live(now time.Time) bool { return f.EndedAt.IsZero() && now.Before(f.Ends) }
+
+// next is the refresh token that follows another one. It is not kept: who shows the one
+// before gets it again as long as that is good.
+func (f Family) next(shown string) string {
+	mac := hmac.New(sha256.New, f.Salt)
+	mac.Write([]byte(shown))
+	return refreshPrefix + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// end ends a family in a transaction, with an entry that says why.
+func end(tx guard.StateTx, id string, now time.Time, event guard.Event, why string) error {
+	var f Family
+	ok, err := tx.State(guard.FamilyState, id, &f)
+	if err != nil || !ok || !f.live(now) {
+		return err
+	}
+	f.EndedAt, f.Why, f.Upstream = now, why, nil
+	event.Detail = fmt.Sprintf("ended %s of %s: %s", id, f.Client.shown(), why)
+	if event.Caller == "" {
+		event.Caller = f.Person.Caller
+	}
+	return tx.Put(guard.FamilyState, id, f, event)
+}
+
+func (s *Server) end(ctx context.Context, id, why string) error {
+	return s.o.Store.ChangeStates(ctx, func(tx guard.StateTx) error {
+		return end(tx, id, s.o.Now(), s.event(guard.KindConsent, "", ""), why)
+	})
+}
+
+// Standing returns what an access token gives now: what was consented to, as far as the
+// person still has it. It is guard.Options.Standing.
+func (s *Server) Standing(ctx context.Context, token guard.Token) (access.Grant, error) {
+	var f Family
+	ok, err := s.o.Store.State(ctx, guard.FamilyState, token.Family, &f)
+	switch {
+	case err != nil:
+		return access.Grant{}, err
+	case !ok || !f.live(s.o.Now()) || token.Audience != s.resource || f.Audience != s.resource || token.Caller != f.Person.Caller:
+		return access.Grant{}, problems.New(problems.CodeTokenRefused, "The access token is for another server, or what it follows from has ended.")
+	}
+	wanted := xslices.Filter(f.Scopes, token.Grant.Has)
+	return s.granted(ctx, f.Consent, wanted)
+}
+
+// granted is what a person has now of a consent.
+func (s *Server) granted(ctx context.Context, c Consent, wanted []access.Scope) (access.Grant, error) {
+	grant, err := s.o.People.Grant(ctx, c.Person, wanted)
+	if err != nil {
+		return access.Grant{}, err
+	}
+	grant.Scopes = xslices.Filter(grant.Scopes, func(scope access.Scope) bool { return slices.Contains(wanted, scope) })
+	if c.Tenants != nil {
+		grant.Tenants = xslices.Filter(c.Tenants, grant.AllowsTenant)
+	}
+	if len(grant.Scopes) == 0 || len(grant.Tenants) == 0 {
+		return access.Grant{}, problems.New(problems.CodeTokenRefused, "The person behind the access token has nothing any more of what it gives.")
+	}
+	return grant, nil
+}
+
+// Families implements users.Clients.
+func (s *Server) Families(ctx context.Context, of access.Caller) ([]users.Family, error) {
+	families, err := listed(ctx, s.o.Store, guard.FamilyState, func(f Family) bool { return f.Person.Caller == of && f.live(s.o.Now()) })
+	return xslices.Map(families, func(f Family) users.Family {
+		return users.Family{ID: f.ID, Host: f.Client.shown(), Scopes: f.Scopes, Tenants: f.Tenants, Since: f.Begun, Until: f.Ends}
+	}), err
+}
+
+// EndFamily implements users.Clients.
+func (s *Server) EndFamily(ctx context.Context, of access.Caller, id string) error {
+	return s.o.Store.ChangeStates(ctx, func(tx guard.StateTx) error {
+		var f Family
+		if ok, err := tx.State(guard.FamilyState, id, &f); err != nil || !ok || f.Person.Caller != of {
+			return err
+		}
+		return end(tx, id, s.o.Now(), s.event(guard.KindConsent, of, ""), "revoked by the person")
+	})
+}
+
+// sweep removes families of which nothing can be left.
+func (s *Server) sweep(ctx context.Context) error {
+	before := s.o.Now().Add(-guard.ReachAfterEnd)
+	old, err := listed(ctx, s.o.Store, guard.FamilyState, func(f Family) bool { return f.Ends.Before(before) })
+	if err != nil || len(old) == 0 {
+		return err
+	}
+	return s.o.Store.ChangeStates(ctx, func(tx guard.StateTx) error {
+		for _, f := range old {
+			if err := tx.Remove(guard.FamilyState, f.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,100 @@
+package oauth
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/page"
+)
+
+const (
+	// maxBody bounds the body of every request.
+	maxBody = 16 << 10
+	// maxRegistered is how many clients may be registered by themselves.
+	maxRegistered = 1000
+)
+
+func (s *Server) register(w http.ResponseWriter, r *http.Request) {
+	answer, err := s.registration(r)
+	s.reply(w, http.StatusCreated, answer, err)
+}
+
+func (s *Server) registration(r *http.Request) (map[string]any, error) {
+	if !s.registrations.allow(addressOf(r)) {
+		return nil, &failure{status: http.StatusTooManyRequests, code: errBusy, text: "Too many clients were registered. Try again in a minute."}
+	}
+	raw, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil || len(raw) > maxBody {
+		return nil, &failure{code: "invalid_client_metadata", text: fmt.Sprintf("The registration is longer than %d bytes, or ended early.", maxBody)}
+	}
+	m, err := readMetadata(raw)
+	if err != nil {
+		return nil, &failure{code: "invalid_client_metadata", text: "The registration cannot be used: " + err.Error() + "."}
+	}
+	if err := checkRedirectList(m.Redirects, s.redirects.allows); err != nil {
+		return nil, &failure{code: "invalid_redirect_uri", text: "The registration cannot be used: " + err.Error() + "."}
+	}
+	m.Method = cmp.Or(m.Method, authBasic) // as RFC 7591 says
+	if !slices.Contains(authMethods(), m.Method) {
+		return nil, &failure{code: "invalid_client_metadata", text: "token_endpoint_auth_method is not one of " + strings.Join(authMethods(), ", ") + "."}
+	}
+	return s.addRegistered(r.Context(), m)
+}
+
+func (s *Server) addRegistered(ctx context.Context, m metadata) (map[string]any, error) {
+	now := s.o.Now()
+	client := Client{ID: "mpc_" + page.NewHandle(), Kind: ByRegistration, Name: m.Name, Redirects: m.Redirects, Method: m.Method, AddedAt: now}
+	answer := map[string]any{
+		"client_id": client.ID, "client_id_issued_at": now.Unix(), "client_name": m.Name, "redirect_uris": m.Redirects, "token_endpoint_auth_method": m.Method,
+		"grant_types": []string{grantCode, grantRefresh}, "response_types": []string{"code"},
+	}
+	if m.Method != authNone {
+		secret := "mps_" + page.NewHandle()
+		answer["client_secret"], answer["client_secret_expires_at"] = secret, 0
+		client.SecretHash = digest("client", secret)
+	}
+	old, err := s.outdated(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var events []guard.Event // a flood writes one a minute; the first use of each is written too
+	if s.announced.allow("") {
+		events = append(events, s.event(guard.KindClient, "", "registered "+client.ID+", "+client.shown()))
+	}
+	return answer, s.o.Store.ChangeStates(ctx, func(tx guard.StateTx) error {
+		for _, id := range old {
+			if err := tx.Remove(guard.ClientState, id); err != nil {
+				return err
+			}
+		}
+		return tx.Put(guard.ClientState, client.ID, client, events...)
+	})
+}
+
+// outdated names the registrations to remove for a new one: those that have expired,
+// and the oldest unused one where there is no more room.
+func (s *Server) outdated(ctx context.Context) (ids []string, err error) {
+	now := s.o.Now()
+	all, err := listed(ctx, s.o.Store, guard.ClientState, func(c Client) bool { return c.Kind == ByRegistration })
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(all, func(a, b Client) int { return a.AddedAt.Compare(b.AddedAt) })
+	room := len(all) < maxRegistered
+	for _, one := range all {
+		if one.expired(now) || !room && one.UsedAt.IsZero() {
+			ids, room = append(ids, one.ID), true
+		}
+	}
+	if !room {
+		return nil, errors.New("too many clients are registered and in use")
+	}
+	return ids, nil
+}
