@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
-	"sync"
 
 	"github.com/google/jsonschema-go/jsonschema"
 
@@ -56,7 +55,7 @@ func (f field) schema() *jsonschema.Schema {
 // AnswerSchema returns the whole JSON Schema of the operation's envelope. It
 // is what the tests validate against and what partner://schemas/{tool} shows.
 func (o Operation) AnswerSchema() *jsonschema.Schema {
-	whole, fields := envelopeSchema(), o.envelopeFields()
+	whole, fields := structSchema(reflect.TypeFor[answers.Envelope]()), o.envelopeFields()
 	schema := *whole
 	schema.Properties = map[string]*jsonschema.Schema{}
 	schema.PropertyOrder = nil
@@ -67,28 +66,6 @@ func (o Operation) AnswerSchema() *jsonschema.Schema {
 		}
 	}
 	return &schema
-}
-
-// envelopeSchema is made once: every tool's answer is a part of it, and a
-// server makes all of them at its start. Nothing writes to it afterwards.
-var envelopeSchema = sync.OnceValue(func() *jsonschema.Schema { return structSchema(reflect.TypeFor[answers.Envelope]()) })
-
-// OutputSchema returns the schema that tools/list publishes: what every answer
-// has, and what an agent branches on. The whole one is AnswerSchema, which an
-// agent reads at partner://schemas/{tool}.
-func (o Operation) OutputSchema() *jsonschema.Schema {
-	full := envelopeSchema()
-	status, summary := full.Properties["status"], full.Properties["summary"]
-	ends := status.Enum
-	if !o.Effect.Writes() {
-		ends = []any{string(answers.StatusDone), string(answers.StatusRefused), string(answers.StatusFailed)}
-	}
-	return &jsonschema.Schema{
-		Type: "object", Required: full.Required, PropertyOrder: []string{"status", "summary", "problem"},
-		Properties: map[string]*jsonschema.Schema{
-			"status": {Type: status.Type, Enum: ends}, "summary": {Type: summary.Type}, "problem": {Type: "object"},
-		},
-	}
 }
 
 func (o Operation) envelopeFields() []string {
