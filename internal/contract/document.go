@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -26,6 +27,9 @@ type node = map[string]any
 // concurrent use.
 type Document struct {
 	root node
+	// routes finds the operations, by their patterns.
+	routes     *http.ServeMux
+	operations map[string]Operation
 
 	mu       sync.Mutex
 	compiler *jsonschema.Compiler
@@ -47,7 +51,13 @@ func Load() (*Document, error) {
 	if err := compiler.AddResource(location, root); err != nil {
 		return nil, fmt.Errorf("contract: the embedded document: %w", err)
 	}
-	return &Document{root: root, compiler: compiler}, nil
+	d := &Document{root: root, compiler: compiler, routes: http.NewServeMux(), operations: map[string]Operation{}}
+	for _, op := range d.Operations() {
+		pattern := op.Method + " " + op.Path
+		d.routes.Handle(pattern, http.NotFoundHandler())
+		d.operations[pattern] = op
+	}
+	return d, nil
 }
 
 // schema compiles the schema at a place; the compiler keeps what it has compiled.
@@ -120,31 +130,9 @@ func (d *Document) Operations() []Operation {
 // Find returns the operation of a request. A path that fits no template, or a
 // method that the path does not have, gives false.
 func (d *Document) Find(method, path string) (Operation, bool) {
-	for _, op := range d.Operations() {
-		if _, fits := op.variables(path); fits && op.Method == method {
-			return op, true
-		}
-	}
-	return Operation{}, false
-}
-
-// variables returns the values of the template's variables by name.
-func (o Operation) variables(path string) (values map[string]string, fits bool) {
-	template, given := strings.Split(o.Path, "/"), strings.Split(strings.TrimSuffix(path, "/"), "/")
-	if len(template) != len(given) {
-		return nil, false
-	}
-	values = map[string]string{}
-	for i, segment := range template {
-		name, variable := strings.CutPrefix(segment, "{")
-		switch {
-		case variable && given[i] != "":
-			values[strings.TrimSuffix(name, "}")] = given[i]
-		case segment != given[i]:
-			return nil, false
-		}
-	}
-	return values, true
+	_, pattern := d.routes.Handler(&http.Request{Method: method, URL: &url.URL{Path: strings.TrimSuffix(path, "/")}})
+	op, ok := d.operations[pattern]
+	return op, ok
 }
 
 // response finds what the document says of a status: the status itself, or its

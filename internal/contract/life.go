@@ -20,8 +20,14 @@ type step struct {
 	want   expected
 	// linked is the partner ID that has to be linked afterwards; "" for none.
 	linked partnerid.ID
-	// grows is true where the version must have risen by one.
-	grows bool
+}
+
+// writes reports whether the version must have risen by one.
+func (s step) writes() bool { return s.want.statuses[0] == http.StatusOK }
+
+// leaves reports whether a link is what the step should leave.
+func (s step) leaves(link answers.Link) bool {
+	return link.State == answers.LinkLinked && link.PartnerID == s.linked || s.linked == "" && link.State.Absent()
 }
 
 // steps are what happens to the link, in order: what fails without a link, its
@@ -29,15 +35,14 @@ type step struct {
 func (w *Writer) steps() []step {
 	first, second := w.PartnerID, w.moved()
 	conflict := map[int][]string{409: {"Conflict", "PartnerIdAlreadyLinked"}}
-	missing := map[int][]string{404: {"NotFound"}}
 	return []step{
-		{"PATCH without a link", http.MethodPatch, second, expected{[]int{404}, missing, "PATCH without a link"}, "", false},
-		{"DELETE without a link", http.MethodDelete, first, expected{[]int{404}, missing, "DELETE of another ID than the linked one"}, "", false},
-		{"PUT where nothing is linked", http.MethodPut, first, expected{statuses: []int{200}, settles: "How long a PUT or DELETE takes"}, first, true},
-		{"PUT over a live link", http.MethodPut, second, expected{[]int{409}, conflict, "Code of a PUT over a live link"}, first, false},
-		{"PATCH of the link", http.MethodPatch, second, expected{statuses: []int{200}, settles: "Whether the version always rises by exactly one"}, second, true},
-		{"DELETE of an ID that is not linked", http.MethodDelete, absentID, expected{[]int{404}, missing, "DELETE of another ID than the linked one"}, second, false},
-		{"DELETE of the link", http.MethodDelete, second, expected{statuses: []int{200}}, "", true},
+		{"PATCH without a link", http.MethodPatch, second, expected{[]int{404}, notFound(), "PATCH without a link"}, ""},
+		{"DELETE without a link", http.MethodDelete, first, expected{[]int{404}, notFound(), "DELETE of another ID than the linked one"}, ""},
+		{"PUT where nothing is linked", http.MethodPut, first, expected{statuses: []int{200}, settles: "How long a PUT or DELETE takes"}, first},
+		{"PUT over a live link", http.MethodPut, second, expected{[]int{409}, conflict, "Code of a PUT over a live link"}, first},
+		{"PATCH of the link", http.MethodPatch, second, expected{statuses: []int{200}, settles: "Whether the version always rises by exactly one"}, second},
+		{"DELETE of an ID that is not linked", http.MethodDelete, absentID, expected{[]int{404}, notFound(), "DELETE of another ID than the linked one"}, second},
+		{"DELETE of the link", http.MethodDelete, second, expected{statuses: []int{200}}, ""},
 	}
 }
 
@@ -48,9 +53,7 @@ func (r *run) life(ctx context.Context) {
 	r.report.Wrote = true
 	steps := r.Writer.steps()
 	for i, s := range steps {
-		check, goOn := r.step(ctx, s)
-		r.add(check)
-		if !goOn {
+		if !r.step(ctx, s) {
 			for _, left := range steps[i+1:] {
 				r.skip(left.name, left.want, "the step before ended the run")
 			}
@@ -63,52 +66,58 @@ func (r *run) life(ctx context.Context) {
 	}
 }
 
-// step makes one request and checks answer, state and version.
-func (r *run) step(ctx context.Context, s step) (check Check, goOn bool) {
+// step makes one request, checks answer, state and version, and reports whether
+// the next may follow.
+func (r *run) step(ctx context.Context, s step) (goOn bool) {
 	before := r.read.Link
-	outcome, all, err := r.write(ctx, s.method, s.id)
+	outcome, err := r.write(ctx, s.method, s.id)
 	if err != nil {
-		problem := problems.As(err)
-		return Check{Name: s.name, Documented: s.want.String(), Answered: "nothing", Verdict: Skipped,
-			Details: []string{"the guard did not allow it: " + string(problem.Code)}}, s.linked == before.PartnerID || s.linked == "" && before.State.Absent()
+		r.skip(s.name, s.want, "the guard did not allow it: "+string(problems.As(err).Code))
+		return s.leaves(before)
 	}
 	r.made = r.made || s.method != http.MethodDelete && outcome.Applied != armclient.AppliedNo
-	check = r.compare(s.name, all, s.method, schemas.PathPartners+"/"+string(s.id), s.want)
+	check := r.add(r.compare(s.name, r.Wire.seen, s.method, schemas.PathPartners+"/"+string(s.id), s.want))
 	after := outcome.After.Link
-	goOn = after.State == answers.LinkLinked && after.PartnerID == s.linked || s.linked == "" && after.State.Absent()
 	switch {
 	case after.State == answers.LinkUnknown:
 		check.Details = append(check.Details, "read back, the link is unknown")
-		goOn = false
-	case !goOn:
-		check.Verdict = Differs
-		check.Details = append(check.Details, "read back, the link is not what this request should leave")
-	case s.grows:
-		r.grown(&check, s, before, after)
+	case !s.leaves(after):
+		check.differ("read back, the link is not what this request should leave")
+	case s.writes():
+		check.grown(s.want, before, after)
 	}
 	if outcome.Problem != nil && outcome.Problem.Code == problems.CodeConcurrentChange {
-		r.shared, goOn = true, false
-		check.Verdict = Differs
-		check.Details = append(check.Details, "somebody else seems to write there as well, or the version does not rise by one")
+		r.shared = true
+		check.differ("somebody else seems to write there as well, or the version does not rise by one")
 	}
-	return check, goOn
+	return s.leaves(after) && !r.shared
 }
 
 // grown compares the versions around a write that was carried out.
-func (r *run) grown(check *Check, s step, before, after answers.Link) {
-	if check.Verdict == Agrees && s.want.settles != "" {
-		check.Settles, check.Verdict = s.want.settles, Settled
-	}
+func (c *Check) grown(want expected, before, after answers.Link) {
+	c.settle(want)
 	switch {
 	case before.Version == nil || after.Version == nil:
-		check.Details = append(check.Details, "the version cannot be compared: one of the two reads has none")
+		c.Details = append(c.Details, "the version cannot be compared: one of the two reads has none")
 	case *after.Version != *before.Version+1:
-		check.Verdict = Differs
-		check.Details = append(check.Details, fmt.Sprintf("the version rose by %d and not by one", *after.Version-*before.Version))
+		c.differ(fmt.Sprintf("the version rose by %d and not by one", *after.Version-*before.Version))
 	default:
-		check.Details = append(check.Details, "the version rose by one")
+		c.Details = append(c.Details, "the version rose by one")
 	}
-	check.Details = append(check.Details, "one read afterwards shows it")
+	c.Details = append(c.Details, "one read afterwards shows it")
+}
+
+func (c *Check) differ(detail string) {
+	c.Verdict = Differs
+	c.Details = append(c.Details, detail)
+}
+
+// settle is for an answer that closes an open question although the document
+// leaves nothing open about its status.
+func (c *Check) settle(want expected) {
+	if c.Verdict == Agrees && want.settles != "" {
+		c.Verdict, c.Settles = Settled, want.settles
+	}
 }
 
 // cleanUp removes a link that this run made. One to another ID, or one that
@@ -119,7 +128,7 @@ func (r *run) cleanUp(ctx context.Context) {
 	case link.State.Absent():
 		return
 	case r.made && !r.shared && link.State == answers.LinkLinked && (link.PartnerID == r.Writer.PartnerID || link.PartnerID == r.Writer.moved()):
-		if _, _, err := r.write(ctx, http.MethodDelete, link.PartnerID); err == nil && r.read.Link.State.Absent() {
+		if _, err := r.write(ctx, http.MethodDelete, link.PartnerID); err == nil && r.read.Link.State.Absent() {
 			return
 		}
 	}
@@ -128,15 +137,9 @@ func (r *run) cleanUp(ctx context.Context) {
 
 // afterDelete is what a read says once the link is gone.
 func (r *run) afterDelete(ctx context.Context) {
-	all := r.Wire.during(ctx, func(ctx context.Context) { r.read = r.Wire.client.Link(ctx) })
-	want := expected{[]int{200, 404}, map[int][]string{404: {"NotFound"}}, "GET after a DELETE: 404, or 200 with `Deleted`"}
-	check := r.compare("GET after the DELETE", all, http.MethodGet, schemas.PathPartners, want)
-	switch {
-	case r.read.Link.State == answers.LinkLinked:
-		check.Verdict = Differs
-		check.Details = append(check.Details, "the link is live again")
-	case check.Verdict == Agrees:
-		check.Verdict, check.Settles = Settled, want.settles
+	want := expected{[]int{200, 404}, notFound(), "GET after a DELETE: 404, or 200 with `Deleted`"}
+	check := r.get(ctx, "GET after the DELETE", schemas.PathPartners, want, func(ctx context.Context) { r.read = r.Wire.client.Link(ctx) })
+	if check.settle(want); r.read.Link.State == answers.LinkLinked {
+		check.differ("the link is live again")
 	}
-	r.add(check)
 }

@@ -24,32 +24,32 @@ const (
 // Check is one comparison. Its texts hold nothing that would name a tenant, an
 // identity or a partner, and no token.
 type Check struct {
-	Name string `json:"check"`
+	Name string
 	// Documented and Answered are one line each.
-	Documented string  `json:"documented"`
-	Answered   string  `json:"answered"`
-	Verdict    Verdict `json:"verdict"`
+	Documented string
+	Answered   string
+	Verdict    Verdict
 	// Details are what differs, then what is worth knowing.
-	Details []string `json:"details,omitempty"`
+	Details []string
 	// Shape is the body of the answer with its values taken out.
-	Shape string `json:"shape,omitempty"`
+	Shape string
 	// Settles is the open question of docs/limits.md that the answer closes.
-	Settles string `json:"settles,omitempty"`
+	Settles string
 }
 
 // Report is the outcome of Verify.
 type Report struct {
-	Program    string    `json:"program"`
-	APIVersion string    `json:"api_version"`
-	Cloud      string    `json:"cloud"`
-	Credential string    `json:"credential_kind"`
-	Simulated  bool      `json:"simulated"`
-	Time       time.Time `json:"time"`
+	Program    string
+	APIVersion string
+	Cloud      string
+	Credential string
+	Simulated  bool
+	Time       time.Time
 	// Wrote is true where a link was made and removed.
-	Wrote  bool    `json:"wrote"`
-	Checks []Check `json:"checks"`
+	Wrote  bool
+	Checks []Check
 	// Remains says what was left behind and why; "" for nothing.
-	Remains string `json:"remains,omitempty"`
+	Remains string
 }
 
 // Agreed reports whether the provider kept the document in everything that was

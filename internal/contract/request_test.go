@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"mcp-partner/armclient"
 )
@@ -67,6 +68,25 @@ func given(op Operation, target *url.URL, header http.Header, name string, in an
 	default:
 		return header.Get(name), header.Get(name) != ""
 	}
+}
+
+// variables returns the values of the template's variables by name.
+func (o Operation) variables(path string) (values map[string]string, fits bool) {
+	template, given := strings.Split(o.Path, "/"), strings.Split(strings.TrimSuffix(path, "/"), "/")
+	if len(template) != len(given) {
+		return nil, false
+	}
+	values = map[string]string{}
+	for i, segment := range template {
+		name, variable := strings.CutPrefix(segment, "{")
+		switch {
+		case variable && given[i] != "":
+			values[strings.TrimSuffix(name, "}")] = given[i]
+		case segment != given[i]:
+			return nil, false
+		}
+	}
+	return values, true
 }
 
 // documented lists the statuses of an operation as the document writes them.

@@ -2,10 +2,9 @@ package contract
 
 import (
 	"context"
-	"fmt"
-	"net/http"
 
 	"mcp-partner/internal/pec"
+	"mcp-partner/schemas"
 )
 
 const authorization = "/providers/Microsoft.Authorization/"
@@ -16,15 +15,13 @@ func (r *run) roles(ctx context.Context) {
 	reader := r.Wire.client.Roles()
 	var seen []pec.Subscription
 	var identity pec.Identity
-	all := r.Wire.during(ctx, func(ctx context.Context) { seen, identity, _ = reader.Subscriptions(ctx) })
-	check := r.compare("GET of the subscriptions", all, http.MethodGet, "/subscriptions", expected{statuses: []int{200}})
-	check.Answered += fmt.Sprintf(", %d subscriptions in %d pages", len(seen), len(all))
-	r.add(check)
-
-	all = r.Wire.during(ctx, func(ctx context.Context) { _, _ = reader.Schedules(ctx) })
-	r.add(r.compare("GET of the own role schedules", all, http.MethodGet, authorization+"roleAssignmentScheduleInstances", expected{
+	r.list(ctx, "GET of the subscriptions", schemas.PathSubscriptions, expected{statuses: []int{200}}, "subscriptions", func(ctx context.Context) int {
+		seen, identity, _ = reader.Subscriptions(ctx)
+		return len(seen)
+	})
+	r.get(ctx, "GET of the own role schedules", schemas.PathRoleSchedules, expected{
 		statuses: []int{200, 400}, codes: map[int][]string{400: {"AadPremiumLicenseRequired"}},
-	}))
+	}, func(ctx context.Context) { _, _ = reader.Schedules(ctx) })
 	r.assignments(ctx, reader, seen, identity)
 }
 
@@ -34,23 +31,18 @@ func (r *run) assignments(ctx context.Context, reader pec.Reader, seen []pec.Sub
 		r.skip("GET of the role assignments", want, "this identity sees no subscription")
 		return
 	}
-	scope := "/subscriptions/" + seen[0].ID + authorization
+	id := seen[0].ID
+	scope := "/subscriptions/" + id + authorization
 	var held []pec.Assignment
-	all := r.Wire.during(ctx, func(ctx context.Context) { held, _, _ = reader.Assignments(ctx, seen[0].ID, identity.ObjectID) })
-	check := r.compare("GET of the role assignments", all, http.MethodGet, scope+"roleAssignments", want)
-	check.Answered += fmt.Sprintf(", %d assignments in %d pages", len(held), len(all))
-	r.add(check)
-
+	r.list(ctx, "GET of the role assignments", scope+"roleAssignments", want, "assignments", func(ctx context.Context) int {
+		held, _, _ = reader.Assignments(ctx, id, identity.ObjectID)
+		return len(held)
+	})
 	want = expected{statuses: []int{200}}
 	if len(held) == 0 || held[0].RoleID == "" {
 		r.skip("GET of a role definition", want, "no role assignment could be read")
 		return
 	}
-	all = r.Wire.during(ctx, func(ctx context.Context) { _, _ = reader.Role(ctx, seen[0].ID, held[0].RoleID) })
-	r.add(r.compare("GET of a role definition", all, http.MethodGet, scope+"roleDefinitions/"+held[0].RoleID, want))
-}
-
-// skip reports a check that had nothing to ask about.
-func (r *run) skip(name string, want expected, why string) {
-	r.add(Check{Name: name, Documented: want.String(), Answered: "nothing", Verdict: Skipped, Details: []string{why}})
+	r.get(ctx, "GET of a role definition", scope+"roleDefinitions/"+held[0].RoleID, want,
+		func(ctx context.Context) { _, _ = reader.Role(ctx, id, held[0].RoleID) })
 }

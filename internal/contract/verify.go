@@ -61,7 +61,7 @@ func (v *Verifier) Verify(ctx context.Context) (Report, error) {
 		}
 	}
 	r.operations(ctx)
-	r.probe(ctx, "GET of a partner ID that is not linked", absentID, "", expected{statuses: []int{404}, codes: map[int][]string{404: {"NotFound"}}, settles: "Status and code of a GET of another ID than the linked one"})
+	r.probe(ctx, "GET of a partner ID that is not linked", absentID, "", expected{statuses: []int{404}, codes: notFound(), settles: "Status and code of a GET of another ID than the linked one"})
 	r.probe(ctx, "GET of something that is no partner ID", malformedID, "", expected{statuses: []int{400}, codes: map[int][]string{400: {"BadRequest"}}, settles: "Status of a malformed and of a PartnerGlobal ID"})
 	r.probe(ctx, "GET under an api-version that does not exist", absentID, "2017-01-01", expected{statuses: []int{400, 404}})
 	r.roles(ctx)
@@ -89,6 +89,8 @@ type expected struct {
 	settles string
 }
 
+func notFound() map[int][]string { return map[int][]string{404: {"NotFound"}} }
+
 func (e expected) String() string {
 	var parts []string
 	for _, status := range e.statuses {
@@ -103,40 +105,56 @@ func (e expected) String() string {
 
 // ownLink comes first: without a clear answer there is nothing to compare with.
 func (r *run) ownLink(ctx context.Context) error {
-	all := r.Wire.during(ctx, func(ctx context.Context) { r.read = r.Wire.client.Link(ctx) })
-	check := r.compare("GET of the own link", all, http.MethodGet, schemas.PathPartners, expected{
-		statuses: []int{200, 404}, codes: map[int][]string{404: {"NotFound"}}, settles: "Code and text of a GET without a link",
-	})
+	want := expected{statuses: []int{200, 404}, codes: notFound(), settles: "Code and text of a GET without a link"}
+	check := r.get(ctx, "GET of the own link", schemas.PathPartners, want, func(ctx context.Context) { r.read = r.Wire.client.Link(ctx) })
 	if check.Verdict == Untold {
 		return r.read.Problem
 	}
 	if r.read.Link.State == answers.LinkLinked {
 		check.Settles = ""
 	}
-	r.add(check)
 	return nil
 }
 
 func (r *run) operations(ctx context.Context) {
 	var rows []answers.ProviderOperation
-	all := r.Wire.during(ctx, func(ctx context.Context) { rows, _, _ = r.Wire.client.Operations(ctx) })
-	check := r.compare("GET of the operations", all, http.MethodGet, schemas.PathOperations, expected{statuses: []int{200}})
-	check.Answered += fmt.Sprintf(", %d operations in %d pages", len(rows), len(all))
+	check := r.list(ctx, "GET of the operations", schemas.PathOperations, expected{statuses: []int{200}}, "operations", func(ctx context.Context) int {
+		rows, _, _ = r.Wire.client.Operations(ctx)
+		return len(rows)
+	})
 	for _, name := range []string{"partners/read", "partners/write", "partners/delete"} {
 		if !slices.ContainsFunc(rows, func(o answers.ProviderOperation) bool { return strings.HasSuffix(strings.ToLower(o.Name), name) }) {
 			check.Details = append(check.Details, "no operation ends in "+name)
 		}
 	}
-	r.add(check)
 }
 
 func (r *run) probe(ctx context.Context, name, segment, version string, want expected) {
-	all := r.Wire.during(ctx, func(ctx context.Context) { _ = r.Wire.client.Probe(ctx, segment, version) }) // the exchange says more
-	check := r.compare(name, all, http.MethodGet, schemas.PathPartners+"/"+segment, want)
-	r.add(check)
+	r.get(ctx, name, schemas.PathPartners+"/"+segment, want, func(ctx context.Context) { _ = r.Wire.client.Probe(ctx, segment, version) }) // the exchange says more
 }
 
-func (r *run) add(check Check) { r.report.Checks = append(r.report.Checks, check) }
+// get reports what came back for a read; the check may be added to until the next.
+func (r *run) get(ctx context.Context, name, path string, want expected, read func(context.Context)) *Check {
+	return r.add(r.compare(name, r.Wire.during(ctx, read), http.MethodGet, path, want))
+}
+
+// list is get for a list, which read counts.
+func (r *run) list(ctx context.Context, name, path string, want expected, rows string, read func(context.Context) int) *Check {
+	n := 0
+	check := r.get(ctx, name, path, want, func(ctx context.Context) { n = read(ctx) })
+	check.Answered += fmt.Sprintf(", %d %s in %d pages", n, rows, len(r.Wire.seen))
+	return check
+}
+
+func (r *run) add(check Check) *Check {
+	r.report.Checks = append(r.report.Checks, check)
+	return &r.report.Checks[len(r.report.Checks)-1]
+}
+
+// skip reports a check that could not be made.
+func (r *run) skip(name string, want expected, why string) {
+	r.add(Check{Name: name, Documented: want.String(), Answered: "nothing", Verdict: Skipped, Details: []string{why}})
+}
 
 // compare judges the last exchange of a kind, and of the others whether they
 // keep the document.

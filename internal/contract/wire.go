@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/url"
 	"slices"
-	"sync"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
@@ -12,43 +11,27 @@ import (
 )
 
 // Wire is the way to the provider for one identity in one tenant: the program's
-// own clients, with their gate and their checks, and somebody who watches.
+// own clients, with their gate and their checks, and somebody who watches. It is
+// for one goroutine.
 type Wire struct {
 	client *armclient.Client
-
-	mu   sync.Mutex
-	seen []armclient.Exchange
+	seen   []armclient.Exchange
 }
 
 // Dial builds the clients; it sends nothing. An error is a *problems.Problem.
 func Dial(credential azcore.TokenCredential, o armclient.Options) (*Wire, error) {
 	w := &Wire{}
-	o.Observe = func(x armclient.Exchange) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.seen = append(w.seen, x)
-	}
-	client, err := armclient.New(credential, o)
-	if err != nil {
-		return nil, err
-	}
-	w.client = client
-	return w, nil
-}
-
-// take returns what was exchanged since it was asked last.
-func (w *Wire) take() []armclient.Exchange {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	defer func() { w.seen = nil }()
-	return w.seen
+	o.Observe = func(x armclient.Exchange) { w.seen = append(w.seen, x) }
+	var err error
+	w.client, err = armclient.New(credential, o)
+	return w, err
 }
 
 // during returns what f exchanged.
 func (w *Wire) during(ctx context.Context, f func(context.Context)) []armclient.Exchange {
-	w.take()
+	w.seen = nil
 	f(ctx)
-	return w.take()
+	return w.seen
 }
 
 // last returns the last exchange with a method and a path that ends so.

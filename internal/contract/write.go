@@ -134,25 +134,25 @@ func (r *run) permit(ctx context.Context, intent guard.Intent) guard.Admission {
 
 // write sends one request that writes, and reads back. Whatever happens then is
 // recorded. An error means that nothing was sent.
-func (r *run) write(ctx context.Context, method string, partnerID partnerid.ID) (armclient.Outcome, []armclient.Exchange, error) {
+func (r *run) write(ctx context.Context, method string, partnerID partnerid.ID) (armclient.Outcome, error) {
 	intent := r.intent(method, partnerID, r.read.Link)
 	admission := r.permit(ctx, intent)
 	granted, ok := admission.(guard.Granted)
 	if !ok {
 		err := guard.RefusalOf(admission)
 		r.Writer.Guard.Refused(ctx, intent, problems.As(err).Code)
-		return armclient.Outcome{}, nil, err
+		return armclient.Outcome{}, err
 	}
 	ctx = context.WithoutCancel(ctx)
 	var outcome armclient.Outcome
-	all := r.Wire.during(ctx, func(ctx context.Context) {
+	r.Wire.during(ctx, func(ctx context.Context) {
 		outcome = r.Wire.client.Apply(ctx, granted.Permit, armclient.Change{Method: method, PartnerID: partnerID, Before: r.read.Link})
 	})
 	r.read = outcome.After
 	if err := r.Writer.Guard.Finished(ctx, granted.Record, intent, recorded(outcome)); err != nil {
 		r.report.Remains = "The record of a write is incomplete: its outcome could not be stored."
 	}
-	return outcome, all, nil
+	return outcome, nil
 }
 
 func recorded(outcome armclient.Outcome) guard.Outcome {

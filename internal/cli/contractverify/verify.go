@@ -3,8 +3,8 @@ package contractverify
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,8 +25,7 @@ import (
 type verifyOptions struct {
 	tenant, credential  string
 	partnerID, secondID partnerid.ID
-	yes, json           bool
-	output              cmdutil.OutputFlags
+	yes                 bool
 	guard               cmdutil.GuardFlags
 	simulate            cmdutil.SimulateFlags
 }
@@ -66,8 +65,6 @@ Exit codes: 0 the provider keeps the contract, 1 it does not or could not be ask
 	flags.StringVar((*string)(&options.partnerID), "with-partner-id", "", "make a link to this partner `ID` and remove it again; needs --yes")
 	flags.StringVar((*string)(&options.secondID), "second-partner-id", "", "another partner `ID` of yours, to which the link is moved in between")
 	flags.BoolVar(&options.yes, "yes", false, "say that the tenant is meant for tests; it confirms no write")
-	flags.BoolVar(&options.json, "json", false, "print the report as JSON")
-	options.output.Add(flags, "write the report to this `FILE` instead of standard output")
 	config.Typed(flags, "yes", "with-partner-id", "second-partner-id")
 	deps.AddKeyFlags(flags)
 	options.guard.Add(flags)
@@ -107,7 +104,7 @@ func runVerify(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) error 
 	if err != nil {
 		return err
 	}
-	if err := deliverReport(deps, report, o); err != nil {
+	if _, err := io.WriteString(deps.IO.Out, report.Markdown()); err != nil {
 		return err
 	}
 	if !report.Agreed() {
@@ -170,20 +167,5 @@ func confirmRun(deps *cmdutil.Deps) func(context.Context, guard.Question) (guard
 	}
 	return func(ctx context.Context, question guard.Question) (guard.Answer, error) {
 		return person.Ask(ctx, question, "")
-	}
-}
-
-func deliverReport(deps *cmdutil.Deps, report contract.Report, o *verifyOptions) error {
-	switch {
-	case o.json && o.output.Path == "":
-		return deps.IO.PrintJSON(report)
-	case o.json:
-		text, err := json.MarshalIndent(report, "", "  ")
-		if err != nil {
-			return err
-		}
-		return o.output.Write(deps.IO, cmdutil.Whole(append(text, '\n')))
-	default:
-		return o.output.Write(deps.IO, cmdutil.Whole([]byte(report.Markdown())))
 	}
 }
