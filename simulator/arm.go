@@ -58,7 +58,7 @@ func (c *call) authenticate() (answer, bool) {
 
 func (c *call) identify(t *tenant, who *principal) {
 	c.tenant, c.who = t, who
-	c.key = "arm/" + t.id + "/" + who.objectID
+	c.key = "arm/" + t.TenantID + "/" + who.objectID
 	who.calls++
 	c.n = who.calls
 }

@@ -36,7 +36,7 @@ func (c *call) linkAnswer(l *Link) answer {
 	res := partnerResponse{
 		ETag: version, ID: "/providers/microsoft.managementpartner/partners/" + l.PartnerID, Name: l.PartnerID, Type: "Microsoft.ManagementPartner/partners",
 		Properties: partnerProperties{
-			PartnerID: l.PartnerID, PartnerName: l.PartnerName, TenantID: c.tenant.id, ObjectID: c.who.objectID, Version: version,
+			PartnerID: l.PartnerID, PartnerName: l.PartnerName, TenantID: c.tenant.TenantID, ObjectID: c.who.objectID, Version: version,
 			UpdatedTime: stamp(l.UpdatedTime), CreatedTime: stamp(l.CreatedTime), State: l.State,
 		},
 	}

@@ -48,7 +48,7 @@ func (c *call) subscriptionRow(s Subscription) map[string]any {
 		name = hostileName(c.draw("name"))
 	}
 	return map[string]any{
-		"id": "/subscriptions/" + s.ID, "subscriptionId": s.ID, "tenantId": cmp.Or(s.TenantID, c.tenant.id), "displayName": name,
+		"id": "/subscriptions/" + s.ID, "subscriptionId": s.ID, "tenantId": cmp.Or(s.TenantID, c.tenant.TenantID), "displayName": name,
 		"state": cmp.Or(s.State, "Enabled"), "authorizationSource": "RoleBased", "managedByTenants": managed,
 		"subscriptionPolicies": map[string]string{"locationPlacementId": "Public_2014-09-01", "quotaId": "CSP_2015-05-01", "spendingLimit": "Off"},
 	}
@@ -120,7 +120,7 @@ func between(text, before, after string) (string, bool) {
 }
 
 func (c *call) assignmentRow(s Subscription, a RoleAssignment, n int) map[string]any {
-	id := draw(c.sim.cfg.Seed, "assignment", c.tenant.id, strconv.Itoa(n)).guid()
+	id := draw(c.sim.cfg.Seed, "assignment", c.tenant.TenantID, strconv.Itoa(n)).guid()
 	properties := map[string]any{
 		"roleDefinitionId": "/subscriptions/" + s.ID + "/providers/Microsoft.Authorization/roleDefinitions/" + a.RoleID,
 		"principalId":      cmp.Or(a.PrincipalID, c.tenant.app().objectID), "principalType": cmp.Or(a.PrincipalType, "ServicePrincipal"), "scope": a.Scope,
@@ -195,7 +195,7 @@ func (c *call) scheduleRow(roles Roles, a RoleAssignment, n int) map[string]any 
 	if roles.Groups[strings.ToLower(a.PrincipalID)] != nil {
 		member = "Group"
 	}
-	id := draw(c.sim.cfg.Seed, "schedule", c.tenant.id, strconv.Itoa(n)).guid()
+	id := draw(c.sim.cfg.Seed, "schedule", c.tenant.TenantID, strconv.Itoa(n)).guid()
 	return map[string]any{
 		"properties": map[string]any{
 			"roleDefinitionId": "/providers/Microsoft.Authorization/roleDefinitions/" + a.RoleID, "scope": a.Scope,

@@ -227,7 +227,7 @@ func (c *call) tenantID() string {
 	if c.tenant == nil {
 		return ""
 	}
-	return c.tenant.id
+	return c.tenant.TenantID
 }
 
 func (c *call) objectID() string {

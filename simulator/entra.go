@@ -11,7 +11,7 @@ import (
 func (c *call) arrive() {
 	if t := c.sim.find(c.route.arg); t != nil {
 		c.tenant = t
-		c.key = string(c.route.op) + "/" + t.id
+		c.key = string(c.route.op) + "/" + t.TenantID
 		if c.route.op == OpToken {
 			t.tokenCalls++
 			c.n = t.tokenCalls
@@ -145,7 +145,7 @@ func audienceOf(scope string) (string, bool) {
 }
 
 func (c *call) issue(audience string) (string, error) {
-	cl := c.sim.claims(c.base(), c.tenant.id, c.who, audience)
+	cl := c.sim.claims(c.base(), c.tenant.TenantID, c.who, audience)
 	switch c.plan.Kind {
 	case FaultWrongTenantToken:
 		cl = c.elsewhere(audience)
@@ -162,7 +162,7 @@ func (c *call) issue(audience string) (string, error) {
 func (c *call) elsewhere(audience string) claims {
 	i := slices.Index(c.sim.tenants, c.tenant)
 	if other := c.sim.tenants[(i+1)%len(c.sim.tenants)]; other != c.tenant {
-		return c.sim.claims(c.base(), other.id, other.app(), audience)
+		return c.sim.claims(c.base(), other.TenantID, other.app(), audience)
 	}
 	return c.sim.claims(c.base(), c.draw("elsewhere").guid(), c.who, audience)
 }
@@ -172,7 +172,7 @@ func (c *call) openID() answer {
 	tenant := c.route.arg
 	switch {
 	case c.tenant != nil:
-		tenant = c.tenant.id
+		tenant = c.tenant.TenantID
 	case !slices.Contains([]string{"common", "organizations"}, strings.ToLower(tenant)):
 		problem := entraNoTenant.about(tenant)
 		problem.oauth = "invalid_tenant"

@@ -139,15 +139,9 @@ type drawn struct {
 	percent float64
 }
 
-// traits are the permanent faults of a tenant.
-func (s *Simulator) traits(t *tenant) []*FaultInfo {
-	var list []*FaultInfo
-	for _, f := range s.draws {
-		if f.PerTenant && draw(s.cfg.Seed, "trait", string(f.Kind), t.id).percent() < f.percent {
-			list = append(list, f.FaultInfo)
-		}
-	}
-	return list
+// always reports whether a tenant behaves so permanently.
+func (s *Simulator) always(f drawn, t *tenant) bool {
+	return f.PerTenant && draw(s.cfg.Seed, "trait", string(f.Kind), t.TenantID).percent() < f.percent
 }
 
 // Defaults of faults whose rule gives no number.

@@ -29,7 +29,7 @@ func (s *Simulator) identityIn(tenantID, objectID string) (*tenant, *principal, 
 	}
 	p := t.byObject(objectID)
 	if p == nil {
-		err = fmt.Errorf("simulator: tenant %s has no identity with object ID %q", t.name, objectID)
+		err = fmt.Errorf("simulator: tenant %s has no identity with object ID %q", t.Name, objectID)
 	}
 	return t, p, err
 }
@@ -117,5 +117,5 @@ func (s *Simulator) Token(tenantID, objectID string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return s.issue(s.claims(issuerHost, t.id, p, s.Audience()))
+	return s.issue(s.claims(issuerHost, t.TenantID, p, s.Audience()))
 }

@@ -112,7 +112,7 @@ func (c *call) signInPage(query url.Values) answer {
 		return pageAnswer("<p>Nobody is signed in in this browser.</p>")
 	}
 	fields := map[string]string{"state": query.Get("state")}
-	if _, ok := who.objects[c.tenant.id]; ok {
+	if _, ok := who.objects[c.tenant.TenantID]; ok {
 		code := s.secretText("code")
 		s.people.codes[code] = &authorization{who, query.Get("client_id"), query.Get("redirect_uri"), query.Get("code_challenge"), c.now.Add(codeLife)}
 		fields["code"] = code
@@ -139,11 +139,11 @@ func (c *call) redeem(form url.Values) answer {
 	if who == nil {
 		return c.entraError(http.StatusBadRequest, why)
 	}
-	p := c.tenant.byObject(who.objects[c.tenant.id])
+	p := c.tenant.byObject(who.objects[c.tenant.TenantID])
 	switch {
 	case p == nil:
 		return c.entraError(http.StatusBadRequest, entraNoAccount.about(who.name))
-	case form.Get("grant_type") == "refresh_token" && c.sim.people.strict[c.tenant.id]:
+	case form.Get("grant_type") == "refresh_token" && c.sim.people.strict[c.tenant.TenantID]:
 		return c.entraError(http.StatusBadRequest, entraInteraction)
 	}
 	c.who = p
@@ -214,8 +214,8 @@ func (c *call) grantPerson(form url.Values, who *user) answer {
 		return c.entraError(http.StatusInternalServerError, entraTransient)
 	}
 	id, err := c.sim.sign(jwt.MapClaims{
-		"aud": form.Get("client_id"), "iss": c.base() + "/" + c.tenant.id + "/v2.0", "iat": c.now.Unix(), "nbf": c.now.Unix(), "exp": c.now.Add(time.Hour).Unix(),
-		"oid": c.who.objectID, "sub": c.who.objectID, "tid": c.tenant.id, "preferred_username": who.name, "name": who.name, "ver": "2.0",
+		"aud": form.Get("client_id"), "iss": c.base() + "/" + c.tenant.TenantID + "/v2.0", "iat": c.now.Unix(), "nbf": c.now.Unix(), "exp": c.now.Add(time.Hour).Unix(),
+		"oid": c.who.objectID, "sub": c.who.objectID, "tid": c.tenant.TenantID, "preferred_username": who.name, "name": who.name, "ver": "2.0",
 	})
 	if err != nil {
 		return c.entraError(http.StatusInternalServerError, entraTransient)

@@ -2,9 +2,6 @@ package simulator
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
@@ -78,16 +75,6 @@ func (s *Simulator) sign(c jwt.Claims) (string, error) {
 	token := jwt.NewWithClaims(jwt.SigningMethodES256, c)
 	token.Header["kid"] = s.keyID
 	return token.SignedString(s.key)
-}
-
-// newKey makes the key of a simulator, with the ID under which it is published.
-func newKey() (key *ecdsa.PrivateKey, id string, err error) {
-	if key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
-		return nil, "", err
-	}
-	point, err := key.PublicKey.Bytes()
-	sum := sha256.Sum256(point)
-	return key, encode(sum[:20]), err
 }
 
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

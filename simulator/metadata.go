@@ -25,7 +25,7 @@ func (s *Simulator) AddManagedIdentity(m ManagedIdentity) error {
 		return errors.New("simulator: a managed identity needs a client ID and an object ID")
 	}
 	return s.in(m.Tenant, func(t *tenant) error {
-		m.Tenant = t.id
+		m.Tenant = t.TenantID
 		t.principals = append(t.principals, &principal{clientID: m.ClientID, objectID: m.ObjectID, managed: true})
 		s.machine = append(s.machine, m)
 		return nil
@@ -107,7 +107,7 @@ func (s *Simulator) identity(query url.Values) (ManagedIdentity, bool) {
 func (c *call) machineToken(m ManagedIdentity, resource string) answer {
 	c.tenant = c.sim.find(m.Tenant)
 	c.who = c.tenant.byObject(m.ObjectID)
-	token, err := c.sim.issue(c.sim.claims(issuerHost, c.tenant.id, c.who, resource))
+	token, err := c.sim.issue(c.sim.claims(issuerHost, c.tenant.TenantID, c.who, resource))
 	if err != nil {
 		return emptyAnswer(http.StatusInternalServerError)
 	}

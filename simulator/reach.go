@@ -27,7 +27,7 @@ func (s *Simulator) Delegate(managing, customer, category string) error {
 		return err
 	}
 	return s.in(managing, func(from *tenant) error {
-		s.delegated = append(s.delegated, delegation{from.id, to.id, category})
+		s.delegated = append(s.delegated, delegation{from.TenantID, to.TenantID, category})
 		return nil
 	})
 }
@@ -39,7 +39,7 @@ func (c *call) tenants() answer {
 	if c.who.user == nil {
 		return jsonAnswer(http.StatusOK, map[string]any{"value": rows})
 	}
-	seen := map[string]bool{c.tenant.id: true}
+	seen := map[string]bool{c.tenant.TenantID: true}
 	add := func(id, category string) {
 		if t := c.sim.find(id); t != nil && !seen[id] {
 			seen[id] = true
@@ -47,12 +47,12 @@ func (c *call) tenants() answer {
 		}
 	}
 	for _, t := range c.sim.tenants {
-		if c.who.user.objects[t.id] != "" {
-			add(t.id, categoryHome)
+		if c.who.user.objects[t.TenantID] != "" {
+			add(t.TenantID, categoryHome)
 		}
 	}
 	for _, d := range c.sim.delegated {
-		if d.managing == c.tenant.id {
+		if d.managing == c.tenant.TenantID {
 			add(d.customer, d.category)
 		}
 	}
@@ -60,12 +60,12 @@ func (c *call) tenants() answer {
 }
 
 func (c *call) tenantRow(t *tenant, category string) map[string]any {
-	name := t.display
+	name := t.DisplayName
 	if c.plan.shows(FaultHostileNames) {
 		name = hostileName(c.draw("name"))
 	}
 	return map[string]any{
-		"id": "/tenants/" + t.id, "tenantId": t.id, "displayName": name, "defaultDomain": t.domain,
-		"domains": []string{t.domain}, "countryCode": "US", "tenantCategory": category, "tenantType": "AAD",
+		"id": "/tenants/" + t.TenantID, "tenantId": t.TenantID, "displayName": name, "defaultDomain": t.Domain,
+		"domains": []string{t.Domain}, "countryCode": "US", "tenantCategory": category, "tenantType": "AAD",
 	}
 }

@@ -114,11 +114,11 @@ func (s *Simulator) rolesOf(t *tenant) Roles {
 // firstRoles is what a tenant starts with, by seed: one to three subscriptions,
 // and in each what the application holds.
 func (s *Simulator) firstRoles(t *tenant) Roles {
-	group := draw(s.cfg.Seed, "role group", t.id).guid()
-	roles := Roles{Groups: map[string][]string{group: {t.app().objectID}}, Unlicensed: draw(s.cfg.Seed, "licence", t.id)[0]%2 == 0}
-	for i, name := range []string{"Production", "Sandbox", "Shared services"}[:1+draw(s.cfg.Seed, "subscriptions", t.id).pick(3)] {
-		d := draw(s.cfg.Seed, "subscription", t.id, name)
-		sub := Subscription{ID: d.guid(), Name: name, ManagementGroups: []string{t.name}}
+	group := draw(s.cfg.Seed, "role group", t.TenantID).guid()
+	roles := Roles{Groups: map[string][]string{group: {t.app().objectID}}, Unlicensed: draw(s.cfg.Seed, "licence", t.TenantID)[0]%2 == 0}
+	for i, name := range []string{"Production", "Sandbox", "Shared services"}[:1+draw(s.cfg.Seed, "subscriptions", t.TenantID).pick(3)] {
+		d := draw(s.cfg.Seed, "subscription", t.TenantID, name)
+		sub := Subscription{ID: d.guid(), Name: name, ManagementGroups: []string{t.Name}}
 		roles.Subscriptions = append(roles.Subscriptions, sub)
 		roles.Assignments = append(roles.Assignments, firstAssignments(sub, group, (int(d[20])+i)%6)...)
 	}

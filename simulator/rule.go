@@ -72,7 +72,7 @@ func (s *Simulator) place(rule Rule) (*placed, error) {
 		if err != nil {
 			return nil, err
 		}
-		rule.TenantID = t.id
+		rule.TenantID = t.TenantID
 	}
 	return &placed{rule, info, rule.Times}, nil
 }
@@ -124,8 +124,10 @@ func (p *plan) fault() FaultKind {
 // what the seed draws.
 func (s *Simulator) plan(c *call) plan {
 	p := plan{rng: c.draw("plan")}
-	if c.tenant != nil {
-		p.looks = c.tenant.looks(c)
+	for _, f := range s.draws {
+		if c.tenant != nil && s.always(f, c.tenant) && f.reach(c) {
+			p.looks = append(p.looks, f.Kind)
+		}
 	}
 	for _, rule := range s.takeRules(c) {
 		if rule.info.PerTenant {
@@ -138,16 +140,6 @@ func (s *Simulator) plan(c *call) plan {
 		p.Kind = s.drawFault(c)
 	}
 	return p
-}
-
-// looks are the tenant's traits that affect a request.
-func (t *tenant) looks(c *call) (list []FaultKind) {
-	for _, trait := range t.traits {
-		if trait.reach(c) {
-			list = append(list, trait.Kind)
-		}
-	}
-	return list
 }
 
 func (s *Simulator) drawFault(c *call) FaultKind {

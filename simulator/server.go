@@ -9,7 +9,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -31,9 +30,9 @@ type Server struct {
 }
 
 // Start listens on addr, host and port, and serves HTTP/1.1 and HTTP/2 with a
-// certificate of an authority made for this server alone. The certificate
-// holds for 127.0.0.1, ::1, localhost and the host of addr. The server ends
-// with the context or by [Server.Close].
+// certificate made for this server alone, which can vouch for no other. It holds
+// for 127.0.0.1, ::1, localhost and the host of addr. The server ends with the
+// context or by [Server.Close].
 func (s *Simulator) Start(ctx context.Context, addr string) (*Server, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -82,7 +81,7 @@ func (s *Server) URL() string { return s.url }
 // cloud configurations have it.
 func (s *Server) Authority() string { return s.url + "/" }
 
-// CAPEM returns the certificate of the server's authority, for clients to
+// CAPEM returns the server's certificate, for clients to
 // trust.
 func (s *Server) CAPEM() []byte { return append([]byte(nil), s.caPEM...) }
 
@@ -95,38 +94,24 @@ func (s *Server) Close() error {
 	return err
 }
 
-// newCertificate makes an authority and a leaf, valid for a year around now.
+// newCertificate makes a certificate that vouches for itself and for no other, valid
+// for a year around now.
 func newCertificate(host string, now time.Time) (tls.Certificate, []byte, error) {
-	ca := template(1, "mcp-partner simulator authority", now)
-	ca.IsCA, ca.BasicConstraintsValid, ca.MaxPathLenZero = true, true, true
-	ca.KeyUsage = x509.KeyUsageCertSign
-	caKey, caErr := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	leafKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err = errors.Join(caErr, err); err != nil {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
 		return tls.Certificate{}, nil, err
 	}
-	caDER, caErr := x509.CreateCertificate(rand.Reader, ca, ca, &caKey.PublicKey, caKey)
-	leafDER, err := x509.CreateCertificate(rand.Reader, leaf(host, now), ca, &leafKey.PublicKey, caKey)
-	caPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: caDER})
-	return tls.Certificate{Certificate: [][]byte{leafDER, caDER}, PrivateKey: leafKey}, caPEM, errors.Join(caErr, err)
-}
-
-func template(serial int64, name string, now time.Time) *x509.Certificate {
-	return &x509.Certificate{
-		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: name},
-		NotBefore: now.Add(-24 * time.Hour), NotAfter: now.Add(365 * 24 * time.Hour),
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "mcp-partner simulator"},
+		NotBefore: now.Add(-24 * time.Hour), NotAfter: now.Add(365 * 24 * time.Hour), BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 	}
-}
-
-func leaf(host string, now time.Time) *x509.Certificate {
-	c := template(2, "mcp-partner simulator", now)
-	c.KeyUsage, c.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-	c.DNSNames = []string{"localhost"}
-	c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
 	if ip := net.ParseIP(host); ip != nil {
 		c.IPAddresses = append(c.IPAddresses, ip)
 	} else if host != "" && host != "localhost" {
 		c.DNSNames = append(c.DNSNames, host)
 	}
-	return c
+	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), err
 }

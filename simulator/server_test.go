@@ -49,8 +49,8 @@ func TestCertificate(t *testing.T) {
 	w := serve(t, simulator.Config{})
 	block, _ := pem.Decode(w.srv.CAPEM())
 	ca, err := x509.ParseCertificate(block.Bytes)
-	if err != nil || !ca.IsCA || ca.PublicKeyAlgorithm != x509.ECDSA {
-		t.Fatalf("authority %+v, %v", ca, err)
+	if err != nil || ca.IsCA || ca.PublicKeyAlgorithm != x509.ECDSA {
+		t.Fatalf("a certificate that can vouch for others: %+v, %v", ca, err)
 	}
 	for _, proto := range []string{"h2", "http/1.1"} {
 		pool := x509.NewCertPool()
@@ -71,7 +71,7 @@ func TestCertificate(t *testing.T) {
 		}
 	}
 	if _, err := http.Get(w.srv.URL()); err == nil {
-		t.Error("a client that does not know the authority trusts the server")
+		t.Error("a client that does not know the certificate trusts the server")
 	}
 }
 

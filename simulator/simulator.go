@@ -2,6 +2,8 @@ package simulator
 
 import (
 	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -49,7 +51,7 @@ func New(cfg Config) (*Simulator, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("simulator: %w", err)
 	}
-	key, keyID, err := newKey()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("simulator: make a signing key: %w", err)
 	}
@@ -61,7 +63,7 @@ func New(cfg Config) (*Simulator, error) {
 		partners: map[string]partner{},
 		journal:  journal{limit: cfg.JournalLimit},
 		key:      key,
-		keyID:    keyID,
+		keyID:    rand.Text(),
 		issued:   map[string]claims{},
 		registry: &registry{certificates: map[string]*x509.Certificate{}, seen: map[string]bool{}},
 		people: &people{users: map[string]*user{}, devices: map[string]*device{}, codes: map[string]*authorization{},
@@ -81,7 +83,7 @@ func (s *Simulator) populate() {
 	for i := range s.tenants {
 		t := s.newTenant(i)
 		s.tenants[i] = t
-		s.lookup[t.name], s.lookup[t.id], s.lookup[t.domain] = t, t, t
+		s.lookup[t.Name], s.lookup[t.TenantID], s.lookup[t.Domain] = t, t, t
 	}
 }
 
@@ -160,7 +162,7 @@ func (s *Simulator) AddPrincipal(tenantID, objectID, clientID, secret string) er
 	}
 	return s.in(tenantID, func(t *tenant) error {
 		if t.byObject(objectID) != nil || t.byClient(clientID) != nil {
-			return fmt.Errorf("simulator: tenant %s has an identity with object ID %s or client ID %s already", t.name, objectID, clientID)
+			return fmt.Errorf("simulator: tenant %s has an identity with object ID %s or client ID %s already", t.Name, objectID, clientID)
 		}
 		t.principals = append(t.principals, &principal{clientID: clientID, objectID: objectID, secret: &clientSecret{value: secret}})
 		return nil

@@ -2,12 +2,13 @@ package simulator
 
 import (
 	"fmt"
-	"mcp-partner/internal/xslices"
 	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"mcp-partner/internal/xslices"
 )
 
 // Tenant is a simulated customer, with the link that the application's own
@@ -27,11 +28,10 @@ type Tenant struct {
 }
 
 type tenant struct {
-	name, id, domain, display string
+	Tenant // but for its link
 	// shape and conflictCode decide what the contract leaves open.
 	shape        ErrorShape
 	conflictCode string
-	traits       []*FaultInfo
 	tokenCalls   uint64
 	principals   []*principal // the application's own comes first
 	roles        *Roles       // nil for those that follow from the seed
@@ -72,18 +72,18 @@ func tenantName(i int) string {
 // newTenant makes the i-th tenant, a function of the seed alone.
 func (s *Simulator) newTenant(i int) *tenant {
 	name := tenantName(i)
-	t := &tenant{name: name, id: draw(s.cfg.Seed, "tenant", name).guid(), domain: name + ".example", display: displayName(name)}
-	habits := draw(s.cfg.Seed, "habits", t.id)
+	t := &tenant{Tenant: Tenant{Name: name, TenantID: draw(s.cfg.Seed, "tenant", name).guid(), Domain: name + ".example", DisplayName: displayName(name)}}
+	t.ObjectID = draw(s.cfg.Seed, "object", t.TenantID).guid()
+	habits := draw(s.cfg.Seed, "habits", t.TenantID)
 	t.shape = s.cfg.ErrorShape
 	if t.shape == errorShapeAny {
 		t.shape = []ErrorShape{ErrorShapeNested, ErrorShapeFlat, ErrorShapeBoth}[int(habits[0])%3]
 	}
 	t.conflictCode = []string{"Conflict", "PartnerIdAlreadyLinked"}[int(habits[1])%2]
-	t.traits = s.traits(t)
-	if slices.ContainsFunc(t.traits, func(k *FaultInfo) bool { return k.Kind == FaultHostileNames }) {
-		t.display = hostileName(habits)
+	if slices.ContainsFunc(s.draws, func(f drawn) bool { return f.Kind == FaultHostileNames && s.always(f, t) }) {
+		t.DisplayName = hostileName(habits)
 	}
-	app := &principal{clientID: s.clientID, objectID: draw(s.cfg.Seed, "object", t.id).guid(), secret: s.secret, registry: s.registry}
+	app := &principal{clientID: s.clientID, objectID: t.ObjectID, secret: s.secret, registry: s.registry}
 	app.link = s.firstLink(t)
 	t.principals = []*principal{app}
 	return t
@@ -100,7 +100,7 @@ func displayName(name string) string {
 // firstLink is what a tenant starts with. Of those without a link, a quarter
 // had one once.
 func (s *Simulator) firstLink(t *tenant) *Link {
-	d := draw(s.cfg.Seed, "link", t.id)
+	d := draw(s.cfg.Seed, "link", t.TenantID)
 	linked := d.percent() < s.cfg.LinkedPercent
 	if !linked && (s.cfg.LinkedPercent < 0 || d[20]%4 != 0) {
 		return nil
@@ -140,7 +140,7 @@ func (t *tenant) byClient(clientID string) *principal {
 
 // view is the tenant as the exported API shows it.
 func (t *tenant) view() Tenant {
-	v := Tenant{Name: t.name, TenantID: t.id, ObjectID: t.app().objectID, Domain: t.domain, DisplayName: t.display}
+	v := t.Tenant
 	if l := t.app().link; l != nil {
 		v.State = l.State
 		if l.live() {

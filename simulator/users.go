@@ -49,9 +49,9 @@ func (s *Simulator) AddUser(name, home string, guestIn ...string) (map[string]st
 			return nil, err
 		}
 		tenants = append(tenants, t)
-		u.objects[t.id] = draw(s.cfg.Seed, "user", name, t.id).guid()
+		u.objects[t.TenantID] = draw(s.cfg.Seed, "user", name, t.TenantID).guid()
 	}
-	u.home = tenants[0].id
+	u.home = tenants[0].TenantID
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.people.users[strings.ToLower(name)] != nil {
@@ -59,7 +59,7 @@ func (s *Simulator) AddUser(name, home string, guestIn ...string) (map[string]st
 	}
 	s.people.users[strings.ToLower(name)] = u
 	for _, t := range tenants {
-		t.principals = append(t.principals, &principal{objectID: u.objects[t.id], user: u})
+		t.principals = append(t.principals, &principal{objectID: u.objects[t.TenantID], user: u})
 	}
 	return u.objects, nil
 }
@@ -100,7 +100,7 @@ func (s *Simulator) EndSignIns(name string) {
 // conditional access policy does.
 func (s *Simulator) RequireInteraction(tenantID string, wanted bool) error {
 	return s.in(tenantID, func(t *tenant) error {
-		s.people.strict[t.id] = wanted
+		s.people.strict[t.TenantID] = wanted
 		return nil
 	})
 }
