@@ -166,14 +166,8 @@ func (u *Upstream) AuthorizeURL(ctx context.Context, r SignInRequest) (string, e
 	if u.app.DomainHint != "" {
 		query.Set("domain_hint", u.app.DomainHint)
 	}
-	return withQuery(known.AuthURL, query), nil
-}
-
-func withQuery(address string, query url.Values) string {
-	if strings.Contains(address, "?") {
-		return address + "&" + query.Encode()
-	}
-	return address + "?" + query.Encode()
+	before := map[bool]string{true: "&", false: "?"}[strings.Contains(known.AuthURL, "?")]
+	return known.AuthURL + before + query.Encode(), nil
 }
 
 // SignOutURL is where the person may sign out of the issuer as well, or "".
@@ -285,19 +279,15 @@ func (u *Upstream) ask(ctx context.Context, form url.Values) (status int, answer
 	if err != nil {
 		return 0, answer, err
 	}
-	credential, err := u.app.Credential(ctx)
-	if err != nil {
-		return 0, answer, fmt.Errorf("credential of this server: %w", err)
-	}
-	authorize, err := u.prove(known, credential, form)
-	if err != nil {
-		return 0, answer, err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, known.TokenURL, strings.NewReader(form.Encode()))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, known.TokenURL, nil)
 	if err != nil {
 		return 0, answer, errors.New("not a URL")
 	}
-	authorize(request)
+	if err := u.prove(request, form, known.AuthMethods); err != nil {
+		return 0, answer, fmt.Errorf("credential of this server: %w", err)
+	}
+	body := form.Encode()
+	request.Body, request.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	request.Header.Set("Accept", "application/json")
 	response, err := u.keys.client.Do(request)
@@ -305,31 +295,31 @@ func (u *Upstream) ask(ctx context.Context, form url.Values) (status int, answer
 		return 0, answer, errors.New("no answer")
 	}
 	defer response.Body.Close()
-	err = json.NewDecoder(io.LimitReader(response.Body, maxDocument)).Decode(&answer)
-	if err != nil {
+	if json.NewDecoder(io.LimitReader(response.Body, maxDocument)).Decode(&answer) != nil {
 		err = fmt.Errorf("status %d without the expected JSON", response.StatusCode)
 	}
 	return response.StatusCode, answer, err
 }
 
 // prove puts what proves who this server is into a request, as the issuer takes it.
-func (u *Upstream) prove(known providerMetadata, c ClientCredential, form url.Values) (authorize func(*http.Request), err error) {
-	basic := len(known.AuthMethods) == 0 || slices.Contains(known.AuthMethods, "client_secret_basic")
+func (u *Upstream) prove(r *http.Request, form url.Values, methods []string) error {
+	c, err := u.app.Credential(r.Context())
 	switch {
+	case err != nil:
+		return err
 	case c.Key != nil:
 		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
-		assertion, err := u.assertion(known.TokenURL, c)
-		if err != nil {
-			return nil, err
-		}
+		assertion, err := u.assertion(r.URL.String(), c)
 		form.Set("client_assertion", assertion)
-	case basic:
-		return func(r *http.Request) { r.SetBasicAuth(url.QueryEscape(u.app.ClientID), url.QueryEscape(c.Secret)) }, nil
+		form.Set("client_id", u.app.ClientID)
+		return err
+	case len(methods) == 0 || slices.Contains(methods, "client_secret_basic"):
+		r.SetBasicAuth(url.QueryEscape(u.app.ClientID), url.QueryEscape(c.Secret))
 	default:
 		form.Set("client_secret", c.Secret)
+		form.Set("client_id", u.app.ClientID)
 	}
-	form.Set("client_id", u.app.ClientID)
-	return func(*http.Request) {}, nil
+	return nil
 }
 
 // assertion signs who this server is (RFC 7523), as Entra ID wants it.
@@ -339,7 +329,7 @@ func (u *Upstream) assertion(audience string, c ClientCredential) (string, error
 		WithHeader("x5t", base64.RawURLEncoding.EncodeToString(short[:])).WithHeader("x5t#S256", base64.RawURLEncoding.EncodeToString(long[:]))
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.PS256, Key: c.Key}, options)
 	if err != nil {
-		return "", fmt.Errorf("certificate of this server: %w", err)
+		return "", err
 	}
 	now := u.auth.o.Now()
 	payload, _ := json.Marshal(map[string]any{ // strings and numbers always encode
@@ -348,7 +338,7 @@ func (u *Upstream) assertion(audience string, c ClientCredential) (string, error
 	})
 	signed, err := signer.Sign(payload)
 	if err != nil {
-		return "", fmt.Errorf("certificate of this server: %w", err)
+		return "", err
 	}
 	return signed.CompactSerialize()
 }
@@ -356,9 +346,6 @@ func (u *Upstream) assertion(audience string, c ClientCredential) (string, error
 // verifyIDToken checks a token as OpenID Connect Core 3.1.3.7 wants it, and that it is
 // for this server alone.
 func (u *Upstream) verifyIDToken(ctx context.Context, token string) (*identity, error) {
-	if len(token) > maxToken {
-		return nil, errForm
-	}
 	header, _, err := takeApart(token)
 	if err == nil {
 		err = checkHeader(header)

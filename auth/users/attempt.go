@@ -22,7 +22,7 @@ const (
 	issuerFor  = 10 * time.Minute
 	passkeyFor = 5 * time.Minute
 	// refusalTakes is how long each refusal takes, whatever it was that was wrong.
-	refusalTakes = 250 * time.Millisecond
+	refusalTakes = 100 * time.Millisecond
 )
 
 // flow is what waits for an answer, under the hash of a handle that goes with it.

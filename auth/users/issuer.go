@@ -58,21 +58,20 @@ func (s *SignIn) fromIssuer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.beginAt(w, r, signed, f.Next)
+	p, upstream, err := s.person(signed)
+	if err == nil {
+		err = s.begin(w, r, upstream, func(guard.StateTx) (Person, error) { return p, nil })
+	}
+	if err == nil {
+		http.Redirect(w, r, f.Next, http.StatusSeeOther)
+	}
+	return err
 }
 
-func (s *SignIn) beginAt(w http.ResponseWriter, r *http.Request, signed auth.SignedIn, next string) error {
-	var upstream []byte
+// person is who signed in at the issuer, with the sealed refresh token if there is one.
+func (s *SignIn) person(signed auth.SignedIn) (p Person, upstream []byte, err error) {
 	if signed.RefreshToken != "" {
-		var err error
-		if upstream, err = s.o.Sealer.Seal([]byte(signed.RefreshToken)); err != nil {
-			return err
-		}
+		upstream, err = s.o.Sealer.Seal([]byte(signed.RefreshToken))
 	}
-	p := Person{Caller: signed.Caller, Name: signed.Name, Claims: signed.Claims, AuthenticatedAt: signed.AuthenticatedAt}
-	if err := s.begin(w, r, upstream, func(guard.StateTx) (Person, error) { return p, nil }); err != nil {
-		return err
-	}
-	http.Redirect(w, r, next, http.StatusSeeOther)
-	return nil
+	return Person{Caller: signed.Caller, Name: signed.Name, Claims: signed.Claims, AuthenticatedAt: signed.AuthenticatedAt}, upstream, err
 }

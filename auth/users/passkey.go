@@ -2,7 +2,6 @@ package users
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -22,8 +21,6 @@ const (
 	needsScript   = "Passkeys need JavaScript. Switch it on for this site, or ask the operator of this server for another way to sign in."
 	// userKind begins the caller of a user of this server.
 	userKind = "user:"
-	// maxPasskeys bounds the passkeys of a user.
-	maxPasskeys = 10
 )
 
 // newPasskeys takes passkeys of this host alone, which ask for a PIN, a finger or a face,
@@ -59,24 +56,13 @@ func (o keyOwner) WebAuthnCredentials() []webauthn.Credential {
 	})
 }
 
-// passkey returns the place of a passkey, or -1.
-func (o keyOwner) passkey(id []byte) int {
-	return slices.IndexFunc(o.Passkeys, func(k guard.Passkey) bool { return bytes.Equal(k.ID, id) })
-}
-
-func userNamed(ctx context.Context, from stateReader, name string) (user guard.User, ok bool, err error) {
-	ok, err = from.State(ctx, guard.UserState, name, &user)
+func userNamed(read reader, name string) (user guard.User, ok bool, err error) {
+	ok, err = read(guard.UserState, name, &user)
 	return user, ok, err
 }
 
 func (s *SignIn) local(name string) Person {
 	return Person{Caller: access.Caller(userKind + name), Name: name, AuthenticatedAt: s.o.Now()}
-}
-
-// narrowed is a grant with those of its scopes that are wanted.
-func narrowed(g access.Grant, wanted []access.Scope) access.Grant {
-	g.Scopes = xslices.Filter(wanted, g.Has)
-	return g
 }
 
 // challenge is what a script gets to begin with.
@@ -108,7 +94,7 @@ func (s *SignIn) finishPasskey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return refusal("the answer of the passkey cannot be read")
 	}
-	err = s.begin(w, r, nil, func(tx guard.StateTx) (Person, error) { return s.checkPasskey(r.Context(), tx, f, answer) })
+	err = s.begin(w, r, nil, func(tx guard.StateTx) (Person, error) { return s.checkPasskey(tx, f, answer) })
 	if err == nil {
 		answerJSON(w, http.StatusOK, map[string]string{"next": f.Next})
 	}
@@ -116,10 +102,9 @@ func (s *SignIn) finishPasskey(w http.ResponseWriter, r *http.Request) error {
 }
 
 // checkPasskey returns whose passkey signed, and keeps how often it did.
-func (s *SignIn) checkPasskey(ctx context.Context, tx guard.StateTx, f flow, answer *protocol.ParsedCredentialAssertionData) (Person, error) {
-	user, ok, err := userNamed(ctx, inTx{tx}, string(answer.Response.UserHandle))
-	owner := keyOwner{user}
-	place := owner.passkey(answer.RawID)
+func (s *SignIn) checkPasskey(tx guard.StateTx, f flow, answer *protocol.ParsedCredentialAssertionData) (Person, error) {
+	user, ok, err := userNamed(tx.State, string(answer.Response.UserHandle))
+	place := slices.IndexFunc(user.Passkeys, func(k guard.Passkey) bool { return bytes.Equal(k.ID, answer.RawID) })
 	switch {
 	case err != nil:
 		return Person{}, err
@@ -128,7 +113,7 @@ func (s *SignIn) checkPasskey(ctx context.Context, tx guard.StateTx, f flow, ans
 	case !s.limits.account(user.Name): // counted only for who knows the passkey, so that others lock nobody out
 		return Person{}, refusal("too many attempts for " + user.Name)
 	}
-	find := func(_, _ []byte) (webauthn.User, error) { return owner, nil }
+	find := func(_, _ []byte) (webauthn.User, error) { return keyOwner{user}, nil }
 	_, used, err := s.passkeys.ValidatePasskeyLogin(find, f.Ceremony, answer)
 	switch {
 	case err != nil:
@@ -156,13 +141,11 @@ func (s *SignIn) enrol(w http.ResponseWriter, r *http.Request) error {
 		return s.finishEnrolment(w, r, handle)
 	}
 	invitation := guard.InvitationName(r.PostForm.Get("invitation"))
-	user, err := s.invited(r.Context(), s.o.Store, invitation)
+	user, err := s.invited(s.reader(r.Context()), invitation)
 	if err != nil {
 		return err
 	}
-	owner := keyOwner{user}
-	known := xslices.Map(owner.WebAuthnCredentials(), func(c webauthn.Credential) protocol.CredentialDescriptor { return c.Descriptor() })
-	options, ceremony, err := s.passkeys.BeginRegistration(owner, webauthn.WithExclusions(known))
+	options, ceremony, err := s.passkeys.BeginRegistration(keyOwner{user})
 	if err != nil {
 		return err
 	}
@@ -183,20 +166,20 @@ func (s *SignIn) finishEnrolment(w http.ResponseWriter, r *http.Request, handle 
 	if err != nil {
 		return refusal("the answer of the new passkey cannot be read")
 	}
-	err = s.begin(w, r, nil, func(tx guard.StateTx) (Person, error) { return s.addPasskey(r.Context(), tx, f, answer) })
+	err = s.begin(w, r, nil, func(tx guard.StateTx) (Person, error) { return s.addPasskey(tx, f, answer) })
 	if err == nil {
 		answerJSON(w, http.StatusOK, map[string]string{"next": "/account"})
 	}
 	return err
 }
 
-func (s *SignIn) addPasskey(ctx context.Context, tx guard.StateTx, f flow, answer *protocol.ParsedCredentialCreationData) (Person, error) {
-	user, err := s.invited(ctx, inTx{tx}, f.Invitation)
+func (s *SignIn) addPasskey(tx guard.StateTx, f flow, answer *protocol.ParsedCredentialCreationData) (Person, error) {
+	user, err := s.invited(tx.State, f.Invitation)
 	if err != nil {
 		return Person{}, err
 	}
 	made, err := s.passkeys.CreateCredential(keyOwner{user}, f.Ceremony, answer)
-	if err != nil || len(user.Passkeys) >= maxPasskeys {
+	if err != nil {
 		return Person{}, refusal("the new passkey of " + user.Name + " is not accepted")
 	}
 	user.Passkeys = append(user.Passkeys, guard.Passkey{
@@ -211,13 +194,13 @@ func (s *SignIn) addPasskey(ctx context.Context, tx guard.StateTx, f flow, answe
 }
 
 // invited returns who an invitation is for, as long as it holds.
-func (s *SignIn) invited(ctx context.Context, from stateReader, name string) (guard.User, error) {
+func (s *SignIn) invited(read reader, name string) (guard.User, error) {
 	var invitation guard.Invitation
-	ok, err := from.State(ctx, guard.OnceState, name, &invitation)
+	ok, err := read(guard.OnceState, name, &invitation)
 	if err != nil {
 		return guard.User{}, err
 	}
-	user, known, err := userNamed(ctx, from, invitation.User)
+	user, known, err := userNamed(read, invitation.User)
 	if err == nil && !(ok && known && invitation.Holds(user, s.o.Now())) {
 		err = refusal("the invitation is used, expired or void")
 	}

@@ -76,7 +76,7 @@ func (s *SignIn) Session(r *http.Request) (Session, bool) {
 	if !ok {
 		return Session{}, false
 	}
-	row, ok, err := s.sessionRow(r.Context(), s.o.Store, handle)
+	row, ok, err := s.sessionRow(s.reader(r.Context()), handle)
 	if err == nil && ok && s.o.Now().Sub(row.Seen) >= seenEvery {
 		row, ok, err = s.touch(r.Context(), handle)
 	}
@@ -87,19 +87,19 @@ func (s *SignIn) Session(r *http.Request) (Session, bool) {
 }
 
 // sessionRow returns the live session of a handle.
-func (s *SignIn) sessionRow(ctx context.Context, from stateReader, handle string) (row sessionRow, ok bool, err error) {
-	ok, err = from.State(ctx, guard.SessionState, rowName("session", handle), &row)
+func (s *SignIn) sessionRow(read reader, handle string) (row sessionRow, ok bool, err error) {
+	ok, err = read(guard.SessionState, rowName("session", handle), &row)
 	if err != nil || !ok || !s.o.Now().Before(row.Expires.Time) {
 		return row, false, err
 	}
-	ok, err = s.stands(ctx, from, row.Person)
+	ok, err = s.stands(read, row.Person)
 	return row, ok, err
 }
 
 // touch writes that a session is in use, if it did not end meanwhile.
 func (s *SignIn) touch(ctx context.Context, handle string) (row sessionRow, ok bool, err error) {
 	err = s.o.Store.ChangeStates(ctx, func(tx guard.StateTx) error {
-		if row, ok, err = s.sessionRow(ctx, inTx{tx}, handle); err != nil || !ok {
+		if row, ok, err = s.sessionRow(tx.State, handle); err != nil || !ok {
 			return err
 		}
 		row = row.seenAt(s.o.Now())
@@ -157,25 +157,23 @@ func (s *SignIn) sessions(ctx context.Context, of access.Caller) (found []Sessio
 	return found, err
 }
 
-// stateReader reads rows, in a transaction or outside.
-type stateReader interface {
-	State(ctx context.Context, kind guard.StateKind, name string, into any) (bool, error)
-}
+// reader reads a row, in a transaction or outside.
+type reader func(kind guard.StateKind, name string, into any) (bool, error)
 
-type inTx struct{ guard.StateTx }
-
-func (t inTx) State(_ context.Context, kind guard.StateKind, name string, into any) (bool, error) {
-	return t.StateTx.State(kind, name, into)
+func (s *SignIn) reader(ctx context.Context) reader {
+	return func(kind guard.StateKind, name string, into any) (bool, error) {
+		return s.o.Store.State(ctx, kind, name, into)
+	}
 }
 
 // stands reports whether a person may still be signed in: a user of this server must
 // be there, and not reset or signed out since.
-func (s *SignIn) stands(ctx context.Context, from stateReader, p Person) (bool, error) {
+func (s *SignIn) stands(read reader, p Person) (bool, error) {
 	name, local := strings.CutPrefix(string(p.Caller), userKind)
 	if !local {
 		return s.o.Upstream != nil, nil
 	}
-	user, ok, err := userNamed(ctx, from, name)
+	user, ok, err := userNamed(read, name)
 	if err != nil || !ok {
 		return false, err
 	}

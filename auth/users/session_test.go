@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,7 +20,7 @@ func TestSessionGetsANewHandleAtEachSignIn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, usual)
 	b := r.browser()
-	planted := strings.Repeat("A", 43)
+	planted := strings.Repeat("A", 52)
 	b.setCookie("__Host-session", planted)
 	b.signIn()
 	first := b.cookie("__Host-session")
@@ -46,7 +48,7 @@ func TestSessionEnds(t *testing.T) {
 		"in use":               {func(r *rig, b *browser) { use(r, b, 11*time.Hour+40*time.Minute) }, true},
 		"in use for too long":  {func(r *rig, b *browser) { use(r, b, 12*time.Hour+time.Second) }, false},
 		"signed out":           {func(_ *rig, b *browser) { b.post("/signout", b.form("/signout")) }, false},
-		"another handle":       {func(_ *rig, b *browser) { b.setCookie("__Host-session", strings.Repeat("B", 43)) }, false},
+		"another handle":       {func(_ *rig, b *browser) { b.setCookie("__Host-session", strings.Repeat("B", 52)) }, false},
 		"no handle":            {func(_ *rig, b *browser) { b.setCookie("__Host-session", "x") }, false},
 		"ended from elsewhere": {func(r *rig, b *browser) { endOthers(r) }, false},
 	} {
@@ -257,7 +259,7 @@ func TestRefusalsSayTheSameAfterTheSameTimeAndDoNotFloodTheRecord(t *testing.T) 
 			began := time.Now()
 			answer := b.get(users.CallbackPath + query)
 			texts[answer.text] = true
-			if took := time.Since(began); took < 250*time.Millisecond {
+			if took := time.Since(began); took < 100*time.Millisecond {
 				t.Errorf("%q was refused after %s", query, took)
 			}
 		}
@@ -282,14 +284,18 @@ func TestAttemptsFromOneAddressAreLimited(t *testing.T) {
 	r := newRig(t, usual)
 	b := r.browser()
 	form := b.form("/signin")
-	good := 0
+	var good atomic.Int32
+	var all sync.WaitGroup
 	for range 70 {
-		if b.post("/signin/passkey/begin", form).StatusCode == http.StatusOK {
-			good++
-		}
+		all.Go(func() {
+			if b.post("/signin/passkey/begin", form).StatusCode == http.StatusOK {
+				good.Add(1)
+			}
+		})
 	}
-	if good != 60 {
-		t.Errorf("%d attempts in one moment, want 60", good)
+	all.Wait()
+	if good.Load() != 60 {
+		t.Errorf("%d attempts in one moment, want 60", good.Load())
 	}
 	r.clock.Advance(time.Minute)
 	b.signIn()

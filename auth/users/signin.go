@@ -18,6 +18,7 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/page"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/problems"
 )
 
@@ -164,23 +165,30 @@ func (s *SignIn) Grant(ctx context.Context, p Person, wanted []access.Scope) (ac
 	if !local && s.o.Upstream != nil {
 		return s.o.Upstream.GrantTo(p.Claims, wanted)
 	}
-	stands, err := s.stands(ctx, s.o.Store, p)
-	user, ok, readErr := userNamed(ctx, s.o.Store, name)
-	switch err := cmp.Or(err, readErr); {
-	case err != nil:
+	if err := s.check(ctx, p); err != nil {
 		return access.Grant{}, err
-	case !ok || !stands:
-		return access.Grant{}, gone()
 	}
-	return narrowed(user.Grant, wanted), nil
+	user, _, err := userNamed(s.reader(ctx), name)
+	grant := user.Grant
+	grant.Scopes = xslices.Filter(wanted, user.Grant.Has)
+	return grant, err
+}
+
+// check refuses a person who is not signed in any more.
+func (s *SignIn) check(ctx context.Context, p Person) error {
+	stands, err := s.stands(s.reader(ctx), p)
+	if err == nil && !stands {
+		err = gone()
+	}
+	return err
 }
 
 // Renew asks again who a person is. Upstream is what Upstream of the session gave, or
 // nil where the issuer gave nothing. A person who is refused is a CodeTokenRefused
 // problem; a CodeSignInUnavailable problem says nothing of them.
 func (s *SignIn) Renew(ctx context.Context, p Person, upstream []byte) (Person, []byte, error) {
-	if stands, err := s.stands(ctx, s.o.Store, p); err != nil || !stands {
-		return Person{}, nil, cmp.Or(err, gone())
+	if err := s.check(ctx, p); err != nil {
+		return Person{}, nil, err
 	}
 	if len(upstream) == 0 {
 		return p, nil, nil
@@ -197,8 +205,9 @@ func (s *SignIn) Renew(ctx context.Context, p Person, upstream []byte) (Person, 
 	if err != nil {
 		return Person{}, nil, err
 	}
-	sealed, err := s.o.Sealer.Seal([]byte(signed.RefreshToken))
-	return Person{Caller: p.Caller, Name: signed.Name, Claims: signed.Claims, AuthenticatedAt: p.AuthenticatedAt}, sealed, err
+	now, upstream, err := s.person(signed)
+	now.AuthenticatedAt = p.AuthenticatedAt
+	return now, upstream, err
 }
 
 // Upstream returns the sealed refresh token of the sign-in, or nil.

@@ -45,34 +45,29 @@ func CheckForm(w http.ResponseWriter, r *http.Request, token string) bool {
 	return token != "" && len(sent) == 1 && subtle.ConstantTimeCompare([]byte(sent[0]), []byte(token)) == 1
 }
 
-// handleSize is how much chance is in a handle, in bytes.
-const handleSize = 32
+// handleLength is that of a handle: twice 130 bits in base32.
+const handleLength = 52
 
 // NewHandle returns a name that nobody guesses.
-func NewHandle() string {
-	var random [handleSize]byte
-	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the process instead
-	return base64.RawURLEncoding.EncodeToString(random[:])
-}
+func NewHandle() string { return rand.Text() + rand.Text() }
 
 // SetCookie gives a browser a handle under a name that begins with __Host-, which no
 // other host can set. It ends with the browser.
-func SetCookie(w http.ResponseWriter, name, handle string) {
-	http.SetCookie(w, &http.Cookie{Name: name, Value: handle, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
-}
+func SetCookie(w http.ResponseWriter, name, handle string) { setCookie(w, name, handle, 0) }
 
 // ClearCookie takes a handle from a browser.
-func ClearCookie(w http.ResponseWriter, name string) {
-	http.SetCookie(w, &http.Cookie{Name: name, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+func ClearCookie(w http.ResponseWriter, name string) { setCookie(w, name, "", -1) }
+
+func setCookie(w http.ResponseWriter, name, handle string, age int) {
+	http.SetCookie(w, &http.Cookie{Name: name, Value: handle, MaxAge: age, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
 // Cookie returns the handle that a browser shows; ok is false for none, for several,
-// and for what has not the form of one.
+// and for what has not the length of one.
 func Cookie(r *http.Request, name string) (handle string, ok bool) {
 	found := r.CookiesNamed(name)
 	if len(found) != 1 {
 		return "", false
 	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(found[0].Value)
-	return found[0].Value, err == nil && len(raw) == handleSize
+	return found[0].Value, len(found[0].Value) == handleLength
 }
