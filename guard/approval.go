@@ -67,11 +67,7 @@ func (g *Guard) put(ctx context.Context, ticket Ticket, verdict access.Verdict, 
 	ticket.Requester, ticket.Rule = g.opts.Account, verdict.Rule
 	asked := g.event(KindAsked, ticket.Intent, ticket.ID)
 	asked.Rule = verdict.Rule
-	stored, err := g.opts.Store.PutTicket(ctx, ticket, limit, asked)
-	if err != nil {
-		return Ticket{}, storeProblem(err)
-	}
-	return stored, nil
+	return g.opts.Store.PutTicket(ctx, ticket, limit, asked)
 }
 
 // Answer redeems a question that was asked in the client. Only accept with
@@ -129,12 +125,18 @@ func (g *Guard) sealed(ctx context.Context, seal Seal) (Ticket, error) {
 	if err != nil {
 		return Ticket{}, UnknownApproval()
 	}
+	return g.ticket(ctx, id, func(t Ticket) bool { return t.InBand && g.opts.Sealer.opens(seal, t) })
+}
+
+// ticket returns a ticket if it is what the caller takes it for, or a
+// CodeApprovalUnknown problem.
+func (g *Guard) ticket(ctx context.Context, id string, is func(Ticket) bool) (Ticket, error) {
 	ticket, found, err := g.opts.Store.Ticket(ctx, id)
-	if err != nil {
-		return Ticket{}, storeProblem(err)
+	if err == nil && (!found || !is(ticket)) {
+		err = UnknownApproval()
 	}
-	if !found || !ticket.InBand || !g.opts.Sealer.opens(seal, ticket) {
-		return Ticket{}, UnknownApproval()
+	if err != nil {
+		return Ticket{}, err
 	}
 	return ticket, nil
 }
@@ -183,7 +185,7 @@ func (g *Guard) close(ctx context.Context, ticket Ticket, why *problems.Problem)
 	event := g.event(KindDeclined, ticket.Intent, ticket.ID)
 	event.Result = string(why.Code)
 	if _, _, err := g.opts.Store.SpendTicket(ctx, ticket.ID, event); err != nil {
-		return storeProblem(err)
+		return err
 	}
 	return why
 }
@@ -215,7 +217,7 @@ func (g *Guard) issue(intent Intent, verdict access.Verdict, record func(Event) 
 	intended.Rule, intended.AtMost = verdict.Rule, verdict.Rate
 	seq, err := record(intended)
 	if err != nil {
-		return Refusal{storeProblem(err)}
+		return Refusal{err}
 	}
 	return Granted{Permit: newPermit(bound), Record: seq}
 }

@@ -19,11 +19,11 @@ const questionsShown = 100
 func (g *Guard) Questions(ctx context.Context) ([]Ticket, error) {
 	tickets, err := g.opts.Store.Tickets(ctx, questionsShown)
 	if err != nil {
-		return nil, storeProblem(err)
+		return nil, err
 	}
 	live, err := g.opts.Store.Waiting(ctx)
 	if err != nil {
-		return nil, storeProblem(err)
+		return nil, err
 	}
 	for _, ticket := range live {
 		if !slices.ContainsFunc(tickets, func(t Ticket) bool { return t.ID == ticket.ID }) {
@@ -38,23 +38,13 @@ func (g *Guard) Questions(ctx context.Context) ([]Ticket, error) {
 // left out, however many came after it.
 func (g *Guard) Pending(ctx context.Context) ([]Ticket, error) {
 	live, err := g.opts.Store.Waiting(ctx)
-	if err != nil {
-		return nil, storeProblem(err)
-	}
-	return slices.DeleteFunc(live, func(t Ticket) bool { return t.Decision != nil }), nil
+	return slices.DeleteFunc(live, func(t Ticket) bool { return t.Decision != nil }), err
 }
 
 // Question returns one question for approvers, or a CodeApprovalUnknown
 // problem. Caller "" is the operator, who sees all.
 func (g *Guard) Question(ctx context.Context, id string, caller access.Caller) (Ticket, error) {
-	ticket, ok, err := g.opts.Store.Ticket(ctx, id)
-	if err != nil {
-		return Ticket{}, storeProblem(err)
-	}
-	if !ok || ticket.InBand || caller != "" && ticket.Intent.Caller != caller {
-		return Ticket{}, UnknownApproval()
-	}
-	return ticket, nil
+	return g.ticket(ctx, id, func(t Ticket) bool { return !t.InBand && (caller == "" || t.Intent.Caller == caller) })
 }
 
 // Where a question for an approver stands.
@@ -126,7 +116,7 @@ func (g *Guard) decide(ctx context.Context, ticket Ticket, decision Decision) (T
 	first, err := g.opts.Store.DecideTicket(ctx, ticket.ID, decision, event)
 	switch {
 	case err != nil:
-		return ticket, storeProblem(err)
+		return ticket, err
 	case !first:
 		return ticket, problems.New(problems.CodeApprovalExpired, "The approval was decided or used meanwhile.")
 	}

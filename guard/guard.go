@@ -139,7 +139,7 @@ func (g *Guard) withinRate(ctx context.Context, v access.Verdict) error {
 	}
 	count, err := g.opts.Store.CountIntents(ctx, v.Rule, g.opts.Now().Add(-v.Rate.Per))
 	if err != nil {
-		return storeProblem(err)
+		return err
 	}
 	if count < v.Rate.Count {
 		return nil
@@ -160,7 +160,7 @@ func (g *Guard) thawed(ctx context.Context, write bool) error {
 	freeze, err := g.opts.Store.Freeze(ctx)
 	switch {
 	case err != nil && (write || freeze.Reads):
-		return storeProblem(err)
+		return err
 	case err != nil:
 		return nil
 	default:
@@ -170,7 +170,7 @@ func (g *Guard) thawed(ctx context.Context, write bool) error {
 
 // Frozen returns the freeze as it is now.
 func (g *Guard) Frozen(ctx context.Context) (Freeze, error) {
-	return stored(g.opts.Store.Freeze(ctx))
+	return g.opts.Store.Freeze(ctx)
 }
 
 // SetFreeze freezes every server of the store: writes, and reads
@@ -182,7 +182,7 @@ func (g *Guard) SetFreeze(ctx context.Context, reads bool, reason string) error 
 		return problems.New(problems.CodeInvalidArgument, "A freeze needs a reason for agents and the ledger.")
 	}
 	freeze := Freeze{Writes: true, Reads: reads, Reason: reason, By: g.opts.Account, Since: g.opts.Now()}
-	return storeProblem(g.opts.Store.SetFreeze(ctx, freeze, g.change(KindFreeze, g.opts.Account, reason)))
+	return g.opts.Store.SetFreeze(ctx, freeze, g.change(KindFreeze, g.opts.Account, reason))
 }
 
 // Unfreeze lifts the freeze. It takes an approver's passphrase.
@@ -190,7 +190,7 @@ func (g *Guard) Unfreeze(ctx context.Context, by Credentials) error {
 	if err := g.vouched(ctx, by, false); err != nil {
 		return err
 	}
-	return storeProblem(g.opts.Store.SetFreeze(ctx, Freeze{}, g.change(KindUnfreeze, by.Name, "")))
+	return g.opts.Store.SetFreeze(ctx, Freeze{}, g.change(KindUnfreeze, by.Name, ""))
 }
 
 // MayBegin refuses while writes are frozen, so that a run asks no questions

@@ -395,14 +395,14 @@ type brokenStore struct {
 
 func (b *brokenStore) Append(ctx context.Context, events ...guard.Event) (int64, error) {
 	if b.append {
-		return 0, errors.New("disk full")
+		return 0, problems.New(problems.CodeVaultUnavailable, "disk full")
 	}
 	return b.Store.Append(ctx, events...)
 }
 
 func (b *brokenStore) SpendTicket(ctx context.Context, id string, events ...guard.Event) (bool, int64, error) {
 	if b.spend {
-		return false, 0, errors.New("database is locked")
+		return false, 0, problems.New(problems.CodeVaultUnavailable, "database is locked")
 	}
 	return b.Store.SpendTicket(ctx, id, events...)
 }

@@ -148,7 +148,7 @@ func (g *Guard) PlanOf(ctx context.Context, ticket Ticket) (Plan, error) {
 func (g *Guard) plan(ctx context.Context, id string, digest [32]byte) (Plan, error) {
 	body, ok, err := g.opts.Store.Plan(ctx, id)
 	if err != nil {
-		return Plan{}, storeProblem(err)
+		return Plan{}, err
 	}
 	plan, genuine := decodePlan(body, digest)
 	if !ok || !genuine {
@@ -184,7 +184,7 @@ func (g *Guard) open(ctx context.Context, run OpenRun, body []byte, before ...Ev
 	first, err := g.opts.Store.OpenRun(ctx, run.Run, body, append(before, opened)...)
 	switch {
 	case err != nil:
-		return Refusal{storeProblem(err)}
+		return Refusal{err}
 	case !first:
 		return Refusal{problems.New(problems.CodeApprovalExpired, "The approval was used already.")}
 	}

@@ -2,7 +2,6 @@ package guard
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"mcp-partner/access"
@@ -60,13 +59,13 @@ func (g *Guard) Finished(ctx context.Context, record int64, intent Intent, outco
 
 // Unfinished returns the intents without an outcome, as a crash leaves them.
 func (g *Guard) Unfinished(ctx context.Context) ([]Event, error) {
-	return stored(g.opts.Store.Unfinished(ctx))
+	return g.opts.Store.Unfinished(ctx)
 }
 
 // Followed reports whether another write to the same tenant was begun after the
 // intent of an event.
 func (g *Guard) Followed(ctx context.Context, event Event) (bool, error) {
-	return stored(g.opts.Store.Followed(ctx, event.Seq, event.Intent.Identity.TenantID))
+	return g.opts.Store.Followed(ctx, event.Seq, event.Intent.Identity.TenantID)
 }
 
 // Changed records a change that is no write to Azure: of the directory, a
@@ -93,27 +92,7 @@ func (g *Guard) event(kind EventKind, intent Intent, approval string) Event {
 
 func (g *Guard) append(ctx context.Context, event Event) error {
 	_, err := g.opts.Store.Append(ctx, event)
-	return storeProblem(err)
-}
-
-// stored returns an answer of the store, or nothing and a problem.
-func stored[T any](value T, err error) (T, error) {
-	if err != nil {
-		var none T
-		return none, storeProblem(err)
-	}
-	return value, nil
-}
-
-func storeProblem(err error) error {
-	var known *problems.Problem
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &known):
-		return known
-	}
-	return problems.New(problems.CodeVaultUnavailable, "The ledger cannot be read or written, so nothing is written to Azure.")
+	return err
 }
 
 // UnknownApproval is the answer for an approval that is not there, or not for

@@ -37,7 +37,7 @@ func unknownRun() error {
 func (g *Guard) LoadRun(ctx context.Context, id string, caller access.Caller) (OpenRun, map[int]Progress, error) {
 	run, ok, err := g.opts.Store.OpenedRun(ctx, id)
 	if err != nil {
-		return OpenRun{}, nil, storeProblem(err)
+		return OpenRun{}, nil, err
 	}
 	if !ok || caller != "" && run.Caller != caller {
 		return OpenRun{}, nil, unknownRun()
@@ -48,7 +48,7 @@ func (g *Guard) LoadRun(ctx context.Context, id string, caller access.Caller) (O
 	}
 	progress, err := g.opts.Store.Progress(ctx, id)
 	if err != nil {
-		return OpenRun{}, nil, storeProblem(err)
+		return OpenRun{}, nil, err
 	}
 	if progress == nil {
 		progress = map[int]Progress{}
@@ -58,17 +58,17 @@ func (g *Guard) LoadRun(ctx context.Context, id string, caller access.Caller) (O
 
 // OpenRuns returns the runs that have not ended, oldest first.
 func (g *Guard) OpenRuns(ctx context.Context) ([]runs.Run, error) {
-	return stored(g.opts.Store.OpenedRuns(ctx, true, 0))
+	return g.opts.Store.OpenedRuns(ctx, true, 0)
 }
 
 // RecentRuns returns the newest runs first, at most limit.
 func (g *Guard) RecentRuns(ctx context.Context, limit int) ([]runs.Run, error) {
-	return stored(g.opts.Store.OpenedRuns(ctx, false, limit))
+	return g.opts.Store.OpenedRuns(ctx, false, limit)
 }
 
 // EndRun records that no tenant of the run may begin any more.
 func (g *Guard) EndRun(ctx context.Context, run OpenRun, detail string) error {
-	return storeProblem(g.opts.Store.CloseRun(ctx, run.ID, g.opts.Now(), g.runEvent(KindRunEnded, run, detail)))
+	return g.opts.Store.CloseRun(ctx, run.ID, g.opts.Now(), g.runEvent(KindRunEnded, run, detail))
 }
 
 // StepContext is what holds in a tenant now: the link that was read, and what the
@@ -133,7 +133,7 @@ func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, at Progr
 	current, ok, err := g.opts.Store.OpenedRun(ctx, run.ID)
 	switch {
 	case err != nil:
-		return access.Verdict{}, storeProblem(err)
+		return access.Verdict{}, err
 	case !ok || current.Digest != run.Digest || current.Ended(g.opts.Now()):
 		return access.Verdict{}, problems.New(problems.CodeApprovalExpired, "The run has ended or its approval has expired.")
 	case at.Stage == runs.StagePlanned && row.Before.Moved(here.Snapshot):
@@ -168,15 +168,11 @@ func (g *Guard) stillApproved(ctx context.Context, run runs.Run) error {
 	if _, err := g.unrevoked(ctx, run.Token); err != nil || run.Ruling != access.RulingApprover {
 		return err
 	}
-	ticket, ok, err := g.opts.Store.Ticket(ctx, run.Approval)
-	switch {
-	case err != nil:
-		return storeProblem(err)
-	case !ok || ticket.Decision == nil || !ticket.Decision.Approved:
-		return UnknownApproval()
-	default:
-		return g.signed(ctx, ticket)
+	ticket, err := g.ticket(ctx, run.Approval, func(t Ticket) bool { return t.Decision != nil && t.Decision.Approved })
+	if err != nil {
+		return err
 	}
+	return g.signed(ctx, ticket)
 }
 
 // goesOn returns the caller that continues a run, with its current grant. At a
@@ -207,7 +203,7 @@ func (g *Guard) begin(ctx context.Context, run OpenRun, at Progress, step runs.S
 	next.Result = "" // that was the one before
 	next, err := g.opts.Store.Advance(ctx, run.ID, next.revised(), intended)
 	if err != nil {
-		return Granted{}, at, storeProblem(err)
+		return Granted{}, at, err
 	}
 	return Granted{Permit: newPermit(bound), Record: next.Intent}, next, nil
 }
@@ -236,5 +232,5 @@ func (g *Guard) Settle(ctx context.Context, run OpenRun, next Progress, found Ou
 	if found.ARMRequestID+found.CorrelationID != "" {
 		next.ARMRequestID, next.CorrelationID = found.ARMRequestID, found.CorrelationID
 	}
-	return stored(g.opts.Store.Advance(ctx, run.ID, next.revised(), event))
+	return g.opts.Store.Advance(ctx, run.ID, next.revised(), event)
 }

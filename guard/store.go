@@ -142,7 +142,7 @@ func (f Freeze) Refusal(writes bool) error {
 
 // Store is what the guard needs to remember. Every method is safe for
 // concurrent use, by several processes where the store is durable. An error
-// before a write means that there is no write. Errors may be problems.
+// before a write means that there is no write. Errors are problems.
 type Store interface {
 	TokenStore
 	RunStore

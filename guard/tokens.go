@@ -58,7 +58,7 @@ func (g *Guard) IssueToken(ctx context.Context, r TokenRequest) (secret string, 
 		IssuedBy: by, IssuedAt: now, ExpiresAt: now.Add(r.Life), Uses: r.Uses,
 	}
 	if err := g.opts.Store.PutToken(ctx, token, maxTokens, g.change(KindToken, by, "issued "+token.describe())); err != nil {
-		return "", Token{}, storeProblem(err)
+		return "", Token{}, err
 	}
 	return secret, token, nil
 }
@@ -138,7 +138,7 @@ func (g *Guard) AuthenticateToken(ctx context.Context, bearer string) (access.Pr
 	}
 	token, ok, err := g.opts.Store.Token(ctx, tokenID(bearer))
 	if err != nil {
-		return access.Principal{}, storeProblem(err)
+		return access.Principal{}, err
 	}
 	if !ok || !token.shows(bearer) || !token.Live(g.opts.Now()) {
 		return access.Principal{}, tokenRefused()
@@ -174,7 +174,7 @@ func (g *Guard) Use(ctx context.Context, p access.Principal) error {
 	used, err := g.opts.Store.UseToken(ctx, p.Token, event)
 	switch {
 	case err != nil:
-		return storeProblem(err)
+		return err
 	case !used:
 		return tokenRefused()
 	default:
@@ -204,7 +204,7 @@ func (g *Guard) tokenThat(ctx context.Context, id string, holds func(Token) bool
 	token, ok, err := g.opts.Store.Token(ctx, id)
 	switch {
 	case err != nil:
-		return Token{}, storeProblem(err)
+		return Token{}, err
 	case !ok || !holds(token):
 		return Token{}, tokenRefused()
 	default:
@@ -218,7 +218,7 @@ func tokenRefused() error {
 
 // Tokens returns the tokens that the store has, newest first.
 func (g *Guard) Tokens(ctx context.Context) ([]Token, error) {
-	return stored(g.opts.Store.Tokens(ctx))
+	return g.opts.Store.Tokens(ctx)
 }
 
 // TokenState words where a token stands now.
@@ -228,7 +228,7 @@ func (g *Guard) TokenState(t Token) string { return t.State(g.opts.Now()) }
 // were revocable. Calls to a tenant that have begun are completed. It takes no
 // passphrase: a token less does no harm.
 func (g *Guard) RevokeTokens(ctx context.Context, which TokenSelection) (int, error) {
-	return stored(g.opts.Store.RevokeTokens(ctx, which, g.change(KindToken, g.opts.Account, "")))
+	return g.opts.Store.RevokeTokens(ctx, which, g.change(KindToken, g.opts.Account, ""))
 }
 
 // TokenStore is what the guard needs to remember of invocation tokens. What

@@ -86,7 +86,7 @@ func Users(ctx context.Context, store StateStore) (users []User, err error) {
 		users = append(users, user)
 		return nil
 	})
-	return stored(users, err)
+	return users, err
 }
 
 // Approvers returns the users of a store who approve with a passphrase, by name.
@@ -137,7 +137,7 @@ func (g *Guard) AddUser(ctx context.Context, user User, passphrase []byte, by Cr
 		return err
 	}
 	user.Key, user.AddedAt, user.Grant = &key, g.opts.Now(), user.granted()
-	return g.changeUsers(ctx, func(tx StateTx) error {
+	return g.opts.Store.ChangeStates(ctx, func(tx StateTx) error {
 		taken, err := tx.State(UserState, user.Name, new(User))
 		if err == nil && taken {
 			err = badUser("There is a user " + quote(user.Name) + " already.")
@@ -158,7 +158,7 @@ func (g *Guard) RemoveUser(ctx context.Context, name string, by Credentials) err
 	if err := g.revokeVouched(ctx, name); err != nil {
 		return err
 	}
-	return g.changeUsers(ctx, func(tx StateTx) error {
+	return g.opts.Store.ChangeStates(ctx, func(tx StateTx) error {
 		found, err := tx.State(UserState, name, new(User))
 		if err == nil && !found {
 			err = badUser("There is no user " + quote(name) + ".")
@@ -168,10 +168,6 @@ func (g *Guard) RemoveUser(ctx context.Context, name string, by Credentials) err
 		}
 		return tx.Remove(UserState, name, g.change(KindUser, by.Name, "removed "+name))
 	})
-}
-
-func (g *Guard) changeUsers(ctx context.Context, change func(StateTx) error) error {
-	return storeProblem(g.opts.Store.ChangeStates(ctx, change))
 }
 
 func badUser(message string) error {

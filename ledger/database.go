@@ -246,10 +246,10 @@ func (m moment) Scan(column any) error {
 }
 
 // content takes a column with the JSON that encode wrote.
-type content[T any] struct{ of *T }
+type content struct{ of any }
 
 // Scan implements sql.Scanner.
-func (c content[T]) Scan(column any) error {
+func (c content) Scan(column any) error {
 	var text sql.Null[[]byte]
 	err := text.Scan(column)
 	if err == nil && json.Unmarshal(text.V, c.of) != nil {

@@ -89,7 +89,7 @@ func encode(value any) []byte {
 }
 
 // eventColumns are where an entry's number and body belong.
-func eventColumns(e *guard.Event) []any { return []any{&e.Seq, content[guard.Event]{e}} }
+func eventColumns(e *guard.Event) []any { return []any{&e.Seq, content{e}} }
 
 // Append implements guard.Store. An intent is in the vault's counter as well
 // when Append returns, because a write follows it.

@@ -59,6 +59,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"mcp-partner/guard"
 	"mcp-partner/internal/database"
 	"mcp-partner/internal/disk"
@@ -112,7 +114,7 @@ type Ledger struct {
 	lookedBy    atomic.Int64
 	comparisons *flight.Group[int64, struct{}]
 	stop        context.CancelFunc
-	recent      recent
+	recent      *lru.Cache[recent, any]
 	prefix      verifiedPrefix
 }
 
@@ -132,6 +134,7 @@ func Open(o Options) *Ledger {
 	l := &Ledger{o: o, source: source, name: source.Name(), givenClock: givenClock}
 	l.counter.keys = o.Keys
 	l.looks = flight.NewLatest(l.look)
+	l.recent, _ = lru.New[recent, any](maxRecent) // it refuses no positive size
 	base, stop := context.WithCancel(context.Background())
 	l.comparisons, l.stop = flight.New[int64, struct{}](base, comparePatience), stop
 	l.tokens.init(l)

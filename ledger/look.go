@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"sync"
 	"time"
 
 	"mcp-partner/internal/database"
@@ -64,37 +63,20 @@ type revision = database.Revision
 // maxRecent bounds how many rows are kept in memory.
 const maxRecent = 1000
 
-// recent keeps what was read last of the freeze and of tokens, for as long as
-// nothing is committed: every call asks for them, and hardly any finds a change.
+// recent is a row at a revision. What was read of the freeze and of tokens is kept for
+// as long as nothing is committed: every call asks for them, and hardly any finds a
+// change.
 type recent struct {
-	mu   sync.Mutex
-	at   revision
-	rows map[string]any
-}
-
-// get returns what was read of a row at a revision, and forgets what was read of
-// another one.
-func (r *recent) get(at revision, name string) any {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.at != at || r.rows == nil {
-		r.at, r.rows = at, map[string]any{}
-	}
-	return r.rows[name]
-}
-
-// keep is given the revision from before the reading, which may have seen more.
-func (r *recent) keep(at revision, name string, value any) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.at == at && len(r.rows) < maxRecent {
-		r.rows[name] = value
-	}
+	// at is from before the reading, which may have seen more.
+	at         revision
+	kind, name string
 }
 
 // current returns what a row holds as of a look, or why that cannot be known.
 func current[T any](ctx context.Context, l *Ledger, seen observation, kind, name string) (value T, why string, err error) {
-	if value, ok := l.recent.get(seen.revision, ref(kind, name)).(T); ok {
+	key := recent{seen.revision, kind, name}
+	kept, _ := l.recent.Get(key)
+	if value, ok := kept.(T); ok {
 		return value, "", nil
 	}
 	known := l.counter.get().seen // before the query, which may see more
@@ -110,7 +92,7 @@ func current[T any](ctx context.Context, l *Ledger, seen observation, kind, name
 		return value, "entries are missing at the end", nil
 	}
 	if value, err = decode[T](s.body); err == nil {
-		l.recent.keep(seen.revision, ref(kind, name), value)
+		l.recent.Add(key, value)
 	}
 	return value, "", err
 }

@@ -33,7 +33,7 @@ func (c Checkpoint) link() link { return link{c.Seq, c.Hash, c.MAC} }
 // that cannot be read it returns the number.
 func (s *session) lastCheckpoint() (c Checkpoint, ok bool) {
 	var seq int64
-	if ok = s.row([]any{&seq, content[Checkpoint]{&c}}, `SELECT seq, body FROM checkpoints ORDER BY seq DESC LIMIT 1`); !ok {
+	if ok = s.row([]any{&seq, content{&c}}, `SELECT seq, body FROM checkpoints ORDER BY seq DESC LIMIT 1`); !ok {
 		c.Seq = seq
 	}
 	return c, ok

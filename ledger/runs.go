@@ -47,7 +47,7 @@ const newRun = `id, kind, caller, label, created, finished, state, owner, lease,
 func (s *session) fleetRuns(now time.Time, clause string, args ...any) (found []fleet.Run) {
 	for r := range rows(s, func(r *fleet.Run) []any {
 		return []any{&r.ID, &r.Kind, &r.Caller, &r.Label, moment{&r.CreatedAt}, moment{&r.FinishedAt}, &r.State, &r.Owner, moment{&r.LeaseUntil},
-			&r.Rows, (*[]byte)(&r.Request), &r.Thinned, content[map[string]int]{&r.Totals}}
+			&r.Rows, (*[]byte)(&r.Request), &r.Thinned, content{&r.Totals}}
 	}, `SELECT `+newRun+`, kept >= 0, totals FROM runs `+clause, args...) {
 		if r.State == fleet.RunRunning && !now.Before(r.LeaseUntil) {
 			r.State = fleet.RunInterrupted

@@ -146,7 +146,7 @@ func (l *Ledger) State(ctx context.Context, kind guard.StateKind, name string, i
 	if err != nil || why != "" {
 		return false, l.problem(err)
 	}
-	return true, json.Unmarshal(body, into)
+	return true, l.problem(content{into}.Scan([]byte(body)))
 }
 
 // States implements guard.StateStore.
@@ -156,7 +156,7 @@ func (l *Ledger) States(ctx context.Context, kind guard.StateKind, each func([]b
 	})
 	for _, body := range bodies {
 		if err := each(body); err != nil {
-			return err
+			return l.problem(err)
 		}
 	}
 	return err
@@ -180,7 +180,7 @@ func (t stateTx) State(kind guard.StateKind, name string, into any) (bool, error
 	if !ok || t.err != nil {
 		return false, t.err
 	}
-	return true, json.Unmarshal(s.body, into)
+	return true, content{into}.Scan(s.body)
 }
 
 func (t stateTx) Put(kind guard.StateKind, name string, row any, events ...guard.Event) error {
