@@ -21,7 +21,7 @@ func (s Stamp) MarshalJSON() ([]byte, error) {
 // which knows what its rows hold.
 type StateKind string
 
-// The kinds of rows. Rows of the last two may be removed once they have expired.
+// The kinds of rows. All but users may be removed once they have expired.
 const (
 	// UserState is a person of this server, by name.
 	UserState StateKind = "user"

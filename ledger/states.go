@@ -165,7 +165,7 @@ func (l *Ledger) States(ctx context.Context, kind guard.StateKind, each func([]b
 // ChangeStates implements guard.StateStore. Rows that have expired are removed on the way.
 func (l *Ledger) ChangeStates(ctx context.Context, change func(guard.StateTx) error) error {
 	return l.write(ctx, true, func(w *writing) {
-		w.exec(`DELETE FROM states WHERE kind IN ('session', 'once') AND expires < $1`, formatTime(l.o.Now()))
+		w.exec(`DELETE FROM states WHERE kind IN ('session', 'once', 'family', 'client') AND expires < $1`, formatTime(l.o.Now()))
 		if w.err == nil {
 			w.fail(change(stateTx{w}))
 		}

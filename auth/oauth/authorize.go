@@ -3,7 +3,6 @@ package oauth
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -34,10 +33,10 @@ type asked struct {
 // authorize answers the request of a client with a page, whoever is signed in.
 func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 	text := r.URL.RawQuery
+	var err error
 	if r.Method == http.MethodPost {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-		if text = string(body); err != nil || r.URL.RawQuery != "" {
-			s.sendBack(w, &failure{text: "The request is too long, or has its parameters in two places."})
+		if text, err = readBody(r); err != nil {
+			s.sendBack(w, &failure{text: "The request cannot be read: " + err.Error() + "."})
 			return
 		}
 	}
@@ -125,7 +124,7 @@ func wantedScopes(text string) []access.Scope {
 // client finds a client by its ID.
 func (s *Server) client(ctx context.Context, id string) (Client, error) {
 	if isDocument(id) {
-		client, err := s.documents.find(ctx, id)
+		client, err := s.findDocument(ctx, id)
 		if err != nil {
 			return Client{}, &failure{code: errClient, text: "The client cannot be trusted: " + err.Error() + "."}
 		}
@@ -147,7 +146,7 @@ func (s *Server) stored(ctx context.Context, id string) (client Client, ok bool,
 		return client, false, nil
 	}
 	ok, err = s.o.Store.State(ctx, guard.ClientState, id, &client)
-	return client, ok && !client.expired(s.o.Now()), err
+	return client, ok && client.live(s.o.Now()), err
 }
 
 // sendBack tells the client of a refusal where its redirect URI is known to be its own,

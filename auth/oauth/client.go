@@ -58,6 +58,8 @@ type Client struct {
 	SecretHash string    `json:"secret_hash,omitempty"`
 	AddedAt    time.Time `json:"added"`
 	UsedAt     time.Time `json:"used,omitzero"`
+	// Expires is the end of a registration, which moves when it is used.
+	Expires guard.Stamp `json:"expires,omitzero"`
 }
 
 // shown names a client for a person and the record by what is checked: the host of its
@@ -74,16 +76,9 @@ func (c Client) shown() string {
 	}
 }
 
-// expired reports whether a registration has not been used for too long.
-func (c Client) expired(now time.Time) bool {
-	switch {
-	case c.Kind != ByRegistration:
-		return false
-	case c.UsedAt.IsZero():
-		return now.After(c.AddedAt.Add(unusedFor))
-	default:
-		return now.After(c.UsedAt.Add(idleFor))
-	}
+// live reports whether the client may be used: a registration ends where it is not.
+func (c Client) live(now time.Time) bool {
+	return c.Kind != ByRegistration || now.Before(c.Expires.Time)
 }
 
 // takes reports whether a redirect URI is one of the client's.
@@ -115,7 +110,7 @@ type Clients struct {
 
 // List returns all clients that are not expired, by ID.
 func (c Clients) List(ctx context.Context) ([]Client, error) {
-	return listed(ctx, c.Store, guard.ClientState, func(one Client) bool { return !one.expired(c.Now()) })
+	return listed(ctx, c.Store, guard.ClientState, func(one Client) bool { return one.live(c.Now()) })
 }
 
 // listed returns the rows of a kind that a function keeps.
@@ -148,7 +143,7 @@ func (c Clients) Add(ctx context.Context, name string, redirects []string, confi
 		secret, client.Method = "mps_"+page.NewHandle(), authPost
 		client.SecretHash = digest("client", secret)
 	}
-	event := c.event(guard.KindClient, fmt.Sprintf("added %s as %s with the redirect URIs %s", client.ID, client.Name, strings.Join(redirects, ", ")))
+	event := eventOf(c.Now(), guard.KindClient, c.By, fmt.Sprintf("added %s as %s with the redirect URIs %s", client.ID, client.Name, strings.Join(redirects, ", ")))
 	err = c.Store.ChangeStates(ctx, func(tx guard.StateTx) error { return tx.Put(guard.ClientState, client.ID, client, event) })
 	return client, secret, err
 }
@@ -166,16 +161,12 @@ func (c Clients) Remove(ctx context.Context, id string) error {
 				problems.WithCommand("List the clients.", "mcp-partner clients list"))))
 		}
 		for _, one := range families {
-			if err := end(tx, one.ID, c.Now(), c.event(guard.KindConsent, ""), "the client was removed"); err != nil {
+			if err := end(tx, one.ID, c.Now(), eventOf(c.Now(), guard.KindConsent, c.By, ""), "the client was removed"); err != nil {
 				return err
 			}
 		}
-		return tx.Remove(guard.ClientState, id, c.event(guard.KindClient, "removed "+id+", "+client.shown()))
+		return tx.Remove(guard.ClientState, id, eventOf(c.Now(), guard.KindClient, c.By, "removed "+id+", "+client.shown()))
 	})
-}
-
-func (c Clients) event(kind guard.EventKind, detail string) guard.Event {
-	return guard.Event{Time: c.Now(), Kind: kind, Intent: guard.Intent{Caller: c.By}, Detail: detail}
 }
 
 // checkRedirectList refuses redirect URIs that a client may not have.

@@ -245,6 +245,8 @@ func (s *Server) met(tx guard.StateTx, client Client, by access.Caller) error {
 	if known.UsedAt.IsZero() {
 		events = append(events, s.event(guard.KindClient, by, "met "+client.ID+", "+client.shown()))
 	}
-	known.UsedAt = s.o.Now()
+	if known.UsedAt = s.o.Now(); known.Kind == ByRegistration {
+		known.Expires.Time = known.UsedAt.Add(idleFor)
+	}
 	return tx.Put(guard.ClientState, client.ID, known, events...)
 }

@@ -16,8 +16,6 @@ import (
 	"strings"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
-
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/strictjson"
 	"mcp-partner/internal/untrusted"
@@ -33,25 +31,10 @@ const (
 	maxClientID  = 512
 )
 
-// documents fetches the metadata documents of clients (CIMD). The client refuses
-// private addresses where it connects, and follows no redirect.
-type documents struct {
-	client  *http.Client
-	allowed []netip.Prefix
-	own     *url.URL // this server
-	known   *lru.Cache[string, document]
-	limit   *limiter
-	now     func() time.Time
-}
-
+// document is the client of a metadata document (CIMD), for as long as it is remembered.
 type document struct {
 	client Client
 	until  time.Time
-}
-
-func newDocuments(o Options, own *url.URL) *documents {
-	known, _ := lru.New[string, document](maxDocuments) // fails for a size below 1 alone
-	return &documents{client: o.HTTP, allowed: o.AllowPrivate, own: own, known: known, limit: newLimiter(10*time.Second, 10, o.Now), now: o.Now}
 }
 
 // isDocument reports whether the ID of a client is meant as the URL of its document.
@@ -59,7 +42,7 @@ func isDocument(id string) bool { return strings.Contains(id, "://") }
 
 // checkID refuses a URL that could be read in two ways, or leads to this server or into
 // its network.
-func (d *documents) checkID(id string) (host string, err error) {
+func (s *Server) checkID(id string) (host string, err error) {
 	at, err := url.Parse(id)
 	if err != nil || len(id) > maxClientID || at.String() != id {
 		return "", errors.New("it is not a URL in its plain form")
@@ -78,27 +61,27 @@ func (d *documents) checkID(id string) (host string, err error) {
 		return "", errors.New("its path has dots, empty parts or escapes")
 	case host == "" || host != strings.ToLower(host) || strings.HasSuffix(host, "."):
 		return "", errors.New("its host is not a name in its plain form")
-	case at.Host == d.own.Host, host == d.own.Hostname() && !private:
+	case at.Host == s.own.Host, host == s.own.Hostname() && !private:
 		return "", errors.New("it names this server")
-	case !private && (notAddress == nil || !strings.Contains(host, ".")), httpclient.IsPrivate(host, d.allowed...):
+	case !private && (notAddress == nil || !strings.Contains(host, ".")), httpclient.IsPrivate(host, s.o.AllowPrivate...):
 		return "", errors.New("its host is an address, or a name of this machine or of a private network")
 	}
 	return host, nil
 }
 
 // find returns the client that a document describes.
-func (d *documents) find(ctx context.Context, id string) (Client, error) {
-	host, err := d.checkID(id)
+func (s *Server) findDocument(ctx context.Context, id string) (Client, error) {
+	host, err := s.checkID(id)
 	if err != nil {
 		return Client{}, fmt.Errorf("the ID %s of the client cannot be used: %w", untrusted.Shown(id), err)
 	}
-	if known, ok := d.known.Get(id); ok && d.now().Before(known.until) {
+	if known, ok := s.known.Get(id); ok && s.o.Now().Before(known.until) {
 		return known.client, nil
 	}
-	if !d.limit.allow(host) {
+	if !s.fetches.allow(host) {
 		return Client{}, errors.New("too many documents of clients were asked for; try again in a minute")
 	}
-	raw, err := d.fetch(ctx, id)
+	raw, err := s.fetch(ctx, id)
 	if err != nil {
 		return Client{}, fmt.Errorf("the document of the client at %s cannot be read: %w", host, err)
 	}
@@ -106,11 +89,11 @@ func (d *documents) find(ctx context.Context, id string) (Client, error) {
 	if err != nil {
 		return Client{}, fmt.Errorf("the document of the client at %s cannot be used: %w", host, err)
 	}
-	d.known.Add(id, document{client, d.now().Add(keepFor)})
+	s.known.Add(id, document{client, s.o.Now().Add(keepFor)})
 	return client, nil
 }
 
-func (d *documents) fetch(ctx context.Context, id string) ([]byte, error) {
+func (s *Server) fetch(ctx context.Context, id string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, id, nil)
@@ -118,7 +101,7 @@ func (d *documents) fetch(ctx context.Context, id string) ([]byte, error) {
 		return nil, err
 	}
 	request.Header.Set("Accept", "application/json")
-	response, err := d.client.Do(request)
+	response, err := s.o.HTTP.Do(request)
 	switch {
 	case errors.Is(err, httpclient.ErrPrivate):
 		return nil, httpclient.ErrPrivate

@@ -47,7 +47,6 @@ func (c Consent) words() string {
 type Family struct {
 	Consent
 	EndedAt time.Time `json:"ended,omitzero"`
-	Why     string    `json:"why,omitempty"`
 	// Current and Previous are what is kept of the refresh token that is good, and of the
 	// one before, which was exchanged at RotatedAt. Salt is how the one follows from the
 	// other.
@@ -55,10 +54,10 @@ type Family struct {
 	Previous  string    `json:"previous,omitempty"`
 	Salt      []byte    `json:"salt,omitempty"`
 	RotatedAt time.Time `json:"rotated,omitzero"`
-	// ClaimedAt is when a process began to exchange Current.
-	ClaimedAt time.Time `json:"claimed,omitzero"`
 	// Issued counts the refresh tokens.
 	Issued int `json:"issued"`
+	// Expires is when nothing can be left of what the tokens opened or approved.
+	Expires guard.Stamp `json:"expires"`
 }
 
 // live reports whether tokens of the family are good.
@@ -79,7 +78,7 @@ func end(tx guard.StateTx, id string, now time.Time, event guard.Event, why stri
 	if err != nil || !ok || !f.live(now) {
 		return err
 	}
-	f.EndedAt, f.Why, f.Upstream = now, why, nil
+	f.EndedAt, f.Upstream = now, nil
 	event.Detail = fmt.Sprintf("ended %s of %s: %s", id, f.Client.shown(), why)
 	if event.Caller == "" {
 		event.Caller = f.Person.Caller
@@ -140,22 +139,5 @@ func (s *Server) EndFamily(ctx context.Context, of access.Caller, id string) err
 			return err
 		}
 		return end(tx, id, s.o.Now(), s.event(guard.KindConsent, of, ""), "revoked by the person")
-	})
-}
-
-// sweep removes families of which nothing can be left.
-func (s *Server) sweep(ctx context.Context) error {
-	before := s.o.Now().Add(-guard.ReachAfterEnd)
-	old, err := listed(ctx, s.o.Store, guard.FamilyState, func(f Family) bool { return f.Ends.Before(before) })
-	if err != nil || len(old) == 0 {
-		return err
-	}
-	return s.o.Store.ChangeStates(ctx, func(tx guard.StateTx) error {
-		for _, f := range old {
-			if err := tx.Remove(guard.FamilyState, f.ID); err != nil {
-				return err
-			}
-		}
-		return nil
 	})
 }

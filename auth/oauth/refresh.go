@@ -56,8 +56,8 @@ func (s *Server) rotate(ctx context.Context, f Family, shown string, wanted []ac
 	}
 	var refused error
 	err = s.o.Store.ChangeStates(ctx, func(tx guard.StateTx) error {
-		refused = badGrant()
-		if ok, err := tx.State(guard.FamilyState, f.ID, &f); err != nil || !ok || !f.live(s.o.Now()) {
+		refused, f = badGrant(), Family{}
+		if ok, err := tx.State(guard.FamilyState, renewed.ID, &f); err != nil || !ok || !f.live(s.o.Now()) {
 			return err
 		}
 		switch {

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -30,11 +28,11 @@ func (s *Server) registration(r *http.Request) (map[string]any, error) {
 	if !s.registrations.allow(addressOf(r)) {
 		return nil, &failure{status: http.StatusTooManyRequests, code: errBusy, text: "Too many clients were registered. Try again in a minute."}
 	}
-	raw, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	if err != nil || len(raw) > maxBody {
-		return nil, &failure{code: "invalid_client_metadata", text: fmt.Sprintf("The registration is longer than %d bytes, or ended early.", maxBody)}
+	raw, err := readBody(r)
+	var m metadata
+	if err == nil {
+		m, err = readMetadata([]byte(raw))
 	}
-	m, err := readMetadata(raw)
 	if err != nil {
 		return nil, &failure{code: "invalid_client_metadata", text: "The registration cannot be used: " + err.Error() + "."}
 	}
@@ -50,7 +48,7 @@ func (s *Server) registration(r *http.Request) (map[string]any, error) {
 
 func (s *Server) addRegistered(ctx context.Context, m metadata) (map[string]any, error) {
 	now := s.o.Now()
-	client := Client{ID: "mpc_" + page.NewHandle(), Kind: ByRegistration, Name: m.Name, Redirects: m.Redirects, Method: m.Method, AddedAt: now}
+	client := Client{ID: "mpc_" + page.NewHandle(), Kind: ByRegistration, Name: m.Name, Redirects: m.Redirects, Method: m.Method, AddedAt: now, Expires: guard.Stamp{Time: now.Add(unusedFor)}}
 	answer := map[string]any{
 		"client_id": client.ID, "client_id_issued_at": now.Unix(), "client_name": m.Name, "redirect_uris": m.Redirects, "token_endpoint_auth_method": m.Method,
 		"grant_types": []string{grantCode, grantRefresh}, "response_types": []string{"code"},
@@ -60,7 +58,7 @@ func (s *Server) addRegistered(ctx context.Context, m metadata) (map[string]any,
 		answer["client_secret"], answer["client_secret_expires_at"] = secret, 0
 		client.SecretHash = digest("client", secret)
 	}
-	old, err := s.outdated(ctx)
+	instead, err := s.makeRoom(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -69,32 +67,23 @@ func (s *Server) addRegistered(ctx context.Context, m metadata) (map[string]any,
 		events = append(events, s.event(guard.KindClient, "", "registered "+client.ID+", "+client.shown()))
 	}
 	return answer, s.o.Store.ChangeStates(ctx, func(tx guard.StateTx) error {
-		for _, id := range old {
-			if err := tx.Remove(guard.ClientState, id); err != nil {
-				return err
-			}
+		if err := tx.Remove(guard.ClientState, instead); err != nil {
+			return err
 		}
 		return tx.Put(guard.ClientState, client.ID, client, events...)
 	})
 }
 
-// outdated names the registrations to remove for a new one: those that have expired,
-// and the oldest unused one where there is no more room.
-func (s *Server) outdated(ctx context.Context) (ids []string, err error) {
-	now := s.o.Now()
-	all, err := listed(ctx, s.o.Store, guard.ClientState, func(c Client) bool { return c.Kind == ByRegistration })
-	if err != nil {
-		return nil, err
+// makeRoom names the registration to remove for a new one: "" while there is room, and
+// then the oldest that is unused.
+func (s *Server) makeRoom(ctx context.Context) (id string, err error) {
+	all, err := listed(ctx, s.o.Store, guard.ClientState, func(c Client) bool { return c.Kind == ByRegistration && c.live(s.o.Now()) })
+	if err != nil || len(all) < maxRegistered {
+		return "", err
 	}
-	slices.SortFunc(all, func(a, b Client) int { return a.AddedAt.Compare(b.AddedAt) })
-	room := len(all) < maxRegistered
-	for _, one := range all {
-		if one.expired(now) || !room && one.UsedAt.IsZero() {
-			ids, room = append(ids, one.ID), true
-		}
+	unused := slices.DeleteFunc(all, func(c Client) bool { return !c.UsedAt.IsZero() })
+	if len(unused) == 0 {
+		return "", errors.New("too many clients are registered and in use")
 	}
-	if !room {
-		return nil, errors.New("too many clients are registered and in use")
-	}
-	return ids, nil
+	return slices.MinFunc(unused, func(a, b Client) int { return a.AddedAt.Compare(b.AddedAt) }).ID, nil
 }

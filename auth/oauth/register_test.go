@@ -85,7 +85,7 @@ func TestFloodOfRegistrationsIsHeldBack(t *testing.T) {
 	}
 	if err := s.store.ChangeStates(t.Context(), func(tx guard.StateTx) error {
 		for i := range maxRegistered {
-			one := Client{ID: fmt.Sprint("mpc_", i), Kind: ByRegistration, Redirects: []string{localRedirect}, Method: authNone, AddedAt: s.clock.Now().Add(time.Duration(i))}
+			one := Client{ID: fmt.Sprint("mpc_", i), Kind: ByRegistration, Redirects: []string{localRedirect}, Method: authNone, AddedAt: s.clock.Now().Add(time.Duration(i)), Expires: guard.Stamp{Time: s.clock.Now().Add(unusedFor)}}
 			if err := tx.Put(guard.ClientState, one.ID, one); err != nil {
 				return err
 			}

@@ -11,8 +11,9 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"mcp-partner/access"
 	"mcp-partner/auth/users"
@@ -90,12 +91,13 @@ type Server struct {
 	resource  string
 	mux       *http.ServeMux
 	redirects policy
-	documents *documents
+	own       *url.URL // PublicURL
+	known     *lru.Cache[string, document]
 	foreign   *http.CrossOriginProtection
-	// registrations and requests are bounded by the address that asks, and announced is
-	// how often a registration gets an entry of its own.
-	registrations, requests, announced *limiter
-	refreshes                          *flight.Group[string, issued]
+	// registrations and requests are bounded by the address that asks, fetches by the host
+	// of a document, and announced is how often a registration gets an entry of its own.
+	registrations, requests, fetches, announced *limiter
+	refreshes                                   *flight.Group[string, issued]
 }
 
 // New makes a server, or says which options cannot be meant.
@@ -114,10 +116,12 @@ func New(o Options) (*Server, error) {
 		o.Now = time.Now
 	}
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	known, _ := lru.New[string, document](maxDocuments) // fails for a size below 1 alone
 	s := &Server{
-		o: o, resource: o.PublicURL + "/mcp", redirects: o.Redirects, documents: newDocuments(o, at), foreign: http.NewCrossOriginProtection(),
+		o: o, resource: o.PublicURL + "/mcp", redirects: o.Redirects, own: at, known: known, foreign: http.NewCrossOriginProtection(),
 		registrations: newLimiter(time.Minute, 20, o.Now),
 		requests:      newLimiter(time.Second, 30, o.Now),
+		fetches:       newLimiter(10*time.Second, 10, o.Now),
 		announced:     newLimiter(time.Minute, 1, o.Now),
 		refreshes:     flight.New[string, issued](context.Background(), refreshWithin),
 	}
@@ -144,11 +148,6 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("GET "+consentPath, s.consent)
 	mux.HandleFunc("POST "+consentPath, s.consent)
 	return mux
-}
-
-// Serves reports whether a path is one of the authorization server.
-func (s *Server) Serves(path string) bool {
-	return path == MetadataPath || path == MetadataPath+"/mcp" || strings.HasPrefix(path, "/oauth/")
 }
 
 // ServeHTTP implements http.Handler.
@@ -194,7 +193,7 @@ func (s *Server) serveMetadata(w http.ResponseWriter, _ *http.Request) {
 	if s.o.Registration {
 		answer["registration_endpoint"] = s.o.PublicURL + "/oauth/register"
 	}
-	writeJSON(w, http.StatusOK, answer)
+	s.reply(w, http.StatusOK, answer, nil)
 }
 
 // offeredScopes leaves out the scopes to approve and to see metrics: a client that asks
@@ -216,7 +215,11 @@ func (s *Server) Metadata(resource string) []byte {
 func (s *Server) ScopeName(scope access.Scope) string { return string(scope) }
 
 func (s *Server) event(kind guard.EventKind, caller access.Caller, detail string) guard.Event {
-	return guard.Event{Time: s.o.Now(), Kind: kind, Intent: guard.Intent{Caller: caller}, Detail: detail}
+	return eventOf(s.o.Now(), kind, caller, detail)
+}
+
+func eventOf(now time.Time, kind guard.EventKind, caller access.Caller, detail string) guard.Event {
+	return guard.Event{Time: now, Kind: kind, Intent: guard.Intent{Caller: caller}, Detail: detail}
 }
 
 // failure is a refusal in the terms of OAuth, with a text in our own words.
@@ -243,23 +246,18 @@ func (s *Server) refusalOf(err error) *failure {
 
 // reply answers a client with JSON.
 func (s *Server) reply(w http.ResponseWriter, status int, answer any, err error) {
-	if err == nil {
-		writeJSON(w, status, answer)
-		return
+	header := w.Header()
+	if err != nil {
+		f := s.refusalOf(err)
+		status, answer = cmp.Or(f.status, http.StatusBadRequest), map[string]string{"error": f.code, "error_description": f.text}
 	}
-	f := s.refusalOf(err)
-	switch f.status {
+	switch status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		w.Header().Set("Retry-After", "60")
+		header.Set("Retry-After", "60")
 	case http.StatusUnauthorized:
-		w.Header().Set("WWW-Authenticate", `Basic realm="oauth"`)
+		header.Set("WWW-Authenticate", `Basic realm="oauth"`)
 	}
-	writeJSON(w, cmp.Or(f.status, http.StatusBadRequest), map[string]string{"error": f.code, "error_description": f.text})
-}
-
-func writeJSON(w http.ResponseWriter, status int, answer any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Pragma", "no-cache")
+	header.Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(answer) // a client that went away needs no answer
 }

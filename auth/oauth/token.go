@@ -119,11 +119,19 @@ func readForm(r *http.Request) (url.Values, error) {
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/x-www-form-urlencoded" {
 		return nil, errors.New("the content type is not application/x-www-form-urlencoded")
 	}
+	raw, err := readBody(r)
+	if err != nil {
+		return nil, err
+	}
+	return single(raw)
+}
+
+func readBody(r *http.Request) (string, error) {
 	raw, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil || len(raw) > maxBody || r.URL.RawQuery != "" {
-		return nil, fmt.Errorf("the body is longer than %d bytes or ended early, or parameters are in the URL", maxBody)
+		return "", fmt.Errorf("the body is longer than %d bytes or ended early, or parameters are in the URL", maxBody)
 	}
-	return single(string(raw))
+	return string(raw), nil
 }
 
 // credentials are those of a client, in one place only.
@@ -164,6 +172,7 @@ func (s *Server) exchangeCode(ctx context.Context, client Client, form url.Value
 	var refused error
 	err = s.o.Store.ChangeStates(ctx, func(tx guard.StateTx) error {
 		refused = badGrant()
+		row = codeRow{}
 		if ok, err := tx.State(guard.OnceState, name, &row); err != nil || !ok || !s.o.Now().Before(row.Expires.Time) {
 			return err
 		}
@@ -181,16 +190,13 @@ func (s *Server) exchangeCode(ctx context.Context, client Client, form url.Value
 		answer, err = s.begin(tx, row.Consent, grant)
 		return err
 	})
-	if err := s.sweep(ctx); err != nil {
-		s.o.Log.Warn("Old consents cannot be removed", "error", err)
-	}
 	return answer, cmp.Or(err, refused)
 }
 
 // begin begins a family with its first tokens.
 func (s *Server) begin(tx guard.StateTx, c Consent, grant access.Grant) (issued, error) {
 	refresh := refreshPrefix + page.NewHandle()
-	f := Family{Consent: c, Current: digest("refresh", refresh), Issued: 1}
+	f := Family{Consent: c, Current: digest("refresh", refresh), Issued: 1, Expires: guard.Stamp{Time: c.Ends.Add(guard.ReachAfterEnd)}}
 	if err := tx.Put(guard.FamilyState, f.ID, f, s.event(guard.KindConsent, f.Person.Caller, "issued tokens of "+f.ID+" to "+f.Client.shown())); err != nil {
 		return issued{}, err
 	}
