@@ -14,7 +14,6 @@ import (
 
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
-	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/tenantimport"
@@ -28,7 +27,6 @@ type simulateCommand struct {
 	tenantsOut     string
 	force          bool
 	untilStdinEnds bool
-	allowRemote    bool
 }
 
 // NewCmdSimulate builds `simulate`.
@@ -41,7 +39,7 @@ func NewCmdSimulate(deps *cmdutil.Deps) *cobra.Command {
 touching a customer. When ready, it prints one line of JSON with the addresses, the
 client ID and secret, and the first 100 tenants. It ends on SIGINT or SIGTERM, or with
 --until-stdin-closes at the end of its input. Anyone who reaches it can use it, so it
-listens only on loopback unless --allow-remote is given.
+listens only on loopback.
 
 Kinds of --fault, in % of requests:
 ` + faultHelp(false) + `
@@ -54,10 +52,8 @@ Kinds of --fault, in % of tenants:
 		RunE: func(command *cobra.Command, _ []string) error { return runSimulate(command.Context(), deps, options) },
 	}
 	flags := command.Flags()
-	flags.StringVar(&options.listen, "listen", "127.0.0.1:8443", "`HOST:PORT` to listen on; port 0 takes a free one")
+	flags.StringVar(&options.listen, "listen", "127.0.0.1:8443", "loopback `HOST:PORT` to listen on; port 0 takes a free one")
 	flags.IntVar(&options.world.Tenants, "tenants", cmdutil.DefaultSimulated, "`N` tenants")
-	flags.BoolVar(&options.allowRemote, "allow-remote", false, "allow --listen on an address that other machines can reach; anyone there can use the simulation")
-	config.Typed(flags, "allow-remote")
 	cmdutil.AddSimulationFlags(&options.world, flags)
 	flags.StringVar(&options.caOut, "ca-out", "", "write the certificate authority to this `FILE` (default: a temporary one)")
 	flags.StringVar(&options.tenantsOut, "tenants-out", "", "write the tenants to this CSV `FILE`, for tenants import")
@@ -110,22 +106,14 @@ func runSimulate(ctx context.Context, deps *cmdutil.Deps, o *simulateCommand) er
 }
 
 // checkListen refuses an address that other machines reach: the simulation
-// prints its own secret and lets everybody in. All addresses at once are
-// refused too, because no URL is true for all of them.
+// prints its own secret and lets everybody in.
 func (o *simulateCommand) checkListen() error {
 	host, _, err := net.SplitHostPort(o.listen)
-	if err != nil {
-		return exit.Usage("give --listen 127.0.0.1:8443", "--listen is not HOST:PORT")
-	}
-	ip := net.ParseIP(host)
 	switch {
-	case httpclient.IsLoopback(host):
-		return nil
-	case !o.allowRemote:
-		return exit.Usage("give --listen 127.0.0.1:PORT; if others are to use the simulation, add --allow-remote",
-			"--listen %s is not a loopback address, and anyone who reaches a simulation can use it", o.listen)
-	case host == "" || ip != nil && ip.IsUnspecified():
-		return exit.Usage("give the address at which others reach it", "--listen %s means every address, and the certificate and the URL are for one", o.listen)
+	case err != nil:
+		return exit.Usage("give --listen 127.0.0.1:8443", "--listen is not HOST:PORT")
+	case !httpclient.IsLoopback(host):
+		return exit.Usage("give --listen 127.0.0.1:PORT", "--listen %s is not a loopback address, and anyone who reaches a simulation can use it", o.listen)
 	}
 	return nil
 }
