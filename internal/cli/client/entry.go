@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rogpeppe/go-internal/diff"
+
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/clientfile"
 	"mcp-partner/internal/config"
@@ -90,36 +92,14 @@ func presentable(s clientfile.Server) clientfile.Server {
 	return s
 }
 
-// difference compares two entries line by line: what they begin and end with
-// alike stands once.
-func difference(before, after string) []string {
-	old, now := slices.Collect(strings.Lines(before)), slices.Collect(strings.Lines(after))
-	begin := 0
-	for begin < min(len(old), len(now)) && old[begin] == now[begin] {
-		begin++
-	}
-	end := 0
-	for end < min(len(old), len(now))-begin && old[len(old)-1-end] == now[len(now)-1-end] {
-		end++
-	}
-	var lines []string
-	add := func(mark string, part []string) {
-		for _, line := range part {
-			lines = append(lines, mark+strings.TrimRight(line, "\n"))
-		}
-	}
-	add("  ", now[:begin])
-	add("- ", old[begin:len(old)-end])
-	add("+ ", now[begin:len(now)-end])
-	add("  ", now[len(now)-end:])
-	return lines
-}
-
-// changedLines shows changed lines, each kind in a colour of its own.
-func changedLines(u *term.UI, lines []string) {
+// showDifference shows two entries line by line, each kind of change in a colour of
+// its own.
+func showDifference(u *term.UI, before, after []byte) {
 	u.Blank()
-	for _, line := range lines {
-		u.Line(map[byte]term.Style{'+': term.Good, '-': term.Bad}[line[0]], "  "+line)
+	const head = "@@\n" // of the one part that an entry is short enough for
+	_, lines, _ := strings.Cut(string(diff.Diff("", before, "", after)), head)
+	for line := range strings.Lines(lines) {
+		u.Line(map[byte]term.Style{'+': term.Good, '-': term.Bad}[line[0]], "  "+line[:1]+" "+strings.TrimRight(line[1:], "\n"))
 	}
 	u.Blank()
 }

@@ -237,7 +237,7 @@ func RunInstall(_ context.Context, deps *cmdutil.Deps, o *InstallOptions) error 
 		return untouched(file.Path, err)
 	}
 	if string(text) == string(file.Text) {
-		return showInstalled(deps, o, file, "", nil)
+		return showInstalled(deps, o, file, "", nil, nil)
 	}
 	backup, err := file.Replace(text, time.Now())
 	if err != nil {
@@ -245,7 +245,7 @@ func RunInstall(_ context.Context, deps *cmdutil.Deps, o *InstallOptions) error 
 	}
 	deps.IO.ChangeMade()
 	file.Text = text
-	if err := showInstalled(deps, o, file, backup, difference(string(old), string(block))); err != nil {
+	if err := showInstalled(deps, o, file, backup, old, block); err != nil {
 		return err
 	}
 	return warnOfPassphrase(deps, o)
@@ -283,10 +283,10 @@ func thisProgram() (string, error) {
 	return path, nil
 }
 
-// showInstalled says what changed; no difference means that nothing did.
-func showInstalled(deps *cmdutil.Deps, o *InstallOptions, file clientfile.File, backup string, lines []string) error {
+// showInstalled says what changed; no entry now means that nothing did.
+func showInstalled(deps *cmdutil.Deps, o *InstallOptions, file clientfile.File, backup string, before, now []byte) error {
 	u := deps.IO.UI()
-	if lines == nil {
+	if now == nil {
 		u.Linef(term.Good, "%s already has this server; nothing was changed.", o.client.Title)
 		u.Field("file", file.Path)
 		keptFields(u, o.client.Kept(file.Text, o.Name))
@@ -295,7 +295,7 @@ func showInstalled(deps *cmdutil.Deps, o *InstallOptions, file clientfile.File, 
 	u.Linef(term.Good, "Added the server %s to %s.", o.Name, o.client.Title)
 	u.Field("file", file.Path)
 	u.Field("backup", backup)
-	changedLines(u, lines)
+	showDifference(u, before, now)
 	keptFields(u, o.client.Kept(file.Text, o.Name))
 	u.Field("next", o.client.Restart)
 	u.Field("then ask", "Which tenants do we manage?")
@@ -400,6 +400,6 @@ func runUninstall(_ context.Context, deps *cmdutil.Deps, o *ClientOptions) error
 	u.Linef(term.Good, "%s no longer has the server %s.", o.client.Title, o.Name)
 	u.Field("file", file.Path)
 	u.Field("backup", backup)
-	changedLines(u, difference(string(block), ""))
+	showDifference(u, block, nil)
 	return u.Err
 }
