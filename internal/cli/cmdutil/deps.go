@@ -1,6 +1,7 @@
 package cmdutil
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +46,7 @@ func (d *Deps) AddGlobals(flags *pflag.FlagSet) {
 	flags.StringVar(&d.global.stateDir, "state-dir", "", "`DIR` with the vault, the tenant directory and config.yaml")
 	flags.BoolVar(&d.PlatformModes, "platform-modes", false, "accept a state directory whose modes the platform sets (fsGroup, WSL)")
 	flags.StringVar(&d.global.configFile, "config", "", "config `FILE` (default: config.yaml in the state directory)")
-	flags.StringVar(&d.global.logLevel, "log-level", "", "lowest `LEVEL` to log: debug, info, warn or error (default: info for serve, else error)")
+	AddChoice(flags, &d.global.logLevel, "log-level", "lowest `LEVEL` to log, by default info for serve and else error", "", "debug", "info", "warn", "error")
 	AddChoice(flags, &d.global.logFormat, "log-format", "`FORMAT` of the log", "text", "json")
 	flags.StringVar(&d.PECRoles, "pec-roles", "", "CSV `FILE` with changes to the list of roles for partner earned credit")
 	flags.StringVar(&d.DatabaseURLFile, "database-url-file", "", "`FILE` with the URL of a PostgreSQL database for all servers")
@@ -63,12 +64,8 @@ func (d *Deps) Prepare(command *cobra.Command, _ []string) error {
 	if err := d.settle(command, flags); err != nil {
 		return err
 	}
-	level, err := d.levelFor(command)
-	if err != nil {
-		return err
-	}
 	// Standard output belongs to the answer, and under serve to the protocol.
-	d.Log = telemetry.NewLogger(d.IO.Err, telemetry.LogOptions{Level: level, JSON: d.global.logFormat == "json", Facts: factsOf})
+	d.Log = telemetry.NewLogger(d.IO.Err, telemetry.LogOptions{Level: d.levelFor(command), JSON: d.global.logFormat == "json", Facts: factsOf})
 	for _, name := range strangers {
 		fmt.Fprintf(d.IO.Err, "mcp-partner: note: the environment variable %s is not a setting and is ignored\n", term.Escape(name))
 	}
@@ -157,16 +154,8 @@ func factsOf(ctx context.Context) []slog.Attr {
 
 // levelFor is the level that was set, else info for a server, whose log is
 // read later, and error for a command, whose answer says what went wrong.
-func (d *Deps) levelFor(command *cobra.Command) (slog.Level, error) {
-	var level slog.Level
-	switch {
-	case d.global.logLevel != "":
-		if err := level.UnmarshalText([]byte(d.global.logLevel)); err != nil {
-			return 0, exit.Usage("give debug, info, warn or error", "--log-level is not a level")
-		}
-		return level, nil
-	case command.Name() == "serve":
-		return slog.LevelInfo, nil
-	}
-	return slog.LevelError, nil
+func (d *Deps) levelFor(command *cobra.Command) (level slog.Level) {
+	usual := map[bool]string{true: "info", false: "error"}[command.Name() == "serve"]
+	_ = level.UnmarshalText([]byte(cmp.Or(d.global.logLevel, usual))) // one of the four
+	return level
 }
