@@ -91,7 +91,7 @@ func TestStartCompletesBegunTenantsOnly(t *testing.T) {
 	}
 	run := c.openRuns("transition")[0]
 	c.reported(e, run, "before the next start")
-	if o := c.cli("doctor", "--json").run(t); !strings.Contains(o.stdout, "In the run "+run+" 1 tenant is unfinished.") {
+	if o := c.cli("doctor", "--json").run(t); !strings.Contains(o.stdout, "The run "+run+" left 1 tenant unfinished.") {
 		t.Errorf("the doctor does not say so: %s", o.both())
 	}
 	put := c.gate.hold(http.MethodPut, true)

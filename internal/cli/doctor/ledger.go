@@ -136,10 +136,8 @@ func checkFreeze(ctx context.Context, a *app.App) check {
 	switch {
 	case err != nil:
 		return failedCheck("freeze", err, "mcp-partner ledger verify")
-	case freeze.Reads:
-		return check{"freeze", CheckWarn, "Writes and reads are frozen: " + freeze.Reason, "mcp-partner unfreeze --approver NAME"}
-	case freeze.Writes:
-		return check{"freeze", CheckWarn, "Writes are frozen: " + freeze.Reason, "mcp-partner unfreeze --approver NAME"}
+	case freeze.Writes || freeze.Reads:
+		return check{"freeze", CheckWarn, strings.Replace(freeze.Scope(), "w", "W", 1) + " are frozen: " + freeze.Reason, "mcp-partner unfreeze --approver NAME"}
 	}
 	return check{"freeze", checkOK, "Nothing is frozen.", ""}
 }
@@ -152,14 +150,7 @@ func checkApprovers(ctx context.Context, a *app.App) check {
 	case len(approvers) == 0:
 		return check{"approvers", CheckWarn, "There are no approvers yet, so writes can be approved only in a client.", "mcp-partner approvers add NAME"}
 	}
-	return check{"approvers", checkOK, approverText(len(approvers)), ""}
-}
-
-func approverText(n int) string {
-	if n == 1 {
-		return "1 person can approve writes."
-	}
-	return fmt.Sprintf("%d people can approve writes.", n)
+	return check{"approvers", checkOK, phrase.Count(len(approvers), "approver") + " can approve writes.", ""}
 }
 
 const runsExamined = 200
@@ -200,15 +191,8 @@ func checkProgress(run runs.Run, progress map[int]guard.Progress) (check, bool) 
 	case stranded > 0:
 		return check{"runs", CheckFail, fmt.Sprintf("The run %s left %s without a link.", run.ID, phrase.Count(stranded, "tenant")), command}, true
 	case begun > 0:
-		return check{"runs", CheckWarn, fmt.Sprintf("In the run %s %s unfinished.", run.ID, are(begun)), command}, true
+		return check{"runs", CheckWarn, fmt.Sprintf("The run %s left %s unfinished.", run.ID, phrase.Count(begun, "tenant")), command}, true
 	default:
 		return check{}, false
 	}
-}
-
-func are(n int) string {
-	if n == 1 {
-		return "1 tenant is"
-	}
-	return fmt.Sprintf("%d tenants are", n)
 }

@@ -54,9 +54,8 @@ approvers, accounts, and reasons that people typed.`,
 }
 
 type headOptions struct {
-	output    string
+	output    cmdutil.OutputFlags
 	publicKey string
-	force     bool
 	push      bool
 }
 
@@ -77,9 +76,9 @@ heads and exports.`,
 		},
 	}
 	flags := command.Flags()
-	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE`, which only you can read")
+	options.output.Add(flags, "write to this `FILE`, which only you can read")
+	flags.Lookup("force").Usage = "replace existing files"
 	flags.StringVar(&options.publicKey, "public-key-file", "", "write the public key to this `FILE` (PEM)")
-	flags.BoolVar(&options.force, "force", false, "replace existing files")
 	flags.BoolVar(&options.push, "push", false, "send the head where the config file says, and print nothing")
 	deps.AddKeyFlags(flags)
 	return command
@@ -105,10 +104,10 @@ func runHead(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *headOptions
 	if err != nil {
 		return err
 	}
-	if o.output == "" {
+	if o.output.Path == "" {
 		return deps.IO.PrintRawJSON(text)
 	}
-	return cmdutil.WriteOutput(o.output, append(text, '\n'), o.force)
+	return o.output.Write(deps.IO, cmdutil.Whole(append(text, '\n')))
 }
 
 func writePublicKey(ctx context.Context, a *app.App, o *headOptions) error {
@@ -117,7 +116,7 @@ func writePublicKey(ctx context.Context, a *app.App, o *headOptions) error {
 		return err
 	}
 	text, err := ledger.MarshalPublicKey(key)
-	return errors.Join(err, cmdutil.WriteOutput(o.publicKey, text, o.force))
+	return errors.Join(err, cmdutil.WriteOutput(o.publicKey, text, o.output.Force))
 }
 
 func newCmdPrune(deps *cmdutil.Deps) *cobra.Command {
