@@ -70,51 +70,33 @@ func firstText(values ...any) string {
 	return ""
 }
 
+// check says whether a value may stand where it stands.
+type check func(value any) bool
+
 // knownShape allows error, code and message, and nothing beside them: a status
 // code, a path or a timestamp is a gateway's, and properties are a link's.
 func knownShape(outer object) bool {
-	return outer.every(func(name string, value any) bool {
-		switch name {
-		case "error":
-			node, ok := value.(object)
-			return ok && node.get("code") != nil && knownNode(node)
-		case "code":
-			return isText(value)
-		case "message":
-			return isText(value) || value == nil
-		default:
-			return false
-		}
-	})
+	return outer.only(map[string]check{"code": isText, "message": textOrNull, "error": func(value any) bool {
+		node, ok := value.(object)
+		return ok && node.get("code") != nil && knownNode(node)
+	}})
 }
 
 // knownNode allows what ARM's common types define for an error and, the same
 // again, for its details and its inner error.
 func knownNode(node object) bool {
-	return node.every(func(name string, value any) bool {
-		switch name {
-		case "code":
-			return isText(value)
-		case "message", "target":
-			return isText(value) || value == nil
-		case "details":
-			return listOf(value, knownNode)
-		case "innererror":
+	return node.only(map[string]check{
+		"code": isText, "message": textOrNull, "target": textOrNull, "details": listOf(knownNode), "additionalInfo": listOf(knownInfo),
+		"innererror": func(value any) bool {
 			inner, ok := value.(object)
 			return value == nil || ok && knownNode(inner)
-		case "additionalInfo":
-			return listOf(value, knownInfo)
-		default:
-			return false
-		}
+		},
 	})
 }
 
 // knownInfo is free in what it says under info, but not to speak of a link.
 func knownInfo(info object) bool {
-	return info.every(func(name string, value any) bool {
-		return name == "type" && isText(value) || name == "info" && speaksOfNoLink(value)
-	})
+	return info.only(map[string]check{"type": isText, "info": speaksOfNoLink})
 }
 
 func speaksOfNoLink(value any) bool {
@@ -137,13 +119,17 @@ func speaksOfNoLink(value any) bool {
 	}
 }
 
-func listOf(value any, known func(object) bool) bool {
-	list, ok := value.([]any)
-	return value == nil || ok && !slices.ContainsFunc(list, func(element any) bool {
-		node, ok := element.(object)
-		return !ok || !known(node)
-	})
+func listOf(known func(object) bool) check {
+	return func(value any) bool {
+		list, ok := value.([]any)
+		return value == nil || ok && !slices.ContainsFunc(list, func(element any) bool {
+			node, ok := element.(object)
+			return !ok || !known(node)
+		})
+	}
 }
+
+func textOrNull(value any) bool { return value == nil || isText(value) }
 
 func isText(value any) bool {
 	_, ok := value.(string)
@@ -264,6 +250,11 @@ func (o object) every(condition func(name string, value any) bool) bool {
 		seen[folded] = true
 	}
 	return true
+}
+
+// only is every for an object that may have these members alone.
+func (o object) only(allowed map[string]check) bool {
+	return o.every(func(name string, value any) bool { return allowed[name] != nil && allowed[name](value) })
 }
 
 func parseObject(body []byte) (object, bool) {
