@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -22,7 +23,7 @@ func (c *call) arrive() {
 func (c *call) entraAnswer() answer {
 	switch c.plan.Kind {
 	case FaultTokenError:
-		return c.plan.withRetryAfter(c.entraError(c.plan.status(500, 503, 504), entraTransient))
+		return c.plan.withRetryAfter(c.entraError(c.plan.status(500, 503, 504), &entraTransient))
 	case FaultTokenHTML:
 		return htmlAnswer(c.plan.status(404, 502, 503))
 	}
@@ -42,15 +43,9 @@ func (c *call) entraHeaders(a answer) answer {
 
 // token serves the token endpoint, with Entra's checks in Entra's order.
 func (c *call) token() answer {
-	form, why := c.postForm()
-	if form == nil {
+	form := c.r.PostForm
+	if why := cmp.Or(c.checkPost(), c.checkForm(form)); why != nil {
 		return c.entraError(http.StatusBadRequest, why)
-	}
-	if a, ok := c.checkForm(form); !ok {
-		return a
-	}
-	if c.tenant == nil {
-		return c.entraError(http.StatusBadRequest, entraNoTenant.about(c.route.arg))
 	}
 	if form.Get("grant_type") != "client_credentials" {
 		return c.redeem(form)
@@ -59,50 +54,56 @@ func (c *call) token() answer {
 	if who == nil || who.managed || who.denied {
 		return c.entraError(http.StatusBadRequest, entraNoApp.about(form.Get("client_id")))
 	}
-	if why, ok := c.prove(who, form); !ok {
+	if why := c.prove(who, form); why != nil {
 		return c.entraError(http.StatusUnauthorized, why)
 	}
 	c.who = who
 	return c.grant(form)
 }
 
-// postForm is the form of a POST, or nil, and why.
-func (c *call) postForm() (url.Values, entraProblem) {
+func (c *call) checkPost() *entraProblem {
 	switch {
 	case c.r.Method != http.MethodPost:
-		return nil, entraNotPost
+		return &entraNotPost
 	case c.malformed:
-		return nil, entraMalformed
+		return &entraMalformed
 	}
-	return c.r.PostForm, entraProblem{}
+	return nil
 }
 
-func (c *call) checkForm(form url.Values) (answer, bool) {
+func (c *call) checkForm(form url.Values) *entraProblem {
 	for _, name := range []string{"grant_type", "client_id", "scope"} {
 		if form.Get(name) == "" {
-			return c.entraError(http.StatusBadRequest, entraMissing.about(name)), false
+			return entraMissing.about(name)
 		}
 	}
 	// MSAL has a short name for the device code.
 	if !slices.Contains([]string{"client_credentials", "authorization_code", "refresh_token", "device_code", "urn:ietf:params:oauth:grant-type:device_code"}, form.Get("grant_type")) {
-		return c.entraError(http.StatusBadRequest, entraGrantType.about(form.Get("grant_type"))), false
+		return entraGrantType.about(form.Get("grant_type"))
 	}
-	return answer{}, true
+	return c.checkTenant()
+}
+
+func (c *call) checkTenant() *entraProblem {
+	if c.tenant == nil {
+		return entraNoTenant.about(c.route.arg)
+	}
+	return nil
 }
 
 // prove checks the client's credential.
-func (c *call) prove(p *principal, form url.Values) (why entraProblem, ok bool) {
+func (c *call) prove(p *principal, form url.Values) *entraProblem {
 	switch secret := form.Get("client_secret"); {
 	case secret == "" && form.Get("client_assertion") != "":
 		return c.proveByAssertion(p, form)
 	case secret == "":
-		return entraNoProof, false
+		return &entraNoProof
 	case secret != p.secret.value:
-		return entraWrongSecret, false
+		return &entraWrongSecret
 	case p.secret.expired:
-		return entraExpiredSecret, false
+		return &entraExpiredSecret
 	}
-	return entraProblem{}, true
+	return nil
 }
 
 // grant issues the requested token, or the one of a fault.
@@ -116,7 +117,7 @@ func (c *call) grant(form url.Values) answer {
 	}
 	token, err := c.issue(audience)
 	if err != nil {
-		return c.entraError(http.StatusInternalServerError, entraTransient)
+		return c.entraError(http.StatusInternalServerError, &entraTransient)
 	}
 	seconds := int(c.sim.cfg.TokenLifetime.Seconds())
 	return jsonAnswer(http.StatusOK, map[string]any{
@@ -208,7 +209,7 @@ func (c *call) instance() answer {
 func (c *call) keys() answer {
 	point, err := c.sim.key.PublicKey.Bytes() // 4, x, y
 	if err != nil {
-		return c.entraError(http.StatusInternalServerError, entraTransient)
+		return c.entraError(http.StatusInternalServerError, &entraTransient)
 	}
 	return jsonAnswer(http.StatusOK, map[string]any{"keys": []any{map[string]string{
 		"kty": "EC", "use": "sig", "alg": "ES256", "crv": "P-256", "kid": c.sim.keyID, "x": encode(point[1:33]), "y": encode(point[33:]),

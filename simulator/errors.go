@@ -87,9 +87,9 @@ type entraProblem struct {
 	text  string
 }
 
-func (p entraProblem) about(what string) entraProblem {
+func (p entraProblem) about(what string) *entraProblem {
 	p.text = strings.Replace(p.text, "%s", clip(what), 1)
-	return p
+	return &p
 }
 
 var (
@@ -136,7 +136,7 @@ var (
 
 // entraError writes a problem as the token endpoint does. The IDs are in the
 // description as well, where administrators look for them.
-func (c *call) entraError(status int, p entraProblem) answer {
+func (c *call) entraError(status int, p *entraProblem) answer {
 	code := strconv.Itoa(p.code)
 	trace, correlation := c.requestID(), c.correlationID("client-request-id")
 	at := c.now.UTC().Format("2006-01-02 15:04:05Z")

@@ -61,23 +61,23 @@ func (s *Simulator) Federate(f Federation) {
 
 // proveByFederation finds the matching federated credential, or says which part
 // does not match.
-func (c *call) proveByFederation(who *principal, a assertion) (why entraProblem, ok bool) {
+func (c *call) proveByFederation(who *principal, a assertion) (why *entraProblem) {
 	why = entraNoIssuer.about(a.claims.Issuer)
 	for _, f := range who.registry.federations {
 		switch {
 		case f.Issuer.URL != a.claims.Issuer:
 			continue
 		case !a.signedBy(f.Issuer.key.Public(), jwt.SigningMethodRS256):
-			why = entraSignature
+			why = &entraSignature
 		case f.Subject != a.claims.Subject:
 			why = entraNoSubject.about(a.claims.Subject)
 		case !slices.Contains(a.claims.Audience, f.Audience):
-			why = entraNoAudience
+			why = &entraNoAudience
 		case !a.timely(c.now):
-			why = entraAssertionTime
+			why = &entraAssertionTime
 		default:
-			return entraProblem{}, true
+			return nil
 		}
 	}
-	return why, false
+	return why
 }

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"html"
@@ -57,9 +58,9 @@ func (s *Simulator) decideDevice(userCode, name string, declined bool) error {
 
 // deviceCode begins a sign-in by code.
 func (c *call) deviceCode() answer {
-	form, a, ok := c.publicForm()
-	if !ok {
-		return a
+	form := c.r.PostForm
+	if why := cmp.Or(c.checkPost(), c.checkTenant(), c.checkPublic(form.Get("client_id"))); why != nil {
+		return c.entraError(http.StatusBadRequest, why)
 	}
 	s := c.sim
 	code := s.secretText("device")
@@ -72,19 +73,12 @@ func (c *call) deviceCode() answer {
 	})
 }
 
-// publicForm reads the form of a request that a public client makes.
-func (c *call) publicForm() (url.Values, answer, bool) {
-	form, why := c.postForm()
-	switch {
-	case form == nil:
-		return nil, c.entraError(http.StatusBadRequest, why), false
-	case c.tenant == nil:
-		return nil, c.entraError(http.StatusBadRequest, entraNoTenant.about(c.route.arg)), false
-	case !c.sim.isPublic(form.Get("client_id")):
-		return nil, c.entraError(http.StatusBadRequest, entraNoApp.about(form.Get("client_id"))), false
-	default:
-		return form, answer{}, true
+// checkPublic checks who asks for a sign-in of a person.
+func (c *call) checkPublic(clientID string) *entraProblem {
+	if !c.sim.isPublic(clientID) {
+		return entraNoApp.about(clientID)
 	}
+	return nil
 }
 
 // authorize is the sign-in page. The person of SignInBrowser is signed in, so it
@@ -92,11 +86,9 @@ func (c *call) publicForm() (url.Values, answer, bool) {
 func (c *call) authorize() answer {
 	query := c.r.URL.Query()
 	redirect, err := url.Parse(query.Get("redirect_uri"))
-	switch {
-	case c.tenant == nil:
-		return c.entraError(http.StatusBadRequest, entraNoTenant.about(c.route.arg))
-	case !c.sim.isPublic(query.Get("client_id")):
-		return c.entraError(http.StatusBadRequest, entraNoApp.about(query.Get("client_id")))
+	switch why := cmp.Or(c.checkTenant(), c.checkPublic(query.Get("client_id"))); {
+	case why != nil:
+		return c.entraError(http.StatusBadRequest, why)
 	case err != nil || redirect.Scheme != "http" || redirect.Hostname() != "localhost":
 		return c.entraError(http.StatusBadRequest, entraRedirect.about(query.Get("redirect_uri")))
 	case query.Get("response_type") != "code" || query.Get("code_challenge_method") != "S256" || query.Get("code_challenge") == "":
@@ -132,11 +124,8 @@ func pageAnswer(body string) answer {
 
 // redeem serves the grants of people at the token endpoint.
 func (c *call) redeem(form url.Values) answer {
-	if !c.sim.isPublic(form.Get("client_id")) {
-		return c.entraError(http.StatusBadRequest, entraNoApp.about(form.Get("client_id")))
-	}
 	who, why := c.sim.person(c.now, form)
-	if who == nil {
+	if why = cmp.Or(c.checkPublic(form.Get("client_id")), why); why != nil {
 		return c.entraError(http.StatusBadRequest, why)
 	}
 	p := c.tenant.byObject(who.objects[c.tenant.TenantID])
@@ -144,21 +133,21 @@ func (c *call) redeem(form url.Values) answer {
 	case p == nil:
 		return c.entraError(http.StatusBadRequest, entraNoAccount.about(who.name))
 	case form.Get("grant_type") == "refresh_token" && c.sim.people.strict[c.tenant.TenantID]:
-		return c.entraError(http.StatusBadRequest, entraInteraction)
+		return c.entraError(http.StatusBadRequest, &entraInteraction)
 	}
 	c.who = p
 	return c.grantPerson(form, who)
 }
 
 // person finds who stands behind a code or a refresh token.
-func (s *Simulator) person(now time.Time, form url.Values) (*user, entraProblem) {
+func (s *Simulator) person(now time.Time, form url.Values) (*user, *entraProblem) {
 	switch form.Get("grant_type") {
 	case "refresh_token":
 		r := s.people.refreshes[form.Get("refresh_token")]
 		if r == nil || now.After(r.until) || !strings.EqualFold(r.clientID, form.Get("client_id")) {
-			return nil, entraRefresh
+			return nil, &entraRefresh
 		}
-		return r.user, entraProblem{}
+		return r.user, nil
 	case "authorization_code":
 		return s.people.byCode(now, form)
 	}
@@ -166,41 +155,41 @@ func (s *Simulator) person(now time.Time, form url.Values) (*user, entraProblem)
 }
 
 // byCode takes an authorization code, once.
-func (p *people) byCode(now time.Time, form url.Values) (*user, entraProblem) {
+func (p *people) byCode(now time.Time, form url.Values) (*user, *entraProblem) {
 	a := p.codes[form.Get("code")]
 	delete(p.codes, form.Get("code"))
 	sum := sha256.Sum256([]byte(form.Get("code_verifier")))
 	switch {
 	case a == nil || now.After(a.until):
-		return nil, entraCode
+		return nil, &entraCode
 	case a.redirectURI != form.Get("redirect_uri") || !strings.EqualFold(a.clientID, form.Get("client_id")):
-		return nil, entraCode
+		return nil, &entraCode
 	case a.challenge != encode(sum[:]):
-		return nil, entraVerifier
+		return nil, &entraVerifier
 	}
-	return a.user, entraProblem{}
+	return a.user, nil
 }
 
 // byDevice answers a client that polls.
-func (p *people) byDevice(now time.Time, form url.Values) (*user, entraProblem) {
+func (p *people) byDevice(now time.Time, form url.Values) (*user, *entraProblem) {
 	d := p.devices[form.Get("device_code")]
 	switch {
 	case d == nil || !strings.EqualFold(d.clientID, form.Get("client_id")):
-		return nil, entraDeviceCode
+		return nil, &entraDeviceCode
 	case now.After(d.until):
-		return nil, entraDeviceLate
+		return nil, &entraDeviceLate
 	case d.declined:
-		return nil, entraDeclined
+		return nil, &entraDeclined
 	case d.user != nil:
 		delete(p.devices, form.Get("device_code"))
-		return d.user, entraProblem{}
+		return d.user, nil
 	}
 	hasty := !d.polled.IsZero() && now.Before(d.polled.Add(d.every))
 	d.polled = now
 	if hasty {
-		return nil, entraSlowDown
+		return nil, &entraSlowDown
 	}
-	return nil, entraPending
+	return nil, &entraPending
 }
 
 // grantPerson issues what a person's client gets.
@@ -211,14 +200,14 @@ func (c *call) grantPerson(form url.Values, who *user) answer {
 	}
 	access, err := c.issue(audience)
 	if err != nil {
-		return c.entraError(http.StatusInternalServerError, entraTransient)
+		return c.entraError(http.StatusInternalServerError, &entraTransient)
 	}
 	id, err := c.sim.sign(jwt.MapClaims{
 		"aud": form.Get("client_id"), "iss": c.base() + "/" + c.tenant.TenantID + "/v2.0", "iat": c.now.Unix(), "nbf": c.now.Unix(), "exp": c.now.Add(time.Hour).Unix(),
 		"oid": c.who.objectID, "sub": c.who.objectID, "tid": c.tenant.TenantID, "preferred_username": who.name, "name": who.name, "ver": "2.0",
 	})
 	if err != nil {
-		return c.entraError(http.StatusInternalServerError, entraTransient)
+		return c.entraError(http.StatusInternalServerError, &entraTransient)
 	}
 	info, _ := json.Marshal(map[string]string{"uid": who.objects[who.home], "utid": who.home})
 	seconds := int(c.sim.cfg.TokenLifetime.Seconds())

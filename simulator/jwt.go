@@ -145,13 +145,13 @@ func (a assertion) timely(now time.Time) bool {
 
 // proveByAssertion checks a client assertion: one that the application signed
 // itself, or one of another issuer that it trusts.
-func (c *call) proveByAssertion(who *principal, form url.Values) (why entraProblem, ok bool) {
+func (c *call) proveByAssertion(who *principal, form url.Values) (why *entraProblem) {
 	a, err := parseAssertion(form.Get("client_assertion"))
 	if err != nil || who.registry == nil {
-		return entraAssertion.about(who.clientID), false
+		return entraAssertion.about(who.clientID)
 	}
 	if form.Get("client_assertion_type") != assertionType {
-		return entraMissing.about("client_assertion_type"), false
+		return entraMissing.about("client_assertion_type")
 	}
 	if strings.EqualFold(a.claims.Issuer, who.clientID) {
 		return c.proveByCertificate(who, a)
@@ -159,28 +159,28 @@ func (c *call) proveByAssertion(who *principal, form url.Values) (why entraProbl
 	return c.proveByFederation(who, a)
 }
 
-func (c *call) proveByCertificate(who *principal, a assertion) (why entraProblem, ok bool) {
+func (c *call) proveByCertificate(who *principal, a assertion) (why *entraProblem) {
 	thumbprint, _ := a.Header["x5t#S256"].(string)
 	// RFC 7515 wants base64url; MSAL for Go writes plain base64, which Entra ID takes too.
 	thumbprint = strings.TrimRight(strings.NewReplacer("+", "-", "/", "_").Replace(thumbprint), "=")
 	certificate := who.registry.certificates[thumbprint]
 	switch {
 	case certificate == nil || a.Method != jwt.SigningMethodPS256:
-		return entraAssertion.about(who.clientID), false
+		return entraAssertion.about(who.clientID)
 	case c.now.After(certificate.NotAfter):
-		return entraCertificateEnded.about(who.clientID), false
+		return entraCertificateEnded.about(who.clientID)
 	case !a.signedBy(certificate.PublicKey, jwt.SigningMethodPS256):
-		return entraSignature, false
+		return &entraSignature
 	case !strings.EqualFold(a.claims.Subject, who.clientID) || a.claims.ID == "":
-		return entraBadAssertion, false
+		return &entraBadAssertion
 	case !slices.Contains(a.claims.Audience, c.base()+c.r.URL.Path):
-		return entraAssertionAudience, false
+		return &entraAssertionAudience
 	case !a.timely(c.now) || a.claims.NotBefore == nil || a.claims.ExpiresAt.Sub(a.claims.NotBefore.Time) > maxAssertionLife:
-		return entraAssertionTime, false
+		return &entraAssertionTime
 	case !who.registry.first(a.claims.ID):
-		return entraBadAssertion, false
+		return &entraBadAssertion
 	}
-	return entraProblem{}, true
+	return nil
 }
 
 // first reports whether an assertion was not seen before.
