@@ -1,6 +1,8 @@
 package simulator
 
 import (
+	_ "embed"
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -144,26 +146,18 @@ func notAllowed(methods string) answer {
 	return a
 }
 
-func operationList() []map[string]any {
-	of := func(path, resource, operation, description string) map[string]any {
-		return map[string]any{"name": "Microsoft.ManagementPartner/" + path, "origin": "user,system", "display": map[string]string{
-			"provider": "Microsoft Management Partner", "resource": resource, "operation": operation, "description": description,
-		}}
-	}
-	return []map[string]any{
-		of("partners/read", "partners", "Get Partner", "Gets the partner of the calling identity"),
-		of("partners/write", "partners", "Link Partner", "Links or changes the partner of the calling identity"),
-		of("partners/delete", "partners", "Unlink Partner", "Removes the partner of the calling identity"),
-		of("operations/read", "operations", "Get Operations", "Lists the operations of the provider"),
-		of("register/action", "register", "Register", "Registers the provider"),
-	}
-}
+//go:embed operations.json
+var operationsText []byte
 
 const operationsPage = 2
 
 // operations answers in pages, which exposes a client that reads only one.
 func (c *call) operations() answer {
-	list, skip := operationList(), 0
+	var list []json.RawMessage
+	if err := json.Unmarshal(operationsText, &list); err != nil {
+		return emptyAnswer(http.StatusInternalServerError)
+	}
+	skip := 0
 	if token := c.r.URL.Query().Get("$skiptoken"); token != "" {
 		n, err := strconv.Atoi(strings.TrimPrefix(token, "page-"))
 		if err != nil || n < 1 || n*operationsPage >= len(list) {

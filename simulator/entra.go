@@ -2,6 +2,8 @@ package simulator
 
 import (
 	"cmp"
+	_ "embed"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -168,6 +170,9 @@ func (c *call) elsewhere(audience string) claims {
 	return c.sim.claims(c.base(), c.draw("elsewhere").guid(), c.who, audience)
 }
 
+//go:embed openid.json
+var openIDText string
+
 // openID is the discovery document, in the fields that clients read.
 func (c *call) openID() answer {
 	tenant := c.route.arg
@@ -179,19 +184,7 @@ func (c *call) openID() answer {
 		problem.oauth = "invalid_tenant"
 		return c.entraError(http.StatusBadRequest, problem)
 	}
-	base := c.base() + "/" + tenant
-	return jsonAnswer(http.StatusOK, map[string]any{
-		"issuer":                                base + "/v2.0",
-		"token_endpoint":                        base + "/oauth2/v2.0/token",
-		"authorization_endpoint":                base + "/oauth2/v2.0/authorize",
-		"device_authorization_endpoint":         base + "/oauth2/v2.0/devicecode",
-		"jwks_uri":                              base + "/discovery/v2.0/keys",
-		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "private_key_jwt"},
-		"id_token_signing_alg_values_supported": []string{"ES256"},
-		"response_types_supported":              []string{"code"},
-		"subject_types_supported":               []string{"pairwise"},
-		"scopes_supported":                      []string{"openid", "profile", "offline_access"},
-	})
+	return jsonAnswer(http.StatusOK, json.RawMessage(strings.ReplaceAll(openIDText, "{base}", c.base()+"/"+tenant)))
 }
 
 // instance answers that this host is an authority without aliases.
