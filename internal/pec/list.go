@@ -1,7 +1,6 @@
 package pec
 
 import (
-	"bufio"
 	"bytes"
 	_ "embed"
 	"encoding/csv"
@@ -85,13 +84,16 @@ func (l *List) lookup(roleID string) (string, standing) {
 
 // parse reads a list. Only an override may remove roles.
 func parse(file io.Reader, override bool) (*List, error) {
-	text := bufio.NewReader(file)
+	text, err := io.ReadAll(file)
+	if err != nil {
+		return nil, fmt.Errorf("list of roles: %w", err)
+	}
 	list := &List{roles: map[string]listed{}}
-	if err := list.readHead(text); err != nil {
+	if err := list.readHead(string(text)); err != nil {
 		return nil, err
 	}
-	reader := csv.NewReader(text)
-	reader.FieldsPerRecord = 3
+	reader := csv.NewReader(bytes.NewReader(text))
+	reader.FieldsPerRecord, reader.Comment = 3, '#'
 	for {
 		record, err := reader.Read()
 		if errors.Is(err, io.EOF) {
@@ -102,20 +104,19 @@ func parse(file io.Reader, override bool) (*List, error) {
 		}
 		line, _ := reader.FieldPos(0)
 		if err := list.add(record, override); err != nil {
-			return nil, fmt.Errorf("list of roles, line %d below the comments: %w", line, err)
+			return nil, fmt.Errorf("list of roles, line %d: %w", line, err)
 		}
 	}
 }
 
 // readHead reads the comments at the top, which hold source and date.
-func (l *List) readHead(text *bufio.Reader) error {
-	for {
-		next, err := text.Peek(1)
-		if err != nil || next[0] != '#' {
+func (l *List) readHead(text string) error {
+	for line := range strings.Lines(text) {
+		comment, ok := strings.CutPrefix(line, "#")
+		if !ok {
 			break
 		}
-		line, _ := text.ReadString('\n')
-		name, value, _ := strings.Cut(strings.TrimLeft(line, "# "), ":")
+		name, value, _ := strings.Cut(comment, ":")
 		switch strings.TrimSpace(name) {
 		case "date":
 			l.Date = strings.TrimSpace(value)

@@ -191,29 +191,25 @@ func decide(row *answers.PECSubscription, h Held, held []weighed) {
 	}
 }
 
+// doubts say why a verdict is unknown, and what to do; {role} is what is held.
+var doubts = map[string]struct{ why, fix string }{
+	ReasonCondition: {"{role}, under a condition; it is unknown whether that counts.",
+		"Read the condition of the assignment in the portal, or assign an eligible role without one."},
+	ReasonLighthouse: {"The subscription is delegated through Azure Lighthouse, whose roles are in no list of assignments.",
+		"Run: az managedservices assignment list --include-definition true --subscription {subscription}"},
+	ReasonForeign: {"{role}, a group of another tenant; whether this identity is in it cannot be read.",
+		"Assign an eligible role to this identity, or to a group of the customer's tenant."},
+	ReasonEnded: {"{role}, and has expired; the assignment is still listed.", "Check again in an hour, or activate the role again."},
+	ReasonNothingSeen: {"This identity sees the subscription, but ARM lists no role assignment that explains it.",
+		"Ask an owner of the subscription to run: az role assignment list --include-inherited --include-groups --assignee OBJECT-ID"},
+	ReasonUnreadable: {"An assignment could not be read: {role}.", "Check the assignment in the portal, under Access control (IAM)."},
+}
+
 // doubt makes the verdict unknown, with the reason and the next step.
 func doubt(row *answers.PECSubscription, reason, role string) {
 	row.Verdict, row.Reason = answers.PECUnknown, reason
-	switch reason {
-	case ReasonCondition:
-		row.Why = role + ", under a condition; it is unknown whether that counts."
-		row.Fix = "Read the condition of the assignment in the portal, or assign an eligible role without one."
-	case ReasonLighthouse:
-		row.Why = "The subscription is delegated through Azure Lighthouse, whose roles are in no list of assignments."
-		row.Fix = "Run: az managedservices assignment list --include-definition true --subscription " + row.SubscriptionID
-	case ReasonForeign:
-		row.Why = role + ", a group of another tenant; whether this identity is in it cannot be read."
-		row.Fix = "Assign an eligible role to this identity, or to a group of the customer's tenant."
-	case ReasonEnded:
-		row.Why = role + ", and has expired; the assignment is still listed."
-		row.Fix = "Check again in an hour, or activate the role again."
-	case ReasonNothingSeen:
-		row.Why = "This identity sees the subscription, but ARM lists no role assignment that explains it."
-		row.Fix = "Ask an owner of the subscription to run: az role assignment list --include-inherited --include-groups --assignee OBJECT-ID"
-	default:
-		row.Why = "An assignment could not be read: " + role + "."
-		row.Fix = "Check the assignment in the portal, under Access control (IAM)."
-	}
+	row.Why = strings.ReplaceAll(doubts[reason].why, "{role}", role)
+	row.Fix = strings.ReplaceAll(doubts[reason].fix, "{subscription}", row.SubscriptionID)
 }
 
 // unread is the verdict where the assignments could not be read.
