@@ -95,13 +95,15 @@ func (p *persons) set(change func(*persons)) {
 // site is an authorization server over TLS, with a real ledger and a real guard.
 type site struct {
 	*testing.T
-	url    string
-	clock  *testkit.Clock
-	store  *ledgertest.Store
-	people *persons
-	server *Server
-	guard  *guard.Guard
-	web    *httptest.Server
+	url       string
+	clock     *testkit.Clock
+	store     *ledgertest.Store
+	people    *persons
+	server    *Server
+	guard     *guard.Guard
+	web       *httptest.Server
+	issuer    *http.Client
+	transport *http.Transport
 }
 
 // newSite starts a server; change alters its options.
@@ -112,10 +114,15 @@ func newSite(t *testing.T, change ...func(*Options)) *site {
 		"entra:t:alice": {Scopes: []access.Scope{access.ScopeRead, access.ScopeWrite}, Tenants: []string{"contoso-*"}},
 		"entra:t:bob":   {Scopes: []access.Scope{access.ScopeRead}, Tenants: []string{"fabrikam"}},
 	}}}
-	s.web = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.server.ServeHTTP(w, r) }))
+	pair := testkit.NewPair(t)
+	s.web = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.server.ServeHTTP(w, r) }))
+	s.web.TLS = pair.Serve()
+	s.web.StartTLS()
 	t.Cleanup(s.web.Close)
-	s.url = s.web.URL
-	signIn, err := users.New(users.Options{Store: s.store, PublicURL: strings.Replace(s.url, "127.0.0.1", "localhost", 1), Upstream: &auth.Upstream{}, Now: clock.Now})
+	s.url = strings.Replace(s.web.URL, "127.0.0.1", "localhost", 1)
+	s.transport = &http.Transport{TLSClientConfig: pair.Trust()}
+	t.Cleanup(s.transport.CloseIdleConnections)
+	signIn, err := users.New(users.Options{Store: s.store, PublicURL: s.url, Upstream: &auth.Upstream{}, Now: clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,10 +154,7 @@ type browser struct {
 
 func (s *site) browser() *browser {
 	jar, _ := cookiejar.New(nil) // takes no options
-	client := *s.web.Client()
-	client.Jar = jar
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &browser{s, &client}
+	return &browser{s, &http.Client{Jar: jar, Transport: s.transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 // seen is what came back.
