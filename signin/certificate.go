@@ -186,7 +186,7 @@ func readKeyBlock(block *pem.Block, passphrase []byte) (any, error) {
 		switch {
 		case err != nil && (strings.Contains(err.Error(), "unsupported") || strings.Contains(err.Error(), "only P")):
 			// The name keeps the user from looking for another passphrase.
-			return nil, problems.InvalidArgument("The key of the certificate is encrypted in an unsupported format (%s): convert it with: openssl pkcs8 -topk8 -v2 aes256 -in KEY.pem", strings.Join(cipherNames(block.Bytes), ", "))
+			return nil, problems.InvalidArgument("The key of the certificate is encrypted in an unsupported format (%s): convert it with: openssl pkcs8 -topk8 -v2 aes256 -in KEY.pem", unsupportedCipher(err, block.Bytes))
 		case err != nil:
 			return nil, problems.InvalidArgument("The passphrase does not open the key of the certificate.")
 		}

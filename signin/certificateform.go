@@ -2,6 +2,8 @@ package signin
 
 import (
 	"bytes"
+	"cmp"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/base64"
 	"strings"
@@ -31,29 +33,21 @@ func plainForm(raw []byte) []byte {
 
 func isPEM(raw []byte) bool { return bytes.Contains(raw, []byte("-----BEGIN ")) }
 
-// cipherNames names the algorithms of an EncryptedPrivateKeyInfo (RFC 5958), from
-// the outermost to the cipher.
-func cipherNames(der []byte) (names []string) {
-	for len(der) > 0 {
-		var part asn1.RawValue
-		var id asn1.ObjectIdentifier
-		rest, err := asn1.Unmarshal(der, &part)
-		if err != nil {
-			return names
+// unsupportedCipher names what a key is encrypted with that cannot be read, as
+// OpenSSL does, or gives its number. The error of the library has the number, except
+// that of a scheme older than PBES2 (RFC 8018).
+func unsupportedCipher(err error, der []byte) string {
+	_, after, _ := strings.Cut(err.Error(), "(OID: ")
+	number, _, found := strings.Cut(after, ")")
+	if !found {
+		var info struct { // EncryptedPrivateKeyInfo (RFC 5958)
+			Algorithm pkix.AlgorithmIdentifier
+			Data      []byte
 		}
-		if part.IsCompound {
-			names = append(names, cipherNames(part.Bytes)...)
-		} else if _, err := asn1.Unmarshal(part.FullBytes, &id); err == nil {
-			names = append(names, algorithmName(id))
-		}
-		der = rest
+		_, _ = asn1.Unmarshal(der, &info) // the library has read it
+		number = info.Algorithm.Algorithm.String()
 	}
-	return names
-}
-
-// algorithmName is OpenSSL's name of an algorithm, or its number.
-func algorithmName(id asn1.ObjectIdentifier) string {
-	if name, ok := map[string]string{
+	return cmp.Or(map[string]string{
 		"1.2.840.113549.1.12.1.1":   "PBE-SHA1-RC4-128",
 		"1.2.840.113549.1.12.1.2":   "PBE-SHA1-RC4-40",
 		"1.2.840.113549.1.12.1.3":   "PBE-SHA1-3DES",
@@ -61,24 +55,10 @@ func algorithmName(id asn1.ObjectIdentifier) string {
 		"1.2.840.113549.1.12.1.6":   "PBE-SHA1-RC2-40",
 		"1.2.840.113549.1.5.3":      "PBE-MD5-DES",
 		"1.2.840.113549.1.5.10":     "PBE-SHA1-DES",
-		"1.2.840.113549.1.5.12":     "PBKDF2",
-		"1.2.840.113549.1.5.13":     "PBES2",
-		"1.3.6.1.4.1.11591.4.11":    "scrypt",
-		"1.2.840.113549.2.7":        "HMAC-SHA1",
-		"1.2.840.113549.2.8":        "HMAC-SHA224",
-		"1.2.840.113549.2.9":        "HMAC-SHA256",
-		"1.2.840.113549.2.10":       "HMAC-SHA384",
-		"1.2.840.113549.2.11":       "HMAC-SHA512",
+		"1.2.840.113549.1.5.13":     "PBES2 with an unknown hash function",
 		"1.2.840.113549.3.2":        "RC2-CBC",
-		"1.2.840.113549.3.7":        "DES-EDE3-CBC",
 		"1.3.14.3.2.7":              "DES-CBC",
-		"2.16.840.1.101.3.4.1.2":    "AES-128-CBC",
-		"2.16.840.1.101.3.4.1.22":   "AES-192-CBC",
-		"2.16.840.1.101.3.4.1.42":   "AES-256-CBC",
 		"1.2.392.200011.61.1.1.1.2": "CAMELLIA-128-CBC",
 		"1.2.392.200011.61.1.1.1.4": "CAMELLIA-256-CBC",
-	}[id.String()]; ok {
-		return name
-	}
-	return id.String()
+	}[number], number)
 }
