@@ -12,6 +12,7 @@ import (
 	"mcp-partner/internal/untrusted"
 	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
@@ -129,17 +130,34 @@ func (d Directory) nearEnds(refs []tenants.CredentialRef) (ends map[string]strin
 	return ends
 }
 
-// All implements tools.Directory.
-func (d Directory) All() iter.Seq2[schemas.Tenant, error] {
+// All implements tools.Directory. How many tenants use a credential is counted by
+// the tool, among those that a caller sees.
+func (d Directory) All() iter.Seq2[schemas.Tenant, error] { return d.described(false) }
+
+// Counted is All with the number of tenants that use each credential.
+func (d Directory) Counted() iter.Seq2[schemas.Tenant, error] { return d.described(true) }
+
+func (d Directory) described(counted bool) iter.Seq2[schemas.Tenant, error] {
 	return func(yield func(schemas.Tenant, error) bool) {
 		status, err := d.Status(d.Health)
 		if err != nil {
 			yield(schemas.Tenant{}, err)
 			return
 		}
-		views := viewsOf(status)
+		views := make(map[string]answers.CredentialView, len(status))
+		for _, view := range status {
+			if !counted {
+				view.Tenants = 0
+			}
+			views[naming.Fold(view.Name)] = view
+		}
 		for entry, err := range d.Each() {
-			tenant := WithStatus(entry.Tenant(), views)
+			tenant := entry.Tenant()
+			for _, name := range tenant.Credentials {
+				if view, ok := views[naming.Fold(name)]; ok {
+					tenant.CredentialStatus = append(tenant.CredentialStatus, view)
+				}
+			}
 			tenant.SameIdentity = d.sameIdentities(entry.Credentials)
 			if !yield(tenant, err) {
 				return

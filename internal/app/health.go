@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"mcp-partner/internal/harden"
-	"mcp-partner/internal/naming"
-	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
 	"mcp-partner/server"
@@ -50,26 +48,6 @@ func (s *Settings) KeepMemory() {
 	if err := harden.NoDumps(); err != nil {
 		s.Log.Warn("the memory of this process is not fully protected", "reason", err.Error())
 	}
-}
-
-// viewsOf are the credentials as agents see them, by their folded names. How many
-// tenants use one is counted by the tool, among those that a caller sees.
-func viewsOf(list []answers.CredentialView) map[string]answers.CredentialView {
-	views := make(map[string]answers.CredentialView, len(list))
-	for _, view := range list {
-		view.Tenants = 0
-		views[naming.Fold(view.Name)] = view
-	}
-	return views
-}
-
-func WithStatus(tenant schemas.Tenant, views map[string]answers.CredentialView) schemas.Tenant {
-	for _, name := range tenant.Credentials {
-		if view, ok := views[naming.Fold(name)]; ok {
-			tenant.CredentialStatus = append(tenant.CredentialStatus, view)
-		}
-	}
-	return tenant
 }
 
 // credentialViews are the credentials as /metrics shows them.

@@ -4,7 +4,6 @@ package tenants
 import (
 	"cmp"
 	"context"
-	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -17,10 +16,8 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/exit"
-	"mcp-partner/internal/naming"
 	"mcp-partner/internal/tenantimport"
 	"mcp-partner/schemas"
-	"mcp-partner/schemas/answers"
 	"mcp-partner/tenants"
 )
 
@@ -79,7 +76,7 @@ func runList(deps *cmdutil.Deps, a *app.App, o *listOptions, named []string) err
 		if count == 0 {
 			return nil
 		}
-		return fleet.Selection{Tenants: named, Labels: o.labels}.Each(described(a), do)
+		return fleet.Selection{Tenants: named, Labels: o.labels}.Each(app.Directory{Directory: a.Directory, Health: a.Health}.Counted(), do)
 	}
 	if o.JSON {
 		// What fits no tenant is refused before anything is shown.
@@ -100,26 +97,6 @@ func runList(deps *cmdutil.Deps, a *app.App, o *listOptions, named []string) err
 	}
 	u.Table([]string{"COMPANY", "DOMAINS", "NAME", "TENANT ID", "CLOUD", "CREDENTIALS", "KIND", "ENDS", "LAST WORKED", "LAST FAILED", "OBJECT ID", "EXPECTED", "LABELS", "OWNER", "EXTERNAL ID", "NOTE"}, rows)
 	return u.Err
-}
-
-// described goes through the tenants with all that may be told of them.
-func described(a *app.App) iter.Seq2[schemas.Tenant, error] {
-	return func(yield func(schemas.Tenant, error) bool) {
-		status, err := a.Directory.Status(a.Health)
-		if err != nil {
-			yield(schemas.Tenant{}, err)
-			return
-		}
-		views := map[string]answers.CredentialView{}
-		for _, one := range status {
-			views[naming.Fold(one.Name)] = one
-		}
-		for entry, err := range a.Directory.Each() {
-			if !yield(app.WithStatus(entry.Tenant(), views), err) {
-				return
-			}
-		}
-	}
 }
 
 func cellsOf(t schemas.Tenant) []string {
