@@ -2,6 +2,7 @@ package vault
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"strings"
 
 	"mcp-partner/internal/disk"
@@ -113,9 +114,9 @@ func readSettings(d disk.Dir) (Settings, error) {
 }
 
 func writeSettings(d disk.Dir, s Settings) error {
-	data, err := disk.EncodeJSON(settingsFile{settingsVersion, s})
+	data, err := json.MarshalIndent(settingsFile{settingsVersion, s}, "", " ")
 	if err != nil {
 		return err
 	}
-	return d.Write(settingsName, data)
+	return d.Write(settingsName, append(data, '\n'))
 }

@@ -13,9 +13,8 @@ import (
 	"mcp-partner/internal/sealed"
 )
 
-// payloadVersion is the newest version of what is inside of the encrypted file.
-// Without recipients the first one is written, which older programs read.
-const payloadVersion = 2
+// payloadVersion is the version of what is inside of the encrypted file.
+const payloadVersion = 1
 
 // payload is the content of a vault. It is never changed once others see it.
 type payload struct {
@@ -40,10 +39,7 @@ type payloadSecret struct {
 }
 
 func (p *payload) file() payloadFile {
-	file := payloadFile{Version: 1, Generation: p.generation, Secrets: make([]payloadSecret, 0, len(p.secrets)), Recipients: p.recipients}
-	if len(p.recipients) > 0 {
-		file.Version = payloadVersion
-	}
+	file := payloadFile{Version: payloadVersion, Generation: p.generation, Secrets: make([]payloadSecret, 0, len(p.secrets)), Recipients: p.recipients}
 	for _, s := range p.secrets {
 		file.Secrets = append(file.Secrets, payloadSecret{s.Name, sealed.Bytes(s.Secret), s.UpdatedAt})
 	}

@@ -8,12 +8,6 @@ import (
 	"io"
 )
 
-// EncodeJSON writes a file as JSON that a person can read.
-func EncodeJSON(value any) ([]byte, error) {
-	data, err := json.MarshalIndent(value, "", " ")
-	return append(data, '\n'), err
-}
-
 // DecodeVersioned decodes one JSON value of a known version and nothing else.
 // version is the member of value that holds its version.
 func DecodeVersioned(data []byte, known int, value any, version *int) error {
