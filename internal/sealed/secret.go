@@ -4,15 +4,9 @@ package sealed
 import (
 	"bytes"
 	"crypto/subtle"
-	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
-	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"mcp-partner/schemas/problems"
@@ -96,31 +90,6 @@ func (Secret) String() string { return redacted }
 func (Secret) GoString() string { return redacted }
 
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
-// OccursIn reports whether text holds the secret, plainly or in an encoding in
-// which a server could echo it.
-func OccursIn(s Secret, text string) bool {
-	if s.Empty() {
-		return false
-	}
-	return slices.ContainsFunc(s.forms(), func(form string) bool { return strings.Contains(strings.ToLower(text), strings.ToLower(form)) })
-}
-
-// forms returns how the secret could look in an answer that repeats the
-// request: plain, form-encoded, in a path, as JSON, base64 or hexadecimal.
-func (s Secret) forms() []string {
-	value := string(Bytes(s))
-	quoted, _ := json.Marshal(value)
-	return []string{
-		value,
-		url.QueryEscape(value),
-		url.PathEscape(value),
-		strings.Trim(string(quoted), `"`),
-		base64.RawStdEncoding.EncodeToString([]byte(value)),
-		base64.RawURLEncoding.EncodeToString([]byte(value)),
-		hex.EncodeToString([]byte(value)),
-	}
-}
 
 // Unprintable is embedded by values that hold secrets during a sign-in:
 // printing them shows no part of them.
