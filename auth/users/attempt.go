@@ -136,7 +136,8 @@ func (s *SignIn) writeRefusal(r *http.Request, why string) {
 	if more > 0 {
 		detail += fmt.Sprintf(" (and %d more since the last entry)", more)
 	}
-	err := s.o.Store.ChangeStates(r.Context(), func(tx guard.StateTx) error { return tx.Append(s.event(guard.KindSignIn, "", detail)) })
+	ctx := context.WithoutCancel(r.Context()) // who leaves before the answer is recorded as well
+	err := s.o.Store.ChangeStates(ctx, func(tx guard.StateTx) error { return tx.Append(s.event(guard.KindSignIn, "", detail)) })
 	if err != nil {
 		s.o.Logger.WarnContext(r.Context(), "a refusal could not be recorded", "reason", err.Error())
 	}

@@ -1,9 +1,13 @@
 package users
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/url"
+	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/auth"
 	"mcp-partner/guard"
 	"mcp-partner/internal/page"
@@ -58,20 +62,89 @@ func (s *SignIn) fromIssuer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p, upstream, err := s.person(signed)
-	if err == nil {
-		err = s.begin(w, r, upstream, func(guard.StateTx) (Person, error) { return p, nil })
+	p := Person{Caller: signed.Caller, Name: signed.Name, Claims: signed.Claims, AuthenticatedAt: signed.AuthenticatedAt}
+	var upstream []byte
+	if signed.RefreshToken != "" {
+		upstream = []byte(page.NewHandle())
 	}
+	err = s.begin(w, r, upstream, func(tx guard.StateTx) (Person, error) { return p, s.keepUpstream(tx, upstream, p, signed.RefreshToken) })
 	if err == nil {
 		http.Redirect(w, r, f.Next, http.StatusSeeOther)
 	}
 	return err
 }
 
-// person is who signed in at the issuer, with the sealed refresh token if there is one.
-func (s *SignIn) person(signed auth.SignedIn) (p Person, upstream []byte, err error) {
-	if signed.RefreshToken != "" {
-		upstream, err = s.o.Sealer.Seal([]byte(signed.RefreshToken))
+const (
+	// renewEvery is how often the issuer is asked about one sign-in at most.
+	renewEvery = time.Minute
+	// upstreamFor is how long a refresh token is kept unused: for the session and for a
+	// consent at its end.
+	upstreamFor = 24 * time.Hour
+)
+
+// issued is the refresh token of a sign-in. All clients of the sign-in share it, because
+// an issuer may take each refresh token once.
+type issued struct {
+	Person  Person      `json:"person"`
+	Asked   time.Time   `json:"asked"`
+	Sealed  []byte      `json:"sealed"`
+	Expires guard.Stamp `json:"expires"`
+}
+
+func (s *SignIn) keepUpstream(tx guard.StateTx, name []byte, p Person, token string) error {
+	if len(name) == 0 {
+		return nil
 	}
-	return Person{Caller: signed.Caller, Name: signed.Name, Claims: signed.Claims, AuthenticatedAt: signed.AuthenticatedAt}, upstream, err
+	sealed, err := s.o.Sealer.Seal([]byte(token))
+	if err != nil {
+		return err
+	}
+	now := s.o.Now()
+	return tx.Put(guard.OnceState, string(name), issued{Person: p, Asked: now, Sealed: sealed, Expires: guard.Stamp{Time: now.Add(upstreamFor)}})
+}
+
+// Renew asks again who a person is. Upstream is what Upstream of the session gave, or
+// nil where the issuer gave nothing. A person who is refused is a CodeTokenRefused
+// problem; a CodeSignInUnavailable problem says nothing of them.
+func (s *SignIn) Renew(ctx context.Context, p Person, upstream []byte) (Person, []byte, error) {
+	if err := s.check(ctx, p); err != nil {
+		return Person{}, nil, err
+	}
+	if len(upstream) == 0 {
+		return p, nil, nil
+	}
+	now, err, _ := s.renewals.Do(string(upstream), func() (any, error) { return s.renew(context.WithoutCancel(ctx), p.Caller, upstream) })
+	if err != nil {
+		return Person{}, nil, err
+	}
+	return now.(Person), upstream, nil
+}
+
+func (s *SignIn) renew(ctx context.Context, who access.Caller, upstream []byte) (Person, error) {
+	var known issued
+	ok, err := s.o.Store.State(ctx, guard.OnceState, string(upstream), &known)
+	switch {
+	case err != nil:
+		return Person{}, err
+	case !ok || known.Person.Caller != who:
+		return Person{}, gone()
+	case s.o.Now().Sub(known.Asked) < renewEvery:
+		return known.Person, nil
+	}
+	token, err := s.o.Sealer.Open(known.Sealed)
+	if err != nil {
+		return Person{}, gone() // sealed with a key that was replaced: they sign in again
+	}
+	signed, err := s.o.Upstream.Refresh(ctx, string(token), who)
+	if refusal := new(auth.Refusal); errors.As(err, &refusal) {
+		s.o.Logger.InfoContext(ctx, "the issuer refused to renew a sign-in", "reason", refusal.Error())
+		return Person{}, gone()
+	}
+	if err != nil {
+		return Person{}, err
+	}
+	known.Person.Name, known.Person.Claims = signed.Name, signed.Claims
+	return known.Person, s.o.Store.ChangeStates(ctx, func(tx guard.StateTx) error {
+		return s.keepUpstream(tx, upstream, known.Person, signed.RefreshToken)
+	})
 }

@@ -4,14 +4,19 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha1"
+	"crypto/sha256"
 	"crypto/x509"
 	"math/big"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 
 	"mcp-partner/access"
 	"mcp-partner/auth"
@@ -105,7 +110,10 @@ func TestServerProvesItselfAsTheIssuerWants(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, func(s *issuertest.SignIn, a *auth.Application) {
-				s.AuthMethods, s.Certificate = c.methods, c.issuer
+				s.AuthMethods = c.methods
+				if c.issuer != nil {
+					s.Proves = func(r *http.Request, tokenURL string) bool { return signedBy(c.issuer, r, tokenURL, s.Now) }
+				}
 				a.Credential = func(context.Context) (auth.ClientCredential, error) { return c.credential, nil }
 			})
 			b := r.browser()
@@ -116,6 +124,20 @@ func TestServerProvesItselfAsTheIssuerWants(t *testing.T) {
 			}
 		})
 	}
+}
+
+// signedBy checks an assertion as Entra ID does, with another library than the one that
+// made it.
+func signedBy(certificate *x509.Certificate, r *http.Request, tokenURL string, now func() time.Time) bool {
+	parsed, err := jwt.NewParser(jwt.WithValidMethods([]string{"PS256"}), jwt.WithAudience(tokenURL), jwt.WithIssuer(clientID),
+		jwt.WithSubject(clientID), jwt.WithExpirationRequired(), jwt.WithTimeFunc(now)).
+		Parse(r.PostForm.Get("client_assertion"), func(*jwt.Token) (any, error) { return certificate.PublicKey, nil })
+	if err != nil {
+		return false
+	}
+	long, short := sha256.Sum256(certificate.Raw), sha1.Sum(certificate.Raw)
+	return parsed.Header["x5t#S256"] == b64(long[:]) && parsed.Header["x5t"] == b64(short[:]) &&
+		r.PostForm.Get("client_id") == clientID && r.Header.Get("Authorization") == ""
 }
 
 func TestAnswerOfTheIssuerIsChecked(t *testing.T) {
@@ -326,6 +348,7 @@ func TestRenewAsksTheIssuerAgain(t *testing.T) {
 			session, _ := b.session()
 			upstream := r.Upstream(t.Context(), session)
 			r.upstream.As(issuertest.Claims{"sub": "alice"}, nil)
+			r.clock.Advance(time.Minute)
 			c.change(r)
 			person, again, err := r.Renew(t.Context(), session.Person, upstream)
 			if c.want != "" {
@@ -334,10 +357,43 @@ func TestRenewAsksTheIssuerAgain(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || person.Caller != session.Person.Caller || person.Claims["groups"] != nil || slices.Equal(again, upstream) {
-				t.Errorf("renewed %v, %v: a lost group must be gone, and the refresh token be the new one", person, err)
+			if err != nil || person.Caller != session.Person.Caller || person.Claims["groups"] != nil || !slices.Equal(again, upstream) {
+				t.Errorf("renewed %v, %v: a lost group must be gone", person, err)
 			}
 		})
+	}
+}
+
+// The issuer takes each refresh token once, and several clients follow from a sign-in.
+func TestClientsOfASignInShareTheRefreshToken(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, usual)
+	b := r.browser()
+	b.signIn()
+	session, _ := b.session()
+	for range 3 {
+		r.clock.Advance(15 * time.Minute)
+		before := r.issuer.Requests("/token")
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				if _, _, err := r.Renew(t.Context(), session.Person, r.Upstream(t.Context(), session)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if asked := r.issuer.Requests("/token") - before; asked != 1 {
+			t.Errorf("the issuer was asked %d times", asked)
+		}
+	}
+	other := session.Person
+	other.Caller = "oidc:other"
+	if _, _, err := r.Renew(t.Context(), other, r.Upstream(t.Context(), session)); problems.As(err).Code != problems.CodeTokenRefused {
+		t.Errorf("another person was renewed: %v", err)
+	}
+	if _, _, err := r.Renew(t.Context(), session.Person, []byte("nothing")); problems.As(err).Code != problems.CodeTokenRefused {
+		t.Errorf("renewed by nothing: %v", err)
 	}
 }
 

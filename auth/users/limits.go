@@ -50,7 +50,7 @@ func newLimits(now func() time.Time) *limits {
 // address counts an attempt from where a request came. What a proxy says of that is
 // not believed.
 func (l *limits) address(r *http.Request) bool {
-	return l.overall.AllowN(l.now(), 1) && l.of(addressOf(r), addressRate, addressBurst).limiter.AllowN(l.now(), 1)
+	return l.of(addressOf(r), addressRate, addressBurst).limiter.AllowN(l.now(), 1) && l.overall.AllowN(l.now(), 1)
 }
 
 func (l *limits) account(name string) bool {

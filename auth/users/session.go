@@ -47,7 +47,7 @@ type sessionRow struct {
 	Since   time.Time   `json:"since"`
 	Seen    time.Time   `json:"seen"`
 	Expires guard.Stamp `json:"expires"`
-	// Upstream is the issuer's refresh token, sealed.
+	// Upstream is the row with the issuer's refresh token.
 	Upstream []byte `json:"upstream,omitempty"`
 }
 

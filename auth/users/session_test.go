@@ -3,6 +3,7 @@ package users_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -300,6 +301,27 @@ func TestAttemptsFromOneAddressAreLimited(t *testing.T) {
 	r.clock.Advance(time.Minute)
 	b.signIn()
 	b.wantSignedIn(true)
+}
+
+// An address that is limited uses up nothing of what all others have.
+func TestOneAddressKeepsNobodyElseOut(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, usual)
+	left, leave := context.WithCancel(t.Context())
+	leave() // so that no refusal is waited for
+	for _, from := range append(slices.Repeat([]string{"192.0.2.1:9"}, 300), "[2001:db8::1]:9", "[2001:db8::2]:9", "198.51.100.7:9") {
+		req := httptest.NewRequestWithContext(left, http.MethodGet, users.CallbackPath, nil)
+		req.RemoteAddr = from
+		r.ServeHTTP(httptest.NewRecorder(), req)
+	}
+	want := []string{
+		"refused from 192.0.2.1: nothing was begun in this browser",
+		"refused from 2001:db8::/64: nothing was begun in this browser",
+		"refused from 198.51.100.7: nothing was begun in this browser",
+	}
+	if got := r.entries(guard.KindSignIn); !slices.Equal(got, want) {
+		t.Errorf("entries %q, want %q", got, want)
+	}
 }
 
 // clients is what package oauth gives the account page.

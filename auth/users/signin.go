@@ -3,7 +3,6 @@ package users
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-webauthn/webauthn/webauthn"
+	"golang.org/x/sync/singleflight"
 
 	"mcp-partner/access"
 	"mcp-partner/auth"
@@ -77,6 +77,7 @@ type SignIn struct {
 	passkeys *webauthn.WebAuthn
 	handler  http.Handler
 	clients  Clients
+	renewals singleflight.Group
 }
 
 // New makes a SignIn. It contacts nobody.
@@ -183,34 +184,7 @@ func (s *SignIn) check(ctx context.Context, p Person) error {
 	return err
 }
 
-// Renew asks again who a person is. Upstream is what Upstream of the session gave, or
-// nil where the issuer gave nothing. A person who is refused is a CodeTokenRefused
-// problem; a CodeSignInUnavailable problem says nothing of them.
-func (s *SignIn) Renew(ctx context.Context, p Person, upstream []byte) (Person, []byte, error) {
-	if err := s.check(ctx, p); err != nil {
-		return Person{}, nil, err
-	}
-	if len(upstream) == 0 {
-		return p, nil, nil
-	}
-	token, err := s.o.Sealer.Open(upstream)
-	if err != nil {
-		return Person{}, nil, gone() // sealed with a key that was replaced: they sign in again
-	}
-	signed, err := s.o.Upstream.Refresh(ctx, string(token), p.Caller)
-	if refusal := new(auth.Refusal); errors.As(err, &refusal) {
-		s.o.Logger.InfoContext(ctx, "the issuer refused to renew a sign-in", "reason", refusal.Error())
-		return Person{}, nil, gone()
-	}
-	if err != nil {
-		return Person{}, nil, err
-	}
-	now, upstream, err := s.person(signed)
-	now.AuthenticatedAt = p.AuthenticatedAt
-	return now, upstream, err
-}
-
-// Upstream returns the sealed refresh token of the sign-in, or nil.
+// Upstream returns by what Renew asks the issuer again, or nil if it cannot.
 func (s *SignIn) Upstream(_ context.Context, of Session) []byte { return of.upstream }
 
 func gone() error {

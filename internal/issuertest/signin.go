@@ -1,26 +1,22 @@
 package issuertest
 
 import (
-	"crypto"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/x509"
-	"encoding/base64"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/golang-jwt/jwt/v5"
 )
 
 // SignIn is what an issuer does where people sign in. Set it before anybody does.
 type SignIn struct {
 	ClientID, RedirectURI string
-	// Secret is that of the application; with Certificate it must sign assertions.
-	Secret      string
-	Certificate *x509.Certificate
+	// Secret is that of the application, unless Proves checks another proof for the
+	// token endpoint.
+	Secret string
+	Proves func(r *http.Request, tokenURL string) bool
 	// AuthMethods and SendsIss are published as they are.
 	AuthMethods []string
 	SendsIss    bool
@@ -124,12 +120,15 @@ func (s *SignIn) token(i *Issuer, w http.ResponseWriter, r *http.Request, issuer
 	_ = r.ParseForm() // a form that is none has no code either
 	handle := r.PostForm.Get("code") + r.PostForm.Get("refresh_token")
 	asked, ok := s.asked[handle]
-	delete(s.asked, handle)
 	proof := sha256.Sum256([]byte(r.PostForm.Get("code_verifier")))
+	proven := s.bySecret(r)
+	if s.Proves != nil {
+		proven = s.Proves(r, issuer+"/token")
+	}
 	redeems := r.PostForm.Get("grant_type") == "refresh_token" ||
 		encode(proof[:]) == asked.Get("code_challenge") && r.PostForm.Get("redirect_uri") == s.RedirectURI
 	switch {
-	case !s.isApplication(r, issuer+"/token"):
+	case !proven:
 		w.WriteHeader(http.StatusUnauthorized)
 		answer(w, map[string]any{"error": "invalid_client"})
 	case !ok || !redeems || s.disabled || r.PostForm.Has("resource"):
@@ -137,6 +136,7 @@ func (s *SignIn) token(i *Issuer, w http.ResponseWriter, r *http.Request, issuer
 		answer(w, map[string]any{"error": "invalid_grant"})
 	default:
 		refresh := rand.Text()
+		delete(s.asked, handle) // each is good once
 		s.asked[refresh] = asked
 		claims := With(Claims{"iss": issuer, "aud": s.ClientID, "iat": s.Now().Unix(), "exp": s.Now().Add(time.Hour).Unix()}, s.claims)
 		if r.PostForm.Has("code") {
@@ -149,29 +149,11 @@ func (s *SignIn) token(i *Issuer, w http.ResponseWriter, r *http.Request, issuer
 	}
 }
 
-// isApplication checks the proof of the application in the one way that it has.
-func (s *SignIn) isApplication(r *http.Request, audience string) bool {
-	id, secret, basic := r.BasicAuth()
-	if s.Certificate != nil {
-		return s.signed(r.PostForm.Get("client_assertion"), audience) && r.PostForm.Get("client_id") == s.ClientID && !basic
-	}
+// bySecret checks the secret where AuthMethods says that it is.
+func (s *SignIn) bySecret(r *http.Request) bool {
+	id, secret, _ := r.BasicAuth()
 	if len(s.AuthMethods) > 0 && s.AuthMethods[0] == "client_secret_post" {
 		id, secret = r.PostForm.Get("client_id"), url.QueryEscape(r.PostForm.Get("client_secret"))
 	}
 	return id == s.ClientID && secret == url.QueryEscape(s.Secret)
-}
-
-func (s *SignIn) signed(assertion, audience string) bool {
-	parsed, err := jwt.NewParser(jwt.WithValidMethods([]string{"PS256"}), jwt.WithAudience(audience), jwt.WithIssuer(s.ClientID),
-		jwt.WithSubject(s.ClientID), jwt.WithExpirationRequired(), jwt.WithTimeFunc(s.Now)).
-		Parse(assertion, func(*jwt.Token) (any, error) { return s.Certificate.PublicKey, nil })
-	if err != nil {
-		return false
-	}
-	thumbprint := func(hash crypto.Hash) string {
-		h := hash.New()
-		h.Write(s.Certificate.Raw)
-		return strings.TrimRight(base64.URLEncoding.EncodeToString(h.Sum(nil)), "=")
-	}
-	return parsed.Header["x5t#S256"] == thumbprint(crypto.SHA256) && parsed.Header["x5t"] == thumbprint(crypto.SHA1)
 }
