@@ -83,12 +83,19 @@ func (g *Guard) Approve(ctx context.Context, id, name string, passphrase []byte)
 	if err != nil {
 		return Ticket{}, err
 	}
-	digest := ticket.Digest()
-	signature, err := approver.sign(passphrase, digest[:])
-	if err != nil {
+	if !g.decides(ctx, approver.Grant, ticket) {
+		return Ticket{}, problems.New(problems.CodeNotAllowed, "The grant of approver "+quote(name)+" does not cover this request.",
+			problems.WithHint("Another approver must decide."))
+	}
+	decision := Decision{Approved: true, Approver: name}
+	if err := g.otherHuman(ctx, ticket, decision); err != nil {
 		return Ticket{}, err
 	}
-	return g.decide(ctx, ticket, Decision{Approved: true, Approver: name, Signature: signature})
+	digest := ticket.Digest()
+	if decision.Signature, err = approver.sign(passphrase, digest[:]); err != nil {
+		return Ticket{}, err
+	}
+	return g.decide(ctx, ticket, decision)
 }
 
 // Deny records that somebody said no. That needs no passphrase: a no does no
@@ -105,8 +112,11 @@ func (g *Guard) decide(ctx context.Context, ticket Ticket, decision Decision) (T
 	if state := g.State(ticket); state != StatePending {
 		return ticket, problems.New(problems.CodeApprovalExpired, "The approval is no longer pending: it is "+state+".")
 	}
-	decision.At = g.opts.Now()
-	decision.SameUser = g.sameUser(ticket, decision)
+	humans, err := g.humans(ctx, decision)
+	if err != nil {
+		return ticket, err
+	}
+	decision.At, decision.SameUser = g.opts.Now(), g.sameUser(ticket, decision, humans)
 	kind := KindApproved
 	if !decision.Approved {
 		kind = KindDeclined
@@ -126,8 +136,15 @@ func (g *Guard) decide(ctx context.Context, ticket Ticket, decision Decision) (T
 
 // signed checks the approval in a ticket against the approver's key, or the
 // proof of one that was given over the network, so that an edited database
-// approves nothing.
+// approves nothing, and that it is not the requester's own.
 func (g *Guard) signed(ctx context.Context, ticket Ticket) error {
+	if err := g.proved(ctx, ticket); err != nil {
+		return err
+	}
+	return g.otherHuman(ctx, ticket, *ticket.Decision)
+}
+
+func (g *Guard) proved(ctx context.Context, ticket Ticket) error {
 	if ticket.Decision.By != "" {
 		return g.attested(ctx, ticket)
 	}
@@ -149,19 +166,4 @@ func (g *Guard) Attest(ctx context.Context, kind EventKind, by Credentials, deta
 		return Event{}, err
 	}
 	return g.change(kind, by.Name, detail), nil
-}
-
-// vouched checks an approver's passphrase. firstFree allows the first approver
-// without one.
-func (g *Guard) vouched(ctx context.Context, by Credentials, firstFree bool) error {
-	approvers, err := g.Approvers(ctx)
-	if err != nil || firstFree && len(approvers) == 0 {
-		return err
-	}
-	approver, err := g.approver(ctx, by.Name)
-	if err != nil {
-		return err
-	}
-	_, err = approver.sign(by.Passphrase, nil)
-	return err
 }

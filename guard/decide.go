@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"mcp-partner/access"
 	"mcp-partner/internal/untrusted"
@@ -33,8 +35,13 @@ func (g *Guard) QuestionsFor(ctx context.Context, p access.Principal) ([]Ticket,
 	if err != nil {
 		return nil, err
 	}
+	decision := Decision{By: p.Caller, Token: p.Token}
+	humans, err := g.humans(ctx, decision)
+	if err != nil {
+		return nil, err
+	}
 	return slices.DeleteFunc(tickets, func(t Ticket) bool {
-		return !g.decides(ctx, g.Confine(p).Grant, t) || t.Intent.Caller == p.Caller
+		return !g.decides(ctx, g.Confine(p).Grant, t) || humans.one(t, decision)
 	}), nil
 }
 
@@ -63,9 +70,9 @@ func (g *Guard) DecideAs(ctx context.Context, p access.Principal, id string, sai
 	if err != nil {
 		return Ticket{}, err
 	}
-	if ticket.Intent.Caller == p.Caller {
-		return ticket, problems.New(problems.CodeNotAllowed, "Requesters cannot decide on their own requests.",
-			problems.WithHint("Another person with the scope %s must decide.", access.ScopeApprove))
+	decision := Decision{Approved: said.Approved, Approver: string(p.Caller), By: p.Caller, Token: p.Token}
+	if err := g.otherHuman(ctx, ticket, decision); err != nil {
+		return ticket, err
 	}
 	if digest := ticket.Digest(); said.Approved && said.Digest != hex.EncodeToString(digest[:]) {
 		return ticket, problems.New(problems.CodeApprovalMismatch, "The digest does not match the approval.",
@@ -74,10 +81,12 @@ func (g *Guard) DecideAs(ctx context.Context, p access.Principal, id string, sai
 	if err := g.Use(ctx, p); err != nil {
 		return ticket, err
 	}
-	decision := Decision{Approved: said.Approved, Approver: string(p.Caller), By: p.Caller, Token: p.Token}
 	if !said.Approved {
 		decision.Reason = untrusted.Sanitize(said.Reason)
 		return g.decide(ctx, ticket, decision)
+	}
+	if err := g.settled(ctx, decision.By, g.opts.Now()); err != nil {
+		return ticket, err
 	}
 	if decision.Signature, err = g.opts.Sealer.box(ticket.ID, approvedBy(ticket, p.Caller)); err != nil {
 		return ticket, problems.As(err)
@@ -107,11 +116,14 @@ func (g *Guard) decides(ctx context.Context, grant access.Grant, t Ticket) bool 
 	})
 }
 
-// attested checks the proof of a decision that was made over the network, and
-// that the token behind it was not taken back since.
+// attested checks the proof of a decision that was made over the network, and that who
+// made it was not removed or reset since, and the token behind it not taken back.
 func (g *Guard) attested(ctx context.Context, t Ticket) error {
-	if t.Decision.By == t.Intent.Caller || !g.opts.Sealer.attests(t, t.Decision.By, t.Decision.Signature) {
+	if !g.opts.Sealer.attests(t, t.Decision.By, t.Decision.Signature) {
 		return problems.New(problems.CodeApprovalUnknown, "The approval does not carry the proof that "+quote(t.Decision.By)+" gave it.")
+	}
+	if err := g.settled(ctx, t.Decision.By, t.Decision.At); err != nil {
+		return err
 	}
 	return g.stillVouched(ctx, t.Decision.Token)
 }
@@ -119,18 +131,101 @@ func (g *Guard) attested(ctx context.Context, t Ticket) error {
 // stillVouched refuses a token that was taken back, or whose approver was.
 func (g *Guard) stillVouched(ctx context.Context, id string) error {
 	token, err := g.unrevoked(ctx, id)
-	if err != nil || id == "" { // no approver stands behind an access token
+	if err != nil || id == "" || token.Family != "" { // no approver stands behind an access token
 		return err
 	}
 	_, err = g.approver(ctx, token.IssuedBy)
 	return err
 }
 
-// sameUser reports whether requester and approver cannot be told apart: at the
-// terminal by the account of the operating system, over the network by the
-// names of callers. Names of different kinds can be those of one person, and who is
-// behind stdio, the terminal or the token of a start is not known at all.
-func (g *Guard) sameUser(t Ticket, d Decision) bool {
+// settled refuses a caller that was no user with the scope to approve at a time, or
+// had a passkey that was too new; callers of other kinds are not asked about.
+func (g *Guard) settled(ctx context.Context, caller access.Caller, at time.Time) error {
+	name, local := strings.CutPrefix(string(caller), userCaller)
+	if !local {
+		return nil
+	}
+	var user User
+	ok, err := g.opts.Store.State(ctx, UserState, name, &user)
+	switch {
+	case err != nil:
+		return err
+	case !ok || !user.Grant.Has(access.ScopeApprove) || at.Before(user.AddedAt) || at.Before(user.ResetAt):
+		return problems.New(problems.CodeNotAllowed, "There is no user "+quote(name)+" who may approve.")
+	case user.fresh(at):
+		return problems.New(problems.CodeNotAllowed, fmt.Sprintf("The passkey of %s is new: it approves nothing for %d hours.", quote(name), int(newKeyWaits.Hours())),
+			problems.WithCommand("Ask another approver to confirm it.", "mcp-partner users confirm %s", name))
+	default:
+		return nil
+	}
+}
+
+// humans are the users of this server, to tell who is behind a request and a decision.
+type humans struct {
+	users []User
+	// voucher is the approver in whose place a token decides.
+	voucher string
+}
+
+func (g *Guard) humans(ctx context.Context, d Decision) (h humans, err error) {
+	if h.users, err = g.Users(ctx); err != nil || d.Token == "" {
+		return h, err
+	}
+	token, _, err := g.opts.Store.Token(ctx, d.Token)
+	if token.Family == "" {
+		h.voucher = token.IssuedBy
+	}
+	return h, err
+}
+
+// one reports whether the same human asked and decides.
+func (h humans) one(t Ticket, d Decision) bool {
+	return t.Caller == d.By || slices.ContainsFunc(h.users, func(u User) bool { return u.asked(t) && (u.decided(d) || u.Name == h.voucher) })
+}
+
+// two reports whether a user asked and another one decides.
+func (h humans) two(t Ticket, d Decision) bool {
+	return !h.one(t, d) && slices.ContainsFunc(h.users, func(u User) bool { return u.is(t.Caller) }) &&
+		slices.ContainsFunc(h.users, func(u User) bool { return u.decided(d) })
+}
+
+// is reports whether a caller is this user.
+func (u User) is(caller access.Caller) bool {
+	same := func(c access.Caller) bool { return strings.EqualFold(string(c), string(caller)) }
+	return same(UserCaller(u.Name)) || slices.ContainsFunc(u.Also, same)
+}
+
+// asked reports whether the user is behind a request. The account is that of the process
+// that took it, which says nothing where the caller is a person who signed in.
+func (u User) asked(t Ticket) bool {
+	kind, _, _ := strings.Cut(string(t.Caller), ":")
+	return u.is(t.Caller) || !slices.Contains([]string{"oidc", "entra", "user"}, kind) &&
+		slices.ContainsFunc(u.Accounts, func(a string) bool { return strings.EqualFold(a, t.Requester) })
+}
+
+// decided reports whether the user is behind a decision.
+func (u User) decided(d Decision) bool {
+	return d.By == "" && d.Approver == u.Name || d.By != "" && u.is(d.By)
+}
+
+// otherHuman refuses a decision by the human who asked.
+func (g *Guard) otherHuman(ctx context.Context, t Ticket, d Decision) error {
+	humans, err := g.humans(ctx, d)
+	if err != nil || !humans.one(t, d) {
+		return err
+	}
+	return problems.New(problems.CodeNotAllowed, "Requesters cannot decide on their own requests: "+quote(t.Caller)+" and "+quote(d.Approver)+" are the same person.",
+		problems.WithHint("Another person with the scope %s must decide.", access.ScopeApprove))
+}
+
+// sameUser reports whether requester and approver cannot be told apart: by the users of
+// this server, at the terminal by the account of the operating system, over the
+// network by the names of callers. Names of different kinds can be those of one person,
+// and who is behind stdio, the terminal or the token of a start is not known at all.
+func (g *Guard) sameUser(t Ticket, d Decision, humans humans) bool {
+	if humans.two(t, d) {
+		return false
+	}
 	if d.By == "" {
 		return t.Requester == g.opts.Account
 	}

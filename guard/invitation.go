@@ -1,15 +1,24 @@
 package guard
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strings"
 	"time"
+
+	"mcp-partner/access"
+	"mcp-partner/schemas/problems"
 )
 
 const (
 	// invitationPurpose tells an invitation from other rows that are good once.
 	invitationPurpose = "invitation"
 	invitationLife    = 15 * time.Minute
+	// newKeyWaits is how long a passkey approves nothing, unless an approver confirms it.
+	newKeyWaits = 24 * time.Hour
 )
 
 // Invitation is a link with which a user makes a passkey, once. It is kept under
@@ -35,8 +44,203 @@ func InvitationName(handle string) string {
 }
 
 // Holds reports whether a user may make a passkey with an invitation: one from before
-// the user was added or reset is void.
+// the user was added, reset or made a passkey is void.
 func (i Invitation) Holds(user User, now time.Time) bool {
 	return i.Purpose == invitationPurpose && i.User == user.Name && now.Before(i.Expires.Time) &&
-		!i.IssuedAt.Before(user.AddedAt) && !i.IssuedAt.Before(user.ResetAt)
+		!i.IssuedAt.Before(user.AddedAt) && !i.IssuedAt.Before(user.ResetAt) && len(user.Passkeys) == 0
+}
+
+// InviteUser invites somebody to enrol a passkey: a new user, or one who has none yet and
+// keeps their grant. It returns the handle of the link, which is kept nowhere. An
+// approver consents, if there is one.
+func (g *Guard) InviteUser(ctx context.Context, user User, by Credentials) (handle string, err error) {
+	if err := user.check(); err != nil {
+		return "", err
+	}
+	if err := g.vouched(ctx, by, true); err != nil {
+		return "", err
+	}
+	return g.invite(ctx, user.Name, by.Name, func(known *User) (string, error) {
+		switch {
+		case known.Name == "":
+			user.Grant, user.AddedAt = user.granted(), g.opts.Now()
+			*known = user
+		case len(known.Passkeys) > 0:
+			return "", problems.New(problems.CodeInvalidArgument, "The user "+quote(user.Name)+" has a passkey already.",
+				problems.WithCommand("Reset the user if the passkey is lost.", "mcp-partner users reset %s", user.Name))
+		case user.bounded():
+			return "", badUser("The user " + quote(user.Name) + " exists already and keeps the present grant: leave the flags of the grant out.")
+		}
+		return "invited " + known.describe(), nil
+	})
+}
+
+// ResetUser takes everything from a user but the grant, and invites them anew: the
+// passphrase and passkeys are removed, sessions, tokens and consents end, and what
+// they asked for or approved is void. A second approver consents, if there is one.
+func (g *Guard) ResetUser(ctx context.Context, name string, by Credentials) (handle string, err error) {
+	if by.Name == name {
+		return "", problems.New(problems.CodeNotAllowed, "Approvers cannot consent to their own reset: a second approver must.",
+			problems.WithCommand("Give the name of another approver.", "mcp-partner users list"))
+	}
+	if err := g.vouched(ctx, by, true); err != nil {
+		return "", err
+	}
+	var before User
+	handle, err = g.invite(ctx, name, by.Name, func(user *User) (string, error) {
+		before = *user
+		user.Key, user.Passkeys, user.ResetAt, user.SignedOutAt = nil, nil, g.opts.Now(), g.opts.Now()
+		return "reset and invited " + user.describe(), found(*user, name)
+	})
+	if err != nil {
+		return "", err
+	}
+	if err := g.revokeVouched(ctx, name); err != nil {
+		return "", err
+	}
+	if err := g.endSignIns(ctx, before, by.Name); err != nil {
+		return "", err
+	}
+	return handle, g.voidTickets(ctx, before, by.Name)
+}
+
+// invite changes a user and adds an invitation, with an entry that the change words.
+func (g *Guard) invite(ctx context.Context, name, by string, change func(*User) (string, error)) (string, error) {
+	handle, row := NewInvitation(name, by, g.opts.Now())
+	err := g.changeUser(ctx, name, by, func(tx StateTx, user *User) (string, error) {
+		detail, err := change(user)
+		if err != nil {
+			return "", err
+		}
+		return detail, tx.Put(OnceState, InvitationName(handle), row)
+	})
+	if err != nil {
+		return "", err
+	}
+	return handle, nil
+}
+
+// ConfirmUser lets the passkeys of a user approve at once. Another approver consents.
+func (g *Guard) ConfirmUser(ctx context.Context, name string, by Credentials) error {
+	if by.Name == name {
+		return problems.New(problems.CodeNotAllowed, "Approvers cannot confirm their own passkeys: a second approver must.")
+	}
+	if err := g.vouched(ctx, by, false); err != nil {
+		return err
+	}
+	return g.changeUser(ctx, name, by.Name, func(_ StateTx, user *User) (string, error) {
+		if !user.fresh(g.opts.Now()) {
+			return "", badUser("The user " + quote(name) + " has no passkey that waits for a confirmation.")
+		}
+		for i := range user.Passkeys {
+			user.Passkeys[i].ConfirmedBy = by.Name
+		}
+		return "confirmed the passkey of " + name, nil
+	})
+}
+
+// fresh reports whether the user has a passkey that is too new to approve with.
+func (u User) fresh(now time.Time) bool {
+	return slices.ContainsFunc(u.Passkeys, func(k Passkey) bool { return k.ConfirmedBy == "" && now.Before(k.AddedAt.Add(newKeyWaits)) })
+}
+
+// SignOutUser ends the sessions of a user, what they allowed to clients, and the tokens
+// that follow from it. It takes no passphrase: a session less does no harm.
+func (g *Guard) SignOutUser(ctx context.Context, name string) error {
+	var user User
+	err := g.changeUser(ctx, name, g.opts.Account, func(_ StateTx, u *User) (string, error) {
+		u.SignedOutAt = g.opts.Now()
+		user = *u
+		return "signed out " + name, found(*u, name)
+	})
+	if err != nil {
+		return err
+	}
+	return g.endSignIns(ctx, user, g.opts.Account)
+}
+
+// signIn is what a session and a consent have in common.
+type signIn struct {
+	ID     string `json:"id"`
+	Person struct {
+		Caller access.Caller `json:"caller"`
+	} `json:"person"`
+	Expires Stamp `json:"expires"`
+}
+
+// signIns returns the rows of a kind that belong to a user.
+func (g *Guard) signIns(ctx context.Context, kind StateKind, user User) (found []signIn, err error) {
+	err = g.opts.Store.States(ctx, kind, func(body []byte) error {
+		var one signIn
+		err := json.Unmarshal(body, &one)
+		if err == nil && user.is(one.Person.Caller) {
+			found = append(found, one)
+		}
+		return err
+	})
+	return found, err
+}
+
+// Sessions counts the live sessions of a user.
+func (g *Guard) Sessions(ctx context.Context, user User) (int, error) {
+	found, err := g.signIns(ctx, SessionState, user)
+	return len(slices.DeleteFunc(found, func(s signIn) bool { return !g.opts.Now().Before(s.Expires.Time) })), err
+}
+
+// endSignIns removes sessions and consents of a user, under whatever name they are
+// known, and revokes the tokens.
+func (g *Guard) endSignIns(ctx context.Context, user User, by string) error {
+	for _, kind := range []StateKind{SessionState, FamilyState} {
+		found, err := g.signIns(ctx, kind, user)
+		if err != nil {
+			return err
+		}
+		err = g.opts.Store.ChangeStates(ctx, func(tx StateTx) error {
+			for _, one := range found {
+				if err := tx.Remove(kind, one.ID, g.change(KindSignIn, by, "ended a "+string(kind)+" of "+string(one.Person.Caller))); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, caller := range append([]access.Caller{UserCaller(user.Name)}, user.Also...) {
+		if _, err := g.RevokeTokens(ctx, TokenSelection{For: caller}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// voidTickets uses up the open questions that a user asked, and those that they approved.
+func (g *Guard) voidTickets(ctx context.Context, user User, by string) error {
+	live, err := g.opts.Store.Waiting(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range live {
+		if !user.asked(t) && (t.Decision == nil || !user.decided(*t.Decision)) {
+			continue
+		}
+		event := g.event(KindDeclined, t.Intent, t.ID)
+		event.Approver, event.Detail = by, "the user "+user.Name+" was reset"
+		if _, _, err := g.opts.Store.SpendTicket(ctx, t.ID, event); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u User) describe() string {
+	words := append([]string{u.Name}, grantWords(u.Grant)...)
+	if len(u.Also) > 0 {
+		words = append(words, "also "+joined(u.Also))
+	}
+	if len(u.Accounts) > 0 {
+		words = append(words, "accounts "+joined(u.Accounts))
+	}
+	return strings.Join(words, "; ")
 }

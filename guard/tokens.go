@@ -47,7 +47,7 @@ func (g *Guard) IssueToken(ctx context.Context, r TokenRequest) (secret string, 
 	}
 	by := g.opts.Account
 	if r.Grant.Has(access.ScopeApprove) {
-		if err := g.vouched(ctx, r.By, false); err != nil {
+		if err := g.vouchedFor(ctx, r.By, r.Grant); err != nil {
 			return "", Token{}, err
 		}
 		by = r.By.Name
@@ -77,20 +77,20 @@ func (g *Guard) checkRequest(r TokenRequest) error {
 	case r.Uses < 0:
 		return badToken("--uses is negative.")
 	}
-	for _, scope := range r.Grant.Scopes {
-		if !slices.Contains(access.Scopes(), scope) {
-			return badToken("There is no scope " + quote(scope) + ".")
-		}
-	}
-	if err := partnerid.Check("--partner-ids", r.Grant.PartnerIDs...); err != nil {
-		return err
-	}
-	return checkTools(r.Grant)
+	return checkGrant(r.Grant, badToken)
 }
 
-// checkTools refuses a tool that the scopes do not cover: the token would look
-// as if it could.
-func checkTools(g access.Grant) error {
+// checkGrant refuses scopes, partner IDs and tools that there are not, and a tool that
+// the scopes do not cover: the grant would look as if it could.
+func checkGrant(g access.Grant, bad func(string) error) error {
+	for _, scope := range g.Scopes {
+		if !slices.Contains(access.Scopes(), scope) {
+			return bad("There is no scope " + quote(scope) + ".")
+		}
+	}
+	if err := partnerid.Check("--partner-ids", g.PartnerIDs...); err != nil {
+		return err
+	}
 	for _, name := range g.Tools {
 		op, ok := schemas.Lookup(name)
 		missing, lacks := g.Missing(op)
@@ -98,7 +98,7 @@ func checkTools(g access.Grant) error {
 		case !ok:
 			return problems.New(problems.CodeUnknownTool, "There is no tool "+quote(name)+".", problems.WithCommand("List the tools.", "mcp-partner tools"))
 		case lacks:
-			return badToken(fmt.Sprintf("The tool %s needs the scope %s.", name, missing))
+			return bad(fmt.Sprintf("The tool %s needs the scope %s.", name, missing))
 		}
 	}
 	return nil
@@ -109,20 +109,26 @@ func badToken(message string) error {
 }
 
 func (t Token) describe() string {
-	words := []string{t.ID + " for " + t.Name(), "scopes " + joined(t.Grant.Scopes)}
-	if len(t.Grant.Tenants) > 0 {
-		words = append(words, "tenants "+joined(t.Grant.Tenants))
-	}
-	if len(t.Grant.Tools) > 0 {
-		words = append(words, "tools "+joined(t.Grant.Tools))
-	}
-	if len(t.Grant.PartnerIDs) > 0 {
-		words = append(words, "partner IDs "+joined(t.Grant.PartnerIDs))
-	}
+	words := append([]string{t.ID + " for " + t.Name()}, grantWords(t.Grant)...)
 	if t.Uses > 0 {
 		words = append(words, phrase.Count(t.Uses, "use"))
 	}
 	return strings.Join(append(words, "until "+t.ExpiresAt.UTC().Format(time.RFC3339)), "; ")
+}
+
+// grantWords says what a grant gives, for the record.
+func grantWords(g access.Grant) []string {
+	words := []string{"scopes " + joined(g.Scopes)}
+	if len(g.Tenants) > 0 {
+		words = append(words, "tenants "+joined(g.Tenants))
+	}
+	if len(g.Tools) > 0 {
+		words = append(words, "tools "+joined(g.Tools))
+	}
+	if len(g.PartnerIDs) > 0 {
+		words = append(words, "partner IDs "+joined(g.PartnerIDs))
+	}
+	return words
 }
 
 func joined[T ~string](list []T) string {

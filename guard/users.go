@@ -57,6 +57,8 @@ type Passkey struct {
 	AAGUID         []byte    `json:"aaguid,omitempty"`
 	Name           string    `json:"name,omitempty"`
 	AddedAt        time.Time `json:"added"`
+	// ConfirmedBy is the approver who said that a new passkey is the right person's.
+	ConfirmedBy string `json:"confirmed_by,omitempty"`
 }
 
 // userCaller begins the name of a caller who is a user of this server.
@@ -123,11 +125,30 @@ type Credentials struct {
 	Passphrase []byte
 }
 
-// AddUser adds a user with a passphrase. The first approver needs no consent, every
-// further user that of an approver.
-func (g *Guard) AddUser(ctx context.Context, user User, passphrase []byte, by Credentials) error {
-	if !tokenName().MatchString(user.Name) {
+// check refuses what a user cannot be named or given. The name is a part of a caller's
+// name, of log lines and of rules.
+func (u User) check() error {
+	if !tokenName().MatchString(u.Name) {
 		return badUser("A user needs a name of letters, digits and . _ @ -, at most 64 characters long.")
+	}
+	for _, caller := range u.Also {
+		if !caller.Remote() {
+			return badUser("--also has " + quote(caller) + ", which is no caller over HTTP such as oidc:HASH, entra:TENANT:OBJECT or token:NAME.")
+		}
+	}
+	return checkGrant(u.Grant, badUser)
+}
+
+// bounded reports whether anything was said of what the user may do and who they are.
+func (u User) bounded() bool {
+	return len(u.Grant.Scopes)+len(u.Grant.Tenants)+len(u.Grant.Tools)+len(u.Grant.PartnerIDs)+len(u.Also)+len(u.Accounts) > 0
+}
+
+// AddUser adds a user with a passphrase, or gives one without it a passphrase. The first
+// approver needs no consent, everybody else that of an approver.
+func (g *Guard) AddUser(ctx context.Context, user User, passphrase []byte, by Credentials) error {
+	if err := user.check(); err != nil {
+		return err
 	}
 	if err := g.vouched(ctx, by, true); err != nil {
 		return err
@@ -136,21 +157,21 @@ func (g *Guard) AddUser(ctx context.Context, user User, passphrase []byte, by Cr
 	if err != nil {
 		return err
 	}
-	user.Key, user.AddedAt, user.Grant = &key, g.opts.Now(), user.granted()
-	return g.opts.Store.ChangeStates(ctx, func(tx StateTx) error {
-		taken, err := tx.State(UserState, user.Name, new(User))
-		if err == nil && taken {
-			err = badUser("There is a user " + quote(user.Name) + " already.")
+	return g.changeUser(ctx, user.Name, by.Name, func(_ StateTx, known *User) (string, error) {
+		switch {
+		case known.Name != "" && (known.Key != nil || user.bounded()):
+			return "", badUser("There is a user " + quote(user.Name) + " already.")
+		case known.Name == "":
+			user.AddedAt, user.Grant = g.opts.Now(), user.granted()
+			*known = user
 		}
-		if err != nil {
-			return err
-		}
-		return tx.Put(UserState, user.Name, user, g.change(KindUser, by.Name, "added "+user.Name))
+		known.Key = &key
+		return "added " + known.describe(), nil
 	})
 }
 
-// RemoveUser removes a user, and revokes the tokens to approve that the user
-// consented to. An approver has to consent, if there is one.
+// RemoveUser removes a user, and ends what they signed in to and the tokens to approve
+// that they consented to. An approver has to consent, if there is one.
 func (g *Guard) RemoveUser(ctx context.Context, name string, by Credentials) error {
 	if err := g.vouched(ctx, by, true); err != nil {
 		return err
@@ -158,20 +179,84 @@ func (g *Guard) RemoveUser(ctx context.Context, name string, by Credentials) err
 	if err := g.revokeVouched(ctx, name); err != nil {
 		return err
 	}
-	return g.opts.Store.ChangeStates(ctx, func(tx StateTx) error {
-		found, err := tx.State(UserState, name, new(User))
-		if err == nil && !found {
-			err = badUser("There is no user " + quote(name) + ".")
+	err := g.opts.Store.ChangeStates(ctx, func(tx StateTx) error {
+		var user User
+		if _, err := tx.State(UserState, name, &user); err != nil {
+			return err
 		}
-		if err != nil {
+		if err := found(user, name); err != nil {
 			return err
 		}
 		return tx.Remove(UserState, name, g.change(KindUser, by.Name, "removed "+name))
 	})
+	if err != nil {
+		return err
+	}
+	return g.endSignIns(ctx, User{Name: name}, by.Name)
+}
+
+// changeUser changes a user, or adds one whose row the change fills, with an entry that
+// it words.
+func (g *Guard) changeUser(ctx context.Context, name, by string, change func(StateTx, *User) (string, error)) error {
+	return g.opts.Store.ChangeStates(ctx, func(tx StateTx) error {
+		var user User
+		if _, err := tx.State(UserState, name, &user); err != nil {
+			return err
+		}
+		detail, err := change(tx, &user)
+		if err != nil {
+			return err
+		}
+		return tx.Put(UserState, name, user, g.change(KindUser, by, detail))
+	})
+}
+
+func found(user User, name string) error {
+	if user.Name == "" {
+		return badUser("There is no user " + quote(name) + ".")
+	}
+	return nil
 }
 
 func badUser(message string) error {
-	return problems.New(problems.CodeInvalidArgument, message, problems.WithCommand("List the users.", "mcp-partner approvers list"))
+	return problems.New(problems.CodeInvalidArgument, message, problems.WithCommand("List the users.", "mcp-partner users list"))
+}
+
+// vouched checks an approver's passphrase. firstFree allows all where there is no
+// approver yet.
+func (g *Guard) vouched(ctx context.Context, by Credentials, firstFree bool) error {
+	approvers, err := g.Approvers(ctx)
+	if err != nil || firstFree && len(approvers) == 0 {
+		return err
+	}
+	approver, err := g.approver(ctx, by.Name)
+	if err != nil {
+		return err
+	}
+	_, err = approver.sign(by.Passphrase, nil)
+	return err
+}
+
+// vouchedFor checks an approver's passphrase, and that a grant is not more than theirs.
+func (g *Guard) vouchedFor(ctx context.Context, by Credentials, grant access.Grant) error {
+	approver, err := g.approver(ctx, by.Name)
+	if err != nil {
+		return err
+	}
+	if !approver.covers(grant) {
+		return problems.New(problems.CodeNotAllowed, "The approver "+quote(by.Name)+" has a smaller grant, and the token would decide in that approver's place.",
+			problems.WithHint("Name only tenants, tools and partner IDs of that approver, or ask another one."))
+	}
+	return g.vouched(ctx, by, false)
+}
+
+// covers reports whether a grant is not more than what the user has, scopes aside.
+func (u User) covers(grant access.Grant) bool {
+	part := func(list, of []string) bool {
+		return of == nil || list != nil && !slices.ContainsFunc(list, func(one string) bool { return !slices.Contains(of, one) })
+	}
+	return part(grant.Tools, u.Grant.Tools) && part(grant.PartnerIDs, u.Grant.PartnerIDs) &&
+		!slices.ContainsFunc(grant.Tenants, func(tenant string) bool { return !u.Grant.AllowsTenant(tenant) })
 }
 
 // revokeVouched revokes the tokens that decide in an approver's place, and with
