@@ -120,7 +120,7 @@ func (d *workFolder) do(j job) {
 func (d *workFolder) atTerminal(line string) string {
 	d.t.Helper()
 	s := d.shell(line).atTerminal(d.t)
-	if strings.Contains(line, "approvers add") {
+	if strings.Contains(line, "users add") {
 		s.answer("New passphrase", passphrase)
 		s.answer("Repeat it", passphrase)
 	} else {

@@ -133,7 +133,7 @@ func (c *canary) wrongPassphrase() {
 
 func (c *canary) recordCommands() {
 	for _, args := range [][]string{
-		{"approvals", "list", "--json"}, {"approvers", "list"}, {"ledger", "list"}, {"ledger", "list", "--json", "--limit", "0"},
+		{"approvals", "list", "--json"}, {"users", "list"}, {"ledger", "list"}, {"ledger", "list", "--json", "--limit", "0"},
 		{"ledger", "verify"}, {"ledger", "verify", "--json"}, {"ledger", "head"}, {"ledger", "export"}, {"ledger", "export", "--format", "csv"},
 		{"ledger", "head", "-o", filepath.Join(c.state, "head.json"), "--public-key-file", filepath.Join(c.state, "ledger.pem")},
 		{"ledger", "export", "--format", "jsonl", "-o", filepath.Join(c.state, "ledger.jsonl")},

@@ -74,7 +74,7 @@ func (s *terminal) end() string {
 // appoint sets an approver up.
 func (w *world) appoint() string {
 	w.tb.Helper()
-	s := w.cli("approvers", "add", approver).atTerminal(w.tb)
+	s := w.cli("users", "add", approver).atTerminal(w.tb)
 	s.answer("New passphrase", passphrase)
 	s.answer("Repeat it", passphrase)
 	return s.end()

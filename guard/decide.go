@@ -152,7 +152,7 @@ func (g *Guard) settled(ctx context.Context, caller access.Caller, at time.Time)
 		return err
 	case !ok || !user.Grant.Has(access.ScopeApprove) || at.Before(user.AddedAt) || at.Before(user.ResetAt):
 		return problems.New(problems.CodeNotAllowed, "There is no user "+quote(name)+" who may approve.")
-	case user.fresh(at):
+	case user.Fresh(at):
 		return problems.New(problems.CodeNotAllowed, fmt.Sprintf("The passkey of %s is new: it approves nothing for %d hours.", quote(name), int(newKeyWaits.Hours())),
 			problems.WithCommand("Ask another approver to confirm it.", "mcp-partner users confirm %s", name))
 	default:

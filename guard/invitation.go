@@ -129,7 +129,7 @@ func (g *Guard) ConfirmUser(ctx context.Context, name string, by Credentials) er
 		return err
 	}
 	return g.changeUser(ctx, name, by.Name, func(_ StateTx, user *User) (string, error) {
-		if !user.fresh(g.opts.Now()) {
+		if !user.Fresh(g.opts.Now()) {
 			return "", badUser("The user " + quote(name) + " has no passkey that waits for a confirmation.")
 		}
 		for i := range user.Passkeys {
@@ -139,8 +139,8 @@ func (g *Guard) ConfirmUser(ctx context.Context, name string, by Credentials) er
 	})
 }
 
-// fresh reports whether the user has a passkey that is too new to approve with.
-func (u User) fresh(now time.Time) bool {
+// Fresh reports whether the user has a passkey that is too new to approve with.
+func (u User) Fresh(now time.Time) bool {
 	return slices.ContainsFunc(u.Passkeys, func(k Passkey) bool { return k.ConfirmedBy == "" && now.Before(k.AddedAt.Add(newKeyWaits)) })
 }
 

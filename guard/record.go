@@ -69,7 +69,7 @@ func (g *Guard) Followed(ctx context.Context, event Event) (bool, error) {
 }
 
 // Changed records a change that is no write to Azure: of the directory, a
-// credential, the policy or the approvers.
+// credential, the policy or the users.
 func (g *Guard) Changed(ctx context.Context, kind EventKind, detail string) error {
 	return g.append(ctx, g.Change(kind, detail))
 }

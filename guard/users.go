@@ -114,7 +114,7 @@ func (g *Guard) approver(ctx context.Context, name string) (User, error) {
 	i := slices.IndexFunc(approvers, func(u User) bool { return u.Name == name })
 	if i < 0 {
 		return User{}, problems.New(problems.CodeNotAllowed, "There is no approver "+quote(name)+".",
-			problems.WithCommand("Ask a person to add one.", "mcp-partner approvers add NAME"))
+			problems.WithCommand("Ask a person to add one.", "mcp-partner users add NAME"))
 	}
 	return approvers[i], nil
 }

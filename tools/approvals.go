@@ -184,7 +184,7 @@ func (s *Service) toApprove(ctx context.Context, ticket guard.Ticket) string {
 		approve = fmt.Sprintf("Another person whose token has the scope %s can decide at %s/approvals/%s. Or: %s", access.ScopeApprove, s.deps.PublicURL, ticket.ID, approve)
 	}
 	if approvers, err := s.deps.Guard.Approvers(ctx); err == nil && len(approvers) == 0 {
-		return fmt.Sprintf("No approver is set up yet. A person runs once: %s approvers add NAME. %s", s.deps.Command, approve)
+		return fmt.Sprintf("No approver is set up yet. A person runs once: %s users add NAME. %s", s.deps.Command, approve)
 	}
 	return approve
 }

@@ -156,7 +156,7 @@ func TestWriteWaitsForApproverWhenClientShowsNoForm(t *testing.T) {
 	if envelope.Status != answers.StatusApprovalRequired || envelope.Status.IsError() || envelope.Approval == nil || envelope.Approval.State != "pending" {
 		t.Fatalf("%+v", envelope)
 	}
-	if !strings.Contains(envelope.Approval.How, "mcp-partner approvers add") {
+	if !strings.Contains(envelope.Approval.How, "mcp-partner users add") {
 		t.Errorf("how: %s", envelope.Approval.How)
 	}
 	again := h.call(schemas.ToolRegisterPartner, `{"partner_id":"1234567","approval_id":"`+envelope.Approval.ID+`"}`)

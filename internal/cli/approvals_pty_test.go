@@ -117,7 +117,7 @@ func (o *installation) at(args ...string) *session {
 // addAlice sets the first approver up.
 func (o *installation) addAlice() {
 	o.t.Helper()
-	s := o.at("approvers", "add", "alice")
+	s := o.at("users", "add", "alice")
 	s.expect("New passphrase of approver alice")
 	s.typeLine(alicesPassphrase + "\n")
 	s.expect("Repeat it")
@@ -260,7 +260,7 @@ func TestCallIsApprovedAtTerminal(t *testing.T) {
 	o := newInstallation(t)
 	call := []string{"call", "register_partner", "--tenant", "contoso", "--partner-id", "1234567", "--allow-writes", "--approval", "approver"}
 	s := o.at(call...)
-	if code, shown := s.end(); code != exit.CodeApprovalRequired || !strings.Contains(shown, "approvers add NAME") {
+	if code, shown := s.end(); code != exit.CodeApprovalRequired || !strings.Contains(shown, "users add NAME") {
 		t.Fatalf("without an approver: exit code %d:\n%s", code, shown)
 	}
 	o.addAlice()
@@ -299,19 +299,19 @@ func TestUnknownApproverIsRefusedBeforePassphrase(t *testing.T) {
 	o := newInstallation(t)
 	id := o.ask("register_partner", "--tenant", "contoso", "--partner-id", "1234567")
 	o.must("freeze", "--reason", "test")
-	for _, args := range [][]string{{"approvals", "approve", id}, {"unfreeze"}, {"approvers", "remove", "alice"}} {
-		if code, shown := o.at(args...).end(); code != exit.CodeRefused || !strings.Contains(shown, "there are no approvers yet") || !strings.Contains(shown, "mcp-partner approvers add NAME") {
+	for _, args := range [][]string{{"approvals", "approve", id}, {"unfreeze"}} {
+		if code, shown := o.at(args...).end(); code != exit.CodeRefused || !strings.Contains(shown, "there are no approvers yet") || !strings.Contains(shown, "mcp-partner users add NAME") {
 			t.Errorf("%v without approvers: exit code %d:\n%s", args, code, shown)
 		}
 	}
 	o.addAlice()
 	for _, args := range [][]string{
-		{"approvals", "approve", id, "--approver", "mallory"}, {"unfreeze", "--approver", "mallory"}, {"approvers", "remove", "mallory"},
+		{"approvals", "approve", id, "--approver", "mallory"}, {"unfreeze", "--approver", "mallory"},
 		{"token", "issue", "--for", "agent", "--scope", "partner.approve", "--tenants", "*", "--approver", "mallory"},
 	} {
 		mustKnowApprover(t, o.at(args...))
 	}
-	for _, args := range [][]string{{"approvals", "approve", id}, {"approvers", "add", "bob"}} {
+	for _, args := range [][]string{{"approvals", "approve", id}, {"users", "add", "bob"}} {
 		s := o.at(args...)
 		s.expect("Approver's name: ")
 		s.typeLine("mallory\n")
@@ -342,7 +342,7 @@ func TestFurtherApproversNeedConsent(t *testing.T) {
 			code: exit.CodeDone, says: "bob can approve",
 		},
 	} {
-		s := o.at("approvers", "add", "bob")
+		s := o.at("users", "add", "bob")
 		s.expect("An existing approver must consent.")
 		s.typeLine(c.by + "\n")
 		s.expect("Passphrase of approver " + c.by)
@@ -359,10 +359,10 @@ func TestFurtherApproversNeedConsent(t *testing.T) {
 			t.Errorf("%s: a passphrase was shown:\n%s", c.name, shown)
 		}
 	}
-	if code, shown := o.at("approvers", "add", "bob").end(); code != exit.CodeRefused || !strings.Contains(shown, `there is an approver "bob" already`) {
+	if code, shown := o.at("users", "add", "bob").end(); code != exit.CodeRefused || !strings.Contains(shown, `there is a user "bob" with a passphrase already`) {
 		t.Errorf("twice: exit code %d:\n%s", code, shown)
 	}
-	s := o.at("approvers", "remove", "alice")
+	s := o.at("users", "remove", "alice")
 	s.expect("Approver's name: ")
 	s.typeLine("bob\n")
 	s.expect("Passphrase of approver bob")
@@ -370,7 +370,7 @@ func TestFurtherApproversNeedConsent(t *testing.T) {
 	if code, shown := s.end(); code != exit.CodeDone {
 		t.Errorf("exit code %d:\n%s", code, shown)
 	}
-	if out := o.must("approvers", "list", "--json"); strings.Contains(out, "alice") || !strings.Contains(out, "bob") {
+	if out := o.must("users", "list", "--json"); strings.Contains(out, "alice") || !strings.Contains(out, "bob") {
 		t.Error(out)
 	}
 }

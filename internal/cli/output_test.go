@@ -186,7 +186,7 @@ func changes() []change {
 	gone := func(text string, args ...string) func(*stage) []bool {
 		return func(s *stage) []bool { return []bool{!s.shows(text, args...)} }
 	}
-	approver := func(s *stage) { s.must("", passphrase(2), "approvers", "add", "alice") }
+	approver := func(s *stage) { s.must("", passphrase(2), "users", "add", "alice") }
 	link := []string{"--tenants", "contoso", "--allow-writes", "--approval", "none", "--partner-ids", "1234567"}
 	linked := func(s *stage) []bool {
 		tenant, _ := s.world.Sim.Tenant("contoso")
@@ -224,7 +224,7 @@ func changes() []change {
 			s.must("", nil, "freeze", "--reason", "test")
 			return nil
 		}, args: []string{"unfreeze", "--approver", "alice"}, typed: passphrase(1), made: seen("unfreeze", "ledger", "list", "--json")},
-		{name: "approvers add", args: []string{"approvers", "add", "alice"}, typed: passphrase(2), made: seen("alice", "approvers", "list")},
+		{name: "users add", args: []string{"users", "add", "alice"}, typed: passphrase(2), made: seen("alice", "users", "list")},
 		{name: "approvals rotate-key", args: []string{"approvals", "rotate-key"}, made: seen("that seals questions", "ledger", "list", "--json")},
 		{name: "token issue", args: []string{"token", "issue", "--for", "ci", "--tenants", "contoso"}, made: seen(`"state":"live"`, "token", "list", "--json")},
 		{name: "token revoke", prepare: func(s *stage) []string {
@@ -245,10 +245,19 @@ func changes() []change {
 			s.must("", nil, "vault", "backup", backup, "--backup-passphrase-file", phrase)
 			return []string{backup, "--backup-passphrase-file", phrase, "--force"}
 		}, args: []string{"vault", "restore"}, made: seen("was restored", "ledger", "list", "--json")},
-		{name: "approvers remove", prepare: func(s *stage) []string {
+		{name: "users remove", prepare: func(s *stage) []string {
 			approver(s)
 			return nil
-		}, args: []string{"approvers", "remove", "alice"}, typed: append([]string{"alice"}, passphrase(1)...), made: gone("alice", "approvers", "list", "--json")},
+		}, args: []string{"users", "remove", "alice"}, typed: append([]string{"alice"}, passphrase(1)...), made: gone("alice", "users", "list", "--json")},
+		{name: "users invite", args: []string{"users", "invite", "bob", "--public-url", "https://partner.example.com"}, typed: []string{"bob"}, made: seen("bob", "users", "list")},
+		{name: "users reset", prepare: func(s *stage) []string {
+			s.must("", []string{"bob"}, "users", "invite", "bob", "--public-url", "https://partner.example.com")
+			return nil
+		}, args: []string{"users", "reset", "bob", "--public-url", "https://partner.example.com"}, typed: []string{"bob"}, made: seen("reset and invited", "ledger", "list", "--json")},
+		{name: "users sign-out", prepare: func(s *stage) []string {
+			approver(s)
+			return nil
+		}, args: []string{"users", "sign-out", "alice"}, made: seen("signed out alice", "ledger", "list", "--json")},
 		{name: "approvals deny", prepare: func(s *stage) []string { return []string{s.asked()} },
 			args: []string{"approvals", "deny", "--reason", "no"}, made: seen(`"denied"`, "approvals", "list", "--json")},
 		{name: "approvals approve", prepare: func(s *stage) []string {
@@ -357,7 +366,7 @@ func TestImportWithYesIsMadeWhateverBecomesOfTheOutput(t *testing.T) {
 func otherCommands() []string {
 	return []string{
 		"audit", "audit list", "audit show", "audit resume", "audit changes", "check", "find", "tools", "doctor", "health", "demo", "openapi", "version",
-		"approvals list", "approvals show", "approvers list", "policy test", "token list", "simulate", "serve",
+		"approvals list", "approvals show", "users list", "users confirm", "policy test", "token list", "simulate", "serve",
 		"ledger list", "ledger export", "ledger head", "ledger verify", "tenants list", "tenants export", "tenants discover", "tenants consent-links",
 		"vault status", "vault list", "vault show", "vault test", "vault recipients list", "pec roles", "pec reconcile", "schedules list", "schedules run", "migrate",
 	}

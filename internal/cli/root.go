@@ -23,6 +23,7 @@ import (
 	tenantscmd "mcp-partner/internal/cli/tenants"
 	"mcp-partner/internal/cli/term"
 	tokencmd "mcp-partner/internal/cli/token"
+	userscmd "mcp-partner/internal/cli/users"
 	vaultcmd "mcp-partner/internal/cli/vault"
 	"mcp-partner/internal/exit"
 )
@@ -144,7 +145,7 @@ func groups(deps *cmdutil.Deps) []group {
 		}},
 		{"Approve", []*cobra.Command{
 			approvals.NewCmdApprovals(deps),
-			approvals.NewCmdApprovers(deps),
+			userscmd.NewCmdUsers(deps),
 			approvals.NewCmdPolicy(deps),
 			approvals.NewCmdFreeze(deps),
 			approvals.NewCmdUnfreeze(deps),

@@ -1,5 +1,5 @@
 // Package approvals has the commands that decide what may be written:
-// approvals, approvers, freeze, unfreeze and policy.
+// approvals, freeze, unfreeze and policy.
 package approvals
 
 import (
@@ -31,7 +31,7 @@ func NewCmdApprovals(deps *cmdutil.Deps) *cobra.Command {
 		Use:   "approvals",
 		Short: "List, show, approve and deny pending approvals",
 		Long: `List the writes that wait for an approver, and approve or deny them. To approve, type
-the passphrase that you set with mcp-partner approvers add on the terminal.`,
+the passphrase that you set with mcp-partner users add on the terminal.`,
 		Example: `  mcp-partner approvals list
   mcp-partner approvals show ap_0123456789abcdef01
   mcp-partner approvals approve ap_0123456789abcdef01 --approver alice --execute`,

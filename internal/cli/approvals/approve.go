@@ -15,6 +15,7 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/render"
 	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/cli/users"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
@@ -76,7 +77,7 @@ func runApprove(ctx context.Context, deps *cmdutil.Deps, o *approveOptions) erro
 	}
 	asks := !o.execute || state != guard.StateApproved // an approved ticket needs no second decision: the agent could use it as well
 	if asks {
-		if err := knownApprover(ctx, session.Guard, o.approver); err != nil {
+		if err := users.KnownApprover(ctx, session.Guard, o.approver); err != nil {
 			return err
 		}
 	}
@@ -118,12 +119,12 @@ func showPlan(ctx context.Context, deps *cmdutil.Deps, session *app.Session, tic
 // approve asks an approver for the passphrase, right under the question, and
 // records the approval.
 func approve(ctx context.Context, deps *cmdutil.Deps, plan shown, o *approveOptions) (err error) {
-	if o.approver, err = approverName(ctx, deps, plan.session.Guard, o.approver, ""); err != nil {
+	if o.approver, err = users.ApproverName(ctx, deps, plan.session.Guard, o.approver, ""); err != nil {
 		return err
 	}
 	plan.ui.Blank()
 	plan.ui.Line(term.Bold, plan.question())
-	by, err := askCredentials(ctx, deps.IO, o.approver)
+	by, err := users.AskCredentials(ctx, deps.IO, o.approver)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/cli/users"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
@@ -180,7 +181,7 @@ an approver's.`,
 			u.Linef(term.Warn, "Frozen for every server on %s: %s.", deps.StateDir, now.Scope())
 			u.Field("next", deps.Command()+" unfreeze --approver NAME")
 			if approvers, err := session.Guard.Approvers(ctx); err == nil && len(approvers) == 0 {
-				u.Field("", "There are no approvers yet. First: "+deps.Command()+" approvers add NAME")
+				u.Field("", "There are no approvers yet. First: "+deps.Command()+" users add NAME")
 			}
 			return u.Err
 		}),
@@ -199,7 +200,7 @@ func NewCmdUnfreeze(deps *cmdutil.Deps) *cobra.Command {
 		Short:   "End a freeze, with an approver's passphrase",
 		Example: "  mcp-partner unfreeze --approver alice",
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
-			err := WithConsent(ctx, deps, session.Guard, approver, "", func(by guard.Credentials) error { return session.Guard.Unfreeze(ctx, by) })
+			err := users.WithConsent(ctx, deps, session.Guard, approver, "", func(by guard.Credentials) error { return session.Guard.Unfreeze(ctx, by) })
 			if err != nil {
 				return err
 			}

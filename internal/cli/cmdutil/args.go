@@ -73,12 +73,15 @@ func has(command *cobra.Command) string {
 
 func unknownCommand(command *cobra.Command, written string) error {
 	var names []string
+	where := has(command)
 	for _, sub := range command.Commands() {
+		if slices.Contains(sub.SuggestFor, written) {
+			return exit.Usage(Help(sub), "%s no command %q: use %s", where, written, sub.CommandPath())
+		}
 		if sub.IsAvailableCommand() {
 			names = append(names, sub.Name())
 		}
 	}
-	where := has(command)
 	if near := schemas.Nearest(written, names); near != "" {
 		return exit.Usage(Help(command), "%s no command %q: did you mean %s?", where, untrusted.Sanitize(written), near)
 	}

@@ -31,7 +31,7 @@ func checkRecord(ctx context.Context, deps *cmdutil.Deps, a *app.App) []check {
 		}
 		return append(checks,
 			check{"ledger", checkOK, "There is no ledger yet; the first call or change creates it, and needs a vault.", ""},
-			check{"approvers", CheckWarn, "There are no approvers yet, so writes can be approved only in a client.", "mcp-partner approvers add NAME"})
+			check{"approvers", CheckWarn, "There are no approvers yet, so writes can be approved only in a client.", "mcp-partner users add NAME"})
 	}
 	if deps.Config.Heads != nil {
 		checks = append(checks, checkHeads(ctx, a))
@@ -148,7 +148,7 @@ func checkApprovers(ctx context.Context, a *app.App) check {
 	case err != nil:
 		return failedCheck("approvers", err, "mcp-partner ledger verify")
 	case len(approvers) == 0:
-		return check{"approvers", CheckWarn, "There are no approvers yet, so writes can be approved only in a client.", "mcp-partner approvers add NAME"}
+		return check{"approvers", CheckWarn, "There are no approvers yet, so writes can be approved only in a client.", "mcp-partner users add NAME"}
 	}
 	return check{"approvers", checkOK, phrase.Count(len(approvers), "approver") + " can approve writes.", ""}
 }

@@ -11,9 +11,9 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
-	"mcp-partner/internal/cli/approvals"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/cli/users"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/ledger"
@@ -229,7 +229,7 @@ func acceptGap(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) error 
 		return err
 	}
 	defer session.Close()
-	return approvals.WithConsent(ctx, deps, session.Guard, o.approver, "", func(by guard.Credentials) error {
+	return users.WithConsent(ctx, deps, session.Guard, o.approver, "", func(by guard.Credentials) error {
 		event, err := session.Guard.Attest(ctx, ledger.KindGapAccepted, by, strings.TrimSpace(o.reason))
 		if err != nil {
 			return err

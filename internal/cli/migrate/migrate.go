@@ -73,7 +73,7 @@ func run(ctx context.Context, deps *cmdutil.Deps, o *options) error {
 	}
 	u.Field("files", strings.Join(m.Files, ", "))
 	u.Field("ledger", phrase.Entries(m.Rows["events"])+", head "+m.Head)
-	u.Field("open", phrase.Count(int(m.Rows["states"]), "row")+" of approvals, tokens and approvers, "+phrase.Count(int(m.Rows["runs"]), "run"))
+	u.Field("open", phrase.Count(int(m.Rows["states"]), "row")+" of approvals, tokens and users, "+phrase.Count(int(m.Rows["runs"]), "run"))
 	next := "stop all servers, then add --yes"
 	if m.Moved {
 		next = "name the file as database-url-file in the config file, then start the servers"

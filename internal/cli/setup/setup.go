@@ -116,7 +116,7 @@ func runSetup(ctx context.Context, deps *cmdutil.Deps, o *setupOptions) error {
 		s.u.Blank()
 	}
 	s.u.Linef(term.Good, "Ready. Ask your agent: \"Is our partner link in place at %s?\"", s.o.tenant.Name)
-	s.u.Field("writes", "are off. When you want them: mcp-partner approvers add NAME, then rules in config.yaml (docs/policy.md) or --allow-writes")
+	s.u.Field("writes", "are off. When you want them: mcp-partner users add NAME, then rules in config.yaml (docs/policy.md) or --allow-writes")
 	s.u.Field("more", "mcp-partner doctor, mcp-partner tenants add, mcp-partner tenants import")
 	return s.u.Err
 }

@@ -13,9 +13,9 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
-	"mcp-partner/internal/cli/approvals"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/cli/users"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/naming"
@@ -141,7 +141,7 @@ func runIssue(ctx context.Context, deps *cmdutil.Deps, o *issueOptions) error {
 		return err
 	}
 	if request.Grant.Has(access.ScopeApprove) {
-		if request.By, err = approvals.Consent(ctx, deps, session.Guard, o.approver, "A token that can approve needs an approver's consent."); err != nil {
+		if request.By, err = users.Consent(ctx, deps, session.Guard, o.approver, "A token that can approve needs an approver's consent."); err != nil {
 			return err
 		}
 		defer clear(request.By.Passphrase)
