@@ -18,6 +18,7 @@ var comparesText = []string{"path.Match", "filepath.Match", "strings.EqualFold",
 // otherText are the files of the deciding rooms that compare something else than
 // names with them.
 var otherText = map[string]string{
+	"guard/decide.go":    "callers and accounts, where more that are the same refuse more",
 	"guard/permit.go":    "tenant and object IDs, which are GUIDs, and methods",
 	"fleet/auditing.go":  "object IDs, which are GUIDs",
 	"fleet/tenantrun.go": "tenant IDs, which are GUIDs",
