@@ -180,8 +180,8 @@ func newCmdInvite(deps *cmdutil.Deps) *cobra.Command {
 		Use:   "invite NAME",
 		Short: "Print a link with which a user makes a passkey",
 		Long: `Print a link with which a user makes a passkey, to sign in to a server that runs with
---oauth and no issuer. The link works once and for 15 minutes. Whoever opens it first is
-that user, so an existing approver must consent; without one, you confirm on the
+--oauth and no issuer. The link works once and for 15 minutes. The first person to open it
+becomes that user, so an existing approver must consent; without one, you confirm on the
 terminal. The new passkey approves nothing for 24 hours, unless another approver
 confirms it.`,
 		Example: "  mcp-partner users invite alice --scopes partner.read,partner.write --public-url https://partner.example.com",
