@@ -149,7 +149,7 @@ func (f *Fleet) Page(ctx context.Context, id, cursor string, limit int) (rows []
 			return nil, "", err
 		}
 		if len(rows) == q.Limit-1 {
-			return rows, base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d %d", id, last.Rank, last.N)), nil
+			return rows, makeCursor("%s %d %d", id, last.Rank, last.N), nil
 		}
 		decoded, err := decodeRow(row)
 		if err != nil {
@@ -177,17 +177,63 @@ func (f *Fleet) All(ctx context.Context, id string, order Order) iter.Seq2[answe
 
 // from reads a cursor, which must be one of this run.
 func (q *RowQuery) from(id, cursor string) error {
-	if cursor == "" {
-		return nil
-	}
-	text, err := base64.RawURLEncoding.DecodeString(cursor)
-	var of string
-	if err == nil {
-		_, err = fmt.Sscanf(string(text), "%s %d %d", &of, &q.AfterRank, &q.AfterN)
-	}
-	if err != nil || of != id {
+	if q.More = cursor != ""; q.More && !cursorOf(cursor, id+" %d %d", &q.AfterRank, &q.AfterN) {
 		return problems.New(problems.CodeInvalidArgument, "cursor is not valid: pass next_cursor unchanged, with its run_id.")
 	}
-	q.More = true
 	return nil
+}
+
+func makeCursor(format string, place ...any) string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, format, place...))
+}
+
+// cursorOf takes out of a cursor what makeCursor put into it with the same format.
+func cursorOf(cursor, format string, place ...any) bool {
+	text, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err == nil {
+		_, err = fmt.Sscanf(string(text), format, place...)
+	}
+	return err == nil
+}
+
+// Page returns changes, those that matter most first, from where a cursor says; how
+// many there are of each kind; and the cursor of the next page, "" behind the last.
+// It goes through the audits twice instead of keeping what differs.
+func (c *Comparison) Page(ctx context.Context, cursor string, limit int) (page []Change, counts map[answers.ChangeKind]int, next string, err error) {
+	if limit <= 0 {
+		limit = PageDefault
+	}
+	from, name := 0, c.Before.ID+" "+c.After.ID
+	if cursor != "" && (!cursorOf(cursor, name+" %d", &from) || from < 0) {
+		return nil, nil, "", problems.New(problems.CodeInvalidArgument, "cursor is not valid: pass next_cursor unchanged, with its run_id and since.")
+	}
+	counts = map[answers.ChangeKind]int{}
+	for change, err := range c.Changes(ctx) {
+		if err != nil {
+			return nil, nil, "", err
+		}
+		counts[change.Kind]++
+	}
+	at, total := map[answers.ChangeKind]int{}, 0
+	for _, kind := range answers.ChangeKinds() {
+		at[kind] = total
+		total += counts[kind]
+	}
+	page = make([]Change, max(0, min(limit, PageMost, total-from)))
+	if len(page) == 0 {
+		return page, counts, "", nil
+	}
+	for change, err := range c.Changes(ctx) {
+		if err != nil {
+			return nil, nil, "", err
+		}
+		if place := at[change.Kind] - from; place >= 0 && place < len(page) {
+			page[place] = change
+		}
+		at[change.Kind]++
+	}
+	if end := from + len(page); end < total {
+		next = makeCursor("%s %d", name, end)
+	}
+	return page, counts, next, nil
 }

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"mcp-partner/access"
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
 	"mcp-partner/guard/runs"
@@ -20,21 +19,10 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-// PlanRequest is what a caller wants to be done in many tenants, before anything was
-// read.
+// PlanRequest is a plan before anything was read: without rows, for targets.
 type PlanRequest struct {
-	Caller access.Caller
-	// Tool is ensure_partner_links or transition_partner.
-	Tool string
-	// Arguments are the canonical arguments of the call.
-	Arguments string
-	// To is the partner ID afterwards; "" registers the one that each entry expects.
-	To       partnerid.ID
-	From     []partnerid.ID
-	Strategy guard.Strategy
-	First    int
-	Reason   string
-	Targets  []Target
+	guard.Plan
+	Targets []Target
 	// OwnIDs are the partner's own IDs.
 	OwnIDs []string
 }
@@ -43,10 +31,8 @@ type PlanRequest struct {
 // It writes nothing. A throttled tenant is put aside while the others continue;
 // what was not read by the end of ctx is unknown.
 func (w *Writer) Plan(ctx context.Context, request PlanRequest, report func(done, total int)) guard.Plan {
-	plan := guard.Plan{
-		Caller: request.Caller, Tool: request.Tool, Arguments: request.Arguments, To: request.To, From: request.From,
-		Strategy: request.Strategy, First: request.First, Reason: untrusted.Sanitize(request.Reason), Rows: make([]guard.PlanRow, len(request.Targets)),
-	}
+	plan := request.Plan
+	plan.Reason, plan.Rows = untrusted.Sanitize(plan.Reason), make([]guard.PlanRow, len(request.Targets))
 	late := unread(problems.New(problems.CodeTimeout, "The time limit was reached before this link was read."))
 	tasks := make([]task, len(request.Targets))
 	for i, target := range request.Targets {

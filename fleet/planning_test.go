@@ -51,7 +51,7 @@ func TestPlanWaitsOnlyForThrottledTenant(t *testing.T) {
 			return slowTenant{tenant.Name, map[string]int{"tenant-1": 2, "tenant-2": 99}[tenant.Name], &mu, asked}, nil
 		}})
 		defer w.Close()
-		request := PlanRequest{Tool: schemas.ToolEnsurePartnerLinks, To: toID}
+		request := PlanRequest{Plan: guard.Plan{Tool: schemas.ToolEnsurePartnerLinks, To: toID}}
 		for i := range 200 {
 			request.Targets = append(request.Targets, Target{schemas.Tenant{Name: fmt.Sprint("tenant-", i)}, "app"})
 		}

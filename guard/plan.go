@@ -259,9 +259,7 @@ func PlanQuestion(plan Plan) Question {
 		q.Text += fmt.Sprintf(" It covers only the first %s.", phrase.Count(plan.First, "row"))
 	}
 	q.Facts = append(q.Facts, Fact{"Tenants", plan.names()})
-	if reason := untrusted.Sanitize(plan.Reason); reason != "" {
-		q.Facts = append(q.Facts, Fact{"Reason given by the caller", reason})
-	}
+	q.add("Reason given by the caller", plan.Reason)
 	return q
 }
 

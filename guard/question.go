@@ -61,14 +61,15 @@ func QuestionFor(intent Intent) Question {
 	if company := untrusted.Sanitize(intent.Company); company != "" {
 		q.Facts = append(q.Facts, Fact{"Customer", strings.TrimSuffix(company+", "+untrusted.Sanitize(intent.Domain), ", ")})
 	}
-	if name := untrusted.Sanitize(intent.LinkedName); name != "" {
-		q.Facts = append(q.Facts, Fact{"Linked now (name given by the provider)", name})
-	}
-	if reason := untrusted.Sanitize(intent.Reason); reason != "" {
-		q.Facts = append(q.Facts, Fact{"Reason given by the caller", reason})
-	}
-	if since := untrusted.Sanitize(intent.LinkedSince); since != "" {
-		q.Facts = append(q.Facts, Fact{"Last written", since})
-	}
+	q.add("Linked now (name given by the provider)", intent.LinkedName)
+	q.add("Reason given by the caller", intent.Reason)
+	q.add("Last written", intent.LinkedSince)
 	return q
+}
+
+// add adds untrusted text, if there is any.
+func (q *Question) add(label, text string) {
+	if text = untrusted.Sanitize(text); text != "" {
+		q.Facts = append(q.Facts, Fact{label, text})
+	}
 }

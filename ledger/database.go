@@ -163,7 +163,7 @@ func (l *Ledger) snapshot(ctx context.Context, do func(*session)) error {
 // change runs a function in the only transaction that writes. It is undone after a
 // failure, and where the function says that there is nothing to keep.
 func (l *Ledger) change(ctx context.Context, db *opened, do func(*session) (keep bool)) error {
-	tx, place, err := db.BeginAt(ctx)
+	tx, place, err := db.Begin(ctx)
 	if err != nil {
 		return err
 	}

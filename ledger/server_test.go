@@ -98,7 +98,7 @@ func TestPausedWriterReleasesLock(t *testing.T) {
 	h.fill(2)
 	paused, err := h.second().use(ctx())
 	h.must(err)
-	tx, err := paused.Begin(ctx())
+	tx, _, err := paused.Begin(ctx())
 	h.must(err)
 	_, err = tx.Exec(`DELETE FROM events`)
 	h.must(err)

@@ -255,9 +255,11 @@ func (s *Service) planBatch(ctx context.Context, j *job, w batchRequest) (guard.
 		defer cancel()
 	}
 	plan := s.writer.Plan(reading, fleet.PlanRequest{
-		Caller: j.call.Principal.Caller, Tool: j.op.Name, Arguments: w.arguments.canonical(), To: w.to(), From: w.arguments.From,
-		Strategy: w.strategy, First: w.many.First, Reason: w.confirm.Reason, Targets: targets,
-		OwnIDs: s.deps.Guard.Bounds().PartnerIDs,
+		Plan: guard.Plan{
+			Caller: j.call.Principal.Caller, Tool: j.op.Name, Arguments: w.arguments.canonical(), To: w.to(), From: w.arguments.From,
+			Strategy: w.strategy, First: w.many.First, Reason: w.confirm.Reason,
+		},
+		Targets: targets, OwnIDs: s.deps.Guard.Bounds().PartnerIDs,
 	}, j.paced("Reading links for the plan"))
 	if ctx.Err() != nil {
 		return guard.Plan{}, problems.New(problems.CodeCancelled, "The call was canceled while links were read for the plan.")

@@ -166,15 +166,9 @@ func (d *Database) askFacts(ctx context.Context) error {
 	return nil
 }
 
-// Begin begins the only transaction that writes, over all processes.
-func (d *Database) Begin(ctx context.Context) (*sql.Tx, error) {
-	tx, _, err := d.BeginAt(ctx)
-	return tx, err
-}
-
-// BeginAt is Begin that also returns the facts about the server, as JSON of their
-// names; "" for a file.
-func (d *Database) BeginAt(ctx context.Context) (tx *sql.Tx, place string, err error) {
+// Begin begins the only transaction that writes, over all processes. It returns also
+// the facts about the server, as JSON of their names; "" for a file.
+func (d *Database) Begin(ctx context.Context) (tx *sql.Tx, place string, err error) {
 	tx, err = d.Write.BeginTx(ctx, nil)
 	if err != nil || d.said.lock == "" {
 		return tx, "", err
@@ -253,19 +247,11 @@ func texts(ctx context.Context, q Querier, query string) (all []string, err erro
 // migrate brings the tables to this program's schema. A newer one is refused, an
 // older one is first kept as the dialect keeps it.
 func (d *Database) migrate(ctx context.Context) error {
-	provider, err := d.provider(d.Write)
-	if err != nil {
+	provider, has, whole, err := d.versions(ctx)
+	if err != nil || whole {
 		return err
 	}
-	has, wants, err := provider.GetVersions(ctx)
-	switch {
-	case err != nil:
-		return err
-	case has > wants:
-		return newer(has, wants)
-	case has == wants:
-		return nil
-	case has > 0:
+	if has > 0 {
 		if err := d.beforeMigration(ctx, d.Write, has); err != nil {
 			return err
 		}
@@ -274,9 +260,17 @@ func (d *Database) migrate(ctx context.Context) error {
 	return err
 }
 
-func newer(has, wants int64) *Trouble {
-	return &Trouble{Class: Unsafe, What: fmt.Sprintf("has schema %d, and this program knows schemas up to %d: a newer mcp-partner wrote it", has, wants),
-		Next: "Use that version of mcp-partner or a later one. Nothing was changed."}
+// versions returns the schema that the database has, and whether it is this program's.
+func (d *Database) versions(ctx context.Context) (provider *goose.Provider, has int64, whole bool, err error) {
+	if provider, err = d.provider(d.Write); err != nil {
+		return nil, 0, false, err
+	}
+	has, wants, err := provider.GetVersions(ctx)
+	if err == nil && has > wants {
+		err = &Trouble{Class: Unsafe, What: fmt.Sprintf("has schema %d, and this program knows schemas up to %d: a newer mcp-partner wrote it", has, wants),
+			Next: "Use that version of mcp-partner or a later one. Nothing was changed."}
+	}
+	return provider, has, has == wants, err
 }
 
 func (d *Database) provider(db *sql.DB) (*goose.Provider, error) {

@@ -25,7 +25,7 @@ func open(t *testing.T, source Source) *Database {
 
 func (d *Database) note(t *testing.T, n int) {
 	t.Helper()
-	tx, err := d.Begin(t.Context())
+	tx, _, err := d.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,18 +43,9 @@ func (d *Database) usable(ctx context.Context) error {
 	}
 	whole := false
 	if made {
-		provider, err := d.provider(d.Read)
-		if err != nil {
+		if _, _, whole, err = d.versions(ctx); err != nil {
 			return err
 		}
-		has, wants, err := provider.GetVersions(ctx)
-		switch {
-		case err != nil:
-			return err
-		case has > wants:
-			return newer(has, wants)
-		}
-		whole = has == wants
 	}
 	if !whole && !creates {
 		return reportedTrouble("42501")

@@ -143,14 +143,16 @@ func start(bin, makes, from string) (*cluster, error) {
 	if err := listener.Close(); err != nil {
 		return nil, err
 	}
-	command := exec.Command("/bin/sh", "-c", fmt.Sprintf(script, makes), "sh", folder, fmt.Sprint(port), Password, from)
-	command.Env = []string{"PATH=" + bin + ":/usr/bin:/bin", "LC_ALL=C.UTF-8"}
-	command.Dir = "/"
-	if os.Geteuid() == 0 {
-		if err := asNobody(command, folder); err != nil {
+	run := []string{"/bin/sh", "-c", fmt.Sprintf(script, makes), "sh", folder, fmt.Sprint(port), Password, from}
+	if os.Geteuid() == 0 { // which PostgreSQL refuses
+		run = append([]string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"}, run...)
+		if err := os.Chown(folder, 65534, 65534); err != nil {
 			return nil, err
 		}
 	}
+	command := exec.Command(run[0], run[1:]...)
+	command.Env = []string{"PATH=" + bin + ":/usr/bin:/bin", "LC_ALL=C.UTF-8"}
+	command.Dir = "/"
 	c := &cluster{command: command, folder: folder, url: fmt.Sprintf("postgresql://postgres:%s@127.0.0.1:%d/postgres", Password, port)}
 	if c.input, err = command.StdinPipe(); err != nil {
 		return nil, err

@@ -1,7 +1,0 @@
-//go:build !unix
-
-package pgtest
-
-import "os/exec"
-
-func asNobody(*exec.Cmd, string) error { return nil }
