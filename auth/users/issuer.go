@@ -74,19 +74,14 @@ func (s *SignIn) fromIssuer(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-const (
-	// renewEvery is how often the issuer is asked about one sign-in at most.
-	renewEvery = time.Minute
-	// upstreamFor is how long a refresh token is kept unused: for the session and for a
-	// consent at its end.
-	upstreamFor = 24 * time.Hour
-)
+// upstreamFor is how long a refresh token is kept unused: for the session and for a
+// consent at its end.
+const upstreamFor = 24 * time.Hour
 
 // issued is the refresh token of a sign-in. All clients of the sign-in share it, because
 // an issuer may take each refresh token once.
 type issued struct {
 	Person  Person      `json:"person"`
-	Asked   time.Time   `json:"asked"`
 	Sealed  []byte      `json:"sealed"`
 	Expires guard.Stamp `json:"expires"`
 }
@@ -99,8 +94,7 @@ func (s *SignIn) keepUpstream(tx guard.StateTx, name []byte, p Person, token str
 	if err != nil {
 		return err
 	}
-	now := s.o.Now()
-	return tx.Put(guard.OnceState, string(name), issued{Person: p, Asked: now, Sealed: sealed, Expires: guard.Stamp{Time: now.Add(upstreamFor)}})
+	return tx.Put(guard.OnceState, string(name), issued{Person: p, Sealed: sealed, Expires: guard.Stamp{Time: s.o.Now().Add(upstreamFor)}})
 }
 
 // Renew asks again who a person is. Upstream is what Upstream of the session gave, or
@@ -128,8 +122,6 @@ func (s *SignIn) renew(ctx context.Context, who access.Caller, upstream []byte) 
 		return Person{}, err
 	case !ok || known.Person.Caller != who:
 		return Person{}, gone()
-	case s.o.Now().Sub(known.Asked) < renewEvery:
-		return known.Person, nil
 	}
 	token, err := s.o.Sealer.Open(known.Sealed)
 	if err != nil {
