@@ -1,3 +1,4 @@
+// Package audit has the commands that read many tenants at once.
 package audit
 
 import (

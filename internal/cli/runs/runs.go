@@ -3,8 +3,12 @@
 package runs
 
 import (
+	"bytes"
 	"context"
+	"encoding/csv"
 	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,7 +19,9 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/render"
 	"mcp-partner/internal/config"
+	"mcp-partner/internal/csvcell"
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/tools"
@@ -180,4 +186,170 @@ func (o *manyOptions) call(ctx context.Context, deps *cmdutil.Deps, session *app
 		call.Principal = app.Trusted(run.Caller)
 	}
 	return call, nil
+}
+
+// NewCmdEnsure builds `ensure`.
+func NewCmdEnsure(deps *cmdutil.Deps) *cobra.Command {
+	options := &manyOptions{tool: schemas.ToolEnsurePartnerLinks}
+	command := &cobra.Command{
+		Use:   "ensure",
+		Short: "Register the expected partner ID wherever it is missing",
+		Long: `Register a partner ID in every tenant where this server's identity has no link: the
+given ID, or the expected ID of each tenant. Existing links are never overwritten;
+other IDs are reported.
+
+The command reads all links and shows one plan, which is approved once; then it
+executes the plan tenant by tenant, each write under its own permit. With --first N
+the approval covers N rows. After a crash, --resume continues under the same approval
+for 24 hours.
+
+Exit codes: 0 done or unchanged, 1 not every tenant is as planned, 2 usage,
+3 refused, 4 approval required.`,
+		Example: `  mcp-partner ensure --partner-id 1234567 --plan
+  mcp-partner ensure --labels gold --allow-writes
+  mcp-partner ensure --partner-id 1234567 --first 5 --allow-writes
+  mcp-partner ensure --resume run_0123456789abcdef01
+  mcp-partner ensure --run run_0123456789abcdef01 --format csv -o report.csv`,
+		RunE: func(command *cobra.Command, _ []string) error { return runMany(command, deps, options) },
+	}
+	flags := command.Flags()
+	flags.StringVar(&options.in.PartnerID, "partner-id", "", "partner `ID` to register (default: the expected one of each tenant)")
+	flags.BoolVar(&options.roles, "roles", false, "also read which identities have a role eligible for partner earned credit (default for one tenant)")
+	config.Typed(flags, "partner-id", "roles")
+	options.add(deps, flags)
+	return command
+}
+
+// NewCmdTransition builds `transition`.
+func NewCmdTransition(deps *cmdutil.Deps) *cobra.Command {
+	options := &manyOptions{tool: schemas.ToolTransitionPartner}
+	command := &cobra.Command{
+		Use:   "transition",
+		Short: "Move links from old partner IDs to a new one in many tenants",
+		Long: `Move the link to a new partner ID in every tenant where this server's identity holds
+one of the old IDs. Tenants with another ID or without a link are not changed. Only
+the identity that holds a link can change or remove it.
+
+With --strategy update, the default, a tenant is never without a link. With
+remove-then-register the link is removed and registered again; if the new ID is
+refused, the old one is restored. The row then says restored, or stranded if that
+failed too.
+
+The command reads all links and shows one plan, which is approved once; then it
+executes the plan tenant by tenant, each write under its own permit, and the directory
+expects the new ID. With --first N the approval covers N rows. After a crash, --resume
+continues under the same approval for 24 hours.`,
+		Example: `  mcp-partner transition --from 7654321 --to 1234567 --plan
+  mcp-partner transition --from 7654321,7654322 --to 1234567 --allow-writes
+  mcp-partner transition --from 7654321 --to 1234567 --tenants 'emea-*' --first 5 --allow-writes
+  mcp-partner transition --resume run_0123456789abcdef01`,
+		RunE: func(command *cobra.Command, _ []string) error { return runMany(command, deps, options) },
+	}
+	flags := command.Flags()
+	flags.Var((*cmdutil.List)(&options.in.From), "from", "old partner `IDS`, separated by commas")
+	flags.StringVar(&options.in.To, "to", "", "new partner `ID`")
+	cmdutil.AddChoice(flags, &options.in.Strategy, "strategy", "`STRATEGY` of the move, by default update", "", "update", "remove-then-register")
+	config.Typed(flags, "from", "to", "strategy")
+	options.add(deps, flags)
+	return command
+}
+
+// progress shows on a terminal how far a run is. Nothing is shown to a pipe.
+func progress(deps *cmdutil.Deps, o *manyOptions) tools.Progress {
+	if !deps.IO.ErrTTY || o.json {
+		return nil
+	}
+	return func(done, total int, message string) {
+		end := map[bool]string{true: "\n"}[done == total]
+		fmt.Fprintf(deps.IO.Err, "\r%s: %d of %d%s", message, done, total, end)
+	}
+}
+
+// showMany prints what a call came to: exactly the envelope with --json, else the
+// headline and the rows.
+func showMany(deps *cmdutil.Deps, e answers.Envelope, o *manyOptions) error {
+	if o.json {
+		return deps.IO.PrintJSON(e)
+	}
+	u := o.table.UI(deps.IO)
+	if o.format != "table" {
+		encode := changesCSV
+		if o.format == "jsonl" {
+			encode = changesJSONL
+		}
+		text, err := encode(e.Changes)
+		if err != nil {
+			return err
+		}
+		if err := o.output.WriteText(deps.IO, text); err != nil {
+			return err
+		}
+		e.Changes = nil
+		if o.output.Path == "" {
+			u.Out, u.Color = deps.IO.Err, false // what a person has to know stands beside the rows
+		}
+	}
+	render.WriteEnvelope(u, e)
+	return u.Err
+}
+
+func changesJSONL(rows []answers.ChangeRow) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	for _, row := range rows {
+		if err := encoder.Encode(row); err != nil {
+			return nil, err
+		}
+	}
+	return b.Bytes(), nil
+}
+
+func changesCSV(rows []answers.ChangeRow) ([]byte, error) {
+	var b bytes.Buffer
+	writer := csv.NewWriter(&b)
+	writer.UseCRLF = true
+	quoter := csvcell.New()
+	records := [][]string{{"company", "domain", "tenant", "tenant_id", "credential", "object_id", "state", "linked_before", "partner_name_before", "partner_id", "linked_after",
+		"steps", "rule", "warning", "why", "problem", "eligible_role_in", "arm_request_id", "correlation_id"}}
+	for _, r := range rows {
+		name := ""
+		if r.Before != nil {
+			name = r.Before.PartnerName
+		}
+		record := []string{r.Company, r.Domain, r.Tenant, r.TenantID, r.Credential, r.ObjectID, string(r.State), render.LinkWord(r.Before), name, r.PartnerID, render.LinkWord(r.After),
+			strings.Join(r.Steps, " "), r.Rule, r.Warning, r.Why, string(r.Problem), r.PECRoles.EligibleIn(), r.ARMRequestID, r.CorrelationID}
+		for i := range record {
+			record[i] = quoter.Quote(record[i])
+		}
+		records = append(records, record)
+	}
+	err := writer.WriteAll(records)
+	return b.Bytes(), err
+}
+
+// runsShown is how many runs a list shows.
+const runsShown = 50
+
+func listRuns(ctx context.Context, deps *cmdutil.Deps, session *app.Session, o *manyOptions) error {
+	runs, err := session.Guard.RecentRuns(ctx, runsShown)
+	if err != nil {
+		return err
+	}
+	var rows []map[string]string
+	for _, r := range runs {
+		if r.Tool != o.tool {
+			continue
+		}
+		rows = append(rows, map[string]string{
+			"run_id": r.ID, "state": map[bool]string{true: "open", false: "ended"}[r.EndedAt.IsZero()], "caller": string(r.Caller),
+			"opened_at": phrase.Stamp(r.OpenedAt), "expires_at": phrase.Stamp(r.ExpiresAt), "approval": r.Approval, "approver": r.Approver,
+		})
+	}
+	return cmdutil.Listing[map[string]string]{
+		Name: "runs", Rows: rows, Empty: "No runs.",
+		Header: []string{"RUN", "STATE", "CALLER", "OPENED", "MAY BEGIN UNTIL", "APPROVED BY"},
+		Cells: func(r map[string]string) []string {
+			return []string{r["run_id"], r["state"], r["caller"], r["opened_at"], r["expires_at"], r["approver"]}
+		},
+	}.Show(deps.IO, &cmdutil.ListFlags{JSON: o.json})
 }

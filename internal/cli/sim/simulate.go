@@ -1,3 +1,4 @@
+// Package sim has the commands around the simulated Azure: simulate and demo.
 package sim
 
 import (

@@ -1,2 +1,0 @@
-// Package audit has the commands that read many tenants at once.
-package audit

@@ -1,2 +1,0 @@
-// Package call has the commands that find, describe and call tools.
-package call

@@ -1,3 +1,0 @@
-// Package render shows answers of tools and rows of runs to a person at a
-// terminal.
-package render

@@ -1,2 +1,0 @@
-// Package sim has the commands around the simulated Azure: simulate and demo.
-package sim
