@@ -31,10 +31,8 @@ const (
 // without the access tokens, which live for an hour and in memory alone.
 type signInRecord struct {
 	sealed.Unprintable
-	Version    int       `json:"version"`
-	Account    string    `json:"account"`
-	SignedInAt time.Time `json:"signed_in_at"`
-	RenewedAt  time.Time `json:"renewed_at"`
+	Version   int       `json:"version"`
+	RenewedAt time.Time `json:"renewed_at"`
 	// Cache is MSAL's own, by its parts.
 	Cache map[string]json.RawMessage `json:"cache"`
 }

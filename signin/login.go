@@ -164,8 +164,7 @@ func (s *Source) keepSignIn(ctx context.Context, t target, result public.AuthRes
 	if err := s.checkPerson(t, who); err != nil {
 		return SignedIn{}, err
 	}
-	now := s.opts.Clock().UTC()
-	secret, err := signInRecord{Version: signInVersion, Account: who.Account, SignedInAt: now, RenewedAt: now, Cache: kept.fresh}.encode()
+	secret, err := signInRecord{Version: signInVersion, RenewedAt: s.opts.Clock().UTC(), Cache: kept.fresh}.encode()
 	if err != nil {
 		return SignedIn{}, err
 	}

@@ -191,13 +191,8 @@ func (s *snapshot) unknown(ref string) error {
 }
 
 func (s *snapshot) called(company string) []string {
-	var names []string
-	for _, e := range s.entries {
-		if e.Company != "" && naming.Same(e.Company, company) {
-			names = append(names, e.Name)
-		}
-	}
-	return names
+	same := xslices.Filter(s.entries, func(e Entry) bool { return e.Company != "" && naming.Same(e.Company, company) })
+	return xslices.Map(same, func(e Entry) string { return e.Name })
 }
 
 func (s *snapshot) names() []string {

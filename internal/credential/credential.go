@@ -18,7 +18,7 @@ import (
 type Provided struct {
 	Secret vault.Secret
 	Config tenants.CredentialConfig
-	// held is true for a secret that the vault holds already.
+	// Held is true for a secret that the vault holds already.
 	Held bool
 }
 

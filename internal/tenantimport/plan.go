@@ -330,14 +330,14 @@ type Request struct {
 	// custom cloud that name none.
 	File, CAFile string
 	In           io.Reader
-	// maps say COLUMN=FIELD of columns that are not known.
+	// Maps say COLUMN=FIELD of columns that are not known.
 	Maps []string
 	// ExpectedPartner is for tenants that have no expected partner ID and whose
 	// rows name none.
 	ExpectedPartner string
-	// resolve lets Entra ID be asked for the tenants of domains.
+	// Resolve lets Entra ID be asked for the tenants of domains.
 	Resolve bool
-	// credential is for rows that name none.
+	// Credential is for rows that name none.
 	Credential credential.Options
 	Consent    app.Consent
 	// Progress is called for look-ups and their errors.
