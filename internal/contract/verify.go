@@ -1,14 +1,21 @@
+// Package contract compares traffic with the published wire contract
+// (schemas.OpenAPI): answers one by one, and with Verify the
+// provider and the calls that read roles as they answer right now.
 package contract
 
 import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+
 	"mcp-partner/armclient"
+	"mcp-partner/internal/pec"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 )
@@ -214,4 +221,78 @@ func inconclusive(x armclient.Exchange) bool {
 		kind := x.Header.Get("Content-Type")
 		return strings.HasPrefix(kind, "text/html") || x.Status == http.StatusNotFound && kind == "" && len(x.Body) == 0
 	}
+}
+
+// Wire is the way to the provider for one identity in one tenant: the program's
+// own clients, with their gate and their checks, and somebody who watches. It is
+// for one goroutine.
+type Wire struct {
+	client *armclient.Client
+	seen   []armclient.Exchange
+}
+
+// Dial builds the clients; it sends nothing. An error is a *problems.Problem.
+func Dial(credential azcore.TokenCredential, o armclient.Options) (*Wire, error) {
+	w := &Wire{}
+	o.Observe = func(x armclient.Exchange) { w.seen = append(w.seen, x) }
+	var err error
+	w.client, err = armclient.New(credential, o)
+	return w, err
+}
+
+// during returns what f exchanged.
+func (w *Wire) during(ctx context.Context, f func(context.Context)) []armclient.Exchange {
+	w.seen = nil
+	f(ctx)
+	return w.seen
+}
+
+// last returns the last exchange with a method and a path that ends so.
+func last(all []armclient.Exchange, method, path string) (armclient.Exchange, bool) {
+	for _, x := range slices.Backward(all) {
+		if target, err := url.Parse(x.URL); err == nil && x.Method == method && target.Path == path {
+			return x, true
+		}
+	}
+	return armclient.Exchange{}, false
+}
+
+const authorization = "/providers/Microsoft.Authorization/"
+
+// roles compares the calls that read roles, in the first subscription that this
+// identity sees.
+func (r *run) roles(ctx context.Context) {
+	reader := r.Wire.client.Roles()
+	var seen []pec.Subscription
+	var identity pec.Identity
+	r.list(ctx, "GET of the subscriptions", schemas.PathSubscriptions, expected{statuses: []int{200}}, "subscriptions", func(ctx context.Context) int {
+		seen, identity, _ = reader.Subscriptions(ctx)
+		return len(seen)
+	})
+	r.get(ctx, "GET of the own role schedules", schemas.PathRoleSchedules, expected{
+		statuses: []int{200, 400}, codes: map[int][]string{400: {"AadPremiumLicenseRequired"}},
+	}, func(ctx context.Context) { _, _ = reader.Schedules(ctx) })
+	r.assignments(ctx, reader, seen, identity)
+}
+
+func (r *run) assignments(ctx context.Context, reader pec.Reader, seen []pec.Subscription, identity pec.Identity) {
+	want := expected{statuses: []int{200, 403}, codes: map[int][]string{403: {"AuthorizationFailed"}}}
+	if len(seen) == 0 {
+		r.skip("GET of the role assignments", want, "this identity sees no subscription")
+		return
+	}
+	id := seen[0].ID
+	scope := "/subscriptions/" + id + authorization
+	var held []pec.Assignment
+	r.list(ctx, "GET of the role assignments", scope+"roleAssignments", want, "assignments", func(ctx context.Context) int {
+		held, _, _ = reader.Assignments(ctx, id, identity.ObjectID)
+		return len(held)
+	})
+	want = expected{statuses: []int{200}}
+	if len(held) == 0 || held[0].RoleID == "" {
+		r.skip("GET of a role definition", want, "no role assignment could be read")
+		return
+	}
+	r.get(ctx, "GET of a role definition", scope+"roleDefinitions/"+held[0].RoleID, want,
+		func(ctx context.Context) { _, _ = reader.Role(ctx, id, held[0].RoleID) })
 }
