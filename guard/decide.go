@@ -2,6 +2,7 @@ package guard
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -131,8 +132,14 @@ func (g *Guard) attested(ctx context.Context, t Ticket) error {
 // stillVouched refuses a token that was taken back, or whose approver was.
 func (g *Guard) stillVouched(ctx context.Context, id string) error {
 	token, err := g.unrevoked(ctx, id)
-	if err != nil || id == "" || token.Family != "" { // no approver stands behind an access token
+	switch {
+	case err != nil || id == "": // no approver stands behind an access token of an issuer
 		return err
+	case token.Family != "":
+		if grant, err := g.standing(ctx, token); err != nil || !grant.Has(access.ScopeApprove) {
+			return cmp.Or(err, tokenRefused())
+		}
+		return nil
 	}
 	_, err = g.approver(ctx, token.IssuedBy)
 	return err

@@ -1,6 +1,7 @@
 package guard_test
 
 import (
+	"context"
 	"encoding/hex"
 	"strings"
 	"testing"
@@ -308,6 +309,45 @@ func TestApprovalEndsWhenTokenIsRevoked(t *testing.T) {
 		c.Advance(guard.DefaultTokenLife) // that it expires changes nothing
 		granted, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, ticket.ID))
 		if name == "" && err != nil || name != "" && (codeOf(err) != problems.CodeTokenRefused && codeOf(err) != problems.CodeNotAllowed || granted != guard.Granted{}) {
+			t.Errorf("%s: redeemed: %v", name, err)
+		}
+	}
+}
+
+// What a client approved for a person holds as long as the consent and the person's
+// scope to approve do.
+func TestApprovalEndsWithTheConsentBehindIt(t *testing.T) {
+	t.Parallel()
+	for name, ended := range map[string]func() (access.Grant, error){
+		"":      nil,
+		"ended": func() (access.Grant, error) { return access.Grant{}, problems.New(problems.CodeTokenRefused, "ended") },
+		"lost scope": func() (access.Grant, error) {
+			return access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: []string{"*"}}, nil
+		},
+		"unreachable": func() (access.Grant, error) { return access.Grant{}, problems.New(problems.CodeInternal, "no store") },
+	} {
+		c := newClock()
+		store := ledgertest.New(t, c.Now)
+		standing := func() (access.Grant, error) { return alice().Grant, nil }
+		g := newGuard(t, guard.Options{AllowWrites: true, Approval: access.ApprovalApprover, Store: store, Now: c.Now,
+			Standing: func(context.Context, guard.Token) (access.Grant, error) { return standing() }})
+		secret, token := guard.NewAccessToken("oidc:alice", "fm_1", "https://here.example/mcp", alice().Grant, c.Now(), c.Now().Add(time.Minute))
+		if err := store.ChangeStates(t.Context(), func(tx guard.StateTx) error { return tx.PutToken(token) }); err != nil {
+			t.Fatal(err)
+		}
+		p, err := g.AuthenticateToken(t.Context(), secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := askedBy("oidc:bot")
+		ticket := deferred(t, g, i)
+		if _, err := g.DecideAs(t.Context(), p, ticket.ID, yes(ticket)); err != nil {
+			t.Fatal(name, err)
+		}
+		if ended != nil {
+			standing = ended
+		}
+		if _, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, ticket.ID)); (err != nil) != (name != "") {
 			t.Errorf("%s: redeemed: %v", name, err)
 		}
 	}
