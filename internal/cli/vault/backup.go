@@ -22,13 +22,13 @@ import (
 const maxBackupBytes = 256 << 20
 
 type backupOptions struct {
-	passphraseFile string
-	recipients     []string
-	json           bool
+	key        vault.KeySource
+	recipients []string
+	json       bool
 }
 
 func newCmdBackup(deps *cmdutil.Deps) *cobra.Command {
-	options := &backupOptions{}
+	options := &backupOptions{key: vault.KeySource{Terminal: cmdutil.Prompter{Streams: deps.IO}}}
 	command := &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Write secrets, keys and tenants to one encrypted file",
@@ -53,15 +53,14 @@ ledger: copy ledger.db while nothing runs, or use ledger export.`,
 	}
 	flags := command.Flags()
 	flags.StringArrayVar(&options.recipients, "to", nil, "age public `KEY` that opens the backup; repeatable")
-	flags.StringVar(&options.passphraseFile, "backup-passphrase-file", "", "`FILE` with the passphrase of the backup")
+	flags.StringVar(&options.key.PassphraseFile, "backup-passphrase-file", "", "`FILE` with the passphrase of the backup")
 	flags.BoolVar(&options.json, "json", false, "print JSON")
 	config.Typed(flags, "to", "backup-passphrase-file")
 	return command
 }
 
 func runBackup(ctx context.Context, deps *cmdutil.Deps, a *app.App, file string, o *backupOptions) error {
-	key := vault.KeySource{PassphraseFile: o.passphraseFile, Terminal: cmdutil.Prompter{Streams: deps.IO}}
-	data, info, err := a.Vault.Backup(ctx, o.recipients, key, tenants.Files{Dir: a.Files})
+	data, info, err := a.Vault.Backup(ctx, o.recipients, o.key, tenants.Files{Dir: a.Files})
 	if err != nil {
 		return err
 	}
@@ -86,13 +85,8 @@ func backupFields(u *term.UI, info vault.BackupInfo) {
 	u.Field("secrets", strings.Join(info.Secrets, ", "))
 }
 
-type restoreOptions struct {
-	passphraseFile, identityFile string
-	force, json                  bool
-}
-
 func newCmdRestore(deps *cmdutil.Deps) *cobra.Command {
-	options := &restoreOptions{}
+	options, asJSON := vault.RestoreOptions{Key: vault.KeySource{Terminal: cmdutil.Prompter{Streams: deps.IO}}}, false
 	command := &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Restore a backup into a vault that vault init created",
@@ -110,25 +104,22 @@ else.`,
 				return err
 			}
 			return deps.OnVault(func(ctx context.Context, a *app.App, _ []string) error {
-				return runRestore(ctx, deps, a, data, options)
+				return runRestore(ctx, deps, a, data, options, asJSON)
 			})(command, args)
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&options.identityFile, "backup-identity-file", "", "`FILE` with the age identity that opens the backup")
-	flags.StringVar(&options.passphraseFile, "backup-passphrase-file", "", "`FILE` with the passphrase of the backup")
-	flags.BoolVar(&options.force, "force", false, "replace or remove existing secrets")
-	flags.BoolVar(&options.json, "json", false, "print JSON")
+	flags.StringVar(&options.Key.IdentityFile, "backup-identity-file", "", "`FILE` with the age identity that opens the backup")
+	flags.StringVar(&options.Key.PassphraseFile, "backup-passphrase-file", "", "`FILE` with the passphrase of the backup")
+	flags.BoolVar(&options.Force, "force", false, "replace or remove existing secrets")
+	flags.BoolVar(&asJSON, "json", false, "print JSON")
 	config.Typed(flags, "force", "backup-identity-file", "backup-passphrase-file")
 	return command
 }
 
-func runRestore(ctx context.Context, deps *cmdutil.Deps, a *app.App, data []byte, o *restoreOptions) error {
-	done, err := a.Vault.Restore(ctx, data, vault.RestoreOptions{
-		Force:   o.force,
-		Tenants: tenants.Files{Dir: a.Files},
-		Key:     vault.KeySource{IdentityFile: o.identityFile, PassphraseFile: o.passphraseFile, Terminal: cmdutil.Prompter{Streams: deps.IO}},
-	})
+func runRestore(ctx context.Context, deps *cmdutil.Deps, a *app.App, data []byte, o vault.RestoreOptions, asJSON bool) error {
+	o.Tenants = tenants.Files{Dir: a.Files}
+	done, err := a.Vault.Restore(ctx, data, o)
 	if err != nil {
 		return err
 	}
@@ -138,7 +129,7 @@ func runRestore(ctx context.Context, deps *cmdutil.Deps, a *app.App, data []byte
 	if !lost {
 		deps.Record(ctx, a, guard.KindSecret, "A backup of the vault (generation %d of %s) was restored.", done.Generation, phrase.Stamp(done.MadeAt))
 	}
-	return deps.IO.Answer(o.json, done, func(u *term.UI) { showRestored(u, a, done, lost) })
+	return deps.IO.Answer(asJSON, done, func(u *term.UI) { showRestored(u, a, done, lost) })
 }
 
 func showRestored(u *term.UI, a *app.App, done vault.Restored, lost bool) {

@@ -255,13 +255,8 @@ func placesOf(a *app.App, secret string) ([]placeOfUse, error) {
 	return places, err
 }
 
-type rotateKeyOptions struct {
-	dryRun, json, passphrase, keyFile bool
-	passphraseFile, identityFile      string
-}
-
 func newCmdRotateKey(deps *cmdutil.Deps) *cobra.Command {
-	options := &rotateKeyOptions{}
+	options, asJSON := vault.RotateOptions{Fresh: []string{app.SealKey}}, false
 	command := &cobra.Command{
 		Use:   "rotate-key",
 		Short: "Encrypt the vault again with a new key",
@@ -278,36 +273,33 @@ command replaces the key of the program's own keys.`,
   mcp-partner vault rotate-key --new-passphrase
   mcp-partner vault rotate-key --passphrase-file OLD --new-passphrase-file NEW`,
 		RunE: deps.OnVault(func(ctx context.Context, a *app.App, _ []string) error {
-			return runRotateKey(ctx, deps, a, options)
+			return runRotateKey(ctx, deps, a, options, asJSON)
 		}),
 	}
 	flags := command.Flags()
-	flags.BoolVar(&options.dryRun, "dry-run", false, "show what would be done, and change nothing")
-	flags.BoolVar(&options.json, "json", false, "print JSON")
-	flags.BoolVar(&options.passphrase, "new-passphrase", false, "ask for the new passphrase on the terminal")
-	flags.StringVar(&options.passphraseFile, "new-passphrase-file", "", "`FILE` with the new passphrase")
-	flags.StringVar(&options.identityFile, "new-identity-file", "", "`FILE` with the new age identity")
-	flags.BoolVar(&options.keyFile, "new-key-file", false, "keep a new key beside the vault")
+	flags.BoolVar(&options.DryRun, "dry-run", false, "show what would be done, and change nothing")
+	flags.BoolVar(&asJSON, "json", false, "print JSON")
+	flags.BoolVar(&options.To.Ask, "new-passphrase", false, "ask for the new passphrase on the terminal")
+	flags.StringVar(&options.To.PassphraseFile, "new-passphrase-file", "", "`FILE` with the new passphrase")
+	flags.StringVar(&options.To.IdentityFile, "new-identity-file", "", "`FILE` with the new age identity")
+	flags.BoolVar(&options.KeyFile, "new-key-file", false, "keep a new key beside the vault")
 	config.Typed(flags, "new-passphrase", "new-passphrase-file", "new-identity-file", "new-key-file")
 	return command
 }
 
-func runRotateKey(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *rotateKeyOptions) error {
-	done, err := a.Vault.RotateKey(ctx, vault.RotateOptions{
-		DryRun: o.dryRun, KeyFile: o.keyFile, Fresh: []string{app.SealKey},
-		To: vault.KeySource{PassphraseFile: o.passphraseFile, IdentityFile: o.identityFile, Ask: o.passphrase},
-	})
+func runRotateKey(ctx context.Context, deps *cmdutil.Deps, a *app.App, o vault.RotateOptions, asJSON bool) error {
+	done, err := a.Vault.RotateKey(ctx, o)
 	if err != nil {
 		return err
 	}
-	if !o.dryRun {
+	if !o.DryRun {
 		deps.Record(ctx, a, guard.KindSecret, "The vault was encrypted again with a new key.")
 	}
-	return deps.IO.Answer(o.json, done, func(u *term.UI) {
-		u.Linef(term.Good, "%s %s and %s of the program.", rotationVerb(o.dryRun, done.Resumed), phrase.Count(done.Secrets, "secret"), phrase.Count(done.Keys, "key"))
+	return deps.IO.Answer(asJSON, done, func(u *term.UI) {
+		u.Linef(term.Good, "%s %s and %s of the program.", rotationVerb(o.DryRun, done.Resumed), phrase.Count(done.Secrets, "secret"), phrase.Count(done.Keys, "key"))
 		u.Field("old key", done.From)
 		u.Field("new key", done.To)
-		if !o.dryRun {
+		if !o.DryRun {
 			u.Field("next", "make a new backup, and destroy what the old key opens: older backups and copies of the vault")
 		}
 	})
