@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"io"
 	"strconv"
 	"time"
@@ -50,34 +51,26 @@ type exportLine struct {
 // out are only numbers. CSV holds the selected ones.
 func (l *Ledger) Export(ctx context.Context, w io.Writer, format Format, f Filter) error {
 	f.NewestFirst = false
-	to := &destination{to: w}
-	err := l.snapshot(ctx, func(s *session) { // one state of the file for header and lines
+	return l.snapshot(ctx, func(s *session) { // one state of the file for header and lines
 		switch format {
 		case FormatJSONL:
-			s.exportLines(to, f)
+			s.exportLines(w, f)
 		case FormatCSV:
-			s.exportCSV(to, f)
+			s.exportCSV(w, f)
 		default:
 			s.fail(invalid("There is no export format of that name: use jsonl or csv."))
 		}
 	})
-	if to.failure != nil {
-		return problems.New(problems.CodeVaultUnavailable, "The export cannot be written completely.",
-			problems.WithHint("Check the disk, then export again."))
+}
+
+// wrote keeps a failure to write the export, which is none of the ledger.
+func (s *session) wrote(err error) {
+	if _, unreadable := errors.AsType[*json.MarshalerError](err); unreadable {
+		s.fail(errDamaged)
+	} else if err != nil {
+		s.fail(problems.New(problems.CodeVaultUnavailable, "The export cannot be written completely.",
+			problems.WithHint("Check the disk, then export again.")))
 	}
-	return err
-}
-
-// destination tells a failure to write the export from one of the ledger.
-type destination struct {
-	to      io.Writer
-	failure error
-}
-
-func (d *destination) Write(p []byte) (int, error) {
-	n, err := d.to.Write(p)
-	d.failure = err
-	return n, err
 }
 
 func (s *session) exportLines(to io.Writer, f Filter) {
@@ -87,7 +80,7 @@ func (s *session) exportLines(to io.Writer, f Filter) {
 	if c, ok := s.lastCheckpoint(); ok {
 		header.Checkpoint = &c
 	}
-	s.fail(out.Encode(header))
+	s.wrote(out.Encode(header))
 	type choice struct {
 		row
 		selected, aboutGap bool
@@ -102,9 +95,9 @@ func (s *session) exportLines(to io.Writer, f Filter) {
 			shown++
 		}
 		// These entries say which numbers are missing, and who accepted it.
-		s.fail(out.Encode(r.line(selected || r.aboutGap)))
+		s.wrote(out.Encode(r.line(selected || r.aboutGap)))
 	}
-	s.fail(buffered.Flush())
+	s.wrote(buffered.Flush())
 }
 
 // line returns an entry as an export shows it.
@@ -167,7 +160,7 @@ func positive(n int64) string {
 func (s *session) exportCSV(to io.Writer, f Filter) {
 	table, out, quoter := columns(), csv.NewWriter(to), csvcell.New()
 	cells := xslices.Map(table, func(c column) string { return c.name })
-	s.fail(out.Write(cells))
+	s.wrote(out.Write(cells))
 	condition, args := f.where()
 	for r := range s.entries(`WHERE `+condition+` ORDER BY seq`+limit(f.Limit), args...) {
 		e := decoded[entry](s, r.body)
@@ -177,8 +170,8 @@ func (s *session) exportCSV(to io.Writer, f Filter) {
 		for i, c := range table {
 			cells[i] = quoter.Quote(c.value(r.seq, e))
 		}
-		s.fail(out.Write(cells))
+		s.wrote(out.Write(cells))
 	}
 	out.Flush()
-	s.fail(out.Error())
+	s.wrote(out.Error())
 }

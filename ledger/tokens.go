@@ -20,11 +20,6 @@ func encodeToken(t guard.Token) []byte {
 	}{t, guard.Stamp{Time: t.IssuedAt}, guard.Stamp{Time: t.ExpiresAt}})
 }
 
-// changeToken writes a token together with the entry that says why.
-func (w *writing) changeToken(t guard.Token, event guard.Event) {
-	w.record(stateToken, t.ID, encodeToken(t), event)
-}
-
 // openTokens returns the tokens that were not revoked and have not expired.
 func (w *writing) openTokens() []guard.Token {
 	now := w.l.o.Now()
@@ -39,7 +34,7 @@ func (l *Ledger) PutToken(ctx context.Context, token guard.Token, limit int, eve
 			w.fail(guard.TooManyTokens(len(open)))
 		}
 		w.unused(stateToken, token.ID)
-		w.changeToken(token, event)
+		w.record(stateToken, token.ID, encodeToken(token), event)
 	})
 }
 
@@ -69,7 +64,7 @@ func (l *Ledger) UseToken(ctx context.Context, id string, event guard.Event) (us
 		t, ok := intact[guard.Token](w, stateToken, id)
 		if used = ok && t.Live(w.l.o.Now()); used {
 			t.Used++
-			w.changeToken(t, event)
+			w.record(stateToken, t.ID, encodeToken(t), event)
 		}
 	})
 	return used && err == nil, err
@@ -82,7 +77,7 @@ func (l *Ledger) RevokeTokens(ctx context.Context, which guard.TokenSelection, e
 		for _, t := range rowsOf[guard.Token](w.session, `WHERE kind = 'token' AND expires > $1`, formatTime(now.Add(-guard.ReachAfterEnd))) {
 			if which.Selects(t) && t.Revocable(now) {
 				t.RevokedAt, event.Detail = now, guard.RevokedDetail(t)
-				w.changeToken(t, event)
+				w.record(stateToken, t.ID, encodeToken(t), event)
 				revoked++
 			}
 		}

@@ -183,12 +183,12 @@ func (v *verifier) chain() {
 
 // stored compares the rows with what the record says of them.
 func (v *verifier) stored() {
-	there, plans := map[string]bool{}, newPlans()
+	there, plans := map[string]bool{}, plans{map[string]digest{}, map[string]wantedPlan{}}
 	for s := range rows(v.session, (*state).columns, `SELECT `+stateColumns+` FROM states ORDER BY kind, name`) {
 		name := ref(s.kind, s.name)
 		there[name] = true
 		if v.state(name, s); v.db.genuine(s) {
-			v.fail(plans.note(v.l, s))
+			v.note(plans, s)
 		}
 	}
 	if v.err == nil {
@@ -268,52 +268,43 @@ func (r *Report) compareHead(head Head, began int64, hash digest) {
 // only here.
 type plans struct {
 	stored map[string]digest
-	// wanted is the digest of each plan that has to be there, by its name, and
-	// wantedBy the row that names it.
-	wanted   map[string]digest
-	wantedBy map[string]string
+	// wanted are those that have to be there.
+	wanted map[string]wantedPlan
 }
 
-func newPlans() plans {
-	return plans{stored: map[string]digest{}, wanted: map[string]digest{}, wantedBy: map[string]string{}}
+// wantedPlan is what a plan has to be, and the row that says so.
+type wantedPlan struct {
+	digest
+	by string
 }
 
-// note takes in one genuine row. A row that cannot be decoded is an error: its
-// MAC is good, so this program wrote it.
-func (p *plans) note(l *Ledger, s state) error {
+// note takes in one genuine row.
+func (v *verifier) note(p plans, s state) {
 	switch s.kind {
 	case statePlan:
 		p.stored[s.name] = sha256.Sum256(s.body)
 	case stateTicket:
-		t, err := decode[guard.Ticket](s.body)
-		if err != nil {
-			return err
+		t := decoded[guard.Ticket](v.session, s.body)
+		dropped := t.InBand && (t.Declined || !t.Spent && !v.l.o.Now().Before(t.ExpiresAt)) // dropPlans may have removed it
+		if t.Plan != nil && !dropped {
+			p.wanted[t.ID] = wantedPlan{t.Plan.Digest, ref(s.kind, s.name)}
 		}
-		if t.Plan == nil || t.InBand && (t.Declined || !t.Spent && !l.o.Now().Before(t.ExpiresAt)) {
-			return nil // dropPlans may have removed it
-		}
-		p.want(t.ID, t.Plan.Digest, ref(s.kind, s.name))
 	case stateRun:
-		r, err := decode[runs.Run](s.body)
-		if err != nil {
-			return err
-		}
-		p.want(r.Plan, r.Digest, ref(s.kind, s.name))
+		r := decoded[runs.Run](v.session, s.body)
+		p.wanted[r.Plan] = wantedPlan{r.Digest, ref(s.kind, s.name)}
 	}
-	return nil
 }
 
-func (p *plans) want(name string, d digest, by string) { p.wanted[name], p.wantedBy[name] = d, by }
-
 // report makes a finding of each plan that is missing or another one.
-func (p *plans) report(r *Report) {
+func (p plans) report(r *Report) {
 	for _, name := range slices.Sorted(maps.Keys(p.wanted)) {
+		wanted := p.wanted[name]
 		stored, there := p.stored[name]
 		switch {
 		case !there:
-			r.findRow(untrusted.Sanitize(ref(statePlan, name)), fmt.Sprintf("the plan of %s was removed by another program", untrusted.Sanitize(p.wantedBy[name])))
-		case stored != p.wanted[name]:
-			r.findRow(untrusted.Sanitize(ref(statePlan, name)), fmt.Sprintf("the plan of %s was changed", untrusted.Sanitize(p.wantedBy[name])))
+			r.findRow(untrusted.Sanitize(ref(statePlan, name)), fmt.Sprintf("the plan of %s was removed by another program", untrusted.Sanitize(wanted.by)))
+		case stored != wanted.digest:
+			r.findRow(untrusted.Sanitize(ref(statePlan, name)), fmt.Sprintf("the plan of %s was changed", untrusted.Sanitize(wanted.by)))
 		}
 	}
 }
