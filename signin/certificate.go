@@ -96,6 +96,23 @@ func CertificateOf(secret vault.Secret) (about Certificate, err error) {
 	return about, err
 }
 
+// Present opens a secret that this server itself shows an issuer at which people sign
+// in: a text, or a key with its certificate in DER. It must go nowhere else.
+func Present(secret vault.Secret) (text string, key *rsa.PrivateKey, certificate []byte, err error) {
+	sealed.WithSecret(func() {
+		raw := sealed.Bytes(secret)
+		if !isPEM(plainForm(raw)) {
+			text = string(raw)
+			return
+		}
+		var found pair
+		if found, err = readPair(raw, nil); err == nil {
+			key, certificate = found.key, found.chain[0].Raw
+		}
+	})
+	return text, key, certificate, err
+}
+
 // pair is an RSA key with its certificate, which comes first, and those above
 // it.
 type pair struct {

@@ -16,6 +16,7 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/page"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/problems"
 )
 
@@ -111,6 +112,12 @@ type Clients struct {
 // List returns all clients that are not expired, by ID.
 func (c Clients) List(ctx context.Context) ([]Client, error) {
 	return listed(ctx, c.Store, guard.ClientState, func(one Client) bool { return one.live(c.Now()) })
+}
+
+// Consents returns what people allow clients now.
+func (c Clients) Consents(ctx context.Context) ([]Consent, error) {
+	live, err := listed(ctx, c.Store, guard.FamilyState, func(f Family) bool { return f.live(c.Now()) })
+	return xslices.Map(live, func(f Family) Consent { return f.Consent }), err
 }
 
 // listed returns the rows of a kind that a function keeps.

@@ -201,9 +201,7 @@ func (a *App) Guard(o guard.Options) (*guard.Guard, error) {
 	var err error
 	o.Simulated, o.Rules, o.Account = a.Simulated != nil, a.settings.Config.Policy, Account()
 	o.Store = a.GuardStore()
-	if a.Ledger != nil {
-		o.Sealer = a.sealer()
-	}
+	o.Sealer = a.sealer()
 	if a.Ledger != nil && o.Announce == nil {
 		if a.hook, err = a.settings.NewWebhook(); err != nil {
 			return nil, err
@@ -261,8 +259,11 @@ func OwnKeys() map[string]int {
 }
 
 // sealer takes its keys from the vault, at each use, so that a key that was
-// rotated meanwhile counts.
+// rotated meanwhile counts. Without a vault they live as long as the process.
 func (a *App) sealer() *guard.Sealer {
+	if a.Keyring == nil {
+		return guard.NewSealer()
+	}
 	return guard.LazySealer(func() ([][guard.KeySize]byte, error) {
 		found, err := a.Keyring.Keys(context.Background(), SealKey, guard.KeySize)
 		keys := make([][guard.KeySize]byte, len(found))

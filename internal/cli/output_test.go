@@ -227,6 +227,16 @@ func changes() []change {
 		{name: "users add", args: []string{"users", "add", "alice"}, typed: passphrase(2), made: seen("alice", "users", "list")},
 		{name: "approvals rotate-key", args: []string{"approvals", "rotate-key"}, made: seen("that seals questions", "ledger", "list", "--json")},
 		{name: "token issue", args: []string{"token", "issue", "--for", "ci", "--tenants", "contoso"}, made: seen(`"state":"live"`, "token", "list", "--json")},
+		{name: "clients add", args: []string{"clients", "add", "Portal", "--redirect", "https://portal.example.com/callback", "--secret"}, made: seen(`"name":"Portal"`, "clients", "list", "--json")},
+		{name: "clients remove", prepare: func(s *stage) []string {
+			var added struct {
+				ID string `json:"client_id"`
+			}
+			if err := json.Unmarshal([]byte(s.must("", nil, "clients", "add", "Portal", "--redirect", "https://portal.example.com/callback", "--json")), &added); err != nil {
+				s.t.Fatal(err)
+			}
+			return []string{added.ID}
+		}, args: []string{"clients", "remove"}, made: gone(`"name":"Portal"`, "clients", "list", "--json")},
 		{name: "token revoke", prepare: func(s *stage) []string {
 			s.must("", nil, "token", "issue", "--for", "ci", "--tenants", "contoso")
 			return nil
@@ -366,7 +376,7 @@ func TestImportWithYesIsMadeWhateverBecomesOfTheOutput(t *testing.T) {
 func otherCommands() []string {
 	return []string{
 		"audit", "audit list", "audit show", "audit resume", "audit changes", "check", "find", "tools", "doctor", "health", "demo", "openapi", "version",
-		"approvals list", "approvals show", "users list", "users confirm", "policy test", "token list", "simulate", "serve",
+		"approvals list", "approvals show", "users list", "users confirm", "policy test", "token list", "clients list", "simulate", "serve",
 		"ledger list", "ledger export", "ledger head", "ledger verify", "tenants list", "tenants export", "tenants discover", "tenants consent-links",
 		"vault status", "vault list", "vault show", "vault test", "vault recipients list", "pec roles", "pec reconcile", "schedules list", "schedules run", "migrate",
 	}

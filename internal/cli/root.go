@@ -22,6 +22,7 @@ import (
 	"mcp-partner/internal/cli/audit"
 	"mcp-partner/internal/cli/call"
 	"mcp-partner/internal/cli/client"
+	"mcp-partner/internal/cli/clients"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/doctor"
 	ledgercmd "mcp-partner/internal/cli/ledger"
@@ -169,6 +170,7 @@ func groups(deps *cmdutil.Deps) []group {
 			serve.NewCmdHealth(deps),
 			schedulescmd.NewCmdSchedules(deps),
 			tokencmd.NewCmdToken(deps),
+			clients.NewCmdClients(deps),
 		}},
 		{"Administer", []*cobra.Command{
 			migrate.NewCmdMigrate(deps),

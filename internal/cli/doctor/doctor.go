@@ -56,6 +56,7 @@ func examine(ctx context.Context, deps *cmdutil.Deps, o *doctorOptions) []check 
 	if o.read {
 		checks = append(checks, checkTenants(ctx, a, entries)...)
 	}
+	checks = append(checks, checkPeople(ctx, deps, a)...)
 	checks = append(checks, checkRecord(ctx, deps, a)...)
 	proxy := httpclient.ProxyFromEnvironment(deps.Getenv)
 	if len(entries) == 0 && proxy.Variable != "" {
@@ -150,7 +151,7 @@ func checkOrphans(ctx context.Context, a *app.App, credentials []tenants.Credent
 	var checks []check
 	for _, name := range names {
 		used := func(config tenants.CredentialConfig) bool { return naming.Same(config.SecretName, name) }
-		if !slices.ContainsFunc(credentials, used) {
+		if !slices.ContainsFunc(credentials, used) && !a.SignsInWith(name) {
 			checks = append(checks, check{"secret " + name, CheckWarn, "The vault holds it, but no credential uses it.", fix + name})
 		}
 	}
@@ -242,8 +243,8 @@ func NewCmdDoctor(deps *cmdutil.Deps) *cobra.Command {
 		Aliases: []string{"status"},
 		Short:   "Check everything that a server needs, with a fix for each finding",
 		Long: `Check the state directory, the vault and its protection, the tenant directory, and
-each credential by one sign-in; the policy, the ledger, freezes and approvers; the
-proxy, and TLS and clock of each host that credentials are sent to; the clients of
+each credential by one sign-in; where people sign in, if config.yaml says; the policy,
+the ledger, freezes and approvers; the proxy, and TLS and clock of each host that credentials are sent to; the clients of
 this user, and the disk. --read also reads the link of each tenant. The command
 changes nothing but its notes of when each credential last worked and when it expires.
 Each finding names the command that fixes it. The exit code is 1 if a check fails.`,

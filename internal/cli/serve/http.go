@@ -24,23 +24,16 @@ const mcpPath = "/mcp"
 const Anybody = "insecure-no-auth"
 
 // serveHTTP serves on an address until the context ends.
-func serveHTTP(ctx context.Context, deps *cmdutil.Deps, a *app.App, decider *guard.Guard, service *tools.Service, o *httpOptions, bound listeners, pair *server.KeyPair) error {
-	verifier, err := verifier(deps, a, &o.oauth)
-	if err != nil {
-		return err
-	}
-	deps.WatchCallers(verifier)
+func serveHTTP(ctx context.Context, deps *cmdutil.Deps, a *app.App, decider *guard.Guard, service *tools.Service, o *httpOptions, bound listeners, pair *server.KeyPair, callers callers) error {
 	options := server.HTTPOptions{
-		Hosts: o.hosts(bound.main.Addr()), Origins: o.allowedOn, Health: deps.Health(a, append(issuersCheck(verifier), a.PolicyCheck(decider)...)...),
+		Hosts: o.hosts(bound.main.Addr()), Origins: o.allowedOn, Health: deps.Health(a, append(callers.checks(), a.PolicyCheck(decider)...)...),
 		Metrics: deps.Observer.Metrics, OnAnswer: deps.Observer.Metrics.Answered,
 		Approvals: service, PublicURL: o.oauth.public(),
 	}
 	if pair != nil {
 		options.TLS = pair.Config()
 	}
-	if verifier != nil {
-		options.OAuth, options.Bearer = verifier, server.Authenticators{verifier}
-	}
+	callers.admit(&options, &o.oauth)
 	if err := admit(deps, o, decider, &options, bound.main.Addr()); err != nil {
 		return err
 	}
@@ -101,14 +94,18 @@ func (o *httpOptions) base(bound net.Addr) string {
 	if o.oauth.publicURL != "" {
 		return o.oauth.public()
 	}
-	scheme, host := "http", bound.String()
-	if o.tlsCert != "" {
-		scheme = "https"
-	}
+	host := bound.String()
 	if _, port, err := net.SplitHostPort(host); err == nil && len(o.allowedHosts) > 0 {
 		host = net.JoinHostPort(o.allowedHosts[0], port)
 	}
-	return scheme + "://" + host
+	return o.scheme() + "://" + host
+}
+
+func (o *httpOptions) scheme() string {
+	if o.tlsCert != "" {
+		return "https"
+	}
+	return "http"
 }
 
 // admit settles who may call, and tells how to connect.
@@ -123,12 +120,15 @@ func admit(deps *cmdutil.Deps, o *httpOptions, decider *guard.Guard, options *se
 		return deps.IO.PrintLine(map[string]string{"url": url})
 	}
 	options.Bearer = append(options.Bearer, app.InvocationTokens{Decider: decider})
-	if options.OAuth != nil || !o.onLoopback() || o.behindProxy {
+	if !o.isLocal() {
 		// A public server creates no token at its start, which would appear in the log of
 		// its supervisor and allow everything that the server may do.
 		deps.Log.Info("serving", "url", url, "address", bound.String())
 		answer := map[string]string{"url": url}
-		if options.OAuth == nil {
+		switch {
+		case o.oauth.own:
+			answer["next"] = "mcp-partner install CLIENT --http " + url
+		case options.OAuth == nil:
 			answer["next"] = "mcp-partner token issue --for NAME --tenants TENANTS"
 		}
 		return deps.IO.PrintLine(answer)

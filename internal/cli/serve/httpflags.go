@@ -58,7 +58,7 @@ func (o *httpOptions) checkAlone() error {
 	given := map[string]bool{
 		"--tls-cert": o.tlsCert != "", "--tls-key": o.tlsKey != "", "--metrics": o.metrics != "", "--behind-proxy": o.behindProxy,
 		"--allowed-hosts": len(o.allowedHosts) > 0, "--allowed-origins": len(o.allowedOn) > 0, "--insecure-no-auth": o.noAuth,
-		"--oidc-issuer": len(o.oauth.issuers) > 0, "--oidc-audience": len(o.oauth.audiences) > 0, "--oidc-ca-file": o.oauth.caFile != "", "--public-url": o.oauth.publicURL != "",
+		"--oauth": o.oauth.own, "--oidc-issuer": len(o.oauth.issuers) > 0, "--oidc-audience": len(o.oauth.audiences) > 0, "--oidc-ca-file": o.oauth.caFile != "", "--public-url": o.oauth.publicURL != "",
 	}
 	for flag, set := range given {
 		if set {

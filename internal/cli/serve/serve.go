@@ -80,6 +80,7 @@ func runServe(ctx context.Context, deps *cmdutil.Deps, o *serveOptions) error {
 	deps.Serving()
 	deps.KeepMemory()
 	if o.http.address != "" {
+		o.http.locate(bound.main.Addr())
 		deps.ServesHTTP, deps.PublicURL = true, o.http.base(bound.main.Addr())
 	}
 	// What the server needs to end well must not end with the signal.
@@ -93,7 +94,13 @@ func runServe(ctx context.Context, deps *cmdutil.Deps, o *serveOptions) error {
 		return err
 	}
 	defer a.Close()
-	decider, err := a.Guard(o.guard.Rules())
+	rules := o.guard.Rules()
+	callers, err := findCallers(deps, a, &o.http, rules.Bounds)
+	if err != nil {
+		return err
+	}
+	rules.Standing = callers.standing()
+	decider, err := a.Guard(rules)
 	if err != nil {
 		return err
 	}
@@ -112,7 +119,7 @@ func runServe(ctx context.Context, deps *cmdutil.Deps, o *serveOptions) error {
 	}
 	a.WarnOfNames(decider.Policy(), func(warning string) { deps.Log.Warn(warning) })
 	if o.http.address != "" {
-		return serveHTTP(ctx, deps, a, decider, service, &o.http, bound, pair)
+		return serveHTTP(ctx, deps, a, decider, service, &o.http, bound, pair, callers)
 	}
 	if deps.IO.InTTY {
 		_, _ = fmt.Fprintln(deps.IO.Err, forClients)

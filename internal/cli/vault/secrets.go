@@ -289,6 +289,9 @@ func removeSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, name stri
 }
 
 func checkUnused(a *app.App, secret string) error {
+	if a.SignsInWith(secret) {
+		return exit.Refused("take oauth.credential out of config.yaml", "people sign in with the help of the secret %s", secret)
+	}
 	uses, err := a.UsesOf(secret)
 	if err != nil || len(uses) == 0 {
 		return err
