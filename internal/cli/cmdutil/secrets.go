@@ -60,14 +60,19 @@ func (d *Deps) secretOrPrompt(ctx context.Context, s *credential.SecretOptions, 
 	case s.File != "":
 		return toSecret(readSecretBytes(s.File, "--secret-file"))
 	}
-	typed, err := d.IO.Prompt(ctx, secretPrompt(credential), true)
+	return toSecret(d.askHidden(ctx, secretPrompt(credential), "the secret of credential "+credential+" is missing", "use --secret-stdin or --secret-file FILE"))
+}
+
+// askHidden asks at the terminal for what no flag gave.
+func (d *Deps) askHidden(ctx context.Context, prompt, missing, next string) ([]byte, error) {
+	typed, err := d.IO.Prompt(ctx, prompt, true)
 	switch {
 	case errors.Is(err, term.ErrNoTerminal):
-		return vault.Secret{}, exit.Usage("use --secret-stdin or --secret-file FILE", "the secret of credential %s is missing, and there is no terminal to type it on", credential)
-	case err != nil:
-		return vault.Secret{}, exit.Usage("pipe it in with --secret-stdin", "no secret was typed")
+		return nil, exit.Usage(next, "%s, and there is no terminal to ask at", missing)
+	case err != nil || typed == "":
+		return nil, exit.Usage(next, "%s, and nothing was typed", missing)
 	}
-	return vault.NewSecret([]byte(typed))
+	return []byte(typed), nil
 }
 
 // PromptSecret asks for the client secret of a credential, without echo. Its error
@@ -107,7 +112,8 @@ func askCertificate(ctx context.Context, c *credential.Options, deps *Deps, conf
 	defer func() { clear(passphrase) }()
 	secret, about, err := signin.NewCertificate(raw, passphrase)
 	if signin.NeedsPassphrase(err) {
-		if passphrase, err = deps.askKeyPassphrase(ctx); err != nil {
+		passphrase, err = deps.askHidden(ctx, "Passphrase of the certificate's key (not shown): ", "the certificate's key is encrypted", "give --certificate-passphrase-file FILE")
+		if err != nil {
 			return credential.Provided{}, err
 		}
 		secret, about, err = signin.NewCertificate(raw, passphrase)
@@ -138,17 +144,6 @@ func readPassphrase(k *credential.Options) ([]byte, error) {
 	}
 	raw, err := readSecretBytes(k.PassphraseFile, "--certificate-passphrase-file")
 	return []byte(strings.TrimRight(string(raw), "\r\n")), err
-}
-
-func (d *Deps) askKeyPassphrase(ctx context.Context) ([]byte, error) {
-	typed, err := d.IO.Prompt(ctx, "Passphrase of the certificate's key (not shown): ", true)
-	switch {
-	case errors.Is(err, term.ErrNoTerminal):
-		return nil, exit.Usage("give --certificate-passphrase-file FILE", "the certificate's key is encrypted, and there is no terminal to type its passphrase on")
-	case err != nil || typed == "":
-		return nil, exit.Usage("give --certificate-passphrase-file FILE", "no passphrase was typed")
-	}
-	return []byte(typed), nil
 }
 
 // SecretOf is what goes into the vault for a credential. For a new one the
