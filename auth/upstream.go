@@ -208,9 +208,10 @@ func (u *Upstream) Exchange(ctx context.Context, code string, sent SignInRequest
 	return signed, nil
 }
 
-// Refresh asks again who the person is. The errors are those of Exchange.
+// Refresh asks again who the person is. It names no scope, since an issuer may have given
+// fewer than were asked, and refuses to widen them. The errors are those of Exchange.
 func (u *Upstream) Refresh(ctx context.Context, token string, person access.Caller) (SignedIn, error) {
-	id, answer, err := u.redeem(ctx, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}, "scope": {signInScopes}})
+	id, answer, err := u.redeem(ctx, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}})
 	if err != nil {
 		return SignedIn{}, err
 	}

@@ -134,6 +134,9 @@ func (s *SignIn) token(i *Issuer, w http.ResponseWriter, r *http.Request, issuer
 	case !ok || !redeems || s.disabled || r.PostForm.Has("resource"):
 		w.WriteHeader(http.StatusBadRequest)
 		answer(w, map[string]any{"error": "invalid_grant"})
+	case !r.PostForm.Has("code") && r.PostForm.Has("scope"): // it gave fewer than were asked
+		w.WriteHeader(http.StatusBadRequest)
+		answer(w, map[string]any{"error": "invalid_scope"})
 	default:
 		refresh := rand.Text()
 		delete(s.asked, handle) // each is good once
