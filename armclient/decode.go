@@ -96,7 +96,6 @@ func (p *linkProperties) UnmarshalJSON(data []byte) error {
 	)
 }
 
-// strictText reads a string or null.
 func strictText(raw json.RawMessage, text *string) error {
 	if raw == nil {
 		return nil
@@ -113,7 +112,6 @@ func idText(raw json.RawMessage, text *string) error {
 	return strictText(raw, text)
 }
 
-// looseText drops what is no string.
 func looseText(raw json.RawMessage) (text string) {
 	if strictText(raw, &text) != nil {
 		return ""

@@ -79,7 +79,6 @@ func (c *Client) Apply(ctx context.Context, permit guard.Permit, change Change) 
 	return outcome
 }
 
-// refuse stops what must not be begun.
 func (c *Client) refuse(ctx context.Context, change Change) *problems.Problem {
 	if err := ctx.Err(); err != nil {
 		return problems.As(failed(ctx, err))

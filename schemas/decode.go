@@ -137,7 +137,6 @@ func unknownArgument(tool, name, next string) error {
 
 var partnerIDType = reflect.TypeFor[partnerid.ID]()
 
-// read decodes one value into its field of the input struct.
 func (f field) read(into reflect.Value, raw json.RawMessage) error {
 	if bytes.Equal(raw, []byte("null")) && f.required {
 		return problems.InvalidArgument("%s is null: %s", f.name, f.doc)

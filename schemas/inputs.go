@@ -2,7 +2,6 @@ package schemas
 
 import "mcp-partner/schemas/partnerid"
 
-// inputs are the arguments of each operation.
 func inputs() map[string]any {
 	return map[string]any{
 		ToolCheckPartnerLink: &CheckPartnerLinkInput{}, ToolCheckPECRoles: &CheckPECRolesInput{}, ToolAuditPartnerLinks: &AuditPartnerLinksInput{},

@@ -127,7 +127,6 @@ func (c *call) refused(why refusal, id string) answer {
 	}
 }
 
-// unauthorized is ARM's answer to a token that it does not accept.
 func (c *call) unauthorized(code, message string) answer {
 	a := armError(http.StatusUnauthorized, code, message)
 	a.header.Set("WWW-Authenticate", `Bearer authorization_uri="`+c.base()+`/common", error="invalid_token", error_description=`+strconv.Quote(message))

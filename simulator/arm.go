@@ -133,7 +133,6 @@ func (c *call) throttled(wait time.Duration) answer {
 		c.tenantID()+"' is reached. Try again after '"+strconv.Itoa(wholeSeconds(wait))+"' seconds.").retryAfter(wait)
 }
 
-// armHeaders adds what ARM puts on every answer.
 func (c *call) armHeaders(a answer) answer {
 	if a.outcome == dropped {
 		return a
@@ -151,7 +150,6 @@ func (c *call) armHeaders(a answer) answer {
 	return a
 }
 
-// rateHeaders reports what is left in the bucket of the request.
 func (c *call) rateHeaders(h http.Header) {
 	kind := "reads"
 	if c.writes() {
@@ -160,7 +158,6 @@ func (c *call) rateHeaders(h http.Header) {
 	h.Set("x-ms-ratelimit-remaining-tenant-"+kind, strconv.Itoa(int(c.bucket().TokensAt(c.now))))
 }
 
-// unknown answers every other path.
 func (c *call) unknown() answer {
 	seg := strings.Split(c.route.arg, "/")
 	if len(seg) < 2 || !strings.EqualFold(seg[0], "providers") {

@@ -54,7 +54,6 @@ func (c *call) subscriptionRow(s Subscription) map[string]any {
 	}
 }
 
-// subscription finds the subscription of the path.
 func (c *call) subscription(roles Roles) (Subscription, bool) {
 	return xslices.Find(roles.Subscriptions, func(s Subscription) bool { return strings.EqualFold(s.ID, c.route.arg) })
 }
@@ -136,7 +135,6 @@ func (c *call) assignmentRow(s Subscription, a RoleAssignment, n int) map[string
 	}
 }
 
-// roleDefinitions lists the roles of a subscription.
 func (c *call) roleDefinitions() answer {
 	roles := c.sim.rolesOf(c.tenant)
 	s, ok := c.subscription(roles)
@@ -169,7 +167,6 @@ func definitionRow(subscription string, d RoleDefinition) map[string]any {
 	}
 }
 
-// roleSchedules lists when the caller's own assignments hold.
 func (c *call) roleSchedules() answer {
 	roles := c.sim.rolesOf(c.tenant)
 	switch {
@@ -384,7 +381,6 @@ func (r Roles) member(group, objectID string, seen map[string]bool) bool {
 	})
 }
 
-// active reports whether an assignment gives its role now.
 func (a RoleAssignment) active(now time.Time) bool {
 	return !a.Eligible && (a.Start.IsZero() || !now.Before(a.Start)) && (a.End.IsZero() || now.Before(a.End))
 }
@@ -400,7 +396,6 @@ func (s Subscription) above(scope string) bool {
 	})
 }
 
-// definition finds a role.
 func (r Roles) definition(id string) (RoleDefinition, bool) {
 	return xslices.Find(append(r.Definitions, builtInRoles()...), func(d RoleDefinition) bool { return strings.EqualFold(d.ID, id) })
 }

@@ -206,7 +206,6 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// jitter is the wait that latency_jitter adds.
 func (c *call) jitter() time.Duration {
 	if c.plan.Kind != FaultLatencyJitter {
 		return 0
@@ -245,7 +244,6 @@ func (c *call) draw(what ...string) rng {
 
 func (c *call) requestID() string { return c.draw("request").guid() }
 
-// base is the URL under which the client reached the simulator.
 func (c *call) base() string { return "https://" + c.r.Host }
 
 // guidPattern is what the services accept as an ID made by the client.

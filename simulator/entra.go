@@ -93,7 +93,6 @@ func (c *call) checkTenant() *entraProblem {
 	return nil
 }
 
-// prove checks the client's credential.
 func (c *call) prove(p *principal, form url.Values) *entraProblem {
 	switch secret := form.Get("client_secret"); {
 	case secret == "" && form.Get("client_assertion") != "":

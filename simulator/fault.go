@@ -79,10 +79,8 @@ func toARM(c *call) bool    { return !c.route.op.entra() }
 func toReads(c *call) bool  { return toPartner(c) && !c.writes() }
 func toWrites(c *call) bool { return toPartner(c) && c.writes() }
 
-// toPartner is about requests for the link.
 func toPartner(c *call) bool { return c.route.op == OpPartner || c.route.op == OpPartners }
 
-// toNamed is about requests whose answer holds a name.
 func toNamed(c *call) bool {
 	return toPartner(c) || c.route.op == opTenants || c.route.op == OpSubscriptions
 }
@@ -190,7 +188,6 @@ func serverError(status int) answer {
 	return armError(status, code, "The service could not complete the request. Try again.")
 }
 
-// afterwards applies faults to a finished answer.
 func (c *call) afterwards(a answer) answer {
 	switch c.plan.Kind {
 	case FaultCutBody:

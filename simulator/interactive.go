@@ -57,7 +57,6 @@ func (s *Simulator) decideDevice(userCode, name string, declined bool) error {
 	return errNoDevice
 }
 
-// deviceCode begins a sign-in by code.
 func (c *call) deviceCode() answer {
 	form := c.r.PostForm
 	if why := cmp.Or(c.checkPost(), c.checkTenant(), c.checkPublic(form.Get("client_id"))); why != nil {
@@ -193,7 +192,6 @@ func (p *people) byDevice(now time.Time, form url.Values) (*user, *entraProblem)
 	return nil, &entraPending
 }
 
-// grantPerson issues what a person's client gets.
 func (c *call) grantPerson(form url.Values, who *user) answer {
 	audience, ok := audienceOf(form.Get("scope"))
 	if !ok || !sameAudience(audience, c.sim.Audience()) {
@@ -228,7 +226,6 @@ func (c *call) newRefresh(clientID string, who *user) string {
 // the application itself: the one that Azure CLI has in every tenant.
 const PublicClientID = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 
-// refreshLife is the lifetime of a public client's refresh token.
 const refreshLife = 90 * 24 * time.Hour
 
 // user is a person, with an identity in each tenant where it has an account.
@@ -249,7 +246,6 @@ type people struct {
 	serial    uint64
 }
 
-// refresh is a refresh token.
 type refresh struct {
 	user     *user
 	clientID string

@@ -73,7 +73,6 @@ func (s *Simulator) remember(token string, c claims) {
 	s.issued[token] = c
 }
 
-// sign signs claims, or others such as those of an ID token.
 func (s *Simulator) sign(c jwt.Claims) (string, error) {
 	token := jwt.NewWithClaims(jwt.SigningMethodES256, c)
 	token.Header["kid"] = s.keyID

@@ -38,7 +38,6 @@ type tenant struct {
 	roles        *Roles       // nil for those that follow from the seed
 }
 
-// principal is an identity in one tenant.
 type principal struct {
 	clientID, objectID string
 	// secret and registry are nil for identities without such credentials.
@@ -139,7 +138,6 @@ func (t *tenant) byClient(clientID string) *principal {
 	return p
 }
 
-// view is the tenant as the exported API shows it.
 func (t *tenant) view() Tenant {
 	v := t.Tenant
 	if l := t.app().link; l != nil {

@@ -155,7 +155,6 @@ func (s *Service) getApproval(ctx context.Context, j *job, in *schemas.GetApprov
 	})
 }
 
-// approval is a question for an approver as a client sees it.
 func (s *Service) approval(ctx context.Context, ticket guard.Ticket) *answers.Approval {
 	state := s.deps.Guard.State(ticket)
 	return &answers.Approval{

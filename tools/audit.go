@@ -183,7 +183,6 @@ func (s *Service) attend(ctx context.Context, j *job, active *fleet.Active) erro
 	}
 }
 
-// followProgress tells a waiting client how far the run is, until it ended.
 func (s *Service) followProgress(j *job, active *fleet.Active, ended <-chan error) error {
 	tick := time.NewTicker(progressEvery)
 	defer tick.Stop()
@@ -332,7 +331,6 @@ func identities(n int) string {
 
 type auditWord struct{ total, words string }
 
-// auditWords words the totals, in order first.
 func auditWords(audit fleet.Audit) []auditWord {
 	expected := cmp.Or(audit.SoleExpected, "the expected partner ID")
 	return []auditWord{

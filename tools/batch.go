@@ -40,7 +40,6 @@ func (s *Service) newWriter() *fleet.Writer {
 // have begun are in a state from which the next start can continue.
 func (s *Service) Close() { s.writer.Close() }
 
-// batchRequest is a call of a tool that writes to many tenants.
 type batchRequest struct {
 	many    schemas.Many
 	ref     schemas.RunRef
@@ -267,7 +266,6 @@ func (s *Service) planBatch(ctx context.Context, j *job, w batchRequest) (guard.
 	return plan, nil
 }
 
-// seenBy says which tenants exist for a caller.
 func seenBy(p access.Principal) fleet.Visible {
 	return func(t schemas.Tenant) bool { return p.Grant.AllowsTenant(t.Name) }
 }
@@ -324,7 +322,6 @@ func notUndone(plan guard.Plan, rows int) string {
 	return " Cannot be undone: " + plan.Undone() + "."
 }
 
-// waitingBatch answers that an approver has to be found first.
 func (s *Service) waitingBatch(ctx context.Context, w batchRequest, waiting guard.Waiting) Result {
 	plan := waiting.Plan
 	envelope := s.page(w, fleet.Changes(plan, nil, nil))
@@ -334,7 +331,6 @@ func (s *Service) waitingBatch(ctx context.Context, w batchRequest, waiting guar
 	return Result{Envelope: envelope}
 }
 
-// planApproval is getApproval for a plan.
 func (s *Service) planApproval(ctx context.Context, j *job, ticket guard.Ticket) Result {
 	plan, err := s.deps.Guard.PlanOf(ctx, ticket)
 	if err == nil && !plan.ShownTo(j.call.Principal.Grant) {

@@ -114,7 +114,6 @@ func (j *job) ask(ctx context.Context, asked guard.Asked) (answer guard.Answer, 
 	return answer, errors.Is(err, ErrLater)
 }
 
-// progress tells a waiting client which step the call is at.
 func (j *job) progress(step, total int, message string) {
 	if j.call.Progress != nil {
 		j.call.Progress(step, total, message)

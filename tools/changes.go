@@ -19,7 +19,6 @@ import (
 // sinceLast is how a caller names the last audit that asked the same.
 const sinceLast = "last"
 
-// changesPage answers with what differs from an earlier audit of the caller.
 func (s *Service) changesPage(ctx context.Context, j *job, in *schemas.AuditPartnerLinksInput, report fleet.Report) Result {
 	before, err := s.earlierAudit(ctx, j.call.Principal, in.Since, report.Run)
 	if err != nil {
@@ -51,7 +50,6 @@ func (s *Service) changesPage(ctx context.Context, j *job, in *schemas.AuditPart
 	})
 }
 
-// earlierAudit finds the audit of a caller that since names.
 func (s *Service) earlierAudit(ctx context.Context, p access.Principal, since string, run fleet.Run) (before fleet.Run, err error) {
 	if since != sinceLast {
 		before, err = s.namedAudit(ctx, p, since)
@@ -67,7 +65,6 @@ func (s *Service) earlierAudit(ctx context.Context, p access.Principal, since st
 	return before, err
 }
 
-// namedAudit finds the audit of a caller with an ID or a label.
 func (s *Service) namedAudit(ctx context.Context, p access.Principal, since string) (fleet.Run, error) {
 	if strings.HasPrefix(since, "run_") {
 		return s.deps.Fleet.Run(ctx, p.Caller, since)
@@ -93,7 +90,6 @@ func (s *Service) checkSince(ctx context.Context, p access.Principal, since stri
 	return err
 }
 
-// changedRow is a change for an agent.
 func changedRow(c fleet.Change) answers.AuditRow {
 	row := shortRow(*c.Row(), &answers.AuditCommon{})
 	row.Change = &answers.RowChange{Kind: c.Kind, Roles: c.Roles, Own: c.Own}

@@ -68,7 +68,6 @@ func checkRolesInput(j *job, in *schemas.CheckPECRolesInput) (after string, err 
 	return after, nil
 }
 
-// rolesOf reads roles as far as the context allows.
 func (s *Service) rolesOf(ctx context.Context, t target, o pec.Options) *pec.Reading {
 	o.List, o.Cache, o.Now, o.Parallel = s.deps.PECRoles, s.roles, s.deps.Now, subscriptionsAtOnce
 	reading := pec.NewReading(t.azure.Roles(), o)

@@ -71,7 +71,6 @@ func (s *Service) readSchemas(ctx context.Context, request mcp.ReadResourceReque
 	return contents(request, mimeJSON, string(both)), nil
 }
 
-// static answers a resource with a text that is the same for everybody.
 func static(mime string, text func() string) mcpserver.ResourceHandlerFunc {
 	return func(_ context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
 		return contents(request, mime, text()), nil

@@ -18,7 +18,6 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-// defaultPage is how many rows list_tenants answers with when not told.
 const defaultPage = 50
 
 func (s *Service) listTenants(ctx context.Context, j *job, in *schemas.ListTenantsInput) Result {

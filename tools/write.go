@@ -96,7 +96,6 @@ func (t target) blocked(envelope answers.Envelope, err error) answers.Envelope {
 	return envelope
 }
 
-// refusedEarly records a write that was refused before anything was read.
 func (s *Service) refusedEarly(ctx context.Context, j *job, w writeRequest, err error) Result {
 	s.deps.Guard.Refused(ctx, guard.Intent{
 		Caller: j.call.Principal.Caller, Tool: j.op.Name, PartnerID: w.partnerID,
@@ -153,7 +152,6 @@ func (p proposal) outcome(outcome armclient.Outcome) answers.Envelope {
 	return envelope
 }
 
-// stands says what is linked after a write that did not simply succeed.
 func (t target) stands(after answers.Link, where string) string {
 	switch after.State {
 	case answers.LinkLinked:
@@ -228,7 +226,6 @@ func (s *Service) intent(p proposal) guard.Intent {
 	}
 }
 
-// waiting answers that a person has to be found first.
 func (s *Service) waiting(ctx context.Context, p proposal, ticket guard.Ticket) Result {
 	before := p.target.expected(p.before.Link)
 	return Result{Envelope: answers.Envelope{

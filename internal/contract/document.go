@@ -20,7 +20,6 @@ import (
 // location is what the document calls itself inside the schema compiler.
 const location = "https://mcp-partner.invalid/openapi.json"
 
-// node is a part of the document.
 type node = map[string]any
 
 // Document is the wire contract, ready to be compared with. It is safe for

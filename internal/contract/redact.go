@@ -35,7 +35,6 @@ var marks = sync.OnceValue(func() []mark {
 	}
 })
 
-// text redacts one received text.
 func (r redactor) text(text string) string {
 	text = untrusted.Sanitize(text)
 	for _, name := range r.names {
@@ -49,7 +48,6 @@ func (r redactor) text(text string) string {
 	return text
 }
 
-// shape writes a body with its values taken out.
 func (r redactor) shape(body []byte) string {
 	var value any
 	decoder := json.NewDecoder(bytes.NewReader(body))
@@ -98,7 +96,6 @@ func (r redactor) emptied(name string, value any, depth int) any {
 	}
 }
 
-// said returns the code and the shape of an error body.
 func said(body []byte) (code, shape string) {
 	var wire struct {
 		Code  *string

@@ -40,7 +40,6 @@ type Verifier struct {
 	Now    func() time.Time
 }
 
-// run is one verification on its way.
 type run struct {
 	*Verifier
 	report Report
@@ -158,7 +157,6 @@ func (r *run) add(check Check) *Check {
 	return &r.report.Checks[len(r.report.Checks)-1]
 }
 
-// skip reports a check that could not be made.
 func (r *run) skip(name string, want expected, why string) {
 	r.add(Check{Name: name, Documented: want.String(), Answered: "nothing", Verdict: Skipped, Details: []string{why}})
 }
@@ -240,7 +238,6 @@ func Dial(credential azcore.TokenCredential, o armclient.Options) (*Wire, error)
 	return w, err
 }
 
-// during returns what f exchanged.
 func (w *Wire) during(ctx context.Context, f func(context.Context)) []armclient.Exchange {
 	w.seen = nil
 	f(ctx)

@@ -30,7 +30,6 @@ type Writer struct {
 	confirmed bool
 }
 
-// moved is the ID to which the link is moved.
 func (w *Writer) moved() partnerid.ID {
 	return cmp.Or(w.Second, w.PartnerID)
 }
@@ -108,7 +107,6 @@ func (r *run) intent(method string, partnerID partnerid.ID, before answers.Link)
 	}
 }
 
-// rule asks bounds, freeze and policy.
 func (r *run) rule(ctx context.Context, intent guard.Intent) (access.Verdict, error) {
 	return r.Writer.Guard.Admit(ctx, intent.Subject(r.Writer.Principal))
 }

@@ -33,7 +33,6 @@ type listed struct {
 	eligible bool
 }
 
-// standing is what the list says of a role.
 type standing int
 
 const (

@@ -95,7 +95,6 @@ func (h Held) othersListed() bool {
 	})
 }
 
-// weigh says what one assignment means.
 func (l *List) weigh(h Held, a Assignment) weighed {
 	name, stands := l.lookup(a.RoleID)
 	kind := scopeKind(a.Scope, h.Subscription.ID)
@@ -224,7 +223,6 @@ func unread(row answers.PECSubscription, h Held) answers.PECSubscription {
 	return row
 }
 
-// describe says what is held, where and through whom.
 func describe(r answers.PECRole) string {
 	text := r.Role
 	if r.Group != "" {

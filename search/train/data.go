@@ -15,7 +15,6 @@ import (
 	"mcp-partner/search"
 )
 
-// sample is one utterance and the class that it belongs to.
 type sample struct {
 	says, tool, language string
 	class                int
@@ -26,7 +25,6 @@ type sample struct {
 	features []search.Feature
 }
 
-// utteranceFile is one file of evals/intents.
 type utteranceFile struct {
 	Language string
 	// Says are utterances by tool.
@@ -169,7 +167,6 @@ func (c *corpus) addFilled(language string, f frames) {
 	}
 }
 
-// directory reads the tenants that the utterances speak of.
 func directory(folder string) (*search.Names, error) {
 	var tenants []struct {
 		Name        string

@@ -94,7 +94,6 @@ func (m *weights) scores(features []search.Feature) []float64 {
 	return out
 }
 
-// quantised is the model as it is embedded.
 func (m *weights) quantised(classes []string, sharpness float64) *search.Model {
 	out := &search.Model{Classes: classes, Bias: m.bias, Sharpness: sharpness, Scale: make([]float64, m.classes), Weights: make([]byte, len(m.w))}
 	for i, w := range m.w {

@@ -18,7 +18,6 @@ import (
 	"mcp-partner/search"
 )
 
-// options are the flags.
 type options struct {
 	evals, folder  string
 	measure, wrong bool
@@ -79,7 +78,6 @@ type fold struct {
 // source out by itself, which takes longer.
 const folds = 5
 
-// sources lists those that people wrote.
 func (c *corpus) sources() []string {
 	var out []string
 	for _, s := range c.samples {
