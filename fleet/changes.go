@@ -21,7 +21,7 @@ func Changes(plan guard.Plan, progress map[int]guard.Progress, notes map[int]pro
 	for i, row := range plan.Rows {
 		rows[i] = change(plan, row)
 		if len(row.Steps) > 0 && progress != nil {
-			follow(&rows[i], plan, row, progress[i])
+			follow(&rows[i], row, progress[i])
 		}
 		if code := notes[i]; code != "" && !progress[i].Stage.Final() {
 			rows[i].Problem = code
@@ -82,7 +82,7 @@ func whyAnother(plan guard.Plan, row guard.PlanRow) string {
 }
 
 // follow adds where a row of a run stands.
-func follow(c *answers.ChangeRow, plan guard.Plan, row guard.PlanRow, at guard.Progress) {
+func follow(c *answers.ChangeRow, row guard.PlanRow, at guard.Progress) {
 	c.State, c.Problem = stateOf(at.Stage), problems.Code(at.Result)
 	c.ARMRequestID, c.CorrelationID = at.ARMRequestID, at.CorrelationID
 	if at.Revision > 0 && at.Snapshot.State != "" {
