@@ -44,7 +44,7 @@ func TestExampleCallers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := string(verifier.Metadata("https://x/mcp")); len(file.Callers.Grants) < 2 || !strings.Contains(got, `"scopes_supported":["api://mcp-partner/partner.read","api://mcp-partner/partner.write","api://mcp-partner/partner.change"]`) {
+		if got := string(verifier.Metadata("https://x/mcp")); len(file.Callers.Grants) < 2 || !strings.Contains(got, `"scopes_supported":["https://partner.example.com/mcp/partner.read","https://partner.example.com/mcp/partner.write","https://partner.example.com/mcp/partner.change"]`) {
 			t.Errorf("%+v: %s", file.Callers, got)
 		}
 	}

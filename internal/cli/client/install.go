@@ -118,16 +118,16 @@ call. Everything else in the file stays, comments and order included, and so doe
 what you added to the entry. The command backs the file up first and shows the
 difference. It never writes a secret there.
 
-With --http the entry is the URL of a server that runs elsewhere; the client signs in
-by OAuth when the server asks for it. If the issuer does not register clients itself,
-as with Entra ID, name the registration to use with --client-id.
+With --http the entry is the URL of a server that runs elsewhere, and nothing else; the
+client signs in by OAuth when the server asks for it. --client-id is for servers whose
+clients sign in at an issuer that registers none, as Entra ID.
 
 Arguments after -- go to serve, for example bounds. An agent may be able to edit a
 client's file, so prefer rules in config.yaml.`,
 		Example: `  mcp-partner install claude-desktop
   mcp-partner install vscode --scope project
   mcp-partner install cursor --print
-  mcp-partner install claude-code --http https://partner.example/mcp --client-id GUID
+  mcp-partner install claude-code --http https://partner.example/mcp
   mcp-partner install claude-desktop -- --tenants 'contoso,fab*' --partner-ids 1234567`,
 		ValidArgs: clientfile.Names(),
 		Args:      cobra.ArbitraryArgs, // take checks them
