@@ -4,6 +4,7 @@ package render
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -360,4 +361,53 @@ func WriteTotals(u *term.UI, totals map[string]int) {
 		style := cmp.Or(map[string]term.Style{string(answers.RowLinkedExpected): term.Good, string(answers.RowLinked): term.Plain, string(answers.RowUnknown): term.Bad}[word], term.Warn)
 		u.Write("  " + strings.Repeat(" ", max(0, 7-len(strconv.Itoa(n)))) + u.Paint(style, strconv.Itoa(n)) + "  " + u.Paint(term.Plain, phrase.Words(word)) + "\n")
 	}
+}
+
+func Dashed(name string) string { return strings.ReplaceAll(name, "_", "-") }
+
+// AsFlags words a message about arguments for somebody who types flags. An
+// argument is its first word, or one with an underscore, which no English word has.
+func AsFlags(text string) string {
+	words := strings.Split(text, " ")
+	for i, word := range words {
+		bare := strings.TrimRight(word, ".,:;")
+		name, item, _ := strings.Cut(strings.TrimSuffix(bare, "]"), "[")
+		if !isArgument(name) || i > 0 && !strings.Contains(name, "_") {
+			continue
+		}
+		words[i] = "--" + Dashed(name) + word[len(bare):]
+		if n, err := strconv.Atoi(item); err == nil {
+			words[i] = fmt.Sprintf("Item %d of --%s", n+1, Dashed(name))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func isArgument(name string) bool {
+	return slices.ContainsFunc(schemas.Catalogue(), func(op schemas.Operation) bool {
+		return slices.Contains(op.InputSchema().PropertyOrder, name)
+	})
+}
+
+// FlagsOf writes arguments as the flags of a call.
+func FlagsOf(op schemas.Operation, arguments map[string]any) string {
+	var b strings.Builder
+	for _, name := range op.InputSchema().PropertyOrder {
+		switch value := arguments[name].(type) {
+		case nil:
+		case bool:
+			b.WriteString(" --" + Dashed(name))
+		case string:
+			b.WriteString(" --" + Dashed(name) + " " + phrase.ShellWord(value))
+		case []any:
+			items := xslices.Map(value, func(item any) string { return fmt.Sprint(item) })
+			b.WriteString(" --" + Dashed(name) + " " + phrase.ShellWord(strings.Join(items, ",")))
+		case []string:
+			b.WriteString(" --" + Dashed(name) + " " + phrase.ShellWord(strings.Join(value, ",")))
+		default:
+			text, _ := json.Marshal(value) // it came out of JSON
+			b.WriteString(" --" + Dashed(name) + " " + string(text))
+		}
+	}
+	return b.String()
 }
