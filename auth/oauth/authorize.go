@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"mcp-partner/access"
+	"mcp-partner/auth/users"
 	"mcp-partner/guard"
 	"mcp-partner/internal/page"
 	"mcp-partner/internal/untrusted"
@@ -54,7 +55,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 
 // read reads a request for authorization and finds its client.
 func (s *Server) read(r *http.Request, text string) (asked, error) {
-	if !s.requests.allow(addressOf(r)) {
+	if !s.requests.allow(users.AddressOf(r)) {
 		return asked{}, &failure{status: http.StatusTooManyRequests, text: "Too many requests came from this address. Try again in a minute."}
 	}
 	if len(text) > maxBody {

@@ -1,8 +1,6 @@
 package oauth
 
 import (
-	"net"
-	"net/http"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -37,13 +35,4 @@ func (l *limiter) allow(key string) bool {
 	}
 	now := l.now()
 	return one.AllowN(now, 1) && l.all.AllowN(now, 1)
-}
-
-// addressOf is who asks, as far as a connection tells: an IPv6 network counts as one.
-func addressOf(r *http.Request) string {
-	host, _, _ := net.SplitHostPort(r.RemoteAddr)
-	if ip := net.ParseIP(host); ip != nil && ip.To4() == nil {
-		return ip.Mask(net.CIDRMask(64, 128)).String()
-	}
-	return host
 }

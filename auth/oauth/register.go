@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"mcp-partner/auth/users"
 	"mcp-partner/guard"
 	"mcp-partner/internal/page"
 )
@@ -25,7 +26,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) registration(r *http.Request) (map[string]any, error) {
-	if !s.registrations.allow(addressOf(r)) {
+	if !s.registrations.allow(users.AddressOf(r)) {
 		return nil, &failure{status: http.StatusTooManyRequests, code: errBusy, text: "Too many clients were registered. Try again in a minute."}
 	}
 	raw, err := readBody(r)

@@ -127,7 +127,7 @@ func wait(ctx context.Context, d time.Duration) {
 
 // writeRefusal records a refusal, at most one a minute and address.
 func (s *SignIn) writeRefusal(r *http.Request, why string) {
-	address := addressOf(r)
+	address := AddressOf(r)
 	more, write := s.limits.refused(address)
 	if !write {
 		return

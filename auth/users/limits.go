@@ -50,7 +50,7 @@ func newLimits(now func() time.Time) *limits {
 // address counts an attempt from where a request came. What a proxy says of that is
 // not believed.
 func (l *limits) address(r *http.Request) bool {
-	return l.of(addressOf(r), addressRate, addressBurst).limiter.AllowN(l.now(), 1) && l.overall.AllowN(l.now(), 1)
+	return l.of(AddressOf(r), addressRate, addressBurst).limiter.AllowN(l.now(), 1) && l.overall.AllowN(l.now(), 1)
 }
 
 func (l *limits) account(name string) bool {
@@ -82,9 +82,9 @@ func (l *limits) refused(address string) (more int, write bool) {
 	return 0, false
 }
 
-// addressOf is where a request came from; with IPv6 it is the network that one
+// AddressOf is where a request came from; with IPv6 it is the network that one
 // subscriber has.
-func addressOf(r *http.Request) string {
+func AddressOf(r *http.Request) string {
 	host, _, _ := net.SplitHostPort(r.RemoteAddr) // the server's own form
 	address, err := netip.ParseAddr(host)
 	if err != nil {
