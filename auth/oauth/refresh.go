@@ -41,15 +41,19 @@ func (s *Server) refresh(ctx context.Context, client Client, form url.Values) (i
 		}
 	}
 	return s.refreshes.Do(ctx, fmt.Sprint(digest("refresh", shown), wanted), func(ctx context.Context) (issued, error) {
-		return s.rotate(ctx, f, shown, wanted)
+		return s.rotate(ctx, shown, wanted)
 	})
 }
 
 // rotate asks the issuer about the person, and puts another refresh token in the place
 // of the one shown. One that was exchanged before ends the family, unless that was a
 // moment ago.
-func (s *Server) rotate(ctx context.Context, f Family, shown string, wanted []access.Scope) (answer issued, err error) {
+func (s *Server) rotate(ctx context.Context, shown string, wanted []access.Scope) (answer issued, err error) {
 	hash := digest("refresh", shown)
+	f, ok, err := s.familyOf(ctx, "refresh", shown) // again: what came before may have exchanged it
+	if err != nil || !ok || !f.live(s.o.Now()) {
+		return issued{}, cmp.Or(err, badGrant())
+	}
 	renewed, grant, err := s.renewed(ctx, f, hash, wanted)
 	if err != nil {
 		return issued{}, err
