@@ -47,9 +47,6 @@ func (s *Server) checkID(id string) (host string, err error) {
 	if err != nil || len(id) > maxClientID || at.String() != id {
 		return "", errors.New("it is not a URL in its plain form")
 	}
-	host = at.Hostname()
-	_, notAddress := netip.ParseAddr(host)
-	private := httpclient.IsPrivate(host)
 	switch {
 	case at.Scheme != "https":
 		return "", errors.New("it does not begin with https://")
@@ -59,17 +56,26 @@ func (s *Server) checkID(id string) (host string, err error) {
 		return "", errors.New("it has no path")
 	case path.Clean(at.Path) != strings.TrimSuffix(at.Path, "/") || at.RawPath != "":
 		return "", errors.New("its path has dots, empty parts or escapes")
-	case host == "" || host != strings.ToLower(host) || strings.HasSuffix(host, "."):
-		return "", errors.New("its host is not a name in its plain form")
-	case at.Host == s.own.Host, host == s.own.Hostname() && !private:
-		return "", errors.New("it names this server")
-	case !private && (notAddress == nil || !strings.Contains(host, ".")), httpclient.IsPrivate(host, s.o.AllowPrivate...):
-		return "", errors.New("its host is an address, or a name of this machine or of a private network")
 	}
-	return host, nil
+	return at.Hostname(), s.checkHost(at)
 }
 
-// find returns the client that a document describes.
+func (s *Server) checkHost(at *url.URL) error {
+	host := at.Hostname()
+	_, notAddress := netip.ParseAddr(host)
+	private := httpclient.IsPrivate(host)
+	switch {
+	case host == "" || host != strings.ToLower(host) || strings.HasSuffix(host, "."):
+		return errors.New("its host is not a name in its plain form")
+	case at.Host == s.own.Host, host == s.own.Hostname() && !private:
+		return errors.New("it names this server")
+	case !private && (notAddress == nil || !strings.Contains(host, ".")), httpclient.IsPrivate(host, s.o.AllowPrivate...):
+		return errors.New("its host is an address, or a name of this machine or of a private network")
+	}
+	return nil
+}
+
+// findDocument returns the client that a document describes.
 func (s *Server) findDocument(ctx context.Context, id string) (Client, error) {
 	host, err := s.checkID(id)
 	if err != nil {
