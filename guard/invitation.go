@@ -105,13 +105,14 @@ func (g *Guard) ResetUser(ctx context.Context, name string, by Credentials) (han
 }
 
 // invite changes a user and adds an invitation, with an entry that the change words.
-func (g *Guard) invite(ctx context.Context, name, by string, change func(*User) (string, error)) (string, error) {
-	handle, row := NewInvitation(name, by, g.opts.Now())
-	err := g.changeUser(ctx, name, by, func(tx StateTx, user *User) (string, error) {
+func (g *Guard) invite(ctx context.Context, name, by string, change func(*User) (string, error)) (handle string, err error) {
+	err = g.changeUser(ctx, name, by, func(tx StateTx, user *User) (string, error) {
 		detail, err := change(user)
 		if err != nil {
 			return "", err
 		}
+		var row Invitation // not from before the change, which would make it void
+		handle, row = NewInvitation(name, by, g.opts.Now())
 		return detail, tx.Put(OnceState, InvitationName(handle), row)
 	})
 	if err != nil {

@@ -259,6 +259,27 @@ func TestInvitationHoldsOnceForAQuarterOfAnHour(t *testing.T) {
 	}
 }
 
+// A clock goes on between any two looks at it.
+func TestFirstInvitationHoldsThoughTimeGoesOn(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	now := func() time.Time { c.Advance(time.Nanosecond); return c.Now() }
+	store := ledgertest.New(t, now)
+	g := newGuard(t, guard.Options{Store: store, Now: now})
+	for _, invite := range []func() (string, error){
+		func() (string, error) { return g.InviteUser(t.Context(), guard.User{Name: "dora"}, guard.Credentials{}) },
+		func() (string, error) { return g.ResetUser(t.Context(), "dora", guard.Credentials{}) },
+	} {
+		handle, err := invite()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row, user := invitation(t, store, handle, "dora"); !row.Holds(user, now()) {
+			t.Errorf("the invitation %+v does not hold for %+v", row, user)
+		}
+	}
+}
+
 func TestNewPasskeyApprovesNothingForADay(t *testing.T) {
 	t.Parallel()
 	g, store, c := staff(t)
