@@ -267,7 +267,9 @@ func TestFirstInvitationHoldsThoughTimeGoesOn(t *testing.T) {
 	store := ledgertest.New(t, now)
 	g := newGuard(t, guard.Options{Store: store, Now: now})
 	for _, invite := range []func() (string, error){
-		func() (string, error) { return g.InviteUser(t.Context(), guard.User{Name: "dora"}, guard.Credentials{}) },
+		func() (string, error) {
+			return g.InviteUser(t.Context(), guard.User{Name: "dora"}, guard.Credentials{})
+		},
 		func() (string, error) { return g.ResetUser(t.Context(), "dora", guard.Credentials{}) },
 	} {
 		handle, err := invite()
