@@ -17,6 +17,7 @@ import (
 
 	"mcp-partner/internal/issuertest"
 	"mcp-partner/internal/wiretest"
+	"mcp-partner/schemas"
 	"mcp-partner/simulator"
 )
 
@@ -320,5 +321,27 @@ func (s *signingIn) fromBareURL(t *testing.T, elsewhere string) {
 		if strings.Contains(s.server.errs.String(), secret) {
 			t.Errorf("a secret is in the log")
 		}
+	}
+}
+
+// BenchmarkOAuthToolCall has 64 clients call with the token of a consent, and with one
+// that the operator issued, in turn and in the same run. x_invocation are the calls in a
+// second with the former as a part of those with the latter.
+func BenchmarkOAuthToolCall(b *testing.B) {
+	const clients = 64
+	s := serveSignIn(b, newWorld(b, simulator.Config{Tenants: 2, LinkedPercent: -1}))
+	var issued struct{ Token string }
+	check(b, json.Unmarshal([]byte(s.cli("token", "issue", "--for", "bench", "--tenants", "contoso", "--json").must(b).stdout), &issued))
+	bodies := calls(schemas.ToolListTenants, wiretest.Object{})
+	list := []loaded{
+		{"oauth", s.url, s.connect("partner.read").Access, bodies, schemas.ToolListTenants, `"status":"done"`},
+		{"invocation", s.url, issued.Token, bodies, schemas.ToolListTenants, `"status":"done"`},
+	}
+	for _, one := range list {
+		one.fire(b, wiretest.Modern, clients, 2*clients)
+	}
+	b.ResetTimer()
+	if all := compete(b, wiretest.Modern, clients, list); !b.Failed() {
+		b.ReportMetric(all[1].took.Seconds()/all[0].took.Seconds(), "x_invocation")
 	}
 }
