@@ -1,10 +1,12 @@
 package oauth
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -95,8 +97,7 @@ func (s *Server) end(ctx context.Context, id, why string) error {
 // Standing returns what an access token gives now: what was consented to, as far as the
 // person still has it. It is guard.Options.Standing.
 func (s *Server) Standing(ctx context.Context, token guard.Token) (access.Grant, error) {
-	var f Family
-	ok, err := s.o.Store.State(ctx, guard.FamilyState, token.Family, &f)
+	f, ok, err := s.standingFamily(ctx, token.Family)
 	switch {
 	case err != nil:
 		return access.Grant{}, err
@@ -105,6 +106,31 @@ func (s *Server) Standing(ctx context.Context, token guard.Token) (access.Grant,
 	}
 	wanted := xslices.Filter(f.Scopes, token.Grant.Has)
 	return s.granted(ctx, f.Consent, wanted)
+}
+
+// maxDecoded bounds the families that are kept decoded.
+const maxDecoded = 1024
+
+// decoded is a family with the row that it was read from.
+type decoded struct {
+	row    json.RawMessage
+	family Family
+}
+
+// standingFamily reads a family as it is now, and decodes it if its row is another one
+// than before: each call of a client asks several times. It must not be changed.
+func (s *Server) standingFamily(ctx context.Context, id string) (f Family, ok bool, err error) {
+	var row json.RawMessage
+	if ok, err = s.o.Store.State(ctx, guard.FamilyState, id, &row); err != nil || !ok {
+		return f, false, err
+	}
+	if last, known := s.decoded.Get(id); known && bytes.Equal(last.row, row) {
+		return last.family, true, nil
+	}
+	if err = json.Unmarshal(row, &f); err == nil {
+		s.decoded.Add(id, decoded{row, f})
+	}
+	return f, err == nil, err
 }
 
 // granted is what a person has now of a consent.

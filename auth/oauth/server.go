@@ -98,6 +98,7 @@ type Server struct {
 	// of a document, and announced is how often a registration gets an entry of its own.
 	registrations, requests, fetches, announced *limiter
 	refreshes                                   *flight.Group[string, issued]
+	decoded                                     *lru.Cache[string, decoded]
 }
 
 // New makes a server, or says which options cannot be meant.
@@ -117,8 +118,10 @@ func New(o Options) (*Server, error) {
 	}
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
 	known, _ := lru.New[string, document](maxDocuments) // fails for a size below 1 alone
+	families, _ := lru.New[string, decoded](maxDecoded)
 	s := &Server{
-		o: o, resource: o.PublicURL + "/mcp", redirects: o.Redirects, own: at, known: known, foreign: http.NewCrossOriginProtection(),
+		decoded: families,
+		o:       o, resource: o.PublicURL + "/mcp", redirects: o.Redirects, own: at, known: known, foreign: http.NewCrossOriginProtection(),
 		registrations: newLimiter(time.Minute, 20, o.Now),
 		requests:      newLimiter(time.Second, 30, o.Now),
 		fetches:       newLimiter(10*time.Second, 10, o.Now),
