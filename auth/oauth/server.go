@@ -243,7 +243,7 @@ func (s *Server) refusalOf(err error) *failure {
 	if f, ok := errors.AsType[*failure](err); ok {
 		return f
 	}
-	s.o.Log.Error("The authorization server cannot answer", "error", err)
+	s.o.Log.Error("The authorization server cannot answer", "reason", err.Error())
 	return &failure{status: http.StatusServiceUnavailable, code: errBusy, text: "This server cannot answer now. Try again in a minute."}
 }
 
