@@ -55,13 +55,18 @@ export class Person {
   async allow(address, { decide = "Allow", narrow } = {}) {
     await this.page.goto(String(address));
     for (let step = 0; step < 8; step++) {
-      const title = await this.page.title();
+      await this.settled();
       await this.before?.(this.page);
-      this.seen.push({ title, text: await this.page.locator("body").innerText(), url: this.page.url() });
+      this.seen.push({ title: await this.page.title(), text: await this.page.locator("body").innerText(), url: this.page.url() });
       const done = await this.press(decide, narrow);
       if (done) return this.seen;
     }
     throw new Error(`this led nowhere: ${JSON.stringify(this.seen, null, 1)}`);
+  }
+
+  // settled waits for a page with something to press: some lead on by themselves.
+  async settled() {
+    await this.page.locator("button:visible, input[name=login]").first().waitFor();
   }
 
   async press(decide, narrow) {

@@ -49,7 +49,8 @@ function configuration(redirect, disabled) {
     findAccount: (_context, id) => disabled.has(id) ? undefined : { accountId: id, claims: () => ({ sub: id, name: `${id} of Contoso` }) },
     claims: { openid: ["sub"], profile: ["name"] },
     scopes: ["openid", "profile", "offline_access"],
-    issueRefreshToken: async (_context, client, code) => client.grantTypeAllowed("refresh_token") && code.scopes.has("offline_access"),
+    // Entra ID gives one without a page of its own, which this provider would want for offline_access.
+    issueRefreshToken: async (_context, client) => client.grantTypeAllowed("refresh_token"),
     pkce: { required: () => true },
     conformIdTokenClaims: false,
     features: { devInteractions: { enabled: true } },

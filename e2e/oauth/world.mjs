@@ -1,6 +1,6 @@
 // What stands around a sign-in: a simulated Azure, a state directory with its tenants,
 // and the server under test, reached by the name that browsers take for this machine.
-import { execFileSync, spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -28,7 +28,24 @@ export class World {
   }
 
   run(args, input) {
-    return String(execFileSync(this.binary, args, { input, env: this.env, stdio: ["pipe", "pipe", "pipe"] }));
+    const { status, stdout, stderr } = spawnSync(this.binary, args, { input, env: this.env, encoding: "utf8" });
+    if (status !== 0) throw new Error(`${args.join(" ")} ended with ${status}: ${stderr}`);
+    return stdout;
+  }
+
+  // typed runs a command on a terminal of its own, and types a line when it asks.
+  async typed(args, line) {
+    const quoted = [this.binary, ...args].map((word) => `'${word}'`).join(" ");
+    const child = spawn("script", ["-qec", quoted, "/dev/null"], { env: this.env, stdio: ["pipe", "pipe", "inherit"] });
+    this.children.push(child);
+    let said = "", sent = false;
+    child.stdout.on("data", (text) => {
+      said += text;
+      if (!sent && /confirm: $/.test(said)) sent = child.stdin.write(`${line}\n`) || true;
+    });
+    const [code] = await once(child, "exit");
+    if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}: ${said}`);
+    return said;
   }
 
   spawn(args) {
@@ -52,12 +69,12 @@ export class World {
     const announced = await this.announced(azure);
     this.run(["vault", "init"]);
     this.run(["tenants", "import", tenants, "--credential", "simulator", "--client-id", announced.client_id, "--secret-stdin", "--yes"], announced.client_secret);
-    this.tenants = JSON.parse(this.run(["call", "list_tenants", "--output", "json"])).tenants.map((t) => t.name);
+    this.tenants = JSON.parse(this.run(["call", "list_tenants", "--json"])).tenants.map((t) => t.name);
   }
 
   // keepSecret stores the secret of the application at the issuer.
   keepSecret() {
-    this.run(["vault", "set", "signin", "--client-id", upstream.clientID, "--secret-stdin"], upstream.clientSecret);
+    this.run(["vault", "add", "signin", "--secret-stdin"], upstream.clientSecret);
   }
 
   // serve starts the server; people sign in at an issuer, or with passkeys without one.
