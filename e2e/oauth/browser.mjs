@@ -82,6 +82,13 @@ export class Person {
       await page.getByRole("button", { name: decide, exact: true }).click();
       return true;
     }
+    const passkey = page.getByRole("button", { name: /passkey/i });
+    if (await passkey.count()) {
+      const before = page.url();
+      await passkey.click();
+      await page.waitForURL((url) => String(url) !== before); // a script leads on
+      return false;
+    }
     await page.getByRole("button", { name: /continue|sign in/i }).first().click();
     return false;
   }

@@ -4,7 +4,7 @@
 //   npm ci
 //   node run.mjs BINARY [FOLDER FOR SCREENSHOTS]      needs Node 22 or later and openssl
 //
-// CHROMIUM names the browser; without it Debian's is taken.
+// CHROMIUM names the browser; without it Debian's is taken. ONLY runs the checks whose names have it.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -43,7 +43,7 @@ async function main() {
     world.keepSecret();
     await world.serve({ issuer: issuer.url, config: config(issuer.url, world.tenants) });
     const lane = { world, browser, issuer, base: hosts.base };
-    for (const [name, check] of Object.entries(checks)) {
+    for (const [name, check] of Object.entries(checks).filter(([name]) => name.includes(process.env.ONLY ?? ""))) {
       await check(lane).then(() => console.log(`ok: ${name}`), (error) => {
         failed.push(name);
         console.error(`FAILED: ${name}`, error, world.server.said.slice(-2000));
@@ -177,14 +177,14 @@ checks["a person with a passkey signs in, and no script means no sign-in"] = asy
   await devtools.send("WebAuthn.addVirtualAuthenticator", { options: { protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true } });
   await dora.page.goto(link);
   await dora.page.getByRole("button", { name: /passkey/i }).click();
-  await dora.page.getByText(/can sign in|is enrolled|was added|signed in/i).first().waitFor();
+  await dora.page.getByRole("heading", { name: "Your account" }).waitFor();
   const { client } = await signIn(world, dora);
   assert.equal((await answered(client, world.tenants[0])).status, "done");
   await client.close();
   const again = await person({ browser }, "mallory");
   await again.page.goto(link);
-  await again.page.getByRole("button", { name: /passkey/i }).click().catch(() => {});
-  await again.page.getByText(/used|expired|not valid/i).first().waitFor();
+  await again.page.getByRole("button", { name: /passkey/i }).click();
+  await again.page.getByText("You were not signed in.").waitFor();
   const plain = await person({ browser }, "dora", { javaScriptEnabled: false });
   await plain.page.goto(`${world.url}/signin`);
   assert.match(await plain.page.locator("body").innerText(), /JavaScript/);
