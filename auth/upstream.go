@@ -73,17 +73,18 @@ type SignInRequest struct {
 	Fresh, Choose bool
 }
 
-// SignedIn is what an issuer said of a person.
-type SignedIn struct {
-	Caller access.Caller
-	// Name is untrusted.
-	Name string
-	// Claims are those that the mapping reads.
-	Claims map[string]json.RawMessage
-	// AuthenticatedAt is zero where the issuer does not say it.
-	AuthenticatedAt time.Time
-	// RefreshToken is "" if there is none.
-	RefreshToken string
+// Person is somebody who signed in.
+type Person struct {
+	// Caller is who they are to the guard: entra:TENANT:OBJECT, oidc:HASH or user:NAME.
+	Caller access.Caller `json:"caller"`
+	// Name is what is shown to the person; it decides nothing and is untrusted.
+	Name string `json:"name"`
+	// Claims are the verified claims of the issuer by which the mapping grants; none
+	// for a user of this server.
+	Claims map[string]json.RawMessage `json:"claims,omitempty"`
+	// AuthenticatedAt is when they last proved who they are; zero where the issuer does
+	// not say it.
+	AuthenticatedAt time.Time `json:"authenticated"`
 }
 
 // Upstream makes the application of an issuer. It contacts nobody.
@@ -191,52 +192,55 @@ func (u *Upstream) CheckIssuer(ctx context.Context, iss string) error {
 
 // Exchange redeems a code. With fresh, the person must have proved who they are since
 // then. An error is a *Refusal, or a problem if the issuer gave no usable answer.
-func (u *Upstream) Exchange(ctx context.Context, code string, sent SignInRequest, fresh time.Time) (SignedIn, error) {
-	id, answer, err := u.redeem(ctx, url.Values{
+func (u *Upstream) Exchange(ctx context.Context, code string, sent SignInRequest, fresh time.Time) (p Person, refresh string, err error) {
+	id, refresh, err := u.redeem(ctx, url.Values{
 		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {u.app.RedirectURI}, "code_verifier": {sent.Verifier},
 	})
 	if err != nil {
-		return SignedIn{}, err
+		return Person{}, "", err
 	}
-	if nonce, _ := id.claims.text("nonce"); nonce != sent.Nonce {
-		return SignedIn{}, errNonce
+	p = u.person(id)
+	nonce, _ := id.claims.text("nonce")
+	switch {
+	case nonce != sent.Nonce:
+		return Person{}, "", errNonce
+	case sent.Fresh && p.AuthenticatedAt.Add(skew).Before(fresh):
+		return Person{}, "", errNotFresh
 	}
-	signed := u.signedIn(id, answer)
-	if sent.Fresh && signed.AuthenticatedAt.Add(skew).Before(fresh) {
-		return SignedIn{}, errNotFresh
-	}
-	return signed, nil
+	return p, refresh, nil
 }
 
-// Refresh asks again who the person is. It names no scope, since an issuer may have given
-// fewer than were asked, and refuses to widen them. The errors are those of Exchange.
-func (u *Upstream) Refresh(ctx context.Context, token string, person access.Caller) (SignedIn, error) {
-	id, answer, err := u.redeem(ctx, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}})
+// Refresh asks again who a person is, and returns the refresh token for the next time. It
+// names no scope, since an issuer may have given fewer than were asked, and refuses to
+// widen them. The errors are those of Exchange.
+func (u *Upstream) Refresh(ctx context.Context, token string, was Person) (now Person, refresh string, err error) {
+	id, refresh, err := u.redeem(ctx, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}})
 	if err != nil {
-		return SignedIn{}, err
+		return Person{}, "", err
 	}
-	if id.caller() != person {
-		return SignedIn{}, errOther
+	if now = u.person(id); now.Caller != was.Caller {
+		return Person{}, "", errOther
 	}
-	answer.RefreshToken = cmp.Or(answer.RefreshToken, token)
-	return u.signedIn(id, answer), nil
+	now.AuthenticatedAt = was.AuthenticatedAt
+	return now, cmp.Or(refresh, token), nil
 }
 
-func (u *Upstream) signedIn(id *identity, answer tokenAnswer) SignedIn {
-	s := SignedIn{Caller: id.caller(), Claims: map[string]json.RawMessage{}, RefreshToken: answer.RefreshToken}
+// person keeps the claims that the mapping reads.
+func (u *Upstream) person(id *identity) Person {
+	p := Person{Caller: id.caller(), Claims: map[string]json.RawMessage{}}
 	m := u.auth.mapping.Load()
 	for _, name := range []string{"iss", "sub", "tid", "oid", orElse(m.RolesClaim, "roles")[0], orElse(m.GroupsClaim, "groups")[0]} {
 		if id.claims.has(name) {
-			s.Claims[name] = id.claims[name]
+			p.Claims[name] = id.claims[name]
 		}
 	}
 	for _, name := range []string{"preferred_username", "email", "name", "sub"} {
-		if text, ok := id.claims.text(name); ok && s.Name == "" {
-			s.Name = untrusted.Sanitize(text)
+		if text, ok := id.claims.text(name); ok && p.Name == "" {
+			p.Name = untrusted.Sanitize(text)
 		}
 	}
-	s.AuthenticatedAt, _, _ = id.claims.instant("auth_time") // one that cannot be read proves nothing
-	return s
+	p.AuthenticatedAt, _, _ = id.claims.instant("auth_time") // one that cannot be read proves nothing
+	return p
 }
 
 // The reasons beside those of access tokens.
@@ -255,24 +259,24 @@ type tokenAnswer struct {
 	Error        string `json:"error"`
 }
 
-func (u *Upstream) redeem(ctx context.Context, form url.Values) (*identity, tokenAnswer, error) {
+func (u *Upstream) redeem(ctx context.Context, form url.Values) (id *identity, refresh string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
 	defer cancel()
 	status, answer, err := u.ask(ctx, form)
 	switch {
 	case err != nil:
-		return nil, answer, u.unavailable(ctx, err)
+		return nil, "", u.unavailable(ctx, err)
 	case slices.Contains([]string{"invalid_grant", "interaction_required", "login_required", "consent_required"}, answer.Error):
-		return nil, answer, errGrant
+		return nil, "", errGrant
 	case status != http.StatusOK || answer.Error != "":
 		// What the issuer says against this server is no fault of the person.
-		return nil, answer, u.unavailable(ctx, fmt.Errorf("status %d, error %q", status, untrusted.Sanitize(answer.Error)))
+		return nil, "", u.unavailable(ctx, fmt.Errorf("status %d, error %q", status, untrusted.Sanitize(answer.Error)))
 	}
-	id, err := u.verifyIDToken(ctx, answer.IDToken)
+	id, err = u.verifyIDToken(ctx, answer.IDToken)
 	if refusal := new(Refusal); errors.As(err, &refusal) && refusal.wait > 0 {
 		err = u.unavailable(ctx, err)
 	}
-	return id, answer, err
+	return id, answer.RefreshToken, err
 }
 
 func (u *Upstream) ask(ctx context.Context, form url.Values) (status int, answer tokenAnswer, err error) {

@@ -58,16 +58,15 @@ func (s *SignIn) fromIssuer(w http.ResponseWriter, r *http.Request) error {
 	if answer.Get("error") != "" || answer.Get("code") == "" {
 		return refusal("the issuer gave no code")
 	}
-	signed, err := s.o.Upstream.Exchange(r.Context(), answer.Get("code"), f.Sent, f.Began)
+	p, token, err := s.o.Upstream.Exchange(r.Context(), answer.Get("code"), f.Sent, f.Began)
 	if err != nil {
 		return err
 	}
-	p := Person{Caller: signed.Caller, Name: signed.Name, Claims: signed.Claims, AuthenticatedAt: signed.AuthenticatedAt}
 	var upstream []byte
-	if signed.RefreshToken != "" {
+	if token != "" {
 		upstream = []byte(page.NewHandle())
 	}
-	err = s.begin(w, r, upstream, func(tx guard.StateTx) (Person, error) { return p, s.keepUpstream(tx, upstream, p, signed.RefreshToken) })
+	err = s.begin(w, r, upstream, func(tx guard.StateTx) (Person, error) { return p, s.keepUpstream(tx, upstream, p, token) })
 	if err == nil {
 		http.Redirect(w, r, f.Next, http.StatusSeeOther)
 	}
@@ -127,7 +126,7 @@ func (s *SignIn) renew(ctx context.Context, who access.Caller, upstream []byte) 
 	if err != nil {
 		return Person{}, gone() // sealed with a key that was replaced: they sign in again
 	}
-	signed, err := s.o.Upstream.Refresh(ctx, string(token), who)
+	now, next, err := s.o.Upstream.Refresh(ctx, string(token), known.Person)
 	if refusal := new(auth.Refusal); errors.As(err, &refusal) {
 		s.o.Logger.InfoContext(ctx, "the issuer refused to renew a sign-in", "reason", refusal.Error())
 		return Person{}, gone()
@@ -135,8 +134,5 @@ func (s *SignIn) renew(ctx context.Context, who access.Caller, upstream []byte) 
 	if err != nil {
 		return Person{}, err
 	}
-	known.Person.Name, known.Person.Claims = signed.Name, signed.Claims
-	return known.Person, s.o.Store.ChangeStates(ctx, func(tx guard.StateTx) error {
-		return s.keepUpstream(tx, upstream, known.Person, signed.RefreshToken)
-	})
+	return now, s.o.Store.ChangeStates(ctx, func(tx guard.StateTx) error { return s.keepUpstream(tx, upstream, now, next) })
 }
