@@ -44,7 +44,7 @@ func Facts(pairs ...Node) Node {
 // Form is a form that posts to an address of this server. Token is the form token of
 // the session or of the flow.
 func Form(action, token string, content ...Node) Node {
-	return h.FormEl(h.Method("post"), h.Action(action), Hidden("form_token", token), g.Group(content))
+	return h.Form(h.Method("post"), h.Action(action), Hidden("form_token", token), g.Group(content))
 }
 
 // Hidden is a value that goes with a form.
