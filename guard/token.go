@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -58,6 +59,8 @@ type Token struct {
 	// it is for; both are empty for a token that an operator issued.
 	Family   string `json:"family,omitempty"`
 	Audience string `json:"audience,omitempty"`
+	// Consent is the row of the family as of the look at which the token was read.
+	Consent json.RawMessage `json:"-"`
 }
 
 // NewAccessToken makes the access token of a consent. The secret is returned once and

@@ -154,9 +154,18 @@ func (g *Guard) AuthenticateToken(ctx context.Context, bearer string) (access.Pr
 		if p.Grant, err = g.standing(ctx, token); err != nil {
 			return access.Principal{}, err
 		}
-		p.Revalidate = func() (access.Grant, error) { return g.standing(context.WithoutCancel(ctx), token) }
+		p.Revalidate = func() (access.Grant, error) { return g.consented(context.WithoutCancel(ctx), token.ID) }
 	}
 	return g.Confine(p), nil
+}
+
+// consented is what an access token gives now, by one look at the token and its consent.
+func (g *Guard) consented(ctx context.Context, id string) (access.Grant, error) {
+	token, err := g.tokenThat(ctx, id, func(t Token) bool { return t.Open(g.opts.Now()) })
+	if err != nil {
+		return access.Grant{}, err
+	}
+	return g.standing(ctx, token)
 }
 
 // standing asks what an access token gives now: the person behind it may have lost

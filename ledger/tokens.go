@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -47,6 +48,10 @@ func (l *Ledger) Token(ctx context.Context, id string) (guard.Token, bool, error
 		return guard.Token{}, false, l.problem(err)
 	}
 	t, why, err := current[guard.Token](ctx, l, seen, stateToken, id)
+	if err == nil && why == "" && t.Family != "" {
+		// A consent that is not there leaves nothing to stand on, which its reader says.
+		t.Consent, _, err = current[json.RawMessage](ctx, l, seen, string(guard.FamilyState), t.Family)
+	}
 	return t, err == nil && why == "", l.problem(err)
 }
 

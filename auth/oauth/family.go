@@ -97,7 +97,7 @@ func (s *Server) end(ctx context.Context, id, why string) error {
 // Standing returns what an access token gives now: what was consented to, as far as the
 // person still has it. It is guard.Options.Standing.
 func (s *Server) Standing(ctx context.Context, token guard.Token) (access.Grant, error) {
-	f, ok, err := s.standingFamily(ctx, token.Family)
+	f, ok, err := s.decode(token)
 	switch {
 	case err != nil:
 		return access.Grant{}, err
@@ -117,18 +117,17 @@ type decoded struct {
 	family Family
 }
 
-// standingFamily reads a family as it is now, and decodes it if its row is another one
-// than before: each call of a client asks several times. It must not be changed.
-func (s *Server) standingFamily(ctx context.Context, id string) (f Family, ok bool, err error) {
-	var row json.RawMessage
-	if ok, err = s.o.Store.State(ctx, guard.FamilyState, id, &row); err != nil || !ok {
-		return f, false, err
+// decode reads the family of a token, anew only if its row is another one than before:
+// each call of a client asks several times. It must not be changed.
+func (s *Server) decode(token guard.Token) (f Family, ok bool, err error) {
+	if token.Consent == nil {
+		return f, false, nil
 	}
-	if last, known := s.decoded.Get(id); known && bytes.Equal(last.row, row) {
+	if last, known := s.decoded.Get(token.Family); known && bytes.Equal(last.row, token.Consent) {
 		return last.family, true, nil
 	}
-	if err = json.Unmarshal(row, &f); err == nil {
-		s.decoded.Add(id, decoded{row, f})
+	if err = json.Unmarshal(token.Consent, &f); err == nil {
+		s.decoded.Add(token.Family, decoded{token.Consent, f})
 	}
 	return f, err == nil, err
 }
