@@ -147,7 +147,11 @@ func (u User) Fresh(now time.Time) bool {
 
 // SignOutUser ends the sessions of a user, what they allowed to clients, and the tokens
 // that follow from it. It takes no passphrase: a session less does no harm.
+// A person of an issuer, who has no row, is named by their caller.
 func (g *Guard) SignOutUser(ctx context.Context, name string) error {
+	if caller := access.Caller(name); caller.Remote() {
+		return g.endSignIns(ctx, User{Also: []access.Caller{caller}}, g.opts.Account)
+	}
 	var user User
 	err := g.changeUser(ctx, name, g.opts.Account, func(_ StateTx, u *User) (string, error) {
 		u.SignedOutAt = g.opts.Now()

@@ -388,6 +388,18 @@ func TestSignOutEndsWhatAUserSignedInToAndKeepsTheUser(t *testing.T) {
 	}
 }
 
+func TestSignOutEndsWhatAPersonOfAnIssuerSignedInTo(t *testing.T) {
+	t.Parallel()
+	g, store, c := staff(t)
+	putSignIns(t, store, c, "entra:t:carol", "entra:t:dave")
+	if err := g.SignOutUser(t.Context(), "entra:t:carol"); err != nil {
+		t.Fatal(err)
+	}
+	if rows, tokens := left(t, g, store); rows != 2 || tokens != 1 {
+		t.Errorf("left: %d rows and %d tokens, want those of dave", rows, tokens)
+	}
+}
+
 func TestResetNeedsASecondApproverAndVoidsEverything(t *testing.T) {
 	t.Parallel()
 	g, store, c := staff(t)

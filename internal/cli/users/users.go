@@ -310,8 +310,9 @@ func newCmdSignOut(deps *cmdutil.Deps) *cobra.Command {
 		Use:   "sign-out NAME",
 		Short: "End the sessions of a user, and the tokens of their clients",
 		Long: `End the sessions of a user, what the user allowed to clients, and the tokens that
-clients have from it. The user stays and can sign in again. This needs no passphrase.`,
-		Example: "  mcp-partner users sign-out alice",
+clients have from it. The user stays and can sign in again. A person of an issuer is
+named as the record names them. This needs no passphrase.`,
+		Example: "  mcp-partner users sign-out alice\n  mcp-partner users sign-out entra:TENANT:OBJECT",
 		Args:    cmdutil.OneArgument(userArgument),
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {
 			if err := session.Guard.SignOutUser(ctx, args[0]); err != nil {
