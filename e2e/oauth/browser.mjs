@@ -82,14 +82,14 @@ export class Person {
       await page.getByRole("button", { name: decide, exact: true }).click();
       return true;
     }
-    const passkey = page.getByRole("button", { name: /passkey/i });
-    if (await passkey.count()) {
-      const before = page.url();
-      await passkey.click();
-      await page.waitForURL((url) => String(url) !== before); // a script leads on
+    const onward = page.getByRole("button", { name: /continue|sign in/i });
+    if (await onward.count()) {
+      await onward.first().click();
       return false;
     }
-    await page.getByRole("button", { name: /continue|sign in/i }).first().click();
+    const before = page.url();
+    await page.getByRole("button", { name: /passkey/i }).click();
+    await page.waitForURL((url) => String(url) !== before); // a script leads on
     return false;
   }
 }

@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { UnauthorizedError } from "@modelcontextprotocol/sdk/client/auth.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
@@ -87,6 +88,17 @@ export async function throughMcpRemote(world, person, tenant) {
   exited.catch(() => {}); // it is meant to end now
   child.kill("SIGTERM");
   return result.structuredContent;
+}
+
+// throughGo runs a program of the official Go SDK.
+export async function throughGo(program, world, person, tenant) {
+  const child = spawn(program, [`${world.url}/mcp`, tenant], { stdio: ["ignore", "pipe", "inherit"] });
+  world.children.push(child);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const line = async () => (await lines.next()).value ?? assert.fail("it ended early");
+  await person.allow(await line());
+  const answer = JSON.parse(await line());
+  return answer;
 }
 
 function send(child, message) { child.stdin.write(`${JSON.stringify(message)}\n`); }

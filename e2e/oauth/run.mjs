@@ -2,7 +2,7 @@
 // with the refusals of Entra ID before it, passkeys, and a real browser.
 //
 //   npm ci
-//   node run.mjs BINARY [FOLDER FOR SCREENSHOTS]      needs Node 22 or later and openssl
+//   node run.mjs BINARY GOSDK [FOLDER FOR SCREENSHOTS]      needs Node 22 or later and openssl; GOSDK is gosdk, built
 //
 // CHROMIUM names the browser; without it Debian's is taken. ONLY runs the checks whose names have it.
 import assert from "node:assert/strict";
@@ -10,14 +10,14 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
 import { once } from "node:events";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { Person, accessible, launch } from "./browser.mjs";
-import { answered, conforms, signIn, strictly, throughMcpRemote, versions } from "./clients.mjs";
+import { answered, conforms, signIn, strictly, throughGo, throughMcpRemote, versions } from "./clients.mjs";
 import { start } from "./issuer.mjs";
 import { call, documents, products, reenact } from "./products.mjs";
 import { World, freePort } from "./world.mjs";
 
-const [binary, screenshots] = process.argv.slice(2);
+const [binary, gosdk, screenshots] = process.argv.slice(2);
 
 // people are who may sign in at the issuer, and what for.
 const config = (issuer, tenants) => `
@@ -82,6 +82,11 @@ const checks = {
 
   async "mcp-remote signs in"(lane) {
     const answer = await throughMcpRemote(lane.world, await person(lane, "alice"), lane.world.tenants[0]);
+    assert.equal(answer.status, "done");
+  },
+
+  async "the Go SDK signs in"(lane) {
+    const answer = await throughGo(resolve(gosdk), lane.world, await person(lane, "alice"), lane.world.tenants[0]);
     assert.equal(answer.status, "done");
   },
 
