@@ -3,6 +3,7 @@ package guard_test
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -332,7 +333,9 @@ func TestApprovalEndsWithTheConsentBehindIt(t *testing.T) {
 		g := newGuard(t, guard.Options{AllowWrites: true, Approval: access.ApprovalApprover, Store: store, Now: c.Now,
 			Standing: func(context.Context, guard.Token) (access.Grant, error) { return standing() }})
 		secret, token := guard.NewAccessToken("oidc:alice", "fm_1", "https://here.example/mcp", alice().Grant, c.Now(), c.Now().Add(time.Minute))
-		if err := store.ChangeStates(t.Context(), func(tx guard.StateTx) error { return tx.PutToken(token) }); err != nil {
+		if err := store.ChangeStates(t.Context(), func(tx guard.StateTx) error {
+			return errors.Join(tx.Put(guard.FamilyState, "fm_1", struct{}{}), tx.PutToken(token))
+		}); err != nil {
 			t.Fatal(err)
 		}
 		p, err := g.AuthenticateToken(t.Context(), secret)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
@@ -171,6 +172,48 @@ func TestRunStopsWhenGrantIsRevoked(t *testing.T) {
 			}
 			if got := begin(next); got != test.next {
 				t.Errorf("with the next token: %q, want %q", got, test.next)
+			}
+		})
+	}
+}
+
+// A run that a client opened is over when the person takes back what they allowed it,
+// also for their next client; that the token or the consent expires ends nothing.
+func TestRunIsOverWhenTheConsentBehindItEnds(t *testing.T) {
+	t.Parallel()
+	family := func(row any) func(guard.StateTx) error {
+		return func(tx guard.StateTx) error { return tx.Put(guard.FamilyState, "f1", row) }
+	}
+	for name, test := range map[string]struct {
+		change func(guard.StateTx) error
+		want   problems.Code
+	}{
+		"nothing": {change: family(map[string]any{"id": "f1"})},
+		"ended":   {change: family(map[string]any{"id": "f1", "ended": time.Now()}), want: problems.CodeTokenRefused},
+		"removed": {change: func(tx guard.StateTx) error { return tx.Remove(guard.FamilyState, "f1") }, want: problems.CodeTokenRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clock := newClock()
+			store := ledgertest.New(t, clock.Now)
+			g := newGuard(t, guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Bounds: access.Bounds{PartnerIDs: []string{"1234567", "7654321"}}, Store: store, Now: clock.Now})
+			_, token := guard.NewAccessToken("agent", "f1", "https://a.example/mcp", agentGrant(), clock.Now(), clock.Now().Add(time.Minute))
+			for _, change := range []func(guard.StateTx) error{family(map[string]any{"id": "f1"}), func(tx guard.StateTx) error { return tx.PutToken(token) }} {
+				if err := store.ChangeStates(t.Context(), change); err != nil {
+					t.Fatal(err)
+				}
+			}
+			run := openedBy(t, g, manyPlan(schemas.ToolTransitionPartner, 4, runs.StepRemove, runs.StepReplace), token.ID)
+			clock.Advance(time.Hour)
+			if err := store.ChangeStates(t.Context(), test.change); err != nil {
+				t.Fatal(err)
+			}
+			run, _, err := g.RunOf(t.Context(), run.ID, access.Principal{Caller: run.Caller, Grant: access.FullGrant()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := g.Permit(t.Context(), run, guard.Progress{}, runs.StepRemove, hereOf(run.Plan.Rows[0])); code(err) != test.want {
+				t.Errorf("a tenant begins: %v, want %q", err, test.want)
 			}
 		})
 	}

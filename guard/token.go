@@ -73,6 +73,16 @@ func NewAccessToken(caller access.Caller, family, audience string, grant access.
 	}
 }
 
+// takenBack reports whether the token was revoked, or the consent behind it was ended
+// before its time: its row says so in a member ended, or is gone.
+func (t Token) takenBack() bool {
+	var consent struct {
+		Ended time.Time `json:"ended"`
+	}
+	ended := t.Family != "" && (json.Unmarshal(t.Consent, &consent) != nil || !consent.Ended.IsZero())
+	return ended || !t.RevokedAt.IsZero()
+}
+
 // Live reports whether the token can still be called with.
 func (t Token) Live(now time.Time) bool {
 	return t.Open(now) && (t.Uses == 0 || t.Used < t.Uses)

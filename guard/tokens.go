@@ -207,7 +207,7 @@ func (g *Guard) stillHolds(ctx context.Context, id string) error {
 
 // unrevoked refuses what was opened or approved with a token that was taken back.
 func (g *Guard) unrevoked(ctx context.Context, id string) (Token, error) {
-	return g.tokenThat(ctx, id, func(t Token) bool { return t.RevokedAt.IsZero() })
+	return g.tokenThat(ctx, id, func(t Token) bool { return !t.takenBack() })
 }
 
 // tokenThat returns a token if it is still valid; an empty ID means that there
