@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -341,6 +342,8 @@ func TestNoFieldIsLost(t *testing.T) {
 		a.Grant.Within = access.Bounds{}
 		invoked := filled[guard.Token]()
 		invoked.ID, invoked.Grant.Within = "tk_1", access.Bounds{} // the bounds are those of the server that is called, set at each call
+		invoked.Consent = json.RawMessage(`{"id":"f1"}`)           // has a row of its own
+		h.must(h.ChangeStates(ctx(), func(tx guard.StateTx) error { return tx.Put(guard.FamilyState, invoked.Family, invoked.Consent) }))
 		h.must(h.PutToken(ctx(), invoked, 10, e))
 		_, err := h.Append(ctx(), e)
 		h.must(err)
