@@ -97,6 +97,64 @@ func TestRestoredOlderFileVoidsTickets(t *testing.T) {
 	})
 }
 
+// What was signed out, revoked or used up since an older file would be good again in it.
+func TestRestoredOlderFileEndsSignIns(t *testing.T) {
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		kinds := []guard.StateKind{guard.SessionState, guard.OnceState, guard.FamilyState}
+		h.must(h.ChangeStates(ctx(), func(tx guard.StateTx) error {
+			var failed error
+			for _, kind := range kinds {
+				failed = errors.Join(failed, tx.Put(kind, "one", signIn{guard.Stamp{Time: noon().Add(time.Hour)}}, guard.Event{Time: noon(), Kind: guard.KindSignIn}))
+			}
+			return failed
+		}))
+		putBack := h.copyFile()
+		h.put("ap_1")
+		putBack()
+		h.put("ap_2")
+		for _, kind := range kinds {
+			if ok, err := h.State(ctx(), kind, "one", &signIn{}); ok || err != nil {
+				t.Errorf("a %s is good after the rollback: %v", kind, err)
+			}
+		}
+		if report := h.verify(nil); len(report.Findings) != 1 || len(report.Gaps) != 1 {
+			t.Errorf("%+v", report)
+		}
+	})
+}
+
+// signIn is a row with an end.
+type signIn struct {
+	Expires guard.Stamp `json:"expires"`
+}
+
+func TestExpiredSignInsAreNoFinding(t *testing.T) {
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		put := func(kind guard.StateKind, name string) {
+			h.must(h.ChangeStates(ctx(), func(tx guard.StateTx) error {
+				return tx.Put(kind, name, signIn{guard.Stamp{Time: h.clock.Now().Add(time.Minute)}}, guard.Event{Time: noon(), Kind: guard.KindSignIn})
+			}))
+		}
+		for _, kind := range passing() {
+			put(kind, "one")
+		}
+		h.whole()
+		h.clock.Advance(2 * time.Minute)
+		put(guard.SessionState, "another")
+		if ok, err := h.State(ctx(), guard.SessionState, "one", &signIn{}); ok || err != nil {
+			t.Error("a session was not removed after its end", err)
+		}
+		h.whole()
+		h.must(putUser(h, guard.User{Name: "anna"}, guard.Event{Time: noon(), Kind: guard.KindUser}))
+		h.sql(`DELETE FROM states WHERE kind = 'user'`)
+		if report := h.verify(nil); report.Whole() {
+			t.Error("the row of a user was removed, and nothing is found")
+		}
+	})
+}
+
 func TestRemovedLedgerIsRollback(t *testing.T) {
 	onBoth(t, func(t *testing.T, build builder) {
 		h := furnish(build(t))

@@ -125,7 +125,7 @@ func (w *writing) rolledBack(seen int64, why string) {
 	}
 	w.lost, w.voided = seen-had, true
 	e := newEntry(guard.Event{Time: now, Kind: KindRollback, Detail: fmt.Sprintf(
-		"%s Voided: %s and %s. Freeze, users and schedules are as they were at entry %d.",
+		"%s Voided: %s and %s. Sign-ins and consents have ended. Freeze, users and schedules are as they were at entry %d.",
 		why, phrase.Count(open, "open ticket"), phrase.Count(len(tokens), "invocation token"), had)}, w.l.o.Program)
 	if w.lost > 0 {
 		e.MissingFrom, e.MissingTo = had+1, seen
@@ -143,6 +143,7 @@ func (w *writing) rolledBack(seen int64, why string) {
 		t.RevokedAt = now
 		w.put(stateToken, t.ID, encodeToken(t))
 	}
+	w.exec(`DELETE FROM states WHERE kind IN ('session', 'once', 'family')`)
 }
 
 // compareCounter notices at the opening that the vault remembers more entries
