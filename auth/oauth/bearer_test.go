@@ -81,6 +81,11 @@ func TestTokenOfAnotherAudienceIsRefused(t *testing.T) {
 			s.mustFail(secret)
 		}
 	}
+	secret, token := guard.NewAccessToken("entra:t:bob", all[0].ID, s.url+"/mcp", grant, s.clock.Now(), s.clock.Now().Add(time.Minute))
+	if err := s.store.ChangeStates(t.Context(), func(tx guard.StateTx) error { return tx.PutToken(token) }); err != nil {
+		t.Fatal(err)
+	}
+	s.mustFail(secret) // the consent is another person's
 }
 
 // Neither a handle of this server nor a cookie is a bearer, but access tokens.

@@ -230,6 +230,9 @@ func (s *Server) readTenants(ctx context.Context, grant access.Grant, text strin
 		}
 		names = append(names, name)
 	}
+	if names == nil && strings.TrimSpace(text) != "" { // somebody who meant to narrow must not give all
+		return nil, problems.New(problems.CodeUnknownTenant, "The list of customers names none.")
+	}
 	return names, nil
 }
 

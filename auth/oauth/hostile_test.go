@@ -410,6 +410,7 @@ func TestPersonAllowsNoMoreThanTheyHave(t *testing.T) {
 		"one of each":              {all, []string{"tenants", "contoso-1,fabrikam"}, ""},
 		"all by a pattern":         {all, []string{"tenants", "*"}, ""},
 		"pattern":                  {all, []string{"tenants", "contoso-*"}, ""},
+		"commas alone":             {all, []string{"tenants", " , "}, ""},
 		"class":                    {all, []string{"tenants", "contoso-[0-9]"}, ""},
 	} {
 		b := s.browser()

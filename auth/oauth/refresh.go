@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -32,6 +33,9 @@ func (s *Server) refresh(ctx context.Context, client Client, form url.Values) (i
 	f, ok, err := s.familyOf(ctx, "refresh", shown)
 	if err != nil || !ok || f.Client.ID != client.ID || !f.live(s.o.Now()) {
 		return issued{}, cmp.Or(err, badGrant())
+	}
+	if !s.rotations.allow(f.ID) { // each writes an entry and asks the issuer
+		return issued{}, &failure{status: http.StatusTooManyRequests, code: errBusy, text: "Tokens were refreshed too often. Try again in a minute."}
 	}
 	wanted := f.Scopes
 	if words := strings.Fields(form.Get("scope")); len(words) > 0 {

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"net/http"
 	"slices"
 	"sync"
 	"testing"
@@ -103,4 +104,23 @@ func TestFamilyEndsTwelveHoursAfterConsent(t *testing.T) {
 	if again := s.refresh(client, tokens.text("refresh_token")); again.text("error") != errGrant {
 		t.Error(again.body)
 	}
+}
+
+// A client that refreshes without end neither fills the record nor asks the issuer each
+// time, and harms no other.
+func TestLoopOfRefreshesIsHeldBack(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	client, tokens := s.connect("entra:t:alice")
+	other, fine := s.connect("entra:t:bob")
+	for range 100 {
+		tokens = s.refresh(client, tokens.text("refresh_token"))
+	}
+	held := s.refresh(client, tokens.text("refresh_token"))
+	if held.status != http.StatusTooManyRequests || held.header.Get("Retry-After") == "" || s.people.renewals != 100 || len(s.entries("refreshed tokens")) != 100 {
+		t.Errorf("%d %s, %d renewals", held.status, held.body, s.people.renewals)
+	}
+	s.mustWork(s.refresh(other, fine.text("refresh_token")).text("access_token"))
+	s.clock.Advance(time.Second)
+	s.mustWork(s.refresh(client, tokens.text("refresh_token")).text("access_token"))
 }

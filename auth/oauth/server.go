@@ -95,10 +95,11 @@ type Server struct {
 	known     *lru.Cache[string, document]
 	foreign   *http.CrossOriginProtection
 	// registrations and requests are bounded by the address that asks, fetches by the host
-	// of a document, and announced is how often a registration gets an entry of its own.
-	registrations, requests, fetches, announced *limiter
-	refreshes                                   *flight.Group[string, issued]
-	decoded                                     *lru.Cache[string, decoded]
+	// of a document, rotations by the consent that is refreshed, and announced is how often
+	// a registration gets an entry of its own.
+	registrations, requests, fetches, rotations, announced *limiter
+	refreshes                                              *flight.Group[string, issued]
+	decoded                                                *lru.Cache[string, decoded]
 }
 
 // New makes a server, or says which options cannot be meant.
@@ -125,6 +126,7 @@ func New(o Options) (*Server, error) {
 		registrations: newLimiter(time.Minute, 20, o.Now),
 		requests:      newLimiter(time.Second, 30, o.Now),
 		fetches:       newLimiter(10*time.Second, 10, o.Now),
+		rotations:     newLimiter(time.Second, 100, o.Now),
 		announced:     newLimiter(time.Minute, 1, o.Now),
 		refreshes:     flight.New[string, issued](context.Background(), refreshWithin),
 	}

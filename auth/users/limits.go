@@ -21,14 +21,16 @@ const (
 	overallRate, overallBurst = rate.Limit(20), 200
 	// maxVisitors bounds how many addresses and accounts are known at a time.
 	maxVisitors = 4096
-	// refusalEvery is how often a refusal of one address is written.
-	refusalEvery = time.Minute
+	// refusalEvery is how often a refusal of one address is written; entryRate and
+	// entryBurst bound the entries of all, since addresses cost nothing with IPv6.
+	refusalEvery          = time.Minute
+	entryRate, entryBurst = rate.Limit(0.2), 60
 )
 
 // limits bound attempts to sign in.
 type limits struct {
-	now     func() time.Time
-	overall *rate.Limiter
+	now              func() time.Time
+	overall, entries *rate.Limiter
 
 	mu       sync.Mutex
 	visitors *lru.Cache[string, *visitor]
@@ -44,7 +46,7 @@ type visitor struct {
 
 func newLimits(now func() time.Time) *limits {
 	visitors, _ := lru.New[string, *visitor](maxVisitors) // fails for no such size
-	return &limits{now: now, overall: rate.NewLimiter(overallRate, overallBurst), visitors: visitors}
+	return &limits{now: now, overall: rate.NewLimiter(overallRate, overallBurst), entries: rate.NewLimiter(entryRate, entryBurst), visitors: visitors}
 }
 
 // address counts an attempt from where a request came. What a proxy says of that is
@@ -74,7 +76,7 @@ func (l *limits) refused(address string) (more int, write bool) {
 	known := l.of(address, addressRate, addressBurst)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now := l.now(); known.written.IsZero() || now.Sub(known.written) >= refusalEvery {
+	if now := l.now(); (known.written.IsZero() || now.Sub(known.written) >= refusalEvery) && l.entries.AllowN(now, 1) {
 		more, known.more, known.written = known.more, 0, now
 		return more, true
 	}

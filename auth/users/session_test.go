@@ -2,6 +2,7 @@ package users_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -321,6 +322,22 @@ func TestOneAddressKeepsNobodyElseOut(t *testing.T) {
 	}
 	if got := r.entries(guard.KindSignIn); !slices.Equal(got, want) {
 		t.Errorf("entries %q, want %q", got, want)
+	}
+}
+
+// Addresses cost nothing with IPv6, but each refusal is an entry.
+func TestManyAddressesDoNotFloodTheRecord(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, usual)
+	left, leave := context.WithCancel(t.Context())
+	leave() // so that no refusal is waited for
+	for i := range 300 {
+		req := httptest.NewRequestWithContext(left, http.MethodGet, users.CallbackPath, nil)
+		req.RemoteAddr = fmt.Sprintf("[2001:db8:0:%x::1]:9", i)
+		r.ServeHTTP(httptest.NewRecorder(), req)
+	}
+	if got := len(r.entries(guard.KindSignIn)); got != 60 {
+		t.Errorf("%d entries, want 60", got)
 	}
 }
 
