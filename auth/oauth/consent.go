@@ -146,7 +146,7 @@ func (s *Server) offer(ctx context.Context, q question) ([]page.Node, error) {
 	if grant.Has(access.ScopeRead) && len(grant.Scopes) > 1 {
 		nodes = append(nodes, page.Check("read_only", "yes", false, page.Text("Reading only")))
 	}
-	return append(nodes, page.Field("tenants", "Only these customers (names with commas between them; empty for all above)", "")), nil
+	return append(nodes, page.Field("tenants", "Only these customers (names with commas between them; empty for all that you reach, also later)", "")), nil
 }
 
 func (s *Server) lifeOf(ctx context.Context, session users.Session) time.Duration {
