@@ -44,10 +44,10 @@ func InvitationName(handle string) string {
 }
 
 // Holds reports whether a user may make a passkey with an invitation: one from before
-// the user was added, reset or made a passkey is void.
+// the user was added, invited again or reset, or made a passkey, is void.
 func (i Invitation) Holds(user User, now time.Time) bool {
 	return i.Purpose == invitationPurpose && i.User == user.Name && now.Before(i.Expires.Time) &&
-		!i.IssuedAt.Before(user.AddedAt) && !i.IssuedAt.Before(user.ResetAt) && len(user.Passkeys) == 0
+		!i.IssuedAt.Before(user.AddedAt) && !i.IssuedAt.Before(user.InvitedAt) && !i.IssuedAt.Before(user.ResetAt) && len(user.Passkeys) == 0
 }
 
 // InviteUser invites somebody to enrol a passkey: a new user, or one who has none yet and
@@ -113,6 +113,7 @@ func (g *Guard) invite(ctx context.Context, name, by string, change func(*User) 
 		}
 		var row Invitation // not from before the change, which would make it void
 		handle, row = NewInvitation(name, by, g.opts.Now())
+		user.InvitedAt = row.IssuedAt
 		return detail, tx.Put(OnceState, InvitationName(handle), row)
 	})
 	if err != nil {

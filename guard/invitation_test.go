@@ -1,6 +1,7 @@
 package guard_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -61,16 +62,18 @@ func TestInvitationHoldsOnceForAQuarterOfAnHour(t *testing.T) {
 }
 
 // A clock goes on between any two looks at it.
-func TestFirstInvitationHoldsThoughTimeGoesOn(t *testing.T) {
+func TestLastInvitationHoldsAloneThoughTimeGoesOn(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	now := func() time.Time { c.Advance(time.Nanosecond); return c.Now() }
 	store := ledgertest.New(t, now)
 	g := newGuard(t, guard.Options{Store: store, Now: now})
+	before := ""
+	invite := func() (string, error) {
+		return g.InviteUser(t.Context(), guard.User{Name: "dora"}, guard.Credentials{})
+	}
 	for _, invite := range []func() (string, error){
-		func() (string, error) {
-			return g.InviteUser(t.Context(), guard.User{Name: "dora"}, guard.Credentials{})
-		},
+		invite, invite,
 		func() (string, error) { return g.ResetUser(t.Context(), "dora", guard.Credentials{}) },
 	} {
 		handle, err := invite()
@@ -80,6 +83,10 @@ func TestFirstInvitationHoldsThoughTimeGoesOn(t *testing.T) {
 		if row, user := invitation(t, store, handle, "dora"); !row.Holds(user, now()) {
 			t.Errorf("the invitation %+v does not hold for %+v", row, user)
 		}
+		if row, user := invitation(t, store, cmp.Or(before, handle), "dora"); before != "" && row.Holds(user, now()) {
+			t.Error("the invitation before holds beside a newer one")
+		}
+		before = handle
 	}
 }
 

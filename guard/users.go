@@ -30,6 +30,8 @@ type User struct {
 	Also     []access.Caller `json:"also,omitempty"`
 	Accounts []string        `json:"accounts,omitempty"`
 	AddedAt  time.Time       `json:"added"`
+	// InvitedAt is the moment of the last invitation: those from before are void.
+	InvitedAt time.Time `json:"invited,omitzero"`
 	// ResetAt is when the person was last invited anew. SignedOutAt is when they were
 	// signed out: sessions, tokens and consents from before are void.
 	ResetAt     time.Time `json:"reset,omitzero"`

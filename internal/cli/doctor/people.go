@@ -43,7 +43,7 @@ func checkPeople(ctx context.Context, deps *cmdutil.Deps, a *app.App) []check {
 	}
 	ends := checkExpiry(credential, nil, time.Now())
 	for i := range ends {
-		ends[i].Fix = map[bool]string{true: "mcp-partner vault rotate-secret " + phrase.ShellWord(credential.Name)}[ends[i].Status != checkOK]
+		ends[i].Fix = map[bool]string{true: "store the new one with mcp-partner vault add " + phrase.ShellWord(credential.Name+"-2") + ", and name it in oauth.credential"}[ends[i].Status != checkOK]
 	}
 	return append(checks, ends...)
 }

@@ -138,13 +138,11 @@ func (l *link) add(flags *pflag.FlagSet) {
 // to nobody.
 func (l *link) to(handle string) (string, error) {
 	at, err := url.Parse(l.publicURL)
-	local := false
-	if err == nil {
-		address, _ := netip.ParseAddr(at.Hostname())
-		local = at.Hostname() == "localhost" || address.IsLoopback()
-	}
-	if err != nil || at.Host == "" || at.Scheme != "https" && (at.Scheme != "http" || !local) {
+	if err != nil || at.Host == "" || at.Scheme != "https" && (at.Scheme != "http" || at.Hostname() != "localhost") {
 		return "", exit.Usage("give --public-url https://partner.example.com, as the server has it", "an invitation needs the URL of the server, with https or on localhost")
+	}
+	if _, err := netip.ParseAddr(at.Hostname()); err == nil {
+		return "", exit.Usage("give --public-url https://partner.example.com, as the server has it", "--public-url has an address in place of a name, to which browsers bind no passkey")
 	}
 	return (&url.URL{Scheme: at.Scheme, Host: at.Host, Path: "/invite", Fragment: handle}).String(), nil
 }

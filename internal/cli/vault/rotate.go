@@ -60,6 +60,9 @@ func runRotateSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, name s
 	if err != nil {
 		return err
 	}
+	if len(places) == 0 && a.SignsInWith(name) {
+		return exit.Refused("store the new one with mcp-partner vault add NAME, name it in oauth.credential, and start the server again", "people sign in with the help of the secret %s, which no tenant can test", name)
+	}
 	if len(places) == 0 {
 		return exit.Refused("use it in a tenant first, or remove it and add the new one", "no tenant uses the secret %s, so a new one cannot be tested", name)
 	}
