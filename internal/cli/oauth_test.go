@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -87,9 +86,10 @@ func TestOAuthFlags(t *testing.T) {
 		{"empty.pem holds no PEM certificate", []string{"--http=127.0.0.1:0", issuer, name, "--oidc-ca-file=" + empty}},
 		{"empty.pem.not cannot be read", []string{"--http=127.0.0.1:0", issuer, name, "--oidc-ca-file=" + empty + ".not"}},
 	} {
-		streams := testStreams(nil)
+		streams, heard := testStreams(nil), &syncBuffer{} // keys of an issuer may be asked for meanwhile
+		streams.Err = heard
 		code := Run(t.Context(), streams, append([]string{"serve", "--simulate=1", "--state-dir", t.TempDir()}, c.args...))
-		if said := streams.Err.(*bytes.Buffer).String(); code != exit.CodeUsage || !strings.Contains(said, c.want) {
+		if said := heard.String(); code != exit.CodeUsage || !strings.Contains(said, c.want) {
 			t.Errorf("%v: exit code %d, %s", c.args, code, said)
 		}
 	}
