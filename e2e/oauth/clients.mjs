@@ -121,8 +121,16 @@ function linesOf(stream) {
 // strictly walks through with a client that accepts nothing that the RFCs do not allow,
 // and returns the tokens before and after a refresh.
 export async function strictly(world, person) {
-  const insecure = { [strict.allowInsecureRequests]: true };
-  const issuer = new URL(world.url), waiting = await callback();
+  const waiting = await callback();
+  try {
+    return await strictlyAt(waiting, world, person);
+  } finally {
+    waiting.close();
+  }
+}
+
+async function strictlyAt(waiting, world, person) {
+  const insecure = { [strict.allowInsecureRequests]: true }, issuer = new URL(world.url);
   const server = await strict.processDiscoveryResponse(issuer, await strict.discoveryRequest(issuer, { algorithm: "oauth2", ...insecure }));
   const client = await strict.processDynamicClientRegistrationResponse(await strict.dynamicClientRegistrationRequest(server, {
     client_name: "A strict client", redirect_uris: [waiting.url], token_endpoint_auth_method: "none", grant_types: ["authorization_code", "refresh_token"], response_types: ["code"],
@@ -136,7 +144,6 @@ export async function strictly(world, person) {
   const answer = waiting.answer();
   await person.allow(at);
   const params = strict.validateAuthResponse(server, client, await answer, state);
-  waiting.close();
   const first = await strict.processAuthorizationCodeResponse(server, client,
     await strict.authorizationCodeGrantRequest(server, client, strict.None(), params, waiting.url, verifier, insecure));
   const second = await strict.processRefreshTokenResponse(server, client,
