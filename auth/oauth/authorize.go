@@ -31,7 +31,8 @@ type asked struct {
 	Scopes    []access.Scope `json:"scopes"`
 }
 
-// authorize answers the request of a client with a page, whoever is signed in.
+// authorize answers a client's request with a page, even where the person is already
+// signed in.
 func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 	text := r.URL.RawQuery
 	var err error

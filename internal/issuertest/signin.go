@@ -23,7 +23,7 @@ type SignIn struct {
 	Now         func() time.Time
 
 	mu sync.Mutex
-	// claims are those of whoever signs in next; change is made to each ID token.
+	// claims are those of the next person to sign in; change is applied to each ID token.
 	claims, change Claims
 	disabled       bool
 	asked          map[string]url.Values // by code or refresh token
