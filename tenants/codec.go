@@ -63,7 +63,7 @@ func (t *cloudTable) key(c Cloud) string {
 func encodeDirectory(s *snapshot) ([]byte, error) {
 	table := cloudTable{map[string]Cloud{}, map[Cloud]string{}}
 	file := directoryFile{Version: directoryVersion, Credentials: s.credentials, Tenants: make([]entryRecord, 0, len(s.entries))}
-	for _, e := range s.entries {
+	for e := range s.all() {
 		file.Tenants = append(file.Tenants, entryRecord{e, table.key(e.Cloud)})
 	}
 	for _, a := range s.archived {

@@ -15,7 +15,7 @@ func (d *Directory) Status(health *HealthFile) ([]answers.CredentialView, error)
 		return nil, err
 	}
 	used := map[string]int{}
-	for _, e := range s.entries {
+	for e := range s.all() {
 		for _, ref := range e.Credentials {
 			used[naming.Fold(ref.Name)]++
 		}

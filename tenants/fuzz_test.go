@@ -33,9 +33,10 @@ func FuzzDecodeDirectory(f *testing.F) {
 		if len(r.entries) != len(s.entries) || !reflect.DeepEqual(r.credentials, s.credentials) {
 			t.Error("written and read again, it is another directory")
 		}
-		for i, e := range s.entries {
-			if !reflect.DeepEqual(settled(e), settled(r.entries[i])) {
-				t.Errorf("entry %+v became %+v", e, r.entries[i])
+		for i := range s.entries {
+			e, again := s.at(i), r.at(i)
+			if !reflect.DeepEqual(settled(e), settled(again)) {
+				t.Errorf("entry %+v became %+v", e, again)
 			}
 			if found, err := r.resolve(e.Name); err != nil || found.TenantID != e.TenantID {
 				t.Errorf("%q is not found by its name", e.Name)

@@ -128,10 +128,11 @@ func (s *snapshot) pin(records []pinRecord) {
 		if !ok {
 			continue
 		}
-		refs := s.entries[i].Credentials
-		at := slices.IndexFunc(refs, func(ref CredentialRef) bool { return naming.Same(ref.Name, record.Credential) })
-		if at >= 0 && refs[at].PinnedObjectID == "" {
-			refs[at].PinnedObjectID = record.ObjectID
+		entry := s.entry(i)
+		at := slices.IndexFunc(entry.Credentials, func(ref CredentialRef) bool { return naming.Same(ref.Name, record.Credential) })
+		if at >= 0 && entry.Credentials[at].PinnedObjectID == "" {
+			entry.Credentials[at].PinnedObjectID = record.ObjectID
+			s.entries[i].Store(&entry)
 		}
 	}
 }

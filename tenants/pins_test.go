@@ -2,11 +2,13 @@ package tenants
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"mcp-partner/internal/disk"
@@ -180,6 +182,44 @@ func TestPinsOfSeveralProcesses(t *testing.T) {
 			t.Errorf("pin %d is %q", i, got)
 		}
 	}
+}
+
+// The race detector reports a reader that shares memory with a pin.
+func TestDirectoryIsReadWhilePinsAreAdded(t *testing.T) {
+	t.Parallel()
+	const count = 200
+	_, d := manyEntries(t, count)
+	everybody := func(string) bool { return true }
+	var group sync.WaitGroup
+	var done atomic.Bool
+	for name, read := range map[string]func() error{
+		"Status": func() error { _, err := d.Status(nil); return err },
+		"List":   func() error { _, err := d.List(); return err },
+		"Find":   func() error { _, _, err := d.Find("tenant-00007"); return err },
+		"Acting": func() error { _, _, _, err := d.Acting("tenant-00007", ""); return err },
+		"among":  func() error { _, err := d.ResolveAmong("tenant-00007.example", everybody); return err },
+		"Get": func() error {
+			if _, err := d.Get("tenant-oo007"); err == nil {
+				return errors.New("found")
+			}
+			return nil
+		},
+		"Plan": func() error { _, err := d.Plan([]Entry{testEntry(7, "tenant-00007")}); return err },
+	} {
+		group.Go(func() {
+			for again := true; again; again = !done.Load() {
+				if err := read(); err != nil {
+					t.Errorf("%s: %v", name, err)
+					return
+				}
+			}
+		})
+	}
+	for i := range count {
+		pin(t, d, Pin{fmt.Sprintf("tenant-%05d", i), "", roomtest.TenantID(1000 + i)})
+	}
+	done.Store(true)
+	group.Wait()
 }
 
 // A pin, a look-up and a miss cost the same in a directory of any size, counted

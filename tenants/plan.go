@@ -40,7 +40,7 @@ func (d *Directory) Plan(entries []Entry) (Diff, error) {
 	}
 	var diff Diff
 	for _, entry := range entries {
-		after := next.entries[next.byName[naming.Fold(entry.Name)]]
+		after := next.at(next.byName[naming.Fold(entry.Name)])
 		i, existed := s.byName[naming.Fold(entry.Name)]
 		switch {
 		case !existed:

@@ -1,22 +1,23 @@
 package tenants
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/untrusted"
-	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/problems"
 )
 
 // snapshot is one state of the directory with its indexes. After it was built,
-// nothing of it is changed but pins, under pinning; entry is how they are read.
+// nothing of it is changed: a pin puts a new entry in the place of the old one.
 type snapshot struct {
-	pinning     *sync.RWMutex
-	entries     []Entry // sorted by folded name
+	pinning     sync.Mutex              // held while entries are replaced
+	entries     []atomic.Pointer[Entry] // sorted by folded name
 	credentials []CredentialConfig
 	archived    []ArchivedEntry // oldest first
 	byName      map[string]int
@@ -30,34 +31,42 @@ type snapshot struct {
 // two entries collide.
 func newSnapshot(entries []Entry, credentials []CredentialConfig) (*snapshot, error) {
 	s := &snapshot{
-		pinning: new(sync.RWMutex),
-		entries: make([]Entry, 0, len(entries)), credentials: make([]CredentialConfig, 0, len(credentials)),
+		credentials: make([]CredentialConfig, 0, len(credentials)), credential: make(map[string]int, len(credentials)),
 		byName: make(map[string]int, len(entries)), byLook: map[string]int{}, byDomain: make(map[string]int, len(entries)),
-		byTenantID: make(map[string]int, len(entries)), credential: make(map[string]int, len(credentials)),
+		byTenantID: make(map[string]int, len(entries)),
 	}
 	for _, config := range credentials {
 		if err := s.addCredential(config); err != nil {
 			return nil, err
 		}
 	}
-	clouds := cloudCheck{}
+	clouds, sorted := cloudCheck{}, make([]Entry, 0, len(entries))
 	for _, entry := range entries {
 		normal, err := clouds.normal(entry)
 		if err != nil {
 			return nil, err
 		}
-		s.entries = append(s.entries, normal)
+		sorted = append(sorted, normal)
 	}
 	byName := func(a, b Entry) int { return strings.Compare(naming.Fold(a.Name), naming.Fold(b.Name)) }
-	if !slices.IsSortedFunc(s.entries, byName) {
-		slices.SortStableFunc(s.entries, byName)
+	if !slices.IsSortedFunc(sorted, byName) {
+		slices.SortStableFunc(sorted, byName)
 	}
+	s.hold(sorted)
 	for i := range s.entries {
 		if err := s.index(i); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
+}
+
+// hold allocates each entry by itself, so that one that a pin replaces is freed.
+func (s *snapshot) hold(entries []Entry) {
+	s.entries = make([]atomic.Pointer[Entry], len(entries))
+	for i, entry := range entries {
+		s.entries[i].Store(&entry)
+	}
 }
 
 // cloudCheck remembers clouds that were found good: thousands of entries share
@@ -95,7 +104,7 @@ func (s *snapshot) addCredential(config CredentialConfig) error {
 }
 
 func (s *snapshot) index(i int) error {
-	e := s.entries[i]
+	e := s.at(i)
 	if err := s.claim(s.byName, naming.Fold(e.Name), i, "tenant name", e.Name); err != nil {
 		return err
 	}
@@ -133,13 +142,13 @@ func (s *snapshot) claimLook(name string, i int) error {
 	if !taken {
 		return nil
 	}
-	return problems.InvalidArgument("tenant name %q looks like %q, which is in the directory: its letters are of another alphabet.", name, s.entries[twin].Name)
+	return problems.InvalidArgument("tenant name %q looks like %q, which is in the directory: its letters are of another alphabet.", name, s.at(twin).Name)
 }
 
 func (s *snapshot) claim(index map[string]int, key string, i int, what, shown string) error {
 	if other, taken := index[key]; taken {
 		return problems.InvalidArgument("%s %q of %s collides with that of %s.",
-			what, shown, s.entries[i].Name, s.entries[other].Name)
+			what, shown, s.at(i).Name, s.at(other).Name)
 	}
 	index[key] = i
 	return nil
@@ -191,13 +200,18 @@ func (s *snapshot) unknown(ref string) error {
 }
 
 func (s *snapshot) called(company string) []string {
-	same := xslices.Filter(s.entries, func(e Entry) bool { return e.Company != "" && naming.Same(e.Company, company) })
-	return xslices.Map(same, func(e Entry) string { return e.Name })
+	var names []string
+	for e := range s.all() {
+		if e.Company != "" && naming.Same(e.Company, company) {
+			names = append(names, e.Name)
+		}
+	}
+	return names
 }
 
 func (s *snapshot) names() []string {
 	names := make([]string, 0, len(s.entries)+len(s.byDomain))
-	for _, e := range s.entries {
+	for e := range s.all() {
 		names = append(append(names, e.Name), e.Domains...)
 	}
 	return names
@@ -211,17 +225,29 @@ func (s *snapshot) config(name string) (CredentialConfig, error) {
 		"The directory has no credential "+untrusted.Shown(name)+".")
 }
 
-// entry is a copy that the caller may change.
-func (s *snapshot) entry(i int) Entry {
-	s.pinning.RLock()
-	defer s.pinning.RUnlock()
-	return s.entries[i].clone()
+// at is an entry whose slices are the snapshot's: they are only read.
+func (s *snapshot) at(i int) Entry { return *s.entries[i].Load() }
+
+// all goes through the entries as at returns them.
+func (s *snapshot) all() iter.Seq[Entry] {
+	return func(yield func(Entry) bool) {
+		for i := range s.entries {
+			if !yield(s.at(i)) {
+				return
+			}
+		}
+	}
 }
 
+// entry is a copy that the caller may change.
+func (s *snapshot) entry(i int) Entry { return s.at(i).clone() }
+
 func (s *snapshot) copies() ([]Entry, []CredentialConfig) {
-	s.pinning.RLock()
-	defer s.pinning.RUnlock()
-	return xslices.Map(s.entries, func(e Entry) Entry { return e.clone() }), slices.Clone(s.credentials)
+	entries := make([]Entry, len(s.entries))
+	for i := range entries {
+		entries[i] = s.entry(i)
+	}
+	return entries, slices.Clone(s.credentials)
 }
 
 func stampAdded(entries []Entry, now time.Time) {
@@ -243,7 +269,7 @@ func (d *Directory) ResolveAmong(ref string, sees func(name string) bool) (Entry
 	if sees == nil {
 		return s.resolve(ref)
 	}
-	if i, ok := s.find(ref); ok && sees(s.entries[i].Name) {
+	if i, ok := s.find(ref); ok && sees(s.at(i).Name) {
 		return s.entry(i), nil
 	}
 	part := s.among(sees)
@@ -254,17 +280,19 @@ func (d *Directory) ResolveAmong(ref string, sees func(name string) bool) (Entry
 }
 
 func (s *snapshot) among(sees func(name string) bool) *snapshot {
-	part := &snapshot{pinning: s.pinning, byName: map[string]int{}, byDomain: map[string]int{}, byTenantID: map[string]int{}}
-	for _, e := range s.entries {
+	part := &snapshot{byName: map[string]int{}, byDomain: map[string]int{}, byTenantID: map[string]int{}}
+	var seen []Entry
+	for e := range s.all() {
 		if !sees(e.Name) {
 			continue
 		}
-		i := len(part.entries)
-		part.entries = append(part.entries, e)
+		i := len(seen)
+		seen = append(seen, e)
 		part.byName[naming.Fold(e.Name)], part.byTenantID[e.TenantID] = i, i
 		for _, domain := range e.Domains {
 			part.byDomain[naming.Fold(domain)] = i
 		}
 	}
+	part.hold(seen)
 	return part
 }
