@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -252,11 +253,15 @@ func FuzzConfigFile(f *testing.F) {
 	f.Add("&a [*a]")
 	f.Add("policy:\n- {name: a, operations: write, answer: {ask: approver}}\n- {rate: 1 per 1h, answer: deny}")
 	f.Add("approvals: {webhook: {url: https://a, key_file: b}}")
+	f.Add("alerts:\n- {name: a, changes: [moved], to: {url: https://a, key_file: b}}\nheads: {file: a}\nruns: {keep: 9d}")
+	f.Add("oauth: {client_id: a, redirects: [b], registration: false}\nallow-private: [10.0.0.0/8]")
+	f.Add("callers:\n  scopes: {a: [partner.read]}\n  grants:\n  - {name: a, tenants: '*'}")
+	known := []string{"log-level", "partner-ids", "oauth"} // a section oauth sets the flag as well
 	f.Fuzz(func(t *testing.T, text string) {
 		file := File{values: map[string]string{}}
-		err := file.parse([]byte(text), []string{"log-level", "partner-ids"})
+		err := file.parse([]byte(text), known)
 		for key := range file.values {
-			if key != "log-level" && key != "partner-ids" {
+			if !slices.Contains(known, key) {
 				t.Fatalf("key %q with error %v", key, err)
 			}
 		}

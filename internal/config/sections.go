@@ -135,10 +135,11 @@ func (f *File) readPolicy(node *yaml.Node) error {
 		if err := readKeys(item, fieldsOf(&rule)); err != nil {
 			return fmt.Errorf("%s: %w", untrusted.Sanitize(rule.Name), err)
 		}
-		f.Policy = append(f.Policy, rule)
-		if _, err := access.NewPolicy(access.Settings{Rules: f.Policy}); err != nil {
+		rules := append(f.Policy, rule)
+		if _, err := access.NewPolicy(access.Settings{Rules: rules}); err != nil {
 			return fmt.Errorf("line %d: %s", item.Line, problems.As(err).Message)
 		}
+		f.Policy = rules
 	}
 	return nil
 }
