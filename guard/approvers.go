@@ -108,9 +108,17 @@ func (g *Guard) Deny(ctx context.Context, id, reason string) (Ticket, error) {
 	return g.decide(ctx, ticket, Decision{Approver: g.opts.Account, Reason: untrusted.Sanitize(reason)})
 }
 
-func (g *Guard) decide(ctx context.Context, ticket Ticket, decision Decision) (Ticket, error) {
+// pending refuses a question that can no longer be decided.
+func (g *Guard) pending(ticket Ticket) error {
 	if state := g.State(ticket); state != StatePending {
-		return ticket, problems.New(problems.CodeApprovalExpired, "The approval is no longer pending: it is "+state+".")
+		return problems.New(problems.CodeApprovalExpired, "The approval is no longer pending: it is "+state+".")
+	}
+	return nil
+}
+
+func (g *Guard) decide(ctx context.Context, ticket Ticket, decision Decision) (Ticket, error) {
+	if err := g.pending(ticket); err != nil {
+		return ticket, err
 	}
 	humans, err := g.humans(ctx, decision)
 	if err != nil {

@@ -23,6 +23,14 @@ type DecisionRequest struct {
 	// Digest is that of the question as it was shown, in hexadecimal: what is
 	// approved is what was seen.
 	Digest string
+	// Page says that a person decides on a page: with a passkey, or within minutes of
+	// a sign-in at the issuer.
+	Page bool
+	// Statement and Assertion are a passkey's decision: both or none.
+	Statement *Statement
+	Assertion *Assertion
+	// SignedInAt is when the person on the page signed in last at the issuer.
+	SignedInAt time.Time
 }
 
 // QuestionsFor returns the questions that a caller with ScopeApprove may decide
@@ -67,32 +75,43 @@ func (g *Guard) QuestionFor(ctx context.Context, p access.Principal, id string) 
 // Redeem verifies: a row of the store approves nothing. A failed decision is
 // returned with its ticket, if there is one.
 func (g *Guard) DecideAs(ctx context.Context, p access.Principal, id string, said DecisionRequest) (Ticket, error) {
-	ticket, err := g.QuestionFor(ctx, p, id)
+	ticket, decision, err := g.decidable(ctx, p, id, said)
 	if err != nil {
-		return Ticket{}, err
-	}
-	decision := Decision{Approved: said.Approved, Approver: string(p.Caller), By: p.Caller, Token: p.Token}
-	if err := g.otherHuman(ctx, ticket, decision); err != nil {
 		return ticket, err
 	}
-	if digest := ticket.Digest(); said.Approved && said.Digest != hex.EncodeToString(digest[:]) {
-		return ticket, problems.New(problems.CodeApprovalMismatch, "The digest does not match the approval.",
-			problems.WithHint("Read the approval, and send its digest with the decision."))
+	if said.Page || said.Statement != nil || said.Assertion != nil {
+		return ticket, problems.New(problems.CodeNotAllowed, "Nobody can decide on a page yet.")
 	}
 	if err := g.Use(ctx, p); err != nil {
 		return ticket, err
 	}
-	if !said.Approved {
-		decision.Reason = untrusted.Sanitize(said.Reason)
-		return g.decide(ctx, ticket, decision)
-	}
-	if err := g.settled(ctx, decision.By, g.opts.Now()); err != nil {
-		return ticket, err
-	}
-	if decision.Signature, err = g.opts.Sealer.box(ticket.ID, approvedBy(ticket, p.Caller)); err != nil {
-		return ticket, problems.As(err)
+	if decision.Approved {
+		if decision.Signature, err = g.opts.Sealer.box(ticket.ID, approvedBy(ticket, p.Caller)); err != nil {
+			return ticket, problems.As(err)
+		}
 	}
 	return g.decide(ctx, ticket, decision)
+}
+
+// decidable returns a question that a caller may decide on as said, and the decision,
+// which is still to be proved.
+func (g *Guard) decidable(ctx context.Context, p access.Principal, id string, said DecisionRequest) (Ticket, Decision, error) {
+	ticket, err := g.QuestionFor(ctx, p, id)
+	if err != nil {
+		return Ticket{}, Decision{}, err
+	}
+	decision := Decision{Approved: said.Approved, Approver: string(p.Caller), By: p.Caller, Token: p.Token, Reason: untrusted.Sanitize(said.Reason)}
+	if err := g.otherHuman(ctx, ticket, decision); err != nil {
+		return ticket, decision, err
+	}
+	if digest := ticket.Digest(); said.Approved && said.Digest != hex.EncodeToString(digest[:]) {
+		return ticket, decision, problems.New(problems.CodeApprovalMismatch, "The digest does not match the approval.",
+			problems.WithHint("Read the approval, and send its digest with the decision."))
+	}
+	if err := g.pending(ticket); err != nil || !said.Approved {
+		return ticket, decision, err
+	}
+	return ticket, decision, g.settled(ctx, decision.By, g.opts.Now())
 }
 
 func mayApprove(p access.Principal) error {

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"mcp-partner/access"
-	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas/problems"
 )
 
@@ -34,6 +33,9 @@ type Options struct {
 	// ApproverCost is what a new approver's key costs to derive; the zero value
 	// means what RFC 9106 recommends.
 	ApproverCost Cost
+	// Origin is where browsers reach this server, such as https://partner.example.com;
+	// "" means that nobody decides with a passkey here.
+	Origin string
 	// Account is the operating-system account of this process.
 	Account string
 	// MaxTokenLife bounds how long an invocation token may live; it defaults to
@@ -185,12 +187,7 @@ func (g *Guard) Frozen(ctx context.Context) (Freeze, error) {
 // as well if told so, or if they are frozen already: only Unfreeze lets go. What
 // has begun is completed. Frozen says what is stopped then.
 func (g *Guard) SetFreeze(ctx context.Context, reads bool, reason string) error {
-	reason = untrusted.Sanitize(reason)
-	if reason == "" {
-		return problems.New(problems.CodeInvalidArgument, "A freeze needs a reason for agents and the ledger.")
-	}
-	freeze := Freeze{Writes: true, Reads: reads, Reason: reason, By: g.opts.Account, Since: g.opts.Now()}
-	return g.opts.Store.SetFreeze(ctx, freeze, g.change(KindFreeze, g.opts.Account, reason))
+	return g.freeze(ctx, reads, reason, g.change(KindFreeze, g.opts.Account, ""))
 }
 
 // Unfreeze lifts the freeze. It takes an approver's passphrase.

@@ -96,7 +96,7 @@ type Decision struct {
 	Approved bool   `json:"approved"`
 	Approver string `json:"approver,omitempty"`
 	SameUser bool   `json:"same_user,omitempty"`
-	// Reason is why it was denied.
+	// Reason is what the approver said with it.
 	Reason string `json:"reason,omitempty"`
 	// By is the caller who decided over the network; "" for an approver with a
 	// passphrase.

@@ -63,6 +63,14 @@ func (t Ticket) Live(now time.Time) bool {
 	return !t.Spent && now.Before(t.ExpiresAt) && (t.Decision == nil || t.Decision.Approved)
 }
 
+// Denial is why the question was denied, if it was.
+func (t Ticket) Denial() string {
+	if t.Decision == nil || t.Decision.Approved {
+		return ""
+	}
+	return t.Decision.Reason
+}
+
 // Counts reports whether a ticket takes one of its caller's places. One for an
 // approver does as long as it is live. A question in the client does for an hour
 // unless it was confirmed: a person who says no again and again is to be left

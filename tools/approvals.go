@@ -115,7 +115,7 @@ func (s *Service) pending(ctx context.Context, t guard.Ticket) PendingApproval {
 		s.showPlan(ctx, t, &shown)
 	}
 	if t.Decision != nil {
-		shown.Approver, shown.SameUser, shown.Denied = t.Decision.Approver, t.Decision.SameUser, t.Decision.Reason
+		shown.Approver, shown.SameUser, shown.Denied = t.Decision.Approver, t.Decision.SameUser, t.Denial()
 	}
 	return shown
 }

@@ -77,7 +77,7 @@ func approvalRowOf(s *app.Session, t guard.Ticket) ApprovalRow {
 		row.Tenant, row.Before = phrase.Count(t.Plan.Rows, "tenant"), ""
 	}
 	if t.Decision != nil {
-		row.Approver, row.Denied, row.SameUser = t.Decision.Approver, t.Decision.Reason, t.Decision.SameUser
+		row.Approver, row.Denied, row.SameUser = t.Decision.Approver, t.Denial(), t.Decision.SameUser
 	}
 	return row
 }
