@@ -51,3 +51,17 @@ func checkHelpFits(t *testing.T, columns, most int) {
 	}
 	walk(root)
 }
+
+func TestEveryPartOfTheHelpIsAboutACommand(t *testing.T) {
+	t.Parallel()
+	root := NewRoot(cmdutil.NewDeps(testStreams(nil)))
+	for part := range strings.SplitSeq("\n"+helpText, "\n== ") {
+		path, _, _ := strings.Cut(part, "\n")
+		if path == "" {
+			continue
+		}
+		if command, _, err := root.Find(strings.Fields(path)[1:]); err != nil || command.CommandPath() != path {
+			t.Errorf("help.txt has a part about %q: %v", path, err)
+		}
+	}
+}

@@ -1,7 +1,8 @@
 // Package cli is the root of the command line: the list of commands, in groups.
 // Each noun has a folder of its own, in which parsing is split from running:
 // newCmdX(deps) builds the cobra command, which fills an options struct and hands
-// it to runX. Parts of the program are built by internal/app.
+// it to runX. Long help and examples are in help.txt. Parts of the program are built
+// by internal/app.
 //
 // Standard output carries what was asked for and nothing else; everything
 // about it, logs included, goes to standard error. A secret enters by standard
@@ -11,6 +12,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	_ "embed"
 	"io"
 	"strings"
 
@@ -71,36 +73,11 @@ func Run(ctx context.Context, streams *term.Streams, args []string, more ...Comm
 	return end.Code
 }
 
-const rootText = `mcp-partner checks, registers, updates and removes Partner Admin Links (PAL) in Azure
-tenants: for AI agents over MCP, and for people on this command line.
-
-A link belongs to one identity in one tenant. Reads never change anything. Writes are
-off until you set --allow-writes or write a policy in config.yaml; then a person
-confirms each write unless the policy allows it. The ledger records what was asked,
-approved, done and refused.
-
-A setting comes from its flag, its environment variable (--state-dir is
-MCP_PARTNER_STATE_DIR, and so on), config.yaml in the state directory, or the default
-that --help shows, in this order. The state directory is
-$XDG_STATE_HOME/mcp-partner or ~/.local/state/mcp-partner on Linux,
-~/Library/Application Support/mcp-partner on macOS, %AppData%\mcp-partner on
-Windows. Secrets are never read from a flag, a variable or config.yaml.
-
-Exit codes: 0 done or unchanged, 1 failed, 2 usage, 3 refused,
-4 approval required.`
-
 // NewRoot builds the command line.
 func NewRoot(deps *cmdutil.Deps, more ...Command) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "mcp-partner",
-		Short: "Partner Admin Link for AI agents and for people",
-		Long:  rootText,
-		Example: `  mcp-partner setup
-  mcp-partner vault init
-  mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --secret-stdin
-  mcp-partner call check_partner_link --tenant contoso
-  mcp-partner serve
-  mcp-partner call check_partner_link --tenant contoso --simulate`,
+		Use:               "mcp-partner",
+		Short:             "Partner Admin Link for AI agents and for people",
 		PersistentPreRunE: deps.Prepare,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -123,9 +100,25 @@ func NewRoot(deps *cmdutil.Deps, more ...Command) *cobra.Command {
 		root.AddCommand(command(deps))
 	}
 	cmdutil.TakeFlagsOnly(root)
+	describe(root)
 	root.SetHelpCommandGroupID(developGroup)
 	root.SetCompletionCommandGroupID(developGroup)
 	return root
+}
+
+// helpText has the long help and the examples of the commands: prose, kept apart from code
+// as the texts for agents are. A part begins with "== " and the command's path.
+//
+//go:embed help.txt
+var helpText string
+
+func describe(root *cobra.Command) {
+	for part := range strings.SplitSeq(strings.TrimPrefix(helpText, "== "), "\n== ") {
+		path, text, _ := strings.Cut(part, "\n")
+		long, example, _ := strings.Cut(text, "\nExamples:\n")
+		command, _, _ := root.Find(strings.Fields(path)[1:]) // a test finds each
+		command.Long, command.Example = strings.TrimSpace(long), strings.TrimRight(example, "\n")
+	}
 }
 
 // developGroup is the heading of what is for developers and shells.
@@ -189,10 +182,9 @@ func groups(deps *cmdutil.Deps) []group {
 func newVersion(deps *cmdutil.Deps) *cobra.Command {
 	var asJSON bool
 	command := &cobra.Command{
-		Use:     "version",
-		Short:   "Show version, commit, Go version and MCP protocol versions",
-		Example: "  mcp-partner version\n  mcp-partner version --json",
-		RunE:    func(*cobra.Command, []string) error { return runVersion(deps, asJSON) },
+		Use:   "version",
+		Short: "Show version, commit, Go version and MCP protocol versions",
+		RunE:  func(*cobra.Command, []string) error { return runVersion(deps, asJSON) },
 	}
 	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return command

@@ -30,11 +30,6 @@ func NewCmdApprovals(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "approvals",
 		Short: "List, show, approve and deny pending approvals",
-		Long: `List the writes that wait for an approver, and approve or deny them. To approve, type
-the passphrase that you set with mcp-partner users add on the terminal.`,
-		Example: `  mcp-partner approvals list
-  mcp-partner approvals show ap_0123456789abcdef01
-  mcp-partner approvals approve ap_0123456789abcdef01 --approver alice --execute`,
 	}
 	deps.AddKeyFlags(command.PersistentFlags())
 	command.AddCommand(
@@ -85,9 +80,8 @@ func approvalRowOf(s *app.Session, t guard.Ticket) ApprovalRow {
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	var flags cmdutil.ListFlags
 	command := &cobra.Command{
-		Use:     "list",
-		Short:   "List approvals, pending first",
-		Example: "  mcp-partner approvals list\n  mcp-partner approvals list --json",
+		Use:   "list",
+		Short: "List approvals, pending first",
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
 			tickets, err := session.Guard.Questions(ctx)
 			if err != nil {
@@ -112,10 +106,9 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
 	var asJSON, all bool
 	command := &cobra.Command{
-		Use:     "show ID",
-		Short:   "Show the plan of an approval",
-		Example: "  mcp-partner approvals show ap_0123456789abcdef01",
-		Args:    cmdutil.OneArgument("the approval's ID"),
+		Use:   "show ID",
+		Short: "Show the plan of an approval",
+		Args:  cmdutil.OneArgument("the approval's ID"),
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {
 			ticket, err := find(ctx, session, args[0])
 			if err != nil {
@@ -233,13 +226,6 @@ func newCmdRotateKey(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "rotate-key",
 		Short: "Replace the key that seals questions and approvals",
-		Long: `Replace the key in the vault that seals questions in the client and proves approvals
-that were given over HTTP. Every server on the state directory uses the new key from
-its next call. The previous key is kept so that open questions stay valid; the one
-before it is deleted. With --void-open the previous key is deleted too, and questions
-and approvals under it that nobody has used become void.`,
-		Example: `  mcp-partner approvals rotate-key
-  mcp-partner approvals rotate-key --void-open`,
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
 			if err := rotateSeal(ctx, session.App, voidOpen); err != nil {
 				return err

@@ -36,16 +36,7 @@ func newCmdApprove(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "approve ID",
 		Short: "Approve a write, with an approver's passphrase",
-		Long: `Approve a write. The command shows the plan and asks for the approver's passphrase on
-the terminal, which signs the plan. The agent then calls again with approval_id. Use
---execute when the agent is gone: the command makes the plan again, stops if the link
-has changed since, and otherwise executes it at once.
-
-The policy in config.yaml, a freeze, and the bounds --tools, --tenants and
---partner-ids apply here as they do to an agent.`,
-		Example: `  mcp-partner approvals approve ap_0123456789abcdef01 --approver alice
-  mcp-partner approvals approve ap_0123456789abcdef01 --approver alice --execute`,
-		Args: cmdutil.OneArgument("the approval's ID"),
+		Args:  cmdutil.OneArgument("the approval's ID"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.id = args[0]
 			return runApprove(command.Context(), deps, options)
@@ -314,8 +305,6 @@ func newCmdDeny(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:     "deny ID",
 		Short:   "Deny a write, with a reason for the agent",
-		Long:    `Deny a write. No passphrase is needed. The agent receives the reason.`,
-		Example: "  mcp-partner approvals deny ap_0123456789abcdef01 --reason 'Contoso left us'",
 		Args:    cmdutil.OneArgument("the approval's ID"),
 		PreRunE: needReason(&reason),
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {

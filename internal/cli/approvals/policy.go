@@ -33,16 +33,7 @@ func newCmdPolicyTest(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "test",
 		Short: "Show the policy's decision about a call, and the rule behind it",
-		Long: `Show the decision of the policy about a call, the rule behind it, and why. Nothing is
-called, read or recorded. Labels and the expected partner ID come from the directory.
-Freezes and rate limits are not considered.
-
-Callers are "stdio", "terminal" (this command line), "terminal:notify" (audit --notify),
-"schedule:NAME", "token:NAME", or "http:" and a part of the token's hash. Exit codes:
-0 for allow and ask, 3 for deny.`,
-		Example: `  mcp-partner policy test --tool update_partner --tenant contoso --partner-id 1234567 --caller stdio
-  mcp-partner policy test --tool register_partner --tenant contoso --partner-id 1234567 --state not_linked --json`,
-		RunE: func(*cobra.Command, []string) error { return runPolicyTest(deps, options) },
+		RunE:  func(*cobra.Command, []string) error { return runPolicyTest(deps, options) },
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.tool, "tool", "", "`NAME` of the tool")
@@ -136,9 +127,6 @@ func NewCmdPolicy(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "policy",
 		Short: "Test what the policy decides about a call",
-		Long: `Test what the policy in config.yaml decides about a call. Without a policy, the flags
---allow-writes and --approval decide.`,
-		Example: "  mcp-partner policy test --tool update_partner --tenant contoso --partner-id 1234567 --caller stdio",
 	}
 	command.AddCommand(newCmdPolicyTest(deps))
 	return command
@@ -159,14 +147,8 @@ func NewCmdFreeze(deps *cmdutil.Deps) *cobra.Command {
 	var reads bool
 	var reason string
 	command := &cobra.Command{
-		Use:   "freeze",
-		Short: "Stop all writes on this state directory at once",
-		Long: `Stop all writes of every server on this state directory. With --reads, stop all reads
-of Azure too. The freeze takes effect at the next call; writes that have begun are
-completed. Agents receive the reason. Freezing needs no passphrase; unfreezing needs
-an approver's.`,
-		Example: `  mcp-partner freeze --reason 'the agent of Team Nord runs wild'
-  mcp-partner freeze --reads --reason 'credential leaked'`,
+		Use:     "freeze",
+		Short:   "Stop all writes on this state directory at once",
 		PreRunE: needReason(&reason),
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
 			if err := session.Guard.SetFreeze(ctx, reads, reason); err != nil {
@@ -196,9 +178,8 @@ an approver's.`,
 func NewCmdUnfreeze(deps *cmdutil.Deps) *cobra.Command {
 	var approver string
 	command := &cobra.Command{
-		Use:     "unfreeze",
-		Short:   "End a freeze, with an approver's passphrase",
-		Example: "  mcp-partner unfreeze --approver alice",
+		Use:   "unfreeze",
+		Short: "End a freeze, with an approver's passphrase",
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
 			err := users.WithConsent(ctx, deps, session.Guard, approver, "", func(by guard.Credentials) error { return session.Guard.Unfreeze(ctx, by) })
 			if err != nil {

@@ -68,19 +68,6 @@ func NewCmdAudit(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "audit",
 		Short: "Check the partner links of many tenants",
-		Long: `Read the link of every identity in many tenants, and report which are linked to your
-partner ID, to another one, or not linked. An unclear answer is reported as unknown
-and never counts as missing. Nothing is written to Azure.
-
-Each result is stored when it arrives. If a run is interrupted, audit resume
-continues it with the tenants that have no result yet.
-
-Exit codes: 0 done, 1 failed or --fail-on found something, 2 usage, 3 refused.`,
-		Example: `  mcp-partner audit
-  mcp-partner audit --labels emea --expected 1234567 --label 2026-11
-  mcp-partner audit --format html --output links.html
-  mcp-partner audit --own-ids 1234567,7654321 --fail-on other,not_linked,unknown
-  mcp-partner audit changes`,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return runAudit(command.Context(), deps, options)
 		},

@@ -35,17 +35,7 @@ func newCmdChanges(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "changes [EARLIER [LATER]]",
 		Short: "Show what changed between two audits",
-		Long: `Compare two audits of the same selection by tenant and identity. Without arguments:
-the newest audit and the one before it. With EARLIER alone: that one and the newest
-audit of the same selection. Name an audit by its ID, its label, or latest.
-
-A link that was unknown is compared with the last answer of its identity, and never
-reported as vanished for being unknown. Another identity behind a credential is
-reported as replaced, and nothing is said about the earlier one's link.`,
-		Example: `  mcp-partner audit changes
-  mcp-partner audit changes 2026-10
-  mcp-partner audit changes 2026-10 latest --json`,
-		Args: cmdutil.Arguments(0, 2, "takes at most two arguments, the earlier and the later audit"),
+		Args:  cmdutil.Arguments(0, 2, "takes at most two arguments, the earlier and the later audit"),
 		RunE: func(command *cobra.Command, args []string) error {
 			return onRuns(command.Context(), deps, &cmdutil.SessionFlags{}, args, func(session *app.Session, runs []fleet.Run) error {
 				return runChanges(command.Context(), deps, session, runs, options)
@@ -231,12 +221,7 @@ func newCmdAcknowledge(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "acknowledge [TENANT]",
 		Short: "Send no alerts about a tenant for a while",
-		Long: `Send no alerts about a tenant until a date, because somebody knows of its state. The
-changes are still shown, as acknowledged. Without TENANT: list what is acknowledged.`,
-		Example: `  mcp-partner audit acknowledge contoso --note "contract ends" --until 2027-01-31
-  mcp-partner audit acknowledge contoso --end
-  mcp-partner audit acknowledge`,
-		Args: cmdutil.AtMostOneArgument("the tenant"),
+		Args:  cmdutil.AtMostOneArgument("the tenant"),
 		RunE: func(command *cobra.Command, args []string) error {
 			return runAcknowledge(command.Context(), deps, strings.Join(args, ""), options)
 		},

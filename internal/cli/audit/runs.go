@@ -65,9 +65,7 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "list",
 		Short: "List stored audits, newest first",
-		Example: `  mcp-partner audit list
-  mcp-partner audit list --limit 0 --json`,
-		RunE: func(command *cobra.Command, _ []string) error { return runList(command.Context(), deps, limit, &list) },
+		RunE:  func(command *cobra.Command, _ []string) error { return runList(command.Context(), deps, limit, &list) },
 	}
 	flags := command.Flags()
 	flags.IntVar(&limit, "limit", 20, "at most `N` audits (0 for all)")
@@ -122,10 +120,7 @@ func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "show RUN",
 		Short: "Show a stored audit",
-		Long:  "Show a stored audit, named by its ID, its label, or latest.",
-		Example: `  mcp-partner audit show latest
-  mcp-partner audit show 2026-11 --format html --output links.html`,
-		Args: cmdutil.OneArgument("the audit"),
+		Args:  cmdutil.OneArgument("the audit"),
 		RunE: func(command *cobra.Command, args []string) error {
 			if err := report.check(); err != nil {
 				return err
@@ -145,10 +140,7 @@ func newCmdLabel(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "label RUN LABEL",
 		Short: "Name an audit, so that it is kept",
-		Long:  "Name an audit. An empty name removes the label, and the audit is deleted when it is old enough.",
-		Example: `  mcp-partner audit label latest 2026-11
-  mcp-partner audit label 2026-11 ''`,
-		Args: cmdutil.Arguments(2, 2, "needs two arguments, the audit and its name"),
+		Args:  cmdutil.Arguments(2, 2, "needs two arguments, the audit and its name"),
 		RunE: func(command *cobra.Command, args []string) error {
 			if err := checkRunLabel(args[1]); err != nil {
 				return err
@@ -175,11 +167,7 @@ func newCmdResume(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "resume RUN",
 		Short: "Continue an interrupted audit",
-		Long: `Continue an interrupted audit with the tenants that have no result yet. After a crash,
-the audit can be resumed ten seconds later.`,
-		Example: `  mcp-partner audit resume latest
-  mcp-partner audit resume 2026-11 --format csv --output links.csv`,
-		Args: cmdutil.OneArgument("the audit"),
+		Args:  cmdutil.OneArgument("the audit"),
 		RunE: func(command *cobra.Command, args []string) error {
 			if err := options.report.check(); err != nil {
 				return err

@@ -45,23 +45,7 @@ func NewCmdCall(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "call TOOL",
 		Short: "Call a tool as an agent would",
-		Long: `Call a tool through the same checks as an agent's call. The flags are the tool's
-arguments; --args takes them as one JSON object, or from standard input with -.
-
-A write needs --allow-writes or a policy in config.yaml. On a terminal the command
-asks you to confirm it, as an MCP client would. Without a terminal the call ends with
-approval_required. If the policy requires an approver, an approver at this terminal
-can approve at once.
-
-Exit codes: 0 done or unchanged, 1 failed, 2 usage, 3 refused,
-4 approval required.`,
-		Example: `  mcp-partner call check_partner_link --tenant contoso
-  mcp-partner call check_partner_link --tenant contoso --json
-  mcp-partner call register_partner --tenant contoso --partner-id 1234567 --plan
-  mcp-partner call register_partner --tenant contoso --partner-id 1234567 --allow-writes
-  echo '{"tenant":"contoso"}' | mcp-partner call check_partner_link --args -
-  mcp-partner call check_partner_link --tenant contoso --simulate`,
-		Args: unknownToolArgument,
+		Args:  unknownToolArgument,
 		RunE: func(*cobra.Command, []string) error {
 			return exit.Usage("mcp-partner tools, or mcp-partner find 'what you want'", "call needs the name of a tool")
 		},
@@ -159,8 +143,6 @@ func NewCmdCheck(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:               "check TENANT",
 		Short:             "Check which partner ID is linked in a tenant",
-		Long:              "Check which partner ID is linked in a tenant. Short for\nmcp-partner call check_partner_link --tenant TENANT.",
-		Example:           "  mcp-partner check contoso\n  mcp-partner check contoso --json",
 		Args:              cmdutil.OneArgument("the tenant's name, domain or ID"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.TenantNames),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -183,11 +165,7 @@ func NewCmdFind(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "find QUERY...",
 		Short: "Find the tool for a request in your own words",
-		Long: `Find the tool for a request in your own words, in any of eleven languages. Nothing
-runs. The command needs no vault and works with an empty directory.`,
-		Example: `  mcp-partner find "is our partner link in place at Contoso?"
-  mcp-partner find Partner-ID bei Fabrikam hinterlegen --json`,
-		Args: cmdutil.Arguments(1, math.MaxInt, "needs the words to look for"),
+		Args:  cmdutil.Arguments(1, math.MaxInt, "needs the words to look for"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.give("query", strings.Join(args, " "))
 			if limit != 0 {

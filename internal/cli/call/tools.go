@@ -37,13 +37,6 @@ func NewCmdTools(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "tools",
 		Short: "List the tools, also for frameworks without MCP",
-		Long: `List the tools. --json prints the result of tools/list, byte for byte as an MCP client
-receives it. No state directory and no vault are needed.
-
---format openai and --format anthropic print the list for the APIs of those names;
-run a model's tool call with mcp-partner call TOOL --args - --json. --format markdown
-is for a prompt. docs/frameworks.md has a program for each.`,
-		Example: "  mcp-partner tools\n  mcp-partner tools --format openai\n  echo '{\"tenant\":\"contoso\"}' | mcp-partner call check_partner_link --args - --json",
 		RunE: func(command *cobra.Command, _ []string) error {
 			if options.json && options.format != "" && options.format != formatMCP {
 				return exit.Usage(cmdutil.Help(command), "--json is --format mcp, and another --format was given")
@@ -158,11 +151,6 @@ func NewCmdOpenAPI(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "openapi",
 		Short: "Print the provider's wire contract as OpenAPI 3.1",
-		Long: `Print the wire contract of Microsoft.ManagementPartner's six operations, and of the
-four calls that read roles, as OpenAPI 3.1: the meaning of each answer, both error
-formats, tenant and identity, throttling. MCP clients read it at partner://openapi,
-HTTP clients at /openapi.json. No state directory is needed.`,
-		Example: "  mcp-partner openapi\n  mcp-partner openapi --output managementpartner.json",
 		RunE: func(*cobra.Command, []string) error {
 			return output.Write(deps.IO, cmdutil.Whole(schemas.OpenAPI()))
 		},

@@ -355,12 +355,8 @@ func (o *ClientOptions) flags() string {
 func NewCmdUninstall(deps *cmdutil.Deps) *cobra.Command {
 	options := &ClientOptions{}
 	command := &cobra.Command{
-		Use:   "uninstall CLIENT",
-		Short: "Remove this server from the configuration of an MCP client",
-		Long: `Remove the entry that install wrote from a client's configuration. The command backs
-the file up first and keeps everything else in it. The state directory stays; remove
-it yourself if nothing else uses it.`,
-		Example:   "  mcp-partner uninstall claude-desktop\n  mcp-partner uninstall vscode --scope project",
+		Use:       "uninstall CLIENT",
+		Short:     "Remove this server from the configuration of an MCP client",
 		ValidArgs: clientfile.Names(),
 		Args:      cmdutil.OneArgument("the client's name"),
 		RunE: func(command *cobra.Command, args []string) error {

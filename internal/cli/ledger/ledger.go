@@ -30,12 +30,6 @@ func NewCmdLedger(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "ledger",
 		Short: "Read and verify the record of what was asked and done",
-		Long: `Read and verify the record of what was asked, approved, done and refused. It is
-tamper-evident against a head that is kept elsewhere: export one regularly with
-mcp-partner ledger head, and verify against it.`,
-		Example: `  mcp-partner ledger list --tenant contoso --since 2026-01-01
-  mcp-partner ledger head -o head.json
-  mcp-partner ledger verify --head head.json`,
 	}
 	command.AddCommand(
 		newCmdList(deps), newCmdVerify(deps), newCmdHead(deps),
@@ -105,11 +99,6 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "list",
 		Short: "List entries, newest last",
-		Long: `List entries, newest last. To check that they are as written, run
-mcp-partner ledger verify.`,
-		Example: `  mcp-partner ledger list
-  mcp-partner ledger list --tenant contoso --since 2026-01-01 --until 2026-02-01
-  mcp-partner ledger list --approver alice --limit 0 --json`,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if command.Flags().Changed("limit") {
 				options.All = true
@@ -189,12 +178,6 @@ func newCmdExport(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "export",
 		Short: "Export entries for an auditor (jsonl) or a spreadsheet (csv)",
-		Long: `Export entries. jsonl is for an auditor, who can verify it with only a head and the
-public key; it holds digests of the entries that a filter leaves out. csv is for
-spreadsheets and cannot be verified. Both contain personal data: names of callers and
-approvers, accounts, and reasons that people typed.`,
-		Example: `  mcp-partner ledger export --format jsonl -o ledger.jsonl
-  mcp-partner ledger export --format csv --tenant contoso --since 2026-01-01`,
 		RunE: func(command *cobra.Command, _ []string) error {
 			ctx := command.Context()
 			filter, err := options.filter.filter()
@@ -225,12 +208,6 @@ func newCmdHead(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "head",
 		Short: "Print a signed head of the ledger, to keep elsewhere",
-		Long: `Print a signed head: the ledger's last entry and its hash. Keep it on another machine:
-only a head kept elsewhere reveals that the end of the ledger was cut off or that all
-of it was rewritten. --public-key-file writes the key with which an auditor verifies
-heads and exports.`,
-		Example: `  mcp-partner ledger head > head.json
-  mcp-partner ledger head -o head.json --public-key-file ledger.pem`,
 		RunE: func(command *cobra.Command, _ []string) error {
 			ctx := command.Context()
 			return onLedger(ctx, deps, func(a *app.App) error { return runHead(ctx, deps, a, options) })
@@ -285,14 +262,7 @@ func newCmdPrune(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "prune",
 		Short: "Remove old entries and leave a signed checkpoint",
-		Long: `Remove entries older than a date. A signed checkpoint replaces them, so that the rest
-can still be verified, and a new entry records the removal. A write with an unknown
-outcome stays, with everything after it. Exports and backups are not changed.
-
-Audits without a label from before that date then keep only what the next audit of
-the same selection does not repeat. They still show and compare all their rows.`,
-		Example: "  mcp-partner ledger prune --before 2025-01-01",
-		RunE:    func(command *cobra.Command, _ []string) error { return runPrune(command.Context(), deps, before) },
+		RunE:  func(command *cobra.Command, _ []string) error { return runPrune(command.Context(), deps, before) },
 	}
 	command.Flags().StringVar(&before, "before", "", "remove entries older than this `DATE`: 2026-01-31 (UTC) or RFC 3339")
 	deps.AddKeyFlags(command.Flags())

@@ -31,24 +31,7 @@ func newCmdVerify(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "verify",
 		Short: "Find entries that were changed, removed or inserted",
-		Long: `Find entries that were changed, removed or inserted, with the key and the counter in
-the vault. --head also compares with a head that was kept elsewhere, which finds
-entries that were cut off together with the vault. --heads does so with a file of many
-heads, such as the one that heads in the config file names, and names the first that
-differs.
-
-An auditor without the vault verifies an export, with a head and the public key from
-mcp-partner ledger head --public-key-file.
-
-Missing entries remain a finding until an approver accepts them with --accept-gap,
-which records the reason.
-
-Exit codes: 0 no finding, 1 a finding or unknown.`,
-		Example: `  mcp-partner ledger verify --head head.json
-  mcp-partner ledger verify --heads heads.jsonl
-  mcp-partner ledger verify --accept-gap 28-32 --reason "restored the backup of Monday" --approver alice
-  mcp-partner ledger verify --export ledger.jsonl --head head.json --public-key-file ledger.pem`,
-		RunE: func(command *cobra.Command, _ []string) error { return runVerify(command.Context(), deps, options) },
+		RunE:  func(command *cobra.Command, _ []string) error { return runVerify(command.Context(), deps, options) },
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.head, "head", "", "head `FILE` that was kept elsewhere")

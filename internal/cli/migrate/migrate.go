@@ -22,18 +22,8 @@ func NewCmdMigrate(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "migrate",
 		Short: "Move the state directory into a PostgreSQL database",
-		Long: `Move vault, tenants and ledger from the state directory into the database of
---database-url-file. Without --yes it prints what would move. Stop all servers first: a
-directory in use is refused. A move that was interrupted continues with the next call;
-both ledgers are verified at the end. The files stay, and the program refuses to use them
-without the database.
-
---back makes the state directory usable again while nothing was written to the database.`,
-		Example: `  mcp-partner migrate --to-database --database-url-file FILE
-  mcp-partner migrate --to-database --database-url-file FILE --yes
-  mcp-partner migrate --back --database-url-file FILE`,
-		Args: cobra.NoArgs,
-		RunE: func(command *cobra.Command, _ []string) error { return run(command.Context(), deps, o) },
+		Args:  cobra.NoArgs,
+		RunE:  func(command *cobra.Command, _ []string) error { return run(command.Context(), deps, o) },
 	}
 	flags := command.Flags()
 	flags.BoolVar(&o.toDatabase, "to-database", false, "move into the database")

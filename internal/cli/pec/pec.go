@@ -28,11 +28,6 @@ func NewCmdPEC(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "pec",
 		Short: "Check roles for partner earned credit, and reconcile usage",
-		Long: `Check in which subscriptions an identity has an Azure role that is eligible for
-partner earned credit, and join billed usage with links and roles. Nothing is written
-to Azure. Microsoft decides whether a subscription is credited.`,
-		Example: `  mcp-partner pec roles contoso
-  mcp-partner pec reconcile dailyratedusage.csv`,
 	}
 	deps.AddKeyFlags(command.PersistentFlags())
 	command.AddCommand(newCmdRoles(deps), newCmdReconcile(deps))
@@ -51,15 +46,7 @@ func newCmdRoles(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "roles [NAME]",
 		Short: "Check in which subscriptions an identity has an eligible role",
-		Long: `Check in which subscriptions of a tenant an identity has an Azure role that is
-eligible for partner earned credit. NAME is optional if the directory has one
-tenant.
-
---format markdown and --format json write a proof for a partner manager: identity,
-link, roles, the date of the list and ARM's request IDs.`,
-		Example: `  mcp-partner pec roles contoso
-  mcp-partner pec roles contoso --format markdown --output proof.md`,
-		Args: cmdutil.AtMostOneArgument("the name of a tenant"),
+		Args:  cmdutil.AtMostOneArgument("the name of a tenant"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.tenant = strings.Join(args, "")
 			return runRoles(command.Context(), deps, options)

@@ -40,18 +40,7 @@ func newCmdReconcile(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "reconcile FILE",
 		Short: "Join billed usage with links and roles, and name what is missing",
-		Long: `Join a file of billed usage with partner links and roles by tenant and
-subscription: the cost with and without partner earned credit, and what to do, the
-largest amount first.
-
-FILE is the daily rated usage of Partner Center, or an export of the partner's
-billing scope of Cost Management; - reads standard input. It is read as a stream.
-Links and roles are read from Azure for tenants of the directory. Nothing of the
-file is kept, except the totals with --keep, which agents read at
-partner://pec/reconcile.`,
-		Example: `  mcp-partner pec reconcile dailyratedusage.csv
-  mcp-partner pec reconcile usage.csv --format html --output credit.html`,
-		Args: cmdutil.OneArgument("a file of billed usage"),
+		Args:  cmdutil.OneArgument("a file of billed usage"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.file = args[0]
 			return runReconcile(command.Context(), deps, options)

@@ -32,15 +32,6 @@ func NewCmdSchedules(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "schedules",
 		Short: "Manage audits that run at set times",
-		Long: `Manage audits that mcp-partner serve --http runs at set times, as the caller
-schedule:NAME. A schedule reads and never writes, and may read no more than the caller
-for whom it was added. It signs no person in: credentials that need one are left out.
-
-Of the slots that were missed while no server ran, the last one runs late. In a freeze
-of reads a slot waits.`,
-		Example: `  mcp-partner schedules add nightly --cron '0 2 * * *' --zone Europe/Berlin
-  mcp-partner schedules list
-  mcp-partner schedules remove nightly`,
 	}
 	command.AddCommand(newCmdList(deps), newCmdAdd(deps), newCmdRemove(deps), newCmdRun(deps))
 	return command
@@ -58,16 +49,7 @@ func newCmdAdd(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add an audit that runs at set times",
-		Long: `Add an audit that runs at set times. The cron expression has five fields (minute, hour,
-day of month, month, day of week), or is @hourly, @daily, @weekly, @monthly or @yearly.
-
-With --for the schedule belongs to a person who calls over HTTP, and is stopped when
-the section callers of config.yaml no longer names that person by object_id or subject.
-Without it the schedule is the operator's and runs until it is removed.`,
-		Example: `  mcp-partner schedules add nightly --cron '0 2 * * *' --zone Europe/Berlin
-  mcp-partner schedules add emea --cron @weekly --labels emea --roles
-  mcp-partner schedules add ann --cron @daily --for entra:TENANT-ID:OBJECT-ID`,
-		Args: cmdutil.OneArgument("the name of the schedule"),
+		Args:  cmdutil.OneArgument("the name of the schedule"),
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {
 			options.schedule.Name = args[0]
 			return add(ctx, deps, session, options)
@@ -140,11 +122,9 @@ func describe(s schedules.Schedule) string {
 // newCmdRemove builds `schedules remove`.
 func newCmdRemove(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
-		Use:     "remove NAME",
-		Short:   "Remove a schedule, and stop its audit",
-		Long:    "Remove a schedule. An audit of it that is under way reads no further tenant.",
-		Example: "  mcp-partner schedules remove nightly",
-		Args:    cmdutil.OneArgument("the name of the schedule"),
+		Use:   "remove NAME",
+		Short: "Remove a schedule, and stop its audit",
+		Args:  cmdutil.OneArgument("the name of the schedule"),
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {
 			removed, err := session.Ledger.RemoveSchedule(ctx, args[0], session.Guard.Change(guard.KindSchedule, "removed "+untrusted.Sanitize(args[0])))
 			if err != nil {
@@ -170,11 +150,9 @@ func unknown(name string) error {
 // newCmdRun builds `schedules run`.
 func newCmdRun(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
-		Use:     "run NAME",
-		Short:   "Run the audit of a schedule now, as the schedule does",
-		Long:    "Run the audit of a schedule now, in this process, with what the schedule may read. Its next slot stays as it is.",
-		Example: "  mcp-partner schedules run nightly",
-		Args:    cmdutil.OneArgument("the name of the schedule"),
+		Use:   "run NAME",
+		Short: "Run the audit of a schedule now, as the schedule does",
+		Args:  cmdutil.OneArgument("the name of the schedule"),
 		RunE: func(command *cobra.Command, args []string) error {
 			rules := cmdutil.OperatorRules(nil)
 			rules.Announce = nil // changes that the audit finds are alerted
@@ -252,9 +230,8 @@ func stamp(at time.Time) string {
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	var flags cmdutil.ListFlags
 	command := &cobra.Command{
-		Use:     "list",
-		Short:   "List the schedules, and when they run next",
-		Example: "  mcp-partner schedules list\n  mcp-partner schedules list --json",
+		Use:   "list",
+		Short: "List the schedules, and when they run next",
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
 			all, err := session.Ledger.Schedules(ctx)
 			if err != nil {

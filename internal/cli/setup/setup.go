@@ -34,17 +34,7 @@ func NewCmdSetup(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "setup [TENANT]",
 		Short: "Set up vault, first tenant and client, step by step",
-		Long: `Set up everything step by step: a vault, your own partner IDs (all others are denied),
-the first tenant with a credential, a read that proves it works, and the configuration
-of a client. Each step prints what it did and the command that does the same. Steps
-that are complete are kept, so you can run setup again after a failure.
-
-On a terminal setup asks for everything that no flag gives. With --yes it asks
-nothing; scripts give the answers as flags, including those of tenants add.`,
-		Example: `  mcp-partner setup
-  mcp-partner setup contoso --yes --partner-ids 1234567 --credential azure-cli --client claude-desktop
-  mcp-partner setup contoso --yes --partner-ids 1234567 --tenant-id GUID --client-id GUID --secret-file secret.txt`,
-		Args: cmdutil.AtMostOneArgument("the tenant's name"),
+		Args:  cmdutil.AtMostOneArgument("the tenant's name"),
 		RunE: func(command *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				options.tenant.Name = args[0]

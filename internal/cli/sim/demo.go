@@ -31,11 +31,7 @@ func NewCmdDemo(deps *cmdutil.Deps) *cobra.Command {
 	return &cobra.Command{
 		Use:   "demo",
 		Short: "Run a session of an agent against a simulated Azure",
-		Long: `Start a simulated Azure and the real server in this process, connect a real MCP client
-over a stdio pipe, and run the main scenario: each question, its answer, and whether
-the answer is as expected. The exit code is 1 if an answer is not.`,
-		Example: "  mcp-partner demo",
-		RunE:    func(command *cobra.Command, _ []string) error { return runDemo(command.Context(), deps) },
+		RunE:  func(command *cobra.Command, _ []string) error { return runDemo(command.Context(), deps) },
 	}
 }
 

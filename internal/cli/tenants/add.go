@@ -37,27 +37,7 @@ func newCmdAdd(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add a tenant",
-		Long: `Add a tenant and the credential that acts there. The client secret, or the certificate
-with its key, comes from standard input, a file, or a prompt without echo, never from
-an argument. If the vault already holds a secret with the credential's name, that one
-is used. --kind selects another way to sign in; docs/credentials.md helps to choose.
-
-With --credential azure-cli the person signed in with az acts there: no vault is
-needed, and the tenant defaults to az's current one. Name an existing credential with
---credential NAME to share one application among tenants.
-
-The addresses that the credential is sent to (--cloud and related flags) are stored
-with the tenant. No flag or variable of a later call changes them, and this command
-reads them only from typed flags. Tenants that share a credential share its cloud.
-Sending a stored secret to another address needs --allow-other-authority.`,
-		Example: `  mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --secret-stdin < secret.txt
-  mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --expect-partner 1234567
-  mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --certificate-file app.pfx
-  mcp-partner tenants add contoso --tenant-id contoso.com --credential app
-  mcp-partner tenants add contoso --tenant-id GUID --kind managed-identity
-  mcp-partner tenants add fabrikam --tenant-id GUID --credential contoso
-  mcp-partner tenants add contoso --credential azure-cli`,
-		Args: cmdutil.OneArgument("the tenant's name"),
+		Args:  cmdutil.OneArgument("the tenant's name"),
 		RunE: deps.OnApp(func(ctx context.Context, a *app.App, args []string) error {
 			options.Name = args[0]
 			return RunAdd(ctx, deps, a, options)

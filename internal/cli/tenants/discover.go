@@ -31,19 +31,6 @@ func newCmdDiscover(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "discover",
 		Short: "List the tenants that a credential reaches",
-		Long: `List the tenants that a credential reaches in Azure Resource Manager, and mark those in
-the directory. Use it with credentials of people (azure-cli, device-code, browser): a
-service principal sees only its own tenant, even if others have consented to it.
-
-Tenants that are reached through Azure Lighthouse are marked. Do not link them one by
-one: link once, in the managing tenant.
-
-With --csv or --output it writes the tenants that are not in the directory and not
-reached through Lighthouse, for tenants import. It signs in at a tenant of the
-directory that uses the credential: the first, or --tenant.`,
-		Example: `  mcp-partner tenants discover --credential alice
-  mcp-partner tenants discover --credential alice --csv -o found.csv
-  mcp-partner tenants import found.csv`,
 		RunE: deps.OnApp(func(ctx context.Context, a *app.App, _ []string) error {
 			return runDiscover(ctx, deps, a, options)
 		}),
@@ -224,13 +211,6 @@ func newCmdConsentLinks(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "consent-links",
 		Short: "List the consent page of each tenant",
-		Long: `List, for each tenant that uses a credential, the page on which an administrator of
-that tenant consents to the credential's application. Send each customer their own
-link. It contains no secret: the person who opens it signs in as an administrator. With --csv
-or --output the rows are CSV. The command makes no request, so it also lists tenants
-that have consented; mcp-partner doctor names those that have not.`,
-		Example: `  mcp-partner tenants consent-links --credential partner-app
-  mcp-partner tenants consent-links --credential partner-app --csv -o consent.csv`,
 		RunE: deps.OnApp(func(_ context.Context, a *app.App, _ []string) error {
 			return runConsentLinks(deps, a, options)
 		}),

@@ -59,50 +59,7 @@ func newCmdImport(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "import FILE",
 		Short: "Add and change tenants from a CSV file",
-		Long: `Add and change tenants from a CSV file; - reads standard input. Rows match tenants by
-name, or without a name by tenant ID or domain; tenants that the file does not name
-stay. The command shows the difference first and asks on a terminal; without one it
-needs --yes. A file with a mistake changes nothing.
-
-Columns, in any order, of which name, company or domains is needed:
-  name, company, tenant_id, credential, client_id, domains, expected_partner_id,
-  labels, owner, external_id, note, cloud, arm_endpoint, arm_audience,
-  authority, ca_file, skip_instance_discovery, kind, expires, assertion,
-  home_tenant, identity
-Separate several domains, labels or credentials in a cell with ; or |. A missing column
-keeps the tenant's value; an empty cell clears it, except tenant_id, credential and
-the cloud. The file is UTF-8, or UTF-16 with a byte order mark, separated by commas,
-semicolons or tabs. Headers are compared without case, spaces and dashes.
-
-Partner Center's export of customers works as it is: Microsoft ID becomes tenant_id,
-Company name company, Primary domain name a domain, Tags labels; Relationship is
-ignored. Its domains and tags are added to those of an entry, and its empty cells
-clear nothing. For other files map columns with --map "COLUMN=FIELD"; unmapped
-columns are then ignored and listed, and a file that needs a mapping is answered with
-the whole command. A new row without a name gets one from its
-company or domain.
-
-With --resolve-domains a new row with a domain and no tenant_id gets it from Entra
-ID's public discovery document: the domain is sent there, without a credential.
-
-kind and the columns after it describe a new credential: assertion is a token file or
-the word github, identity a resource ID or an object ID. Add secrets and certificates
-afterwards, or for one credential with this command.
-
-Rows without a credential get the one of --credential, else the only one in the
-directory, which then signs in to one new tenant of the file as a trial. If that fails,
-nothing is changed; with --credential there is no trial. A secret on standard input is
-for --credential, or for the only credential that the file names.
-
-Tenants that share a credential share its cloud. Sending a stored secret to another
-address needs --allow-other-authority. Another tenant ID or credential is refused
-while the previous identity holds a link, or while that is unknown, unless --keep-link
-is given.`,
-		Example: `  mcp-partner tenants import customers.csv
-  crm-export | mcp-partner tenants import - --credential partner-app --yes
-  mcp-partner tenants import crm.csv --map "Kunde=company" --map "Domain=domains" --resolve-domains
-  mcp-partner tenants import customers.csv --credential shared-app --client-id GUID --secret-stdin --yes < secret.txt`,
-		Args: cmdutil.OneArgument("the CSV file"),
+		Args:  cmdutil.OneArgument("the CSV file"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.File, options.In = args[0], deps.IO.In
 			return runImport(command.Context(), deps, options)

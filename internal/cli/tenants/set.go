@@ -21,21 +21,7 @@ func newCmdSet(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "set NAME",
 		Short: "Change a tenant, or replace its secret",
-		Long: `Change the given fields and keep the rest. An empty value clears a field: --object-id ''
-clears the pinned identity, --label '' removes all labels.
-
---secret-stdin or --secret-file replaces the secret of the tenant's credential, in
-every tenant that shares it. The addresses that the credential is sent to (--cloud,
---arm-endpoint, --arm-audience, --authority, --ca-file, --skip-instance-discovery) are
-read only from typed flags, not from environment variables. Sending a stored secret to
-another address needs --allow-other-authority.
-
-Another tenant ID or credential is refused while the previous identity holds a link,
-or while that is unknown, unless --keep-link is given.`,
-		Example: `  mcp-partner tenants set contoso --secret-stdin < new-secret.txt
-  mcp-partner tenants set contoso --expect-partner 1234567 --owner 'Team Nord'
-  mcp-partner tenants set contoso --object-id ''`,
-		Args: cmdutil.OneArgument("the tenant's name"),
+		Args:  cmdutil.OneArgument("the tenant's name"),
 		RunE: func(command *cobra.Command, args []string) error {
 			if !options.Given(options.attributes...) {
 				return exit.Usage("mcp-partner tenants set --help", "no field to change was given")

@@ -26,11 +26,6 @@ func NewCmdTenants(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "tenants",
 		Short: "Manage the tenant directory",
-		Long: `Manage the tenant directory: the tenants, the credential that acts in each, and the
-addresses that it is sent to. Secrets are in the vault, not in the directory.`,
-		Example: `  mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --secret-stdin
-  mcp-partner tenants list
-  mcp-partner tenants import customers.csv`,
 	}
 	command.AddCommand(
 		newCmdAdd(deps), newCmdList(deps), newCmdSet(deps),
@@ -50,12 +45,8 @@ type listOptions struct {
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	options := &listOptions{}
 	command := &cobra.Command{
-		Use:   "list [GLOB]",
-		Short: "List the tenants",
-		Long:  "List the tenants of the directory, or those whose name, domain or tenant ID fits. No secret is shown.",
-		Example: `  mcp-partner tenants list
-  mcp-partner tenants list 'contoso-*' --labels gold
-  mcp-partner tenants list --json`,
+		Use:               "list [GLOB]",
+		Short:             "List the tenants",
 		Args:              cmdutil.AtMostOneArgument("a name or a glob"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.TenantNames),
 		RunE: deps.OnApp(func(_ context.Context, a *app.App, args []string) error {
@@ -131,12 +122,6 @@ func newCmdExport(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "export",
 		Short: "Export the directory as CSV, without secrets",
-		Long: `Export the directory as CSV, for tenants import; tenants list --json prints it as JSON. It
-contains no secret. Only you can read the file; it replaces another one only with
---force. Cells that a spreadsheet would run as a formula begin with a quote.
-
-The CSV contains no CA file: give --ca-file again at an import.`,
-		Example: "  mcp-partner tenants export -o tenants.csv",
 		RunE: deps.OnApp(func(_ context.Context, a *app.App, _ []string) error {
 			text, err := exportCSV(a)
 			if err != nil {
@@ -174,13 +159,7 @@ func newCmdRemove(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Remove a tenant that has no link from the directory",
-		Long: `Remove a tenant from the directory. The command reads the link first: only the
-identity that holds a link can remove it, so a tenant with a link, or with an unknown
-one, stays unless --keep-link is given. The entry is archived. Its credential and
-secret stay in the vault, where other tenants may use them.`,
-		Example: `  mcp-partner tenants remove contoso
-  mcp-partner tenants remove contoso --keep-link`,
-		Args: cmdutil.OneArgument("the tenant's name"),
+		Args:  cmdutil.OneArgument("the tenant's name"),
 		RunE: deps.OnApp(func(ctx context.Context, a *app.App, args []string) error {
 			return runRemove(ctx, deps, a, args[0], keepLink)
 		}),

@@ -29,12 +29,6 @@ func NewCmdToken(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "token",
 		Short: "Issue, list and revoke tokens for callers over HTTP",
-		Long: `Manage invocation tokens: bearer tokens for callers of mcp-partner serve --http, each
-with its own scopes, tenants and expiry. They are valid for every server on this state
-directory and across restarts. Only a hash of each token is stored.`,
-		Example: `  mcp-partner token issue --for nightly --tenants 'contoso,fab*'
-  mcp-partner token list
-  mcp-partner token revoke --for nightly`,
 	}
 	deps.AddKeyFlags(command.PersistentFlags())
 	command.AddCommand(newCmdIssue(deps), newCmdList(deps), newCmdRevoke(deps))
@@ -86,21 +80,7 @@ func newCmdIssue(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "issue",
 		Short: "Issue a token and show it once",
-		Long: `Issue an invocation token and show it once. Its holder calls as token:NAME, with
-these scopes, in these tenants, until it expires; the server's bounds and policy apply
-too. Tokens for the same name are one caller, so approvals stay valid with the next.
-
-Scopes: partner.read (check, get, operations, tenants, audit, find), partner.write
-(register, ensure), partner.change (update, remove, transition), partner.approve
-(approve requests of others over HTTP; an approver must consent), partner.metrics (the
-metrics of all callers at /metrics; needs no tenant).
-
-Globs in --tenants are expanded now; tenants that are added later are not included.
-With --uses N the token is valid for N tool calls.`,
-		Example: `  mcp-partner token issue --for nightly --tenants 'contoso,fab*'
-  mcp-partner token issue --for migration --scope partner.read,partner.write --tenants contoso --partner-ids 1234567 --ttl 30m
-  mcp-partner token issue --for alice --scope partner.approve --tenants '*' --approver alice`,
-		RunE: func(command *cobra.Command, _ []string) error { return runIssue(command.Context(), deps, options) },
+		RunE:  func(command *cobra.Command, _ []string) error { return runIssue(command.Context(), deps, options) },
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.caller, "for", "", "`NAME` of the caller: letters, digits and . _ @ -")
@@ -227,9 +207,8 @@ func showToken(deps *cmdutil.Deps, o *issueOptions, secret string, row tokenRow)
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	var flags cmdutil.ListFlags
 	command := &cobra.Command{
-		Use:     "list",
-		Short:   "List the tokens of the last 30 days, newest first",
-		Example: "  mcp-partner token list\n  mcp-partner token list --json",
+		Use:   "list",
+		Short: "List the tokens of the last 30 days, newest first",
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
 			tokens, err := session.Guard.Tokens(ctx)
 			if err != nil {
@@ -279,14 +258,7 @@ func newCmdRevoke(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "revoke [ID]",
 		Short: "Revoke a token, the tokens of a caller, or all",
-		Long: `Revoke one token by its ID, all tokens of a caller, or all tokens. Every server on the
-state directory refuses them from the next call; writes in progress are completed. You
-can revoke an expired token too: that ends the runs that it opened and voids the
-unused approvals that it gave.`,
-		Example: `  mcp-partner token revoke tk_0123456789abcdef01
-  mcp-partner token revoke --for nightly
-  mcp-partner token revoke --all`,
-		Args: cobra.MaximumNArgs(1),
+		Args:  cobra.MaximumNArgs(1),
 		PreRunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				options.which.ID = args[0]

@@ -32,16 +32,7 @@ func newCmdBackup(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Write secrets, keys and tenants to one encrypted file",
-		Long: `Write the secrets, the program's own keys, the tenants and the choice of the backend to
-one encrypted file. It opens with its own passphrase, which you type on the terminal,
-or with an age identity for --to; not with the vault's key, which may be lost together
-with the vault. An existing file is never replaced.
-
-The backup does not include secrets in HashiCorp Vault or Azure Key Vault, nor the
-ledger: copy ledger.db while nothing runs, or use ledger export.`,
-		Example: `  mcp-partner vault backup vault-2026-11.age
-  mcp-partner vault backup vault-2026-11.age --to age1...`,
-		Args: cmdutil.OneArgument("the file to write"),
+		Args:  cmdutil.OneArgument("the file to write"),
 		RunE: func(command *cobra.Command, args []string) error {
 			if _, err := os.Lstat(args[0]); err == nil {
 				return exit.Refused("give another file", "%s exists already", args[0])
@@ -90,14 +81,7 @@ func newCmdRestore(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Restore a backup into a vault that vault init created",
-		Long: `Restore a backup into a vault that vault init created, with a backend of your choice.
-The secrets become those of the backup; if that would replace or remove secrets, as
-with an older backup, --force is required. Tenants and the program's own keys are
-restored only if there are none yet. Restore ledger.db too, before you run anything
-else.`,
-		Example: `  mcp-partner vault init && mcp-partner vault restore vault-2026-11.age
-  mcp-partner vault restore vault-2026-11.age --backup-identity-file key.txt`,
-		Args: cmdutil.OneArgument("the file of the backup"),
+		Args:  cmdutil.OneArgument("the file of the backup"),
 		RunE: func(command *cobra.Command, args []string) error {
 			data, err := readBackup(args[0])
 			if err != nil {

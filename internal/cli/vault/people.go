@@ -23,10 +23,6 @@ func newCmdRecipients(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "recipients",
 		Short: "Manage who else can open a vault file",
-		Long: `Let colleagues and servers open a vault file, each with their own age identity. Give
-them vault.age and directory.json; they open the vault with --identity-file. This
-command needs only their public key.`,
-		Example: "  mcp-partner vault recipients add dana age1...\n  mcp-partner vault recipients list",
 	}
 	command.AddCommand(newCmdRecipientsAdd(deps), newCmdRecipientsList(deps), newCmdRecipientsRemove(deps))
 	return command
@@ -34,9 +30,8 @@ command needs only their public key.`,
 
 func newCmdRecipientsAdd(deps *cmdutil.Deps) *cobra.Command {
 	return &cobra.Command{
-		Use:     "add NAME PUBLIC-KEY",
-		Short:   "Add an age public key that can open the vault",
-		Example: "  mcp-partner vault recipients add dana age1...",
+		Use:   "add NAME PUBLIC-KEY",
+		Short: "Add an age public key that can open the vault",
 		Args: func(command *cobra.Command, args []string) error {
 			if len(args) != 2 || strings.HasPrefix(strings.ToUpper(args[1]), "AGE-SECRET-KEY") {
 				return exit.Usage(cmdutil.Help(command), "%s takes a name and an age public key, which begins with age1", command.CommandPath())
@@ -59,9 +54,8 @@ func newCmdRecipientsAdd(deps *cmdutil.Deps) *cobra.Command {
 func newCmdRecipientsList(deps *cmdutil.Deps) *cobra.Command {
 	var flags cmdutil.ListFlags
 	command := &cobra.Command{
-		Use:     "list",
-		Short:   "List who can open the vault",
-		Example: "  mcp-partner vault recipients list --json",
+		Use:   "list",
+		Short: "List who can open the vault",
 		RunE: deps.OnVault(func(ctx context.Context, a *app.App, _ []string) error {
 			recipients, err := a.Vault.Recipients(ctx)
 			if err != nil {
@@ -82,10 +76,7 @@ func newCmdRecipientsRemove(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Remove a recipient and encrypt the vault again",
-		Long: `Remove a recipient and encrypt the vault again, who then cannot read new secrets. The
-recipient may have kept the current ones: replace each secret that the command lists.`,
-		Example: "  mcp-partner vault recipients remove dana",
-		Args:    cmdutil.OneArgument("the name of the recipient"),
+		Args:  cmdutil.OneArgument("the name of the recipient"),
 		RunE: deps.OnVault(func(ctx context.Context, a *app.App, args []string) error {
 			known, err := a.Vault.RemoveRecipient(ctx, args[0])
 			if err != nil {
@@ -117,16 +108,8 @@ type LoginOptions struct {
 func newCmdLogin(deps *cmdutil.Deps) *cobra.Command {
 	options := &LoginOptions{}
 	command := &cobra.Command{
-		Use:   "login NAME",
-		Short: "Sign in for a credential that is a person",
-		Long: `Sign in for a credential of the kind device-code or browser. The vault keeps the
-refresh token, encrypted, for every tenant that uses the credential; it expires after
-90 days without use or when Entra ID ends it. A server never asks a person to sign in:
-it answers interaction_required with this command.
-
-You sign in at the first tenant that uses the credential, or at --tenant. Anyone other
-than the pinned identity is refused.`,
-		Example:           "  mcp-partner vault login alice\n  mcp-partner vault login alice --tenant fabrikam",
+		Use:               "login NAME",
+		Short:             "Sign in for a credential that is a person",
 		Args:              cmdutil.OneArgument("the name of the credential"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
 		RunE: deps.OnApp(func(ctx context.Context, a *app.App, args []string) error {

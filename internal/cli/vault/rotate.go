@@ -25,18 +25,8 @@ import (
 func newCmdRotateSecret(deps *cmdutil.Deps) *cobra.Command {
 	options := &credential.Options{}
 	command := &cobra.Command{
-		Use:   "rotate-secret NAME",
-		Short: "Replace a secret after the new one has signed in",
-		Long: `Replace a secret after the new one has signed in. Each credential that uses it signs in
-once with the new secret, in its first tenant; if one fails, the old secret stays. The
-new secret is stored only if the old one has not changed meanwhile. Give a certificate
-with its key by --certificate-file, in PEM or PFX.
-
-Create the new secret beside the old one in Entra ID, run this command, then delete the
-old one there. Entra ID may need a minute to accept a new secret everywhere.`,
-		Example: `  mcp-partner vault rotate-secret contoso --secret-stdin < new-secret
-  mcp-partner vault rotate-secret contoso --certificate-file new.pem
-  mcp-partner vault rotate-secret contoso --expires 2027-06-30`,
+		Use:               "rotate-secret NAME",
+		Short:             "Replace a secret after the new one has signed in",
 		Args:              cmdutil.OneArgument("the name of the secret"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
 		RunE: deps.OnVault(func(ctx context.Context, a *app.App, args []string) error {
@@ -162,11 +152,8 @@ func finishRotation(ctx context.Context, deps *cmdutil.Deps, a *app.App, name st
 func newCmdTest(deps *cmdutil.Deps) *cobra.Command {
 	var asJSON bool
 	command := &cobra.Command{
-		Use:   "test NAME",
-		Short: "Sign in once with a secret in each tenant that uses it",
-		Long: `Sign in once with each credential that uses a secret, in each of its tenants, and check
-the token's identity as a call does. The exit code is 1 if one of them fails.`,
-		Example:           "  mcp-partner vault test contoso",
+		Use:               "test NAME",
+		Short:             "Sign in once with a secret in each tenant that uses it",
 		Args:              cmdutil.OneArgument("the name of the secret"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
 		RunE: deps.OnVault(func(ctx context.Context, a *app.App, args []string) error {
@@ -263,18 +250,6 @@ func newCmdRotateKey(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "rotate-key",
 		Short: "Encrypt the vault again with a new key",
-		Long: `Encrypt the vault again with a new key. A key that this program keeps, in vault.key or
-in the backend, is replaced. For a vault with a passphrase or your own identity, give
-the new one by a flag. If the command is interrupted, the vault opens as before;
-run it again to finish. The key that seals questions is replaced too. The keys of the
-ledger stay, because its chain depends on them.
-
-HashiCorp Vault and Azure Key Vault encrypt secrets with keys of their own; there this
-command replaces the key of the program's own keys.`,
-		Example: `  mcp-partner vault rotate-key --dry-run
-  mcp-partner vault rotate-key
-  mcp-partner vault rotate-key --new-passphrase
-  mcp-partner vault rotate-key --passphrase-file OLD --new-passphrase-file NEW`,
 		RunE: deps.OnVault(func(ctx context.Context, a *app.App, _ []string) error {
 			return runRotateKey(ctx, deps, a, options, asJSON)
 		}),

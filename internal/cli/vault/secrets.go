@@ -25,9 +25,8 @@ import (
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	options := &cmdutil.ListFlags{}
 	command := &cobra.Command{
-		Use:     "list",
-		Short:   "List the secrets, their uses and expiry dates",
-		Example: "  mcp-partner vault list\n  mcp-partner vault list --json",
+		Use:   "list",
+		Short: "List the secrets, their uses and expiry dates",
 		RunE: deps.OnVault(func(ctx context.Context, a *app.App, _ []string) error {
 			return runList(ctx, deps, a, options)
 		}),
@@ -41,7 +40,6 @@ func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:               "show NAME",
 		Short:             "Show details of a secret, never its value",
-		Example:           "  mcp-partner vault show contoso",
 		Args:              cmdutil.OneArgument("the name of the secret"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
 		RunE: deps.OnVault(func(ctx context.Context, a *app.App, args []string) error {
@@ -181,13 +179,7 @@ func newCmdAdd(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Store a secret under a new name",
-		Long: `Store a client secret, or a certificate with its key, under a new name. A credential
-uses the secret with its own name: tenants add --credential NAME finds it there, as it
-finds one that another program put into a backend. Usually tenants add stores the
-secret itself. To replace a secret, use vault rotate-secret.`,
-		Example: `  mcp-partner vault add contoso-app --secret-stdin < secret
-  mcp-partner vault add contoso-app --certificate-file app.pem`,
-		Args: cmdutil.OneArgument("the name of the secret"),
+		Args:  cmdutil.OneArgument("the name of the secret"),
 		RunE: deps.OnVault(func(ctx context.Context, a *app.App, args []string) error {
 			return runAdd(ctx, deps, a, args[0], options)
 		}),
@@ -234,12 +226,8 @@ func runAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o 
 
 func newCmdRemove(deps *cmdutil.Deps) *cobra.Command {
 	return &cobra.Command{
-		Use:   "remove NAME",
-		Short: "Remove a credential that no tenant uses, and its secret",
-		Long: `Remove a credential that no tenant uses, and its secret. If there is no credential
-with that name, remove the secret with that name if no credential uses it.
-vault.age.previous holds the secret until the next change.`,
-		Example:           "  mcp-partner vault remove old-app",
+		Use:               "remove NAME",
+		Short:             "Remove a credential that no tenant uses, and its secret",
 		Args:              cmdutil.OneArgument("the name of the credential"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
 		RunE: deps.OnApp(func(ctx context.Context, a *app.App, args []string) error {

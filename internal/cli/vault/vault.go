@@ -22,9 +22,8 @@ import (
 // NewCmdVault builds `vault` with its subcommands.
 func NewCmdVault(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
-		Use:     "vault",
-		Short:   "Manage the secrets: store, list, test, rotate and back up",
-		Example: "  mcp-partner vault init\n  mcp-partner vault status",
+		Use:   "vault",
+		Short: "Manage the secrets: store, list, test, rotate and back up",
 	}
 	deps.AddKeyFlags(command.PersistentFlags())
 	command.AddCommand(newCmdInit(deps), newCmdStatus(deps), newCmdRemove(deps),
@@ -39,22 +38,7 @@ func newCmdInit(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "init",
 		Short: "Create an empty vault",
-		Long: `Create an empty vault: one file in the state directory, encrypted with age. By default
-its key is a file beside it that only you can read. --passphrase asks for a passphrase
-on the terminal, twice; it is never an argument. An existing vault is never replaced.
-
---backend keychain keeps the key of that file in the keychain of this system.
---backend hashicorp and --backend azurekeyvault keep the secrets on a server. The
-choice is permanent: no flag or variable of a later call changes it. docs/vault.md
-helps to choose.`,
-		Example: `  mcp-partner vault init
-  mcp-partner vault init --passphrase
-  mcp-partner vault init --passphrase-file /run/secrets/vault
-  mcp-partner vault init --identity-file ~/.age/identity.txt
-  mcp-partner vault init --backend keychain
-  mcp-partner vault init --backend hashicorp --server https://vault.example.com:8200 --auth approle --auth-role ROLE-ID --auth-file /run/secrets/secret-id
-  mcp-partner vault init --backend azurekeyvault --server https://NAME.vault.azure.net --auth managed-identity`,
-		RunE: func(command *cobra.Command, _ []string) error { return runInit(command.Context(), deps, options) },
+		RunE:  func(command *cobra.Command, _ []string) error { return runInit(command.Context(), deps, options) },
 	}
 	options.add(command.Flags())
 	return command
@@ -106,9 +90,8 @@ func Create(ctx context.Context, deps *cmdutil.Deps, settings vault.Settings, as
 func newCmdStatus(deps *cmdutil.Deps) *cobra.Command {
 	var asJSON bool
 	command := &cobra.Command{
-		Use:     "status",
-		Short:   "Show how the vault is protected, and whether it opens",
-		Example: "  mcp-partner vault status\n  mcp-partner vault status --json",
+		Use:   "status",
+		Short: "Show how the vault is protected, and whether it opens",
 		RunE: deps.OnApp(func(ctx context.Context, a *app.App, _ []string) error {
 			names, err := a.Store.List(ctx)
 			if err != nil {
