@@ -1,30 +1,51 @@
 package auditreport
 
 import (
+	_ "embed"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
 
-	g "maragu.dev/gomponents"
-	h "maragu.dev/gomponents/html"
-
+	"mcp-partner/internal/page"
 	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
 )
 
-// page is the document; its rows are rendered as they come.
-func (r Report) page(rows Rows) g.Node {
-	body := g.Group{r.totals(), r.roles(), r.causes(), r.table(rows)}
+// Style and script of the pages.
+var (
+	//go:embed page.css
+	styleText string
+	//go:embed page.js
+	scriptText string
+)
+
+// pending counts rows without an answer.
+const pending = "pending"
+
+// segment is one part of the bar of totals, in per mille of its width.
+type segment struct {
+	State, Title string
+	Count        int
+	At, Width    float64
+}
+
+// html writes the report as one file, and its rows as they come.
+func (r Report) html(w io.Writer, rows Rows) error {
 	const foot = "A link belongs to one identity in one tenant; other identities may have others. Partner names come from Azure. "
-	return document(r.title(), r.Summary, r.facts(), body, foot+r.restsOn(), h.Script(g.Raw(scriptText)))
+	return page.File{
+		Title: r.title(), Lead: r.Summary, Facts: r.facts(), Body: []page.Node{r.totals(), r.roles(), r.causes(), r.table(rows)},
+		Foot: foot + r.restsOn(), Style: styleText, Script: scriptText,
+	}.Write(w)
 }
 
 // facts describe the run of the report.
-func (r Report) facts() g.Node {
+func (r Report) facts() page.Node {
 	info, audit := r.Info(), r.Audit()
-	var facts g.Group
+	var facts page.Group
 	add := func(name, value string) {
-		facts = append(facts, h.Div(h.Dt(g.Text(name)), h.Dd(g.If(name == "Run", h.Code(g.Text(value))), g.If(name != "Run", g.Text(value)))))
+		facts = append(facts, page.El("div", page.El("dt", page.Text(name)), page.El("dd", page.If(name == "Run", page.El("code", page.Text(value))), page.If(name != "Run", page.Text(value)))))
 	}
 	add("Run", r.Run.ID)
 	add("State", info.State+", "+count(info.Answered)+" of "+count(info.Rows)+" answered")
@@ -39,101 +60,138 @@ func (r Report) facts() g.Node {
 		add("Stale after", count(audit.StaleAfterDays)+" days")
 	}
 	add("Made by", r.Program)
-	return h.Dl(h.Class("facts"), facts)
+	return page.El("dl", page.Class("facts"), facts)
 }
 
 // totals are a bar and filter buttons for each state.
-func (r Report) totals() g.Node {
-	var chips, legend g.Group
+func (r Report) totals() page.Node {
+	var chips, legend page.Group
 	for _, state := range r.totalsShown() {
 		if title, meaning := stateWords(state); meaning != "" {
-			legend = append(legend, h.Div(h.Dt(g.Text(title)), h.Dd(g.Text(meaning))))
+			legend = append(legend, page.El("div", page.El("dt", page.Text(title)), page.El("dd", page.Text(meaning))))
 		}
 	}
 	for _, state := range r.states() {
 		if state != pending {
-			chips = append(chips, h.Li(h.Button(h.Type("button"), h.Class("chip s-"+state), h.Data("state", state), h.Aria("pressed", "true"),
-				dot(), h.B(g.Text(count(r.Totals[state]))), g.Text(" "+stateTitle(state)))))
+			chips = append(chips, page.El("li", page.El("button", page.Attr("type", "button"), page.Class("chip s-"+state), page.Attr("data-state", state), page.Attr("aria-pressed", "true"),
+				dot(), page.El("b", page.Text(count(r.Totals[state]))), page.Text(" "+stateTitle(state)))))
 		}
 	}
 	if n := r.Totals["stale"]; n > 0 {
-		chips = append(chips, h.Li(h.Button(h.Type("button"), h.Class("chip stale"), h.Data("stale", ""), h.Aria("pressed", "false"), h.B(g.Text(count(n))), g.Text(" Only stale"))))
+		chips = append(chips, page.El("li", page.El("button", page.Attr("type", "button"), page.Class("chip stale"), page.Attr("data-stale", ""), page.Attr("aria-pressed", "false"), page.El("b", page.Text(count(n))), page.Text(" Only stale"))))
 	}
 	waiting := r.Totals[pending]
-	return section("totals", "Totals", r.drawing(),
-		h.Ul(h.Class("chips"), h.ID("chips"), h.Role("group"), h.Aria("label", "Show rows by state"), chips), h.Dl(h.Class("legend"), legend),
-		g.If(waiting > 0, note(count(waiting)+" without a result yet.")))
+	return page.Section("totals", "Totals", r.drawing(),
+		page.El("ul", page.Class("chips"), page.Attr("id", "chips"), page.Attr("role", "group"), page.Attr("aria-label", "Show rows by state"), chips), page.El("dl", page.Class("legend"), legend),
+		page.If(waiting > 0, note(count(waiting)+" without a result yet.")))
 }
 
 // drawing is the bar, with its numbers as a title for screen readers.
-func (r Report) drawing() g.Node {
+func (r Report) drawing() page.Node {
 	segments := r.bar()
 	if len(segments) == 0 {
 		return nil
 	}
 	title := func(s segment) string { return count(s.Count) + " " + s.Title }
-	return h.SVG(h.Class("bar"), g.Attr("viewBox", "0 0 1000 36"), g.Attr("preserveAspectRatio", "none"), h.Role("img"), h.Aria("labelledby", "bar-title"),
-		g.El("title", h.ID("bar-title"), g.Text(strings.Join(xslices.Map(segments, title), ", "))),
-		g.Map(segments, func(s segment) g.Node {
-			return g.El("rect", h.Class("s-"+s.State), g.Attr("x", size(s.At)), g.Attr("y", "0"), h.Width(size(s.Width)), h.Height("36"), g.El("title", g.Text(title(s))))
+	return page.El("svg", page.Class("bar"), page.Attr("viewBox", "0 0 1000 36"), page.Attr("preserveAspectRatio", "none"), page.Attr("role", "img"), page.Attr("aria-labelledby", "bar-title"),
+		page.El("title", page.Attr("id", "bar-title"), page.Text(strings.Join(xslices.Map(segments, title), ", "))),
+		page.Each(segments, func(s segment) page.Node {
+			return page.El("rect", page.Class("s-"+s.State), page.Attr("x", size(s.At)), page.Attr("y", "0"), page.Attr("width", size(s.Width)), page.Attr("height", "36"), page.El("title", page.Text(title(s))))
 		}))
 }
 
 // causes say why rows are unknown.
-func (r Report) causes() g.Node {
+func (r Report) causes() page.Node {
 	if len(r.Causes) == 0 {
 		return nil
 	}
-	body := g.Map(r.Causes, func(c answers.AuditCause) g.Node {
-		return h.Tr(number(count(c.Rows)), h.Td(h.Code(g.Text(string(c.Code)))), td(c.Credential), td(c.Example+": "+c.Message), td(problems.NextStep(c.Hint, c.Command)))
+	body := page.Each(r.Causes, func(c answers.AuditCause) page.Node {
+		return page.El("tr", page.Number(count(c.Rows)), page.El("td", page.El("code", page.Text(string(c.Code)))), page.Cell(c.Credential), page.Cell(c.Example+": "+c.Message), page.Cell(problems.NextStep(c.Hint, c.Command)))
 	})
 	others := r.OtherCauses()
-	return section("causes", "Why rows are unknown", note("Unknown is not missing: these links are unknown until the cause is fixed."),
-		table([]string{"Rows", "Problem", "Credential", "For example", "What to do"}, body), g.If(others > 0, note(furtherCauses(others))))
+	return page.Section("causes", "Why rows are unknown", note("Unknown is not missing: these links are unknown until the cause is fixed."),
+		page.Table([]string{"Rows", "Problem", "Credential", "For example", "What to do"}, body), page.If(others > 0, note(furtherCauses(others))))
 }
 
 // table is the table of rows.
-func (r Report) table(rows Rows) g.Node {
-	head := g.Map(r.shown, func(c personColumn) g.Node {
-		return h.Th(h.Scope("col"), h.Aria("sort", "none"), h.Button(h.Type("button"), g.Text(c.title)))
+func (r Report) table(rows Rows) page.Node {
+	head := page.Each(r.shown, func(c personColumn) page.Node {
+		return page.El("th", page.Attr("scope", "col"), page.Attr("aria-sort", "none"), page.El("button", page.Attr("type", "button"), page.Text(c.title)))
 	})
-	filter := h.Label(h.Class("search"), g.Text("Filter "),
-		h.Input(h.ID("filter"), h.Type("search"), h.AutoComplete("off"), g.Attr("spellcheck", "false"), h.Placeholder("tenant, company, partner, label, owner")))
-	return h.Section(h.Aria("labelledby", "rows"),
-		h.Div(h.Class("tools"), h.H2(h.ID("rows"), g.Text("Identities in tenants")), filter, g.El("output", h.ID("shown"), h.Aria("live", "polite"))),
-		g.If(len(r.alike) > 0, h.P(h.Class("note"), g.Text("In every row: "), bdi(strings.Join(r.alike, "; ")))),
-		h.Div(h.Class("scroll"), h.Table(h.Class("rows"), h.ID("table"), h.THead(h.Tr(head)), h.TBody(r.rows(rows)))),
-		h.P(h.Class("none"), h.ID("none"), g.Attr("hidden"), g.Text("No row matches the filter.")))
-}
-
-// rows are the rows of the table, none of which is kept.
-func (r Report) rows(rows Rows) g.Node {
-	return g.NodeFunc(func(w io.Writer) error {
-		for row, err := range rows {
-			if err == nil {
-				err = r.rowOf(row).Render(w)
-			}
-			if err != nil {
-				return err
-			}
-			if _, err := io.WriteString(w, "\n"); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	filter := page.El("label", page.Class("search"), page.Text("Filter "),
+		page.El("input", page.Attr("id", "filter"), page.Attr("type", "search"), page.Attr("autocomplete", "off"), page.Attr("spellcheck", "false"), page.Attr("placeholder", "tenant, company, partner, label, owner")))
+	return page.El("section", page.Attr("aria-labelledby", "rows"),
+		page.El("div", page.Class("tools"), page.El("h2", page.Attr("id", "rows"), page.Text("Identities in tenants")), filter, page.El("output", page.Attr("id", "shown"), page.Attr("aria-live", "polite"))),
+		page.If(len(r.alike) > 0, page.El("p", page.Class("note"), page.Text("In every row: "), page.Untrusted(strings.Join(r.alike, "; ")))),
+		page.El("div", page.Class("scroll"), page.El("table", page.Class("rows"), page.Attr("id", "table"), page.El("thead", page.El("tr", head)), page.El("tbody", page.Stream(rows, r.rowOf)))),
+		page.El("p", page.Class("none"), page.Attr("id", "none"), page.Attr("hidden"), page.Text("No row matches the filter.")))
 }
 
 // rowOf is one row of the table.
-func (r Report) rowOf(row answers.AuditRow) g.Node {
-	return h.Tr(h.Data("state", string(row.State)), g.If(row.Stale, h.Data("stale", "")), g.Map(r.shown, func(c personColumn) g.Node {
-		cell := bdi(c.text(row))
+func (r Report) rowOf(row answers.AuditRow) page.Node {
+	return page.El("tr", page.Attr("data-state", string(row.State)), page.If(row.Stale, page.Attr("data-stale", "")), page.Each(r.shown, func(c personColumn) page.Node {
+		cell := page.Untrusted(c.text(row))
 		if c.cell != nil {
 			cell = c.cell(row)
 		}
 		if c.title == "Tenant" {
-			return h.Th(h.Scope("row"), cell)
+			return page.El("th", page.Attr("scope", "row"), cell)
 		}
-		return h.Td(cell)
+		return page.El("td", cell)
 	}))
 }
+
+// restsOn says what the page is silent about.
+func (r Report) restsOn() string {
+	if !r.Audit().Roles {
+		return "Roles and earned credit were not checked."
+	}
+	return "Roles were compared with Microsoft's list of roles for partner earned credit; Microsoft decides whether a subscription is credited. Other identities and admin-on-behalf-of were not checked."
+}
+
+// roles count the classes of link and roles.
+func (r Report) roles() page.Node {
+	if !r.Audit().Roles {
+		return nil
+	}
+	body := page.Each(answers.PECClasses(), func(class string) page.Node {
+		return page.If(r.Totals[class] > 0, page.El("tr", page.Number(count(r.Totals[class])), page.Cell(answers.PECClassTitle(class))))
+	})
+	return page.Section("roles", "Roles for partner earned credit", page.Table([]string{"Rows", "Link and roles"}, body))
+}
+
+// bar lays out the totals. Every state that occurs is wide enough to be seen, even
+// one missing link of ten thousand.
+func (r Report) bar() []segment {
+	const whole, least = 1000.0, 8.0
+	groups, wide := r.states(), 0
+	for _, state := range groups {
+		wide += r.Totals[state]
+	}
+	if wide == 0 {
+		return nil
+	}
+	spread := whole - least*float64(len(groups))
+	at, bar := 0.0, []segment(nil)
+	for _, state := range groups {
+		width := least + spread*float64(r.Totals[state])/float64(wide)
+		bar = append(bar, segment{state, stateTitle(state), r.Totals[state], at, width})
+		at += width
+	}
+	return bar
+}
+
+// states are the states that occur.
+func (r Report) states() []string {
+	return slices.DeleteFunc(r.totalsShown(), func(total string) bool { return total == "stale" || answers.PECClassTitle(total) != "" })
+}
+
+func note(text string) page.Node { return page.El("p", page.Class("note"), page.Text(text)) }
+
+// dot is the mark that has the colour of a state.
+func dot() page.Node { return page.El("span", page.Class("dot"), page.Attr("aria-hidden", "true")) }
+
+func count(n int) string { return strconv.Itoa(n) }
+
+// size formats a length of the drawing.
+func size(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }

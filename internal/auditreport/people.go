@@ -4,9 +4,7 @@ import (
 	"strings"
 	"time"
 
-	g "maragu.dev/gomponents"
-	h "maragu.dev/gomponents/html"
-
+	"mcp-partner/internal/page"
 	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
@@ -17,7 +15,7 @@ type personColumn struct {
 	title string
 	text  func(answers.AuditRow) string
 	// cell is the column in HTML; nil shows the text, IDs and dates unbroken.
-	cell func(answers.AuditRow) g.Node
+	cell func(answers.AuditRow) page.Node
 }
 
 func (r Report) personColumns() []personColumn {
@@ -63,8 +61,8 @@ func lastWritten(r answers.AuditRow) string {
 }
 
 // unbroken is a cell whose text stays on one line.
-func unbroken(value func(answers.AuditRow) string) func(answers.AuditRow) g.Node {
-	return func(r answers.AuditRow) g.Node { return span("id", value(r)) }
+func unbroken(value func(answers.AuditRow) string) func(answers.AuditRow) page.Node {
+	return func(r answers.AuditRow) page.Node { return page.El("span", page.Class("id"), page.Text(value(r))) }
 }
 
 // fewRows is up to how many rows a report repeats what is the same in all.
@@ -99,23 +97,25 @@ func (r Report) differing(rows Rows) (shown []personColumn, alike []string, err 
 	return shown, alike, nil
 }
 
-func stateCell(row answers.AuditRow) g.Node {
-	return h.Span(h.Class("tag s-"+string(row.State)), dot(), g.Text(stateOf(row)))
+func stateCell(row answers.AuditRow) page.Node {
+	return page.El("span", page.Class("tag s-"+string(row.State)), dot(), page.Text(stateOf(row)))
 }
 
-func tenantCell(row answers.AuditRow) g.Node {
-	return h.Span(bdi(row.Tenant), h.Small(h.Class("guid"), g.Text(row.TenantID)))
+func tenantCell(row answers.AuditRow) page.Node {
+	return page.El("span", page.Untrusted(row.Tenant), page.El("small", page.Class("guid"), page.Text(row.TenantID)))
 }
 
-func labelsCell(row answers.AuditRow) g.Node {
-	return h.Span(g.Map(row.Labels, func(label string) g.Node { return g.Group{h.Span(h.Class("label"), bdi(label)), g.Text(" ")} }))
+func labelsCell(row answers.AuditRow) page.Node {
+	return page.El("span", page.Each(row.Labels, func(label string) page.Node {
+		return page.Group{page.El("span", page.Class("label"), page.Untrusted(label)), page.Text(" ")}
+	}))
 }
 
-func whyCell(row answers.AuditRow) g.Node {
+func whyCell(row answers.AuditRow) page.Node {
 	if row.Problem == nil {
 		return nil
 	}
-	return h.Span(span("why", why(row)), h.Small(g.Text(problems.NextStep(row.Problem.Hint, row.Problem.Command))))
+	return page.El("span", page.El("span", page.Class("why"), page.Text(why(row))), page.El("small", page.Text(problems.NextStep(row.Problem.Hint, row.Problem.Command))))
 }
 
 // why explains a row without an answer.

@@ -1,7 +1,6 @@
 package auditreport
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,9 +8,7 @@ import (
 	"strings"
 	"time"
 
-	g "maragu.dev/gomponents"
-	h "maragu.dev/gomponents/html"
-
+	"mcp-partner/internal/page"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/usage"
 	"mcp-partner/internal/xslices"
@@ -83,26 +80,23 @@ func reconciliationColumns() []reconciliationColumn {
 
 // CSV writes a row a subscription; cell escapes a text for a spreadsheet.
 func (r Reconciliation) CSV(w io.Writer, cell func(string) string) error {
-	writer := csv.NewWriter(w)
-	writer.UseCRLF = true
 	columns := reconciliationColumns()
-	record := xslices.Map(columns, func(c reconciliationColumn) string { return c.name })
-	if err := writer.Write(record); err != nil {
-		return err
-	}
-	for _, row := range r.Rows {
-		for i, c := range columns {
-			record[i] = c.value(row)
-			if _, err := strconv.ParseFloat(record[i], 64); err != nil {
-				record[i] = cell(record[i]) // a negative amount is no formula
+	rows := func(yield func(usage.Row, error) bool) {
+		for _, row := range r.Rows {
+			if !yield(row, nil) {
+				return
 			}
 		}
-		if err := writer.Write(record); err != nil {
-			return err
-		}
 	}
-	writer.Flush()
-	return writer.Error()
+	return writeCSV(w, xslices.Map(columns, func(c reconciliationColumn) string { return c.name }), rows, func(row usage.Row) []string {
+		return xslices.Map(columns, func(c reconciliationColumn) string {
+			text := c.value(row)
+			if _, err := strconv.ParseFloat(text, 64); err == nil {
+				return text // a negative amount is no formula
+			}
+			return cell(text)
+		})
+	})
 }
 
 // JSON writes the whole reconciliation.
@@ -115,18 +109,18 @@ func (r Reconciliation) JSON(w io.Writer) error {
 // HTML writes one self-contained page.
 func (r Reconciliation) HTML(w io.Writer) error {
 	foot := "A subscription needs an eligible role and a link of this identity; other identities may have them too. Made by " + r.Program + "."
-	return document("Usage, links and roles", r.Summary, nil, g.Group{r.totalsTable(), r.rowsTable()}, foot, nil).Render(w)
+	return page.File{Title: "Usage, links and roles", Lead: r.Summary, Body: []page.Node{r.totalsTable(), r.rowsTable()}, Foot: foot, Style: styleText}.Write(w)
 }
 
-func (r Reconciliation) totalsTable() g.Node {
-	return section("totals", "Totals", table([]string{"Subscriptions", "What to do", "Without credit", "With credit", "Currency"}, g.Map(r.Totals, func(t usage.Total) g.Node {
-		return h.Tr(number(count(t.Subscriptions)), td(t.Action.Words()), number(t.WithoutCredit), number(t.WithCredit), td(t.Currency))
+func (r Reconciliation) totalsTable() page.Node {
+	return page.Section("totals", "Totals", page.Table([]string{"Subscriptions", "What to do", "Without credit", "With credit", "Currency"}, page.Each(r.Totals, func(t usage.Total) page.Node {
+		return page.El("tr", page.Number(count(t.Subscriptions)), page.Cell(t.Action.Words()), page.Number(t.WithoutCredit), page.Number(t.WithCredit), page.Cell(t.Currency))
 	})))
 }
 
-func (r Reconciliation) rowsTable() g.Node {
+func (r Reconciliation) rowsTable() page.Node {
 	columns := reconciliationColumns()
-	return section("rows", "Subscriptions", table(xslices.Map(columns, func(c reconciliationColumn) string { return c.title }), g.Map(r.Rows, func(row usage.Row) g.Node {
-		return h.Tr(g.Map(columns, func(c reconciliationColumn) g.Node { return h.Td(bdi(c.value(row))) }))
+	return page.Section("rows", "Subscriptions", page.Table(xslices.Map(columns, func(c reconciliationColumn) string { return c.title }), page.Each(r.Rows, func(row usage.Row) page.Node {
+		return page.El("tr", page.Each(columns, func(c reconciliationColumn) page.Node { return page.El("td", page.Untrusted(c.value(row))) }))
 	})))
 }

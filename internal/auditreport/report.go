@@ -4,11 +4,13 @@
 package auditreport
 
 import (
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
+	"strconv"
 	"strings"
 	"time"
 
@@ -82,17 +84,22 @@ func (r Report) columns() []column {
 		all = append(all, roleColumns()...)
 	}
 	known := func(value func(*fleet.Acknowledgement) string) func(answers.AuditRow) string {
-		return func(row answers.AuditRow) string {
-			if a := r.Known(&row); a != nil {
-				return value(a)
-			}
-			return ""
-		}
+		return of(func(row answers.AuditRow) *fleet.Acknowledgement { return r.Known(&row) }, value)
 	}
 	return append(all,
 		column{"acknowledged_until", known(func(a *fleet.Acknowledgement) string { return a.Until.UTC().Format(time.DateOnly) })},
 		column{"acknowledged_owner", known(func(a *fleet.Acknowledgement) string { return a.Owner })},
 		column{"acknowledged_note", known(func(a *fleet.Acknowledgement) string { return a.Note })})
+}
+
+// of is what a value says of a part that not every row has.
+func of[P any](part func(answers.AuditRow) *P, value func(*P) string) func(answers.AuditRow) string {
+	return func(row answers.AuditRow) string {
+		if p := part(row); p != nil {
+			return value(p)
+		}
+		return ""
+	}
 }
 
 func columns() []column {
@@ -124,36 +131,59 @@ func columns() []column {
 }
 
 func ofProblem(value func(*problems.Problem) string) func(answers.AuditRow) string {
-	return func(r answers.AuditRow) string {
-		if r.Problem == nil {
-			return ""
-		}
-		return value(r.Problem)
+	return of(func(r answers.AuditRow) *problems.Problem { return r.Problem }, value)
+}
+
+// roleColumns are the columns of an audit that read roles.
+func roleColumns() []column {
+	count := func(n func(answers.PECCounts) int) func(answers.AuditRow) string {
+		return ofRoles(func(r *answers.PECRoles) string { return strconv.Itoa(n(r.Verdicts)) })
+	}
+	return []column{
+		{"pec_class", func(r answers.AuditRow) string { return r.PECClass() }},
+		{"pec_subscriptions", count(func(c answers.PECCounts) int { return c.Subscriptions })},
+		{"pec_eligible_role", count(func(c answers.PECCounts) int { return c.EligibleRole })},
+		{"pec_partial", count(func(c answers.PECCounts) int { return c.Partial })},
+		{"pec_no_eligible_role", count(func(c answers.PECCounts) int { return c.NoEligibleRole })},
+		{"pec_unlisted_role", count(func(c answers.PECCounts) int { return c.UnlistedRole })},
+		{"pec_unknown", count(func(c answers.PECCounts) int { return c.Unknown })},
+		{"pec_reason", ofRoles(func(r *answers.PECRoles) string { return r.Reason })},
+		{"pec_held", heldRoles},
+		{"pec_list_date", ofRoles(func(r *answers.PECRoles) string { return r.ListDate })},
 	}
 }
 
-// csv writes RFC 4180 with CRLF and a header.
+func ofRoles(value func(*answers.PECRoles) string) func(answers.AuditRow) string {
+	return of(func(r answers.AuditRow) *answers.PECRoles { return r.PECRoles }, value)
+}
+
+func heldRoles(r answers.AuditRow) string {
+	return ofRoles(func(r *answers.PECRoles) string { return strings.Join(r.Held, "; ") })(r)
+}
+
+// eligibleIn is a count, such as 3 of 4; an audit with roles may have read none of a row.
+func eligibleIn(r answers.AuditRow) string { return cmp.Or(r.PECRoles.EligibleIn(), "not read") }
+
 func (r Report) csv(w io.Writer, rows Rows) error {
+	all := r.columns()
+	return writeCSV(w, xslices.Map(all, func(c column) string { return c.name }), rows, func(row answers.AuditRow) []string {
+		return xslices.Map(all, func(c column) string { return r.Cell(c.value(row)) })
+	})
+}
+
+// writeCSV writes RFC 4180 with CRLF and a header.
+func writeCSV[R any](w io.Writer, header []string, rows iter.Seq2[R, error], cells func(R) []string) error {
 	writer := csv.NewWriter(w)
 	writer.UseCRLF = true
-	all := r.columns()
-	record := xslices.Map(all, func(c column) string { return c.name })
-	if err := writer.Write(record); err != nil {
-		return err
-	}
-	for row, err := range rows {
-		if err != nil {
+	err := writer.Write(header)
+	for row, failed := range rows {
+		if err = cmp.Or(err, failed); err != nil {
 			return err
 		}
-		for i, c := range all {
-			record[i] = r.Cell(c.value(row))
-		}
-		if err := writer.Write(record); err != nil {
-			return err
-		}
+		err = writer.Write(cells(row))
 	}
 	writer.Flush()
-	return writer.Error()
+	return cmp.Or(err, writer.Error())
 }
 
 // jsonl writes a row as a line of JSON, in the shape of the tool's answer, and who

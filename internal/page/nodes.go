@@ -1,9 +1,34 @@
 package page
 
 import (
+	"io"
+	"iter"
+
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
 )
+
+// El is an element that has no function here, and Attr an attribute.
+func El(name string, children ...Node) Node      { return g.El(name, children...) }
+func Attr(name string, value ...string) Node     { return g.Attr(name, value...) }
+func Class(names string) Node                    { return h.Class(names) }
+func If(condition bool, node Node) Node          { return g.If(condition, node) }
+func Each[T any](list []T, do func(T) Node) Node { return g.Map(list, do) }
+
+// Stream are the nodes of a sequence, rendered as they come: none is kept.
+func Stream[T any](all iter.Seq2[T, error], do func(T) Node) Node {
+	return g.NodeFunc(func(w io.Writer) error {
+		for one, err := range all {
+			if err == nil {
+				err = Group{do(one), Text("\n")}.Render(w)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
 
 // P is a paragraph of our own words.
 func P(text string) Node { return h.P(g.Text(text)) }
@@ -55,9 +80,6 @@ func Field(name, label, value string, attributes ...Node) Node {
 	return h.Label(g.Text(label), h.Input(h.Type("text"), h.Name(name), h.Value(value), g.Group(attributes)))
 }
 
-// Attr is an attribute of a field.
-func Attr(name string, value ...string) Node { return g.Attr(name, value...) }
-
 // Check is a labelled check box.
 func Check(name, value string, checked bool, label ...Node) Node {
 	return h.Label(h.Class("check"), h.Input(h.Type("checkbox"), h.Name(name), h.Value(value), g.If(checked, h.Checked())), h.Span(g.Group(label)))
@@ -77,6 +99,22 @@ func ScriptButton(id, label string) Node {
 // Status is a line that a script changes; what it says at first is for a browser
 // without scripts.
 func Status(id, text string) Node { return h.P(h.ID(id), h.Role("status"), g.Text(text)) }
+
+// Section is a part of a page with a heading.
+func Section(id, title string, content ...Node) Node {
+	return h.Section(h.Aria("labelledby", id), h.H2(h.ID(id), g.Text(title)), g.Group(content))
+}
+
+// Table is a table with plain heads of its columns; that of Rows has numbers.
+func Table(heads []string, rows Node) Node {
+	return h.Div(h.Class("scroll"), h.Table(h.Class("causes"), h.THead(h.Tr(g.Map(heads, func(head string) Node {
+		return h.Th(h.Scope("col"), g.If(head == "Rows", h.Class("number")), g.Text(head))
+	}))), h.TBody(rows)))
+}
+
+// Cell is a cell of our own words, and Number one of a number.
+func Cell(text string) Node   { return h.Td(g.Text(text)) }
+func Number(text string) Node { return h.Td(h.Class("number"), g.Text(text)) }
 
 // Link leads to an address of this server.
 func Link(path, text string) Node { return h.A(h.Href(path), g.Text(text)) }

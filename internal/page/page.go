@@ -1,13 +1,18 @@
-// Package page makes the pages that people see in a browser: a frame with strict
-// headers, and typed nodes that escape every text. It alone, beside the report of an
-// audit, imports gomponents.
+// Package page makes the pages that people see in a browser, those of a server with
+// strict headers and those that are one file. They are made of nodes, which escape
+// every text and every value of an attribute: there is no way to put markup in by data.
+// It alone imports gomponents.
 package page
 
 import (
+	"bufio"
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
@@ -15,8 +20,11 @@ import (
 	h "maragu.dev/gomponents/html"
 )
 
-// Node is a piece of a page. Text in it is escaped.
-type Node = g.Node
+// Node is a piece of a page, and Group several. Text in it is escaped.
+type (
+	Node  = g.Node
+	Group = g.Group
+)
 
 // Page is one answer to a browser.
 type Page struct {
@@ -68,8 +76,12 @@ func assetURL(name string) string {
 }
 
 // integrity is the hash of an asset as browsers check it.
-func integrity(name string) string {
+func integrity(name string) Node {
 	text, _ := assets.ReadFile("assets/" + name)
+	return g.Attr("integrity", hashOf(text))
+}
+
+func hashOf(text []byte) string {
 	sum := sha256.Sum256(text)
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
@@ -92,16 +104,50 @@ func (p Page) Write(w http.ResponseWriter) {
 }
 
 func (p Page) document() Node {
+	return document(p.Title+" - Partner Admin Link", g.Group{
+		h.Link(h.Rel("stylesheet"), h.Href(assetURL("page.css")), integrity("page.css")),
+		g.If(p.Onward != "", h.Meta(g.Attr("http-equiv", "refresh"), h.Content("0;url="+p.Onward))),
+		g.If(p.Script != "", h.Script(h.Defer(), h.Src(assetURL(p.Script)), integrity(p.Script))),
+	}, h.Main(h.H1(g.Text(p.Title)), g.Group(p.Body)))
+}
+
+func document(title string, head Node, body ...Node) Node {
 	return h.Doctype(h.HTML(h.Lang("en"),
 		h.Head(
 			h.Meta(h.Charset("utf-8")),
 			h.Meta(h.Name("viewport"), h.Content("width=device-width, initial-scale=1")),
 			h.Meta(h.Name("color-scheme"), h.Content("light dark")),
-			h.TitleEl(g.Text(p.Title+" - Partner Admin Link")),
-			h.Link(h.Rel("stylesheet"), h.Href(assetURL("page.css")), g.Attr("integrity", integrity("page.css"))),
-			g.If(p.Onward != "", h.Meta(g.Attr("http-equiv", "refresh"), h.Content("0;url="+p.Onward))),
-			g.If(p.Script != "", h.Script(h.Defer(), h.Src(assetURL(p.Script)), g.Attr("integrity", integrity(p.Script)))),
+			h.TitleEl(g.Text(title)),
+			head,
 		),
-		h.Body(h.Main(h.H1(g.Text(p.Title)), g.Group(p.Body))),
+		h.Body(body...),
 	))
+}
+
+// File is a page in one file. Its policy allows style and script by hash: no other
+// script, no image, no font, no request.
+type File struct {
+	Title, Lead, Foot string
+	// Facts stand below the lead; may be nil.
+	Facts Node
+	Body  []Node
+	// Style and Script are ours.
+	Style, Script string
+}
+
+// Write writes the file as its nodes are rendered.
+func (f File) Write(w io.Writer) error {
+	policy := fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", hashOf([]byte(f.Style)), hashOf([]byte(f.Script)))
+	out := bufio.NewWriter(w)
+	err := document(f.Title, g.Group{
+		h.Meta(g.Attr("http-equiv", "Content-Security-Policy"), h.Content(policy)),
+		h.Meta(h.Name("referrer"), h.Content("no-referrer")),
+		h.StyleEl(g.Raw(f.Style)),
+	},
+		h.Header(h.H1(g.Text(f.Title)), h.P(h.Class("lead"), g.Text(f.Lead)), f.Facts),
+		h.Main(f.Body...),
+		h.Footer(P(f.Foot)),
+		g.If(f.Script != "", h.Script(g.Raw(f.Script))),
+	).Render(out)
+	return cmp.Or(err, out.Flush())
 }
