@@ -55,6 +55,9 @@ type Grant struct {
 	PartnerIDs []string `json:"partner_ids"`
 	// Within are the operator's bounds, set by Guard.Confine.
 	Within Bounds `json:"-"`
+	// Only bounds the tenants further, to those that a person allowed a client; nil
+	// bounds nothing.
+	Only func(tenant string) bool `json:"-"`
 }
 
 // AllTenants in a grant means every tenant.
@@ -111,7 +114,8 @@ func (g Grant) AllowsTenant(name string) bool {
 }
 
 func (g Grant) grantsTenant(name string) bool {
-	return name != "" && slices.ContainsFunc(g.Tenants, func(p string) bool { return p == AllTenants || naming.Match(p, name) })
+	return name != "" && slices.ContainsFunc(g.Tenants, func(p string) bool { return p == AllTenants || naming.Match(p, name) }) &&
+		(g.Only == nil || g.Only(name))
 }
 
 // Sees returns AllowsTenant for a look-up, or nil where it would say yes to all.
@@ -125,7 +129,7 @@ func (g Grant) Sees() func(name string) bool {
 // Everywhere reports whether no tenant is out of the grant, one that is in no
 // directory included.
 func (g Grant) Everywhere() bool {
-	return slices.Contains(g.Tenants, AllTenants) && g.Within.Tenants == nil
+	return slices.Contains(g.Tenants, AllTenants) && g.Within.Tenants == nil && g.Only == nil
 }
 
 // AllowsPartner reports whether a write may carry a partner ID.

@@ -94,7 +94,7 @@ func (s *Service) tenant(j *job, ref string) (schemas.Tenant, error) {
 // noTenants tells the operator what to do, and a caller no more than that there
 // is nothing here for it.
 func noTenants(p access.Principal) error {
-	if slices.Contains(p.Grant.Tenants, access.AllTenants) {
+	if slices.Contains(p.Grant.Tenants, access.AllTenants) && p.Grant.Only == nil {
 		return problems.New(problems.CodeDirectoryEmpty, "The tenant directory of this server is empty.")
 	}
 	return problems.New(problems.CodeDirectoryEmpty, "This caller has access to no tenant.",

@@ -104,53 +104,91 @@ func (s *Server) waiting(r *http.Request, handle string) (q question, err error)
 
 func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, q question) {
 	buttons := []page.Node{page.Button("decision", "allow", "Allow", true), page.Button("decision", "deny", "Deny", false)}
-	offer, err := s.offer(r.Context(), q)
-	if err != nil {
-		offer = []page.Node{page.Warning("You cannot allow this: " + problems.As(err).Message)}
-		buttons = buttons[1:]
+	var nodes []page.Node
+	if c, reach, err := s.offered(r.Context(), q); err == nil {
+		nodes = offer(q, c, reach)
+	} else {
+		nodes, buttons = []page.Node{page.Warning("You cannot allow this: " + problems.As(err).Message)}, buttons[1:]
 	}
-	form := page.Form(consentURL(q.handle), q.session.FormToken(), slices.Concat(offer, buttons)...)
+	form := page.Form(consentURL(q.handle), q.session.FormToken(), slices.Concat(nodes, buttons)...)
 	who := page.Facts(page.Text("Signed in as"), page.Strong(q.session.Person.Name))
 	q.page("Allow "+q.Client.shown()+" to use Partner Admin Link?", who, form).Write(w)
 }
 
-// offer says what the client would get, and lets the person give less.
-func (s *Server) offer(ctx context.Context, q question) ([]page.Node, error) {
+// offered is the most that the person can allow now: of what the client asks for, what
+// the person has. It comes with the customers that are there today.
+func (s *Server) offered(ctx context.Context, q question) (c Consent, reach []Customer, err error) {
 	grant, err := s.granted(ctx, Consent{Person: q.session.Person}, q.Scopes)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		reach, err = s.reached(grant)
 	}
-	names, total, err := s.o.Reach(ctx, grant)
-	if err != nil {
-		return nil, err
+	now := s.o.Now()
+	c = Consent{
+		Client: Client{ID: q.Client.ID, Kind: q.Client.Kind, Name: q.Client.Name}, Person: q.session.Person, Scopes: grant.Scopes, Tools: grant.Tools,
+		PartnerIDs: grant.PartnerIDs, Audience: s.resource, Begun: now, Ends: now.Add(lifeOf(q.session)), Upstream: q.session.Upstream,
 	}
-	customers := phrase.Count(total, "customer") + ": " + strings.Join(names, ", ")
-	if len(names) < total {
-		customers += " and others"
+	if c.reach(reach); grant.Everywhere() {
+		c.Tenants, c.Customers = nil, "all customers, also those added later; today "+c.Customers
 	}
+	return c, reach, err
+}
+
+// reached returns the customers that a grant reaches, and refuses one that reaches none.
+func (s *Server) reached(grant access.Grant) ([]Customer, error) {
+	reach, err := s.o.Reach(grant)
+	if err == nil && len(reach) == 0 && !grant.Everywhere() {
+		err = problems.New(problems.CodeTokenRefused, "This server knows none of the customers that the person may reach.")
+	}
+	return reach, err
+}
+
+// namedCustomers is how many customers a consent names to the person.
+const namedCustomers = 10
+
+// reach sets the customers of a consent.
+func (c *Consent) reach(of []Customer) {
+	c.Tenants = xslices.Map(of, func(one Customer) string { return one.TenantID })
+	slices.Sort(c.Tenants)
+	names := xslices.Map(of[:min(namedCustomers, len(of))], func(one Customer) string { return untrusted.Sanitize(one.Name) })
+	if more := len(of) - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	c.Customers = strings.TrimSuffix(phrase.Count(len(of), "customer")+": "+strings.Join(names, ", "), ": ")
+}
+
+// shown tells one consent from another by what the person is asked to allow.
+func (c Consent) shown() string {
+	return digest("consent", fmt.Sprintf("%q %q %q %q %s", c.Scopes, c.Tools, c.Tenants, c.PartnerIDs, c.Customers))
+}
+
+// offer says what the client would get, and lets the person give less.
+func offer(q question, c Consent, reach []Customer) []page.Node {
 	partners := "all that this server allows"
-	if grant.PartnerIDs != nil {
-		partners = strings.Join(grant.PartnerIDs, ", ")
+	if c.PartnerIDs != nil {
+		partners = strings.Join(c.PartnerIDs, ", ")
 	}
-	nodes := []page.Node{page.Heading("It could, in your name"), page.List(xslices.Map(grant.Scopes, inWords)...)}
-	if len(grant.Scopes) < len(q.Scopes) {
+	nodes := []page.Node{page.Hidden("shown", c.shown()), page.Heading("It could, in your name"), page.List(xslices.Map(c.Scopes, inWords)...)}
+	if len(c.Scopes) < len(q.Scopes) {
 		nodes = append(nodes, page.P("It asks for more than you have, and does not get that."))
 	}
-	if grant.Has(access.ScopeApprove) {
+	if slices.Contains(c.Scopes, access.ScopeApprove) {
 		nodes = append(nodes, page.Warning("A client that approves decides in your place. Allow this only to a program that asks you each time."))
 	}
 	nodes = append(nodes, page.Facts(
-		page.Text("Customers"), page.Untrusted(customers), page.Text("Partner IDs"), page.Untrusted(partners),
-		page.Text("For how long"), page.Text(phrase.Count(int(s.lifeOf(ctx, q.session).Hours()), "hour")+", or until you end it on the page /account"),
+		page.Text("Customers"), page.Untrusted(c.Customers), page.Text("Partner IDs"), page.Untrusted(partners),
+		page.Text("For how long"), page.Text(phrase.Count(int(c.Ends.Sub(c.Begun).Hours()), "hour")+", or until you end it on the page /account"),
 	), page.Heading("Allow less"))
-	if grant.Has(access.ScopeRead) && len(grant.Scopes) > 1 {
+	if slices.Contains(c.Scopes, access.ScopeRead) && len(c.Scopes) > 1 {
 		nodes = append(nodes, page.Check("read_only", "yes", false, page.Text("Reading only")))
 	}
-	return append(nodes, page.Field("tenants", "Only these customers (names with commas between them; empty for all that you reach, also later)", "")), nil
+	if c.Tenants == nil && len(reach) > 0 {
+		nodes = append(nodes, page.Check("today", "yes", false, page.Text("Only the customers of today")))
+	}
+	return append(nodes, page.Field("tenants", "Only these customers (names with commas between them; empty for those above)", ""))
 }
 
-func (s *Server) lifeOf(ctx context.Context, session users.Session) time.Duration {
-	if strings.HasPrefix(string(session.Person.Caller), "user:") || len(s.o.People.Upstream(ctx, session)) > 0 {
+func lifeOf(session users.Session) time.Duration {
+	if strings.HasPrefix(string(session.Person.Caller), "user:") || len(session.Upstream) > 0 {
 		return fullLife
 	}
 	return blindLife
@@ -163,7 +201,7 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request, q question) {
 	if r.PostForm.Get("decision") == "allow" {
 		consent, err := s.narrowed(r.Context(), q, r.PostForm)
 		if err != nil {
-			s.sendBack(w, &failure{text: problems.As(err).Message + " Go back in your browser to change it."})
+			s.sendBack(w, &failure{text: problems.As(err).Message + " Go back in your browser, reload the page and decide again."})
 			return
 		}
 		row = codeRow{Consent: consent, Redirect: q.Redirect, Challenge: q.Challenge, Expires: guard.Stamp{Time: s.o.Now().Add(codeLife)}}
@@ -192,48 +230,47 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request, q question) {
 	s.answer(w, q.Redirect, q.State, answer)
 }
 
-// narrowed is what the person allows: of what the client asked for, what the person
-// has, and of that no more than the form says.
+// narrowed is what the person allows: what was offered, and of that no more than the
+// form says.
 func (s *Server) narrowed(ctx context.Context, q question, form url.Values) (Consent, error) {
-	wanted := q.Scopes
-	if form.Has("read_only") {
-		wanted = []access.Scope{access.ScopeRead}
+	c, reach, err := s.offered(ctx, q)
+	switch {
+	case err != nil:
+		return c, err
+	case form.Get("shown") != c.shown():
+		return c, problems.New(problems.CodeInvalidArgument, "What you may allow has changed since the page was shown.")
+	case form.Has("read_only"):
+		c.Scopes = xslices.Filter(c.Scopes, func(scope access.Scope) bool { return scope == access.ScopeRead })
 	}
-	grant, err := s.granted(ctx, Consent{Person: q.session.Person}, xslices.Filter(q.Scopes, func(scope access.Scope) bool { return slices.Contains(wanted, scope) }))
-	if err != nil {
-		return Consent{}, err
+	if form.Has("today") {
+		c.reach(reach)
 	}
-	tenants, err := s.readTenants(ctx, grant, form.Get("tenants"))
-	now := s.o.Now()
-	client := Client{ID: q.Client.ID, Kind: q.Client.Kind, Name: q.Client.Name}
-	return Consent{
-		ID: "fm_" + page.NewHandle()[:12], Client: client, Person: q.session.Person, Scopes: grant.Scopes, Tenants: tenants, Audience: s.resource,
-		Begun: now, Ends: now.Add(s.lifeOf(ctx, q.session)), Upstream: s.o.People.Upstream(ctx, q.session),
-	}, err
+	if text := form.Get("tenants"); strings.TrimSpace(text) != "" {
+		if reach, err = named(reach, text); err != nil {
+			return c, err
+		}
+		c.reach(reach)
+	}
+	c.ID = "fm_" + page.NewHandle()[:12]
+	return c, nil
 }
 
-// readTenants reads the names to which a person narrows a consent. Each must be one
-// that the person reaches; patterns are none.
-func (s *Server) readTenants(ctx context.Context, grant access.Grant, text string) (names []string, err error) {
+// named returns the customers to which a person narrows a consent.
+func named(reach []Customer, text string) (found []Customer, err error) {
 	for name := range strings.SplitSeq(text, ",") {
 		if name = strings.TrimSpace(name); name == "" {
 			continue
 		}
-		one := grant
-		one.Tenants = []string{name}
-		_, total, err := s.o.Reach(ctx, one)
-		if err != nil {
-			return nil, err
-		}
-		if strings.ContainsAny(name, `*?[]\`) || !grant.AllowsTenant(name) || total != 1 {
+		place := slices.IndexFunc(reach, func(one Customer) bool { return strings.EqualFold(one.Name, name) })
+		if place < 0 {
 			return nil, problems.New(problems.CodeUnknownTenant, fmt.Sprintf("There is no customer %s among those that you reach.", untrusted.Shown(name)))
 		}
-		names = append(names, name)
+		found = append(found, reach[place])
 	}
-	if names == nil && strings.TrimSpace(text) != "" { // somebody who meant to narrow must not give all
+	if found == nil { // somebody who meant to narrow must not give all
 		return nil, problems.New(problems.CodeUnknownTenant, "The list of customers names none.")
 	}
-	return names, nil
+	return found, nil
 }
 
 // met records a client that a person allows something for the first time, and when it

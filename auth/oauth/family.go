@@ -26,23 +26,24 @@ type Consent struct {
 	Client Client         `json:"client"`
 	Person users.Person   `json:"person"`
 	Scopes []access.Scope `json:"scopes"`
-	// Tenants are the only ones; nil means all that the person reaches.
-	Tenants  []string  `json:"tenants,omitempty"`
-	Audience string    `json:"audience"`
-	Begun    time.Time `json:"begun"`
-	Ends     time.Time `json:"ends"`
+	// Tenants are the IDs of the customers, sorted; nil means all, also later ones.
+	// Customers is what the person was told of them.
+	Tenants   []string `json:"tenants"`
+	Customers string   `json:"customers"`
+	// Tools and PartnerIDs are what bounded the person at that moment; nil is no bound.
+	Tools      []string  `json:"tools"`
+	PartnerIDs []string  `json:"partner_ids"`
+	Audience   string    `json:"audience"`
+	Begun      time.Time `json:"begun"`
+	Ends       time.Time `json:"ends"`
 	// Upstream is what the person's issuer is asked with, sealed.
 	Upstream []byte `json:"upstream,omitempty"`
 }
 
 // words describes a consent for the record.
 func (c Consent) words() string {
-	tenants := "all tenants of the person"
-	if c.Tenants != nil {
-		tenants = "tenants " + strings.Join(c.Tenants, ", ")
-	}
 	scopes := xslices.Map(c.Scopes, func(scope access.Scope) string { return string(scope) })
-	return fmt.Sprintf("%s to %s; scopes %s; %s; until %s", c.ID, c.Client.shown(), strings.Join(scopes, ", "), tenants, phrase.Stamp(c.Ends))
+	return fmt.Sprintf("%s to %s; scopes %s; %s; until %s", c.ID, c.Client.shown(), strings.Join(scopes, ", "), c.Customers, phrase.Stamp(c.Ends))
 }
 
 // Family is a consent with the tokens that follow from it.
@@ -139,8 +140,12 @@ func (s *Server) granted(ctx context.Context, c Consent, wanted []access.Scope) 
 		return access.Grant{}, err
 	}
 	grant.Scopes = xslices.Filter(grant.Scopes, func(scope access.Scope) bool { return slices.Contains(wanted, scope) })
+	grant.Tools, grant.PartnerIDs, grant.Within = both(grant.Tools, c.Tools), both(grant.PartnerIDs, c.PartnerIDs), s.o.Bounds
 	if c.Tenants != nil {
-		grant.Tenants = xslices.Filter(c.Tenants, grant.AllowsTenant)
+		grant.Only = func(name string) bool {
+			_, found := slices.BinarySearch(c.Tenants, s.o.TenantID(name))
+			return found
+		}
 	}
 	if len(grant.Scopes) == 0 || len(grant.Tenants) == 0 {
 		return access.Grant{}, problems.New(problems.CodeTokenRefused, "The person behind the access token has nothing any more of what it gives.")
@@ -148,11 +153,23 @@ func (s *Server) granted(ctx context.Context, c Consent, wanted []access.Scope) 
 	return grant, nil
 }
 
+// both is what two lists allow, of which nil allows all.
+func both(one, other []string) []string {
+	switch {
+	case one == nil:
+		return other
+	case other == nil:
+		return one
+	}
+	none := []string{} // which is not nil
+	return append(none, xslices.Filter(one, func(name string) bool { return slices.Contains(other, name) })...)
+}
+
 // Families implements users.Clients.
 func (s *Server) Families(ctx context.Context, of access.Caller) ([]users.Family, error) {
 	families, err := listed(ctx, s.o.Store, guard.FamilyState, func(f Family) bool { return f.Person.Caller == of && f.live(s.o.Now()) })
 	return xslices.Map(families, func(f Family) users.Family {
-		return users.Family{ID: f.ID, Host: f.Client.shown(), Scopes: f.Scopes, Tenants: f.Tenants, Since: f.Begun, Until: f.Ends}
+		return users.Family{ID: f.ID, Host: f.Client.shown(), Scopes: f.Scopes, Customers: f.Customers, Since: f.Begun, Until: f.Ends}
 	}), err
 }
 

@@ -48,6 +48,7 @@ type persons struct {
 	*users.SignIn
 	mu       sync.Mutex
 	grants   map[access.Caller]access.Grant
+	names    []string // of the customers
 	begun    int
 	renewals int
 	renew    func(users.Person) (users.Person, []byte, error)
@@ -81,8 +82,18 @@ func (p *persons) Renew(_ context.Context, who users.Person, upstream []byte) (u
 	return who, upstream, nil
 }
 
-func (p *persons) Upstream(_ context.Context, s users.Session) []byte {
-	return []byte("sealed token of " + string(s.Person.Caller))
+// Session is one whose issuer gave a refresh token.
+func (p *persons) Session(r *http.Request) (users.Session, bool) {
+	session, ok := p.SignIn.Session(r)
+	session.Upstream = []byte("sealed token of " + string(session.Person.Caller))
+	return session, ok
+}
+
+// directory are the customers, each with the tenant ID of its name.
+func (p *persons) directory() []Customer {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return xslices.Map(p.names, func(name string) Customer { return Customer{name, "id of " + name} })
 }
 
 // set changes what the fake says.
@@ -110,7 +121,7 @@ type site struct {
 func newSite(t *testing.T, change ...func(*Options)) *site {
 	t.Helper()
 	clock := testkit.NewClock(time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC))
-	s := &site{T: t, clock: clock, store: ledgertest.New(t, clock.Now), people: &persons{grants: map[access.Caller]access.Grant{
+	s := &site{T: t, clock: clock, store: ledgertest.New(t, clock.Now), people: &persons{names: []string{"contoso-1", "contoso-2", "contoso-3", "fabrikam"}, grants: map[access.Caller]access.Grant{
 		"entra:t:alice": {Scopes: []access.Scope{access.ScopeRead, access.ScopeWrite}, Tenants: []string{"contoso-*"}},
 		"entra:t:bob":   {Scopes: []access.Scope{access.ScopeRead}, Tenants: []string{"fabrikam"}},
 	}}}
@@ -129,9 +140,12 @@ func newSite(t *testing.T, change ...func(*Options)) *site {
 	s.people.SignIn = signIn
 	o := Options{
 		Store: s.store, PublicURL: s.url, People: s.people, HTTP: http.DefaultClient, Registration: true, Now: clock.Now,
-		Reach: func(_ context.Context, grant access.Grant) (names []string, total int, err error) {
-			names = xslices.Filter([]string{"contoso-1", "contoso-2", "contoso-3", "fabrikam"}, grant.AllowsTenant)
-			return names, len(names), nil
+		Reach: func(grant access.Grant) ([]Customer, error) {
+			return xslices.Filter(s.people.directory(), func(one Customer) bool { return grant.AllowsTenant(one.Name) }), nil
+		},
+		TenantID: func(name string) string {
+			one, _ := xslices.Find(s.people.directory(), func(one Customer) bool { return one.Name == name })
+			return one.TenantID
 		},
 	}
 	for _, one := range change {

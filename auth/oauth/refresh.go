@@ -94,7 +94,9 @@ func (s *Server) renewed(ctx context.Context, f Family, hash string, wanted []ac
 		c.Person, c.Upstream, err = s.o.People.Renew(ctx, f.Person, f.Upstream)
 	}
 	if err == nil && c.Person.Caller == f.Person.Caller {
-		grant, err = s.granted(ctx, c, wanted)
+		if grant, err = s.granted(ctx, c, wanted); err == nil {
+			_, err = s.reached(grant)
+		}
 	}
 	if isOut(err) || err == nil && c.Person.Caller != f.Person.Caller {
 		err = cmp.Or(s.end(ctx, f.ID, "the person is not let in any more"), badGrant())

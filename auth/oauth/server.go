@@ -54,13 +54,14 @@ type People interface {
 	// Grant returns what a person may do now of the wanted scopes. A problem says that
 	// the person may not do anything any more.
 	Grant(ctx context.Context, p users.Person, wanted []access.Scope) (access.Grant, error)
-	// Renew asks again who a person is, where they signed in. The bytes are what
-	// Upstream returned, or the last Renew. A CodeTokenRefused problem says that they are
-	// not let in any more; other errors say that this is not known now.
+	// Renew asks again who a person is, where they signed in. The bytes are Upstream of
+	// the session, or what the last Renew returned. A CodeTokenRefused problem says that
+	// they are not let in any more; other errors say that this is not known now.
 	Renew(ctx context.Context, p users.Person, upstream []byte) (users.Person, []byte, error)
-	// Upstream returns what Renew needs, sealed, or nil where the issuer gave nothing.
-	Upstream(ctx context.Context, s users.Session) []byte
 }
+
+// Customer is a tenant of the directory.
+type Customer struct{ Name, TenantID string }
 
 // Options configure the server.
 type Options struct {
@@ -77,10 +78,14 @@ type Options struct {
 	Redirects []string
 	// Registration lets clients register by themselves.
 	Registration bool
-	// Reach returns some of the tenants that a grant reaches, and how many there are.
-	Reach func(ctx context.Context, grant access.Grant) (names []string, total int, err error)
-	Now   func() time.Time
-	Log   *slog.Logger
+	// Bounds are those of the operator.
+	Bounds access.Bounds
+	// Reach returns the customers that a grant reaches, by name, and TenantID the tenant
+	// ID of one; "" if there is none.
+	Reach    func(access.Grant) ([]Customer, error)
+	TenantID func(name string) string
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 // Server is the authorization server. It is safe for concurrent use, and several

@@ -96,8 +96,8 @@ func (s *SignIn) keepUpstream(tx guard.StateTx, name []byte, p Person, token str
 	return tx.Put(guard.OnceState, string(name), issued{Person: p, Sealed: sealed, Expires: guard.Stamp{Time: s.o.Now().Add(upstreamFor)}})
 }
 
-// Renew asks again who a person is. Upstream is what Upstream of the session gave, or
-// nil where the issuer gave nothing. A person who is refused is a CodeTokenRefused
+// Renew asks again who a person is. Upstream is that of the session, nil where the
+// issuer gave nothing. A person who is refused is a CodeTokenRefused
 // problem; a CodeSignInUnavailable problem says nothing of them.
 func (s *SignIn) Renew(ctx context.Context, p Person, upstream []byte) (Person, []byte, error) {
 	if err := s.check(ctx, p); err != nil {

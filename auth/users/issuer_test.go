@@ -42,7 +42,7 @@ func TestPersonSignsInAtTheIssuer(t *testing.T) {
 	if session.Person.Claims["unread"] != nil || session.Person.Claims["sub"] == nil {
 		t.Errorf("kept the claims %v", session.Person.Claims)
 	}
-	if sealed := r.Upstream(t.Context(), session); len(sealed) == 0 {
+	if sealed := session.Upstream; len(sealed) == 0 {
 		t.Error("the refresh token was not kept")
 	}
 	if got := r.entries(guard.KindSignIn); !slices.Equal(got, []string{"signed in"}) {
@@ -346,7 +346,7 @@ func TestRenewAsksTheIssuerAgain(t *testing.T) {
 			b := r.browser()
 			b.signIn()
 			session, _ := b.session()
-			upstream := r.Upstream(t.Context(), session)
+			upstream := session.Upstream
 			r.upstream.As(issuertest.Claims{"sub": "alice"}, nil)
 			c.change(r)
 			person, again, err := r.Renew(t.Context(), session.Person, upstream)
@@ -375,7 +375,7 @@ func TestClientsOfASignInShareTheRefreshToken(t *testing.T) {
 		var all sync.WaitGroup
 		for range 8 {
 			all.Go(func() {
-				if _, _, err := r.Renew(t.Context(), session.Person, r.Upstream(t.Context(), session)); err != nil {
+				if _, _, err := r.Renew(t.Context(), session.Person, session.Upstream); err != nil {
 					t.Error(err)
 				}
 			})
@@ -384,7 +384,7 @@ func TestClientsOfASignInShareTheRefreshToken(t *testing.T) {
 	}
 	other := session.Person
 	other.Caller = "oidc:other"
-	if _, _, err := r.Renew(t.Context(), other, r.Upstream(t.Context(), session)); problems.As(err).Code != problems.CodeTokenRefused {
+	if _, _, err := r.Renew(t.Context(), other, session.Upstream); problems.As(err).Code != problems.CodeTokenRefused {
 		t.Errorf("another person was renewed: %v", err)
 	}
 	if _, _, err := r.Renew(t.Context(), session.Person, []byte("nothing")); problems.As(err).Code != problems.CodeTokenRefused {

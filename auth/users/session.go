@@ -32,9 +32,10 @@ type Session struct {
 	Person Person
 	Since  time.Time
 	// LastSeen is up to a minute old.
-	LastSeen  time.Time
+	LastSeen time.Time
+	// Upstream is by what Renew asks the issuer again; nil if it cannot.
+	Upstream  []byte
 	formToken string
-	upstream  []byte
 }
 
 // FormToken is the token of the forms in this session.
@@ -60,7 +61,7 @@ func (r sessionRow) seenAt(now time.Time) sessionRow {
 }
 
 func (r sessionRow) session(handle string) Session {
-	return Session{ID: r.ID, Person: r.Person, Since: r.Since, LastSeen: r.Seen, formToken: page.TokenOf(handle), upstream: r.Upstream}
+	return Session{ID: r.ID, Person: r.Person, Since: r.Since, LastSeen: r.Seen, formToken: page.TokenOf(handle), Upstream: r.Upstream}
 }
 
 // rowName is what is kept of a handle. The purpose keeps a handle of one kind from

@@ -345,7 +345,7 @@ func TestManyAddressesDoNotFloodTheRecord(t *testing.T) {
 type clients struct{ ended []string }
 
 func (c *clients) Families(_ context.Context, of access.Caller) ([]users.Family, error) {
-	return []users.Family{{ID: "f1", Host: "claude.ai of " + string(of), Scopes: []access.Scope{access.ScopeRead}, Tenants: []string{"<b>contoso"}}}, nil
+	return []users.Family{{ID: "f1", Host: "claude.ai of " + string(of), Scopes: []access.Scope{access.ScopeRead}, Customers: "<b>contoso"}}, nil
 }
 
 func (c *clients) EndFamily(_ context.Context, _ access.Caller, id string) error {

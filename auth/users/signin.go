@@ -64,9 +64,10 @@ type Family struct {
 	// Host is that of the client's ID, or the name of a registered one.
 	ID, Host string
 	Scopes   []access.Scope
-	Tenants  []string
-	Since    time.Time
-	Until    time.Time
+	// Customers is what the person was told of those that the client reaches.
+	Customers string
+	Since     time.Time
+	Until     time.Time
 }
 
 // SignIn signs people in, and answers the requests of their browsers.
@@ -183,9 +184,6 @@ func (s *SignIn) check(ctx context.Context, p Person) error {
 	}
 	return err
 }
-
-// Upstream returns by what Renew asks the issuer again, or nil if it cannot.
-func (s *SignIn) Upstream(_ context.Context, of Session) []byte { return of.upstream }
 
 func gone() error {
 	return problems.New(problems.CodeTokenRefused, "The person behind the token is not signed in any more.", problems.WithHint("Sign in again."))

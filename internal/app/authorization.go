@@ -62,10 +62,7 @@ func (a *App) NewAuthorization(public, issuer string, verifier *auth.Authenticat
 	authorization, err := oauth.New(oauth.Options{
 		Store: a.GuardStore(), PublicURL: public, People: people, HTTP: client, AllowPrivate: a.settings.Config.AllowPrivate,
 		Redirects: s.Redirects, Registration: s.Registration == nil || *s.Registration, Log: a.settings.Log,
-		Reach: func(_ context.Context, grant access.Grant) ([]string, int, error) {
-			grant.Within = bounds
-			return a.reached(grant)
-		},
+		Bounds: bounds, Reach: a.reached, TenantID: a.tenantID,
 	})
 	if err != nil {
 		return nil, exit.Usage("correct the section oauth of the config file", "clients cannot sign in: %s", err)
@@ -158,19 +155,17 @@ func (z *Authorization) Pages() http.Handler {
 	return mux
 }
 
-// namedTenants is how many tenants a consent page names.
-const namedTenants = 10
-
-// reached names some of the tenants that a grant reaches, and counts all.
-func (a *App) reached(grant access.Grant) (names []string, total int, err error) {
+func (a *App) reached(grant access.Grant) (found []oauth.Customer, err error) {
 	entries, err := a.Directory.List()
 	for _, entry := range entries {
 		if grant.AllowsTenant(entry.Name) {
-			total++
-			if len(names) < namedTenants {
-				names = append(names, entry.Name)
-			}
+			found = append(found, oauth.Customer{Name: entry.Name, TenantID: entry.TenantID})
 		}
 	}
-	return names, total, err
+	return found, err
+}
+
+func (a *App) tenantID(name string) string {
+	entry, _, _ := a.Directory.Find(name) // one that cannot be read is not reached
+	return entry.TenantID
 }
