@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"mcp-partner/armclient"
 	"mcp-partner/guard"
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/httpclient"
@@ -166,7 +165,6 @@ func (w *world) open(now func() time.Time) *opened {
 	check(w.tb, err)
 	pool := httpclient.NewPool(httpclient.Options{})
 	inside := &wiring{tb: w.tb, directory: directory, http: pool, source: signin.NewSource(signin.Options{Directory: directory, Store: secrets, HTTP: pool})}
-	inside.pool = armclient.NewPool(inside.build)
 	o := &opened{wiring: inside, record: ledger.Open(ledger.Options{Dir: disk.New(w.state), Server: server, Keys: secrets.Keyring(), Now: now})}
 	o.decider, err = guard.New(guard.Options{AllowWrites: true, Store: o.record, Now: now})
 	check(w.tb, err)
@@ -236,5 +234,5 @@ type named struct{ *wiring }
 
 // Client implements tools.Clients.
 func (n named) Client(_ context.Context, tenant schemas.Tenant, credential string) (tools.Azure, error) {
-	return n.pool.Get(wiredKey{tenant.Name, credential})
+	return n.build(tenant.Name, credential)
 }

@@ -35,7 +35,6 @@ type wiring struct {
 	directory *tenants.Directory
 	source    *signin.Source
 	http      *httpclient.Pool
-	pool      *armclient.Pool[wiredKey]
 	service   *tools.Service
 	spent     atomic.Int64
 }
@@ -50,7 +49,6 @@ func newWiring(tb testing.TB, config simulator.Config) *wiring {
 	check(tb, err)
 	w := &wiring{tb: tb, sim: sim, server: server, http: httpclient.NewPool(httpclient.Options{})}
 	w.openVault()
-	w.pool = armclient.NewPool(w.build)
 	decider, err := guard.New(guard.Options{AllowWrites: true, Simulated: true, Store: ledgertest.New(tb, time.Now)})
 	check(tb, err)
 	w.service = tools.NewService(tools.Deps{
@@ -98,16 +96,13 @@ func (w *wiring) openVault() {
 	w.source = signin.NewSource(signin.Options{Directory: w.directory, Store: store, HTTP: w.http})
 }
 
-// wiredKey is a tenant and a credential of the directory.
-type wiredKey struct{ tenant, credential string }
-
-// build makes the client of a tenant.
-func (w *wiring) build(key wiredKey) (*armclient.Client, error) {
-	entry, err := w.directory.Get(key.tenant)
+// build makes the client of a tenant and a credential of the directory.
+func (w *wiring) build(tenant, name string) (*armclient.Client, error) {
+	entry, err := w.directory.Get(tenant)
 	if err != nil {
 		return nil, err
 	}
-	credential, err := w.source.Credential(context.Background(), entry.TenantID, key.credential)
+	credential, err := w.source.Credential(context.Background(), entry.TenantID, name)
 	if err != nil {
 		return nil, err
 	}
@@ -116,14 +111,14 @@ func (w *wiring) build(key wiredKey) (*armclient.Client, error) {
 		return nil, err
 	}
 	return armclient.New(credential, armclient.Options{
-		TenantID: entry.TenantID, TenantName: entry.Name, Cloud: entry.Cloud.Name, Credential: key.credential,
+		TenantID: entry.TenantID, TenantName: entry.Name, Cloud: entry.Cloud.Name, Credential: name,
 		Endpoint: entry.Cloud.ARMEndpoint, Audience: entry.Cloud.ARMAudience, Transport: transport, RetryDelay: time.Millisecond,
 	})
 }
 
 // Client implements tools.Clients.
 func (w *wiring) Client(_ context.Context, tenant schemas.Tenant, _ string) (tools.Azure, error) {
-	client, err := w.pool.Get(wiredKey{tenant.Name, wiredCredential})
+	client, err := w.build(tenant.Name, wiredCredential)
 	return counting{client, &w.spent}, err
 }
 

@@ -22,78 +22,61 @@ type clients struct {
 	directory *tenants.Directory
 	source    *signin.Source
 	http      *httpclient.Pool
-	pool      *armclient.Pool[place]
 	watch     *telemetry.Observer
 }
 
-// place is all that a client is made of. It is the client's key in the pool,
-// so that an entry which changed has another client.
-type place struct {
-	Tenant, TenantID, ObjectID string
-	Cloud                      tenants.Cloud
-	Credential                 tenants.CredentialConfig
-}
-
 func newClients(directory *tenants.Directory, source *signin.Source, http *httpclient.Pool, watch *telemetry.Observer) *clients {
-	c := &clients{directory: directory, source: source, http: http, watch: watch}
-	c.pool = armclient.NewPool(c.make)
-	return c
+	return &clients{directory, source, http, watch}
 }
 
-// Client implements tools.Clients.
+// Client implements tools.Clients. A client is made for each call: that costs less
+// than one request, and tokens and connections are kept elsewhere.
 func (c *clients) Client(_ context.Context, tenant schemas.Tenant, credential string) (tools.Azure, error) {
-	where, err := c.place(tenant.Name, credential)
-	if err != nil {
-		return nil, err
-	}
-	client, err := c.pool.Get(where)
+	client, err := c.client(tenant, credential)
 	if err != nil {
 		return nil, err
 	}
 	return client, nil
 }
 
-// place reads the directory as it is now.
-func (c *clients) place(tenant, credential string) (place, error) {
-	entry, ref, config, err := c.directory.Acting(tenant, credential)
-	return place{entry.Name, entry.TenantID, ref.PinnedObjectID, entry.Cloud, config}, err
-}
-
-func (c *clients) make(where place) (*armclient.Client, error) {
-	credential, options, err := c.options(where)
+// Reader implements fleet.Clients.
+func (c *clients) Reader(_ context.Context, tenant schemas.Tenant, credential string) (fleet.Reader, error) {
+	client, err := c.client(tenant, credential)
 	if err != nil {
 		return nil, err
 	}
-	return armclient.New(credential, options)
+	return client, nil
 }
 
-// options are what every client of a place is made of.
-func (c *clients) options(where place) (azcore.TokenCredential, armclient.Options, error) {
-	credential, err := c.source.Credential(context.Background(), where.TenantID, where.Credential.Name)
+func (c *clients) client(tenant schemas.Tenant, credential string) (*armclient.Client, error) {
+	source, options, _, err := c.ARM(tenant.Name, credential)
 	if err != nil {
-		return nil, armclient.Options{}, err
+		return nil, err
 	}
-	transport, err := c.http.Client([]byte(where.Cloud.CAPEM))
-	if err != nil {
-		return nil, armclient.Options{}, problems.New(problems.CodeInvalidArgument, "The CA of tenant "+where.Tenant+" has no readable certificate.",
-			problems.WithCommand("Set the CA file of the tenant again.", "mcp-partner tenants set %s --ca-file FILE", where.Tenant))
-	}
-	return watched{credential, c.watch}, armclient.Options{
-		TenantID: where.TenantID, TenantName: where.Tenant, Cloud: where.Cloud.Name, Credential: where.Credential.Name,
-		PinnedObjectID: where.ObjectID, Endpoint: where.Cloud.ARMEndpoint, Audience: where.Cloud.ARMAudience, Transport: transport,
-		Watch: c.watch.ARM,
-	}, nil
+	return armclient.New(source, options)
 }
 
-// ARM returns what a client of one tenant is built from, for a program that
-// watches the exchanges itself, and the kind of its credential.
+// ARM returns what a client of one tenant is built from, by the directory as it is
+// now, for a program that watches the exchanges itself, and the kind of its credential.
 func (c *clients) ARM(tenant, credential string) (azcore.TokenCredential, armclient.Options, tenants.Kind, error) {
-	where, err := c.place(tenant, credential)
+	entry, ref, config, err := c.directory.Acting(tenant, credential)
 	if err != nil {
 		return nil, armclient.Options{}, "", err
 	}
-	source, options, err := c.options(where)
-	return source, options, where.Credential.Kind, err
+	source, err := c.source.Credential(context.Background(), entry.TenantID, config.Name)
+	if err != nil {
+		return nil, armclient.Options{}, "", err
+	}
+	transport, err := c.http.Client([]byte(entry.Cloud.CAPEM))
+	if err != nil {
+		return nil, armclient.Options{}, "", problems.New(problems.CodeInvalidArgument, "The CA of tenant "+entry.Name+" has no readable certificate.",
+			problems.WithCommand("Set the CA file of the tenant again.", "mcp-partner tenants set %s --ca-file FILE", entry.Name))
+	}
+	return watched{source, c.watch}, armclient.Options{
+		TenantID: entry.TenantID, TenantName: entry.Name, Cloud: entry.Cloud.Name, Credential: config.Name,
+		PinnedObjectID: ref.PinnedObjectID, Endpoint: entry.Cloud.ARMEndpoint, Audience: entry.Cloud.ARMAudience, Transport: transport,
+		Watch: c.watch.ARM,
+	}, config.Kind, nil
 }
 
 // openFleet makes what runs over many tenants, once for a house. Without a vault
@@ -107,29 +90,11 @@ func (a *App) openFleet(directory fleet.Directory) *fleet.Fleet {
 		record = a.Ledger
 	}
 	a.Fleet = fleet.New(fleet.Options{
-		Directory: directory, Clients: passing{a.Clients}, Store: record, Record: record, Pin: a.pin,
+		Directory: directory, Clients: a.Clients, Store: record, Record: record, Pin: a.pin,
 		Limits: a.settings.Limits, Keep: a.settings.Config.KeepRuns, Logger: a.settings.Log,
 		PECRoles: a.roles,
 	})
 	return a.Fleet
-}
-
-// passing hands out clients that are used once and not kept: a run over 10 000
-// tenants would push those out of the pool that others use, and itself find
-// none in it the next time. Tokens are kept elsewhere.
-type passing struct{ *clients }
-
-// Reader implements fleet.Clients.
-func (p passing) Reader(_ context.Context, tenant schemas.Tenant, credential string) (fleet.Reader, error) {
-	where, err := p.place(tenant.Name, credential)
-	if err != nil {
-		return nil, err
-	}
-	client, err := p.make(where)
-	if err != nil {
-		return nil, err
-	}
-	return client, nil
 }
 
 // pin remembers identities in one write of the directory.
