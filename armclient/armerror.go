@@ -11,7 +11,6 @@ import (
 	"unicode"
 
 	"mcp-partner/internal/strictjson"
-	"mcp-partner/internal/xslices"
 )
 
 // armError is what an error body says. Both shapes are legal, also at once:
@@ -20,6 +19,8 @@ type armError struct {
 	code, message string
 	// codes and messages are all that the body holds, at whatever depth.
 	codes, messages []string
+	// twice: a name appears twice in an object.
+	twice bool
 	// known: the body has one of the two shapes, nothing in it appears twice,
 	// and it has no other members than those of knownShape.
 	known bool
@@ -27,35 +28,46 @@ type armError struct {
 
 // parseARMError reads an error body. What is no JSON object says nothing.
 func parseARMError(body []byte) (e armError) {
-	outer, ok := parseObject(body)
-	if !ok {
+	body = withoutBOM(body)
+	if !strictjson.IsObject(body) { // bounds the depth, too
 		return armError{}
 	}
-	inner, _ := outer.get("error").(object)
-	e.code = firstText(inner.get("code"), outer.get("code"))
-	e.message = firstText(inner.get("message"), outer.get("message"))
-	e.known = e.code != "" && knownShape(outer)
-	e.collect(outer)
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	var outer object
+	_ = decoder.Decode(&outer) // it is valid
+	inner, _ := outer["error"].(object)
+	e.code = firstText(inner["code"], outer["code"])
+	e.message = firstText(inner["message"], outer["message"])
+	e.collect(body)
+	e.known = e.code != "" && !e.twice && knownShape(outer)
 	return e
 }
 
-// collect gathers what calls itself a code or a message, in whatever case.
-func (e *armError) collect(value any) {
-	switch v := value.(type) {
-	case []any:
-		for _, element := range v {
-			e.collect(element)
+// collect gathers what calls itself a code or a message, in whatever case, and
+// whether a name appears twice in an object.
+func (e *armError) collect(raw json.RawMessage) {
+	switch raw[0] {
+	case '[':
+		var items []json.RawMessage
+		_ = json.Unmarshal(raw, &items) // it is valid
+		for _, item := range items {
+			e.collect(item)
 		}
-	case object:
-		for _, m := range v {
-			text, isText := m.value.(string)
-			switch name := strictjson.Fold(m.name); {
+	case '{':
+		seen := map[string]bool{}
+		for name, value := range strictjson.Members(raw) {
+			name = strictjson.Fold(name)
+			e.twice = e.twice || seen[name]
+			seen[name] = true
+			var text string
+			switch isText := value[0] == '"' && json.Unmarshal(value, &text) == nil; {
 			case isText && name == "code":
 				e.codes = append(e.codes, text)
 			case isText && name == "message":
 				e.messages = append(e.messages, text)
 			default:
-				e.collect(m.value)
+				e.collect(value)
 			}
 		}
 	}
@@ -76,16 +88,16 @@ type check func(value any) bool
 // knownShape allows error, code and message, and nothing beside them: a status
 // code, a path or a timestamp is a gateway's, and properties are a link's.
 func knownShape(outer object) bool {
-	return outer.only(map[string]check{"code": isText, "message": textOrNull, "error": func(value any) bool {
+	return only(outer, map[string]check{"code": isText, "message": textOrNull, "error": func(value any) bool {
 		node, ok := value.(object)
-		return ok && node.get("code") != nil && knownNode(node)
+		return ok && node["code"] != nil && knownNode(node)
 	}})
 }
 
 // knownNode allows what ARM's common types define for an error and, the same
 // again, for its details and its inner error.
 func knownNode(node object) bool {
-	return node.only(map[string]check{
+	return only(node, map[string]check{
 		"code": isText, "message": textOrNull, "target": textOrNull, "details": listOf(knownNode), "additionalInfo": listOf(knownInfo),
 		"innererror": func(value any) bool {
 			inner, ok := value.(object)
@@ -96,7 +108,7 @@ func knownNode(node object) bool {
 
 // knownInfo is free in what it says under info, but not to speak of a link.
 func knownInfo(info object) bool {
-	return info.only(map[string]check{"type": isText, "info": speaksOfNoLink})
+	return only(info, map[string]check{"type": isText, "info": speaksOfNoLink})
 }
 
 func speaksOfNoLink(value any) bool {
@@ -104,19 +116,16 @@ func speaksOfNoLink(value any) bool {
 	case []any:
 		return !slices.ContainsFunc(v, func(element any) bool { return !speaksOfNoLink(element) })
 	case object:
-		return v.every(func(name string, value any) bool {
-			switch strictjson.Fold(name) {
-			case "properties", "partnerid":
+		for name, member := range v {
+			switch folded := strictjson.Fold(name); {
+			case folded == "properties" || folded == "partnerid" || !speaksOfNoLink(member):
 				return false
-			case "code":
-				return name == "code" && isText(value)
-			default:
-				return speaksOfNoLink(value)
+			case folded == "code" && (name != "code" || !isText(member)):
+				return false
 			}
-		})
-	default:
-		return true
+		}
 	}
+	return true
 }
 
 func listOf(known func(object) bool) check {
@@ -219,75 +228,17 @@ func jsonContent(h http.Header) bool {
 		(kind == "application/json" || kind == "text/json" || strings.HasSuffix(kind, "+json"))
 }
 
-// object is a JSON object with all its members in their order, repeated ones
-// too. A value is an object, a []any, a string, a json.Number, a bool or nil.
-type object []member
+// object is a JSON object.
+type object = map[string]any
 
-type member struct {
-	name  string
-	value any
-}
-
-// get returns the first member of that exact name, or nil.
-func (o object) get(name string) any {
-	for _, m := range o {
-		if m.name == name {
-			return m.value
-		}
-	}
-	return nil
-}
-
-// every reports whether no member repeats another, in whatever case, and all of
-// them satisfy the condition.
-func (o object) every(condition func(name string, value any) bool) bool {
-	seen := map[string]bool{}
-	for _, m := range o {
-		folded := strictjson.Fold(m.name)
-		if seen[folded] || !condition(m.name, m.value) {
+// only reports whether an object has these members alone, in this case.
+func only(o object, allowed map[string]check) bool {
+	for name, value := range o {
+		if allowed[name] == nil || !allowed[name](value) {
 			return false
 		}
-		seen[folded] = true
 	}
 	return true
-}
-
-// only is every for an object that may have these members alone.
-func (o object) only(allowed map[string]check) bool {
-	return o.every(func(name string, value any) bool { return allowed[name] != nil && allowed[name](value) })
-}
-
-func parseObject(body []byte) (object, bool) {
-	body = withoutBOM(body)
-	if !strictjson.IsObject(body) { // bounds the depth, too
-		return nil, false
-	}
-	return parseMembers(body), true
-}
-
-func parseMembers(raw json.RawMessage) object {
-	o := object{}
-	for name, value := range strictjson.Members(raw) {
-		o = append(o, member{name, parseValue(value)})
-	}
-	return o
-}
-
-// parseValue reads one value of JSON that is known to be valid.
-func parseValue(raw json.RawMessage) any {
-	switch raw[0] {
-	case '{':
-		return parseMembers(raw)
-	case '[':
-		var items []json.RawMessage
-		_ = json.Unmarshal(raw, &items)
-		return xslices.Map(items, parseValue)
-	}
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	var value any
-	_ = decoder.Decode(&value)
-	return value
 }
 
 // withoutBOM takes off the byte order mark that some proxies add.
