@@ -8,6 +8,8 @@ import (
 	"mcp-partner/auth"
 	"mcp-partner/auth/oauth"
 	"mcp-partner/auth/users"
+	"mcp-partner/console"
+	"mcp-partner/guard"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/naming"
@@ -16,6 +18,7 @@ import (
 	"mcp-partner/server"
 	"mcp-partner/signin"
 	"mcp-partner/tenants"
+	"mcp-partner/tools"
 )
 
 // NewVerifier verifies tokens of issuers. It contacts none.
@@ -34,19 +37,20 @@ func (a *App) NewVerifier(issuers, audiences []string, caFile string) (*auth.Aut
 	return verifier, nil
 }
 
-// Authorization lets people sign in at this server, and gives their clients what they
-// allowed.
-type Authorization struct {
+// Pages are what browsers see of this server: where people sign in, what their clients
+// are allowed, and the console.
+type Pages struct {
+	// Server is the authorization server; nil where clients do not sign in here.
 	*oauth.Server
-	people *users.SignIn
+	people  *users.SignIn
+	console http.Handler
 }
 
-var _ server.ResourceServer = (*Authorization)(nil)
+var _ server.ResourceServer = (*Pages)(nil)
 
-// NewAuthorization makes it for a public URL. People sign in at the issuer of the
-// verifier, or without one with passkeys of this server. Nobody is contacted.
-func (a *App) NewAuthorization(public, issuer string, verifier *auth.Authenticator, bounds access.Bounds) (*Authorization, error) {
-	s := a.settings.Config.OAuth
+// NewPages makes them for a public URL. People sign in at the issuer of the verifier, or
+// without one with passkeys of this server. Nobody is contacted.
+func (a *App) NewPages(public, issuer string, verifier *auth.Authenticator) (*Pages, error) {
 	upstream, err := a.upstream(public, issuer, verifier)
 	if err != nil {
 		return nil, err
@@ -55,20 +59,34 @@ func (a *App) NewAuthorization(public, issuer string, verifier *auth.Authenticat
 	if err != nil {
 		return nil, exit.Usage("correct --public-url", "people cannot sign in: %s", err)
 	}
+	return &Pages{people: people}, nil
+}
+
+// AddAuthorization gives clients what people allow them, inside the bounds.
+func (a *App) AddAuthorization(to *Pages, public string, bounds access.Bounds) error {
+	s := a.settings.Config.OAuth
 	client, err := httpclient.New(httpclient.Options{Getenv: a.settings.Getenv, PublicOnly: true, AllowPrivate: a.settings.Config.AllowPrivate})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	authorization, err := oauth.New(oauth.Options{
-		Store: a.GuardStore(), PublicURL: public, People: people, HTTP: client, AllowPrivate: a.settings.Config.AllowPrivate,
+	to.Server, err = oauth.New(oauth.Options{
+		Store: a.GuardStore(), PublicURL: public, People: to.people, HTTP: client, AllowPrivate: a.settings.Config.AllowPrivate,
 		Redirects: s.Redirects, Registration: s.Registration == nil || *s.Registration, Log: a.settings.Log,
 		Bounds: bounds, Reach: a.reached, TenantID: a.tenantID,
 	})
 	if err != nil {
-		return nil, exit.Usage("correct the section oauth of the config file", "clients cannot sign in: %s", err)
+		return exit.Usage("correct the section oauth of the config file", "clients cannot sign in: %s", err)
 	}
-	people.ShowClients(authorization)
-	return &Authorization{authorization, people}, nil
+	to.people.ShowClients(to.Server)
+	return nil
+}
+
+// AddConsole adds the console, on which people act through a service and its guard.
+func (a *App) AddConsole(to *Pages, service *tools.Service, decider *guard.Guard) {
+	to.console = console.New(console.Options{
+		Service: service, Guard: decider, Fleet: a.Fleet, Record: a.Record(), People: to.people,
+		OwnIDs: decider.Bounds().PartnerIDs, Logger: a.settings.Log,
+	})
 }
 
 // upstream is this server as the issuer of people knows it, or nil where people are
@@ -141,16 +159,28 @@ func (a *App) SignsInWith(secret string) bool {
 }
 
 // Paths are those of the pages.
-func (*Authorization) Paths() []string {
-	return append(users.Paths(), "/oauth/", oauth.MetadataPath, oauth.MetadataPath+"/mcp", page.AssetPath)
+func (p *Pages) Paths() []string {
+	paths := append(users.Paths(), page.AssetPath)
+	if p.Server != nil {
+		paths = append(paths, "/oauth/", oauth.MetadataPath, oauth.MetadataPath+"/mcp")
+	}
+	if p.console != nil {
+		paths = append(paths, console.Path)
+	}
+	return paths
 }
 
-// Pages answers at Paths.
-func (z *Authorization) Pages() http.Handler {
+// Handler answers at Paths.
+func (p *Pages) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", z.people)
-	mux.Handle("/oauth/", z.Server)
-	mux.Handle("/.well-known/", z.Server)
+	mux.Handle("/", p.people)
+	if p.Server != nil {
+		mux.Handle("/oauth/", p.Server)
+		mux.Handle("/.well-known/", p.Server)
+	}
+	if p.console != nil {
+		mux.Handle(console.Path, p.console)
+	}
 	mux.HandleFunc(page.AssetPath, page.ServeAsset)
 	return mux
 }

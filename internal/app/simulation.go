@@ -213,9 +213,12 @@ func (t *temporaryLedger) Close() error {
 }
 
 // GuardStore is where the guard keeps approvals, freezes and the record.
-func (a *App) GuardStore() guard.Store {
+func (a *App) GuardStore() guard.Store { return a.Record() }
+
+// Record is the ledger, or where there is none the temporary one.
+func (a *App) Record() *ledger.Ledger {
 	if a.Ledger != nil {
 		return a.Ledger
 	}
-	return a.temporary
+	return a.temporary.Ledger
 }

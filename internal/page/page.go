@@ -38,6 +38,8 @@ type Page struct {
 	FormTargets []string
 	// Script is the name of a script among the assets, or "".
 	Script string
+	// Frame is around a page of the console, nil around others.
+	Frame *Frame
 	// Onward is where the browser goes at once, without a script. Unlike a redirect it
 	// is no part of what a form may lead to, wherever the next site leads in turn.
 	Onward string
@@ -107,8 +109,8 @@ func (p Page) document() Node {
 	return document(p.Title+" - Partner Admin Link", g.Group{
 		h.Link(h.Rel("stylesheet"), h.Href(assetURL("page.css")), integrity("page.css")),
 		g.If(p.Onward != "", h.Meta(g.Attr("http-equiv", "refresh"), h.Content("0;url="+p.Onward))),
-		g.If(p.Script != "", h.Script(h.Defer(), h.Src(assetURL(p.Script)), integrity(p.Script))),
-	}, h.Main(h.H1(g.Text(p.Title)), g.Group(p.Body)))
+		g.If(p.Frame != nil, script("console.js")), g.If(p.Script != "", script(p.Script)),
+	}, g.If(p.Frame != nil, h.Class("console")), p.Frame.above(), h.Main(h.ID("main"), h.H1(g.Text(p.Title)), g.Group(p.Body)))
 }
 
 func document(title string, head Node, body ...Node) Node {
@@ -150,4 +152,8 @@ func (f File) Write(w io.Writer) error {
 		g.If(f.Script != "", h.Script(g.Raw(f.Script))),
 	).Render(out)
 	return cmp.Or(err, out.Flush())
+}
+
+func script(name string) Node {
+	return h.Script(h.Defer(), h.Src(assetURL(name)), integrity(name))
 }

@@ -24,17 +24,22 @@ import (
 type oauthOptions struct {
 	issuers, audiences cmdutil.List
 	caFile, publicURL  string
-	// own makes this server the authorization server of its clients.
-	own bool
+	// own makes this server the authorization server of its clients; console serves the
+	// console. Both have people sign in here.
+	own, console bool
 }
+
+// signsIn reports whether people sign in here.
+func (o *oauthOptions) signsIn() bool { return o.own || o.console }
 
 func (o *oauthOptions) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.own, "oauth", false, "let clients sign in by the URL alone: people sign in at --oidc-issuer, or with passkeys of this server")
+	flags.BoolVar(&o.console, "console", false, "serve the web console at /console/: people sign in as for --oauth, see, decide and stop")
 	flags.Var(&o.issuers, "oidc-issuer", "accept access tokens of these OpenID Connect issuers: `URLS` as in the claim iss, separated by commas; for Entra ID one per tenant")
 	flags.Var(&o.audiences, "oidc-audience", "audience `NAMES` of this server in access tokens, separated by commas")
 	cmdutil.AddAuthorities(flags, &o.caFile, "oidc-ca-file", "trust only the certificate authorities in this `FILE` for issuers")
 	flags.StringVar(&o.publicURL, "public-url", "", "the `URL` under which clients reach the server, such as https://partner.example.com")
-	config.Standing(flags, "oauth", "oidc-issuer", "oidc-audience", "oidc-ca-file", "public-url")
+	config.Standing(flags, "oauth", "console", "oidc-issuer", "oidc-audience", "oidc-ca-file", "public-url")
 }
 
 func (o *oauthOptions) given() bool { return len(o.issuers) > 0 }
@@ -46,9 +51,9 @@ func (o *httpOptions) checkOAuth() error {
 		return exit.Usage("give --oidc-issuer too", "--oidc-audience and --oidc-ca-file are for access tokens of an issuer")
 	case o.noAuth && a.given():
 		return exit.Usage("leave one of them out", "--insecure-no-auth and --oidc-issuer cannot be combined")
-	case o.noAuth && a.own:
-		return exit.Usage("leave one of them out", "--insecure-no-auth and --oauth cannot be combined")
-	case a.own:
+	case o.noAuth && a.signsIn():
+		return exit.Usage("leave one of them out", "--insecure-no-auth cannot be combined with --oauth or --console")
+	case a.signsIn():
 		return o.checkOwn()
 	case a.given() && len(a.audiences) == 0:
 		return exit.Usage("give --oidc-audience NAME: for Entra ID the application ID of this server's registration; or --oauth for people who sign in here",
@@ -65,9 +70,9 @@ func (o *httpOptions) checkOwn() error {
 	a := &o.oauth
 	switch {
 	case len(a.issuers) > 1:
-		return exit.Usage("give the one at which people sign in", "--oauth takes one --oidc-issuer")
+		return exit.Usage("give the one at which people sign in", "--oauth and --console take one --oidc-issuer")
 	case a.publicURL == "" && (!o.onLoopback() || o.behindProxy || len(o.allowedHosts) > 0):
-		return exit.Usage("give --public-url https://partner.example.com", "--oauth needs the address that clients and browsers use")
+		return exit.Usage("give --public-url https://partner.example.com", "--oauth and --console need the address that clients and browsers use")
 	}
 	if err := a.checkPublicURL(); err != nil {
 		return err
@@ -81,7 +86,7 @@ func (o *httpOptions) checkOwn() error {
 
 // locate derives the public address on this machine, once the port is known.
 func (o *httpOptions) locate(bound net.Addr) {
-	if o.oauth.own && o.oauth.publicURL == "" {
+	if o.oauth.signsIn() && o.oauth.publicURL == "" {
 		o.oauth.publicURL = o.scheme() + "://" + net.JoinHostPort("localhost", strconv.Itoa(bound.(*net.TCPAddr).Port))
 	}
 }
@@ -124,14 +129,15 @@ func (o *oauthOptions) publicHosts() []string {
 // sent elsewhere to sign in.
 func (o *httpOptions) isLocal() bool {
 	public, err := url.Parse(o.oauth.publicURL)
-	return o.onLoopback() && !o.behindProxy && (!o.oauth.given() || o.oauth.own) &&
-		(!o.oauth.own || err == nil && httpclient.IsLoopback(public.Hostname()))
+	return o.onLoopback() && !o.behindProxy && (!o.oauth.given() || o.oauth.signsIn()) &&
+		(!o.oauth.signsIn() || err == nil && httpclient.IsLoopback(public.Hostname()))
 }
 
 // callers are those with access tokens: of an issuer, of this server, or both.
 type callers struct {
-	verifier      *auth.Authenticator
-	authorization *app.Authorization
+	verifier *auth.Authenticator
+	// pages are nil where no people sign in.
+	pages *app.Pages
 }
 
 // findCallers contacts nobody, so that the server starts while an issuer is down.
@@ -144,18 +150,22 @@ func findCallers(deps *cmdutil.Deps, a *app.App, from *httpOptions, bounds acces
 		return c, err
 	}
 	deps.WatchCallers(c.verifier)
-	if o.own {
-		c.authorization, err = a.NewAuthorization(o.public(), strings.Join(o.issuers, ""), c.verifier, bounds)
+	if !o.signsIn() {
+		return c, nil
+	}
+	c.pages, err = a.NewPages(o.public(), strings.Join(o.issuers, ""), c.verifier)
+	if err == nil && o.own {
+		err = a.AddAuthorization(c.pages, o.public(), bounds)
 	}
 	return c, err
 }
 
 // standing is nil where no tokens follow from a consent.
 func (c callers) standing() func(context.Context, guard.Token) (access.Grant, error) {
-	if c.authorization == nil {
+	if c.pages == nil || c.pages.Server == nil {
 		return nil
 	}
-	return c.authorization.Standing
+	return c.pages.Standing
 }
 
 // admit lets them in. Access tokens of the issuer where people sign in count only for
@@ -164,8 +174,11 @@ func (c callers) admit(options *server.HTTPOptions, o *oauthOptions) {
 	if len(o.audiences) > 0 {
 		options.OAuth, options.Bearer = c.verifier, server.Authenticators{c.verifier}
 	}
-	if c.authorization != nil {
-		options.OAuth, options.Pages, options.PagePaths = c.authorization, c.authorization.Pages(), c.authorization.Paths()
+	if c.pages != nil {
+		options.Pages, options.PagePaths = c.pages.Handler(), c.pages.Paths()
+		if c.pages.Server != nil {
+			options.OAuth = c.pages
+		}
 	}
 }
 

@@ -118,6 +118,9 @@ func runServe(ctx context.Context, deps *cmdutil.Deps, o *serveOptions) error {
 		deps.Log.Warn("the policy in the config file decides; --allow-writes and --approval have no effect")
 	}
 	a.WarnOfNames(decider.Policy(), func(warning string) { deps.Log.Warn(warning) })
+	if o.http.oauth.console && callers.pages != nil {
+		a.AddConsole(callers.pages, service, decider)
+	}
 	if o.http.address != "" {
 		return serveHTTP(ctx, deps, a, decider, service, &o.http, bound, pair, callers)
 	}

@@ -1,0 +1,111 @@
+// Package console is the web console: pages on which people see links, decide on what
+// waits, and stop. A page is a handler that asks, a view model, and a view made of the
+// nodes of internal/page; docs/dev/add-a-page.md walks through one.
+//
+// Everything that a page does is a call of tools or guard by the person's own principal:
+// there is no second way to write.
+package console
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"mcp-partner/access"
+	"mcp-partner/auth/users"
+	"mcp-partner/fleet"
+	"mcp-partner/guard"
+	"mcp-partner/internal/page"
+	"mcp-partner/ledger"
+	"mcp-partner/tools"
+)
+
+// Path is below which the console answers.
+const Path = "/console/"
+
+// People tells who is in front of a browser.
+type People interface {
+	// Session returns the live session of a request's browser.
+	Session(r *http.Request) (users.Session, bool)
+	// Begin sends a browser to sign in, and then to next, a path of this server.
+	Begin(w http.ResponseWriter, r *http.Request, next string)
+	// Grant is what a person may do now of the scopes that are wanted; a problem says
+	// that they are nobody here any more.
+	Grant(ctx context.Context, p users.Person, wanted []access.Scope) (access.Grant, error)
+}
+
+// Record is the ledger as the console reads it.
+type Record interface {
+	List(ctx context.Context, f ledger.Filter) ([]guard.Event, error)
+	Verify(ctx context.Context, heads []ledger.Head) (ledger.Report, error)
+	Head(ctx context.Context) (ledger.Head, error)
+	Export(ctx context.Context, w io.Writer, format ledger.Format, f ledger.Filter) error
+}
+
+// Options are what a Console is made of. All are needed but Now and Logger.
+type Options struct {
+	Service *tools.Service
+	Guard   *guard.Guard
+	Fleet   *fleet.Fleet
+	Record  Record
+	People  People
+	// OwnIDs are the partner's own IDs.
+	OwnIDs []string
+	// Now defaults to time.Now.
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// Console answers the requests of browsers below Path.
+type Console struct {
+	o       Options
+	handler http.Handler
+}
+
+// New makes a Console.
+func New(o Options) *Console {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	c := &Console{o: o}
+	mux := http.NewServeMux()
+	for _, route := range c.routes() {
+		mux.HandleFunc(route.method+" "+route.path, c.answer(route))
+	}
+	mux.HandleFunc(Path, c.answer(route{serve: func(*visit) error { return errNotHere }}))
+	guarded := http.NewCrossOriginProtection()
+	guarded.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { foreignForm(w) }))
+	c.handler = guarded.Handler(mux)
+	return c
+}
+
+// ServeHTTP implements http.Handler.
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.ServeHTTP(w, r) }
+
+// route is one address of the console. A test has a row for each.
+type route struct {
+	method, path string
+	// needs are scopes of which the person must have one; none means that everybody who
+	// is signed in may.
+	needs []access.Scope
+	serve func(*visit) error
+}
+
+// routes are all addresses. GET never changes anything.
+func (c *Console) routes() []route {
+	reads := []access.Scope{access.ScopeRead}
+	return []route{
+		{"GET", "/console/{$}", reads, c.showOverview},
+	}
+}
+
+func foreignForm(w http.ResponseWriter) {
+	page.Page{Status: http.StatusForbidden, Title: "Not from this page", Body: []page.Node{
+		page.P("The form was sent from another page than this server's, or the page is too old. Go back, reload the page and try again."),
+	}}.Write(w)
+}

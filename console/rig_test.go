@@ -1,0 +1,302 @@
+package console_test
+
+import (
+	"context"
+	"crypto/tls"
+	"html"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"mcp-partner/access"
+	"mcp-partner/auth"
+	"mcp-partner/auth/users"
+	"mcp-partner/console"
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/issuertest"
+	"mcp-partner/internal/testkit"
+	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/tools"
+)
+
+const (
+	clientID = "66666666-aaaa-bbbb-cccc-dddddddddddd"
+	ownID    = "1234567"
+	otherID  = "7654321"
+)
+
+// rig is the console over a simulated Azure, with the real guard, ledger and service. Who
+// is who: people.
+type rig struct {
+	t        testing.TB
+	url      string
+	app      *app.App
+	guard    *guard.Guard
+	service  *tools.Service
+	people   *users.SignIn
+	console  *console.Console
+	issuer   *issuertest.Issuer
+	upstream *issuertest.SignIn
+	azure    *app.Simulation
+	trust    *tls.Config
+}
+
+// people are those who may sign in: what the issuer says of them decides what they may.
+func people() map[string]issuertest.Claims {
+	return map[string]issuertest.Claims{
+		"alice":   {"sub": "alice"},                                // reads and writes everywhere
+		"bob":     {"sub": "bob", "roles": []string{"approver"}},   // reads and decides everywhere
+		"carol":   {"sub": "carol", "roles": []string{"approver"}}, // as Bob
+		"reader":  {"sub": "reader"},                               // reads everywhere
+		"contoso": {"sub": "contoso"},                              // reads and writes in contoso alone
+		"nobody":  {"sub": "nobody"},                               // is in no grant
+	}
+}
+
+func mapping(issuer string) auth.Mapping {
+	read, decide := []access.Scope{access.ScopeRead}, []access.Scope{access.ScopeRead, access.ScopeApprove}
+	all := []string{"*"}
+	return auth.Mapping{
+		Roles: map[string][]access.Scope{"approver": {access.ScopeApprove}},
+		Grants: []auth.CallerGrant{
+			{Name: "alice", Issuer: issuer, Subject: "alice", Tenants: all},
+			{Name: "bob", Issuer: issuer, Subject: "bob", Tenants: all, Scopes: decide},
+			{Name: "carol", Issuer: issuer, Subject: "carol", Tenants: all, Scopes: decide},
+			{Name: "reader", Issuer: issuer, Subject: "reader", Tenants: all, Scopes: read},
+			{Name: "contoso", Issuer: issuer, Subject: "contoso", Tenants: []string{"contoso"}},
+		},
+	}
+}
+
+// newRig starts the console over some tenants. In contoso nothing is linked, fabrikam is
+// linked to otherID.
+func newRig(t testing.TB, tenants int, rules guard.Options) *rig {
+	t.Helper()
+	r := &rig{t: t, issuer: issuertest.Start(t)}
+	r.openHouse(tenants, rules)
+	pair := testkit.NewPair(t)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if strings.HasPrefix(req.URL.Path, console.Path) {
+			r.console.ServeHTTP(w, req)
+			return
+		}
+		r.people.ServeHTTP(w, req)
+	}))
+	server.TLS = pair.Serve()
+	_, port, _ := strings.Cut(server.Listener.Addr().String(), ":")
+	r.url, r.trust = "https://localhost:"+port, pair.Trust()
+	var err error
+	if r.people, err = users.New(users.Options{Store: r.app.GuardStore(), PublicURL: r.url, Upstream: r.newUpstream(), Sealer: clear{}}); err != nil {
+		t.Fatal(err)
+	}
+	r.console = console.New(console.Options{
+		Service: r.service, Guard: r.guard, Fleet: r.app.Fleet, Record: r.app.Record(), People: r.people, OwnIDs: rules.Bounds.PartnerIDs,
+		Logger: slog.New(slog.NewTextHandler(testWriter{t}, nil)),
+	})
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return r
+}
+
+// clear seals nothing: the refresh tokens of this issuer are nobody's.
+type clear struct{}
+
+func (clear) Seal(plain []byte) ([]byte, error)  { return plain, nil }
+func (clear) Open(sealed []byte) ([]byte, error) { return sealed, nil }
+
+type testWriter struct{ testing.TB }
+
+func (w testWriter) Write(line []byte) (int, error) {
+	w.Logf("%s", line)
+	return len(line), nil
+}
+
+func (r *rig) openHouse(tenants int, rules guard.Options) {
+	r.t.Helper()
+	settings := app.NewSettings(func(string) (string, bool) { return "", false }, nil)
+	settings.SetStateDir(filepath.Join(r.t.TempDir(), "state"))
+	var err error
+	if r.azure, err = app.StartSimulation(context.Background(), app.SimulationOptions{Tenants: tenants}, "127.0.0.1:0"); err != nil {
+		r.t.Fatal(err)
+	}
+	if r.app, err = settings.Open(r.azure); err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(r.app.Close)
+	if err := r.azure.Stage("contoso", "fabrikam", otherID); err != nil {
+		r.t.Fatal(err)
+	}
+	if rules.Bounds.PartnerIDs == nil {
+		rules.Bounds.PartnerIDs = []string{ownID}
+	}
+	if r.guard, err = r.app.Guard(rules); err != nil {
+		r.t.Fatal(err)
+	}
+	r.service = r.app.Service(r.guard)
+}
+
+func (r *rig) newUpstream() *auth.Upstream {
+	r.t.Helper()
+	callback := r.url + users.CallbackPath
+	r.upstream = &issuertest.SignIn{ClientID: clientID, RedirectURI: callback, Secret: "s3cret", Now: time.Now}
+	r.issuer.SignsIn(r.upstream)
+	callers, err := auth.New(auth.Options{Issuers: []string{r.issuer.URL()}, Audiences: []string{clientID}, Client: r.issuer.Client(), Mapping: mapping(r.issuer.URL())})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	upstream, err := callers.Upstream(auth.Application{
+		Issuer: r.issuer.URL(), ClientID: clientID, RedirectURI: callback,
+		Credential: func(context.Context) (auth.ClientCredential, error) {
+			return auth.ClientCredential{Secret: "s3cret"}, nil
+		},
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return upstream
+}
+
+// agent is somebody else's program, which asks for things.
+func (r *rig) agent() access.Principal {
+	return access.Principal{Caller: "token:agent", Grant: access.FullGrant()}
+}
+
+// ask has the agent call a tool, and returns its answer.
+func (r *rig) ask(tool, arguments string) answers.Envelope {
+	r.t.Helper()
+	return r.service.Call(r.t.Context(), tools.Call{Tool: tool, Arguments: []byte(arguments), Principal: r.agent(), Confirmer: tools.NoConfirmer{}}).Envelope
+}
+
+// askToRegister leaves an approval that waits, and returns its ID.
+func (r *rig) askToRegister(tenant string) string {
+	r.t.Helper()
+	e := r.ask(schemas.ToolRegisterPartner, `{"tenant":"`+tenant+`","partner_id":"`+ownID+`","reason":"new customer"}`)
+	if e.Approval == nil {
+		r.t.Fatalf("nothing waits: %+v", e)
+	}
+	return e.Approval.ID
+}
+
+// browser is one with cookies of its own in which somebody is signed in; it runs no
+// script.
+type browser struct {
+	*rig
+	client *http.Client
+}
+
+// browser signs somebody in; "" is nobody.
+func (r *rig) browser(who string) *browser {
+	r.t.Helper()
+	jar, _ := cookiejar.New(nil) // never fails
+	issuer := r.issuer.Client().Transport.(*http.Transport)
+	own := &http.Transport{TLSClientConfig: r.trust}
+	r.t.Cleanup(own.CloseIdleConnections)
+	b := &browser{r, &http.Client{Jar: jar, Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+		if strings.HasPrefix(req.URL.String(), r.url) {
+			return own.RoundTrip(req)
+		}
+		return issuer.RoundTrip(req)
+	})}}
+	if who != "" {
+		b.signIn(who)
+	}
+	return b
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func (b *browser) signIn(who string) {
+	b.t.Helper()
+	claims := people()[who]
+	claims["preferred_username"] = who + "@example.com"
+	b.upstream.As(claims, nil)
+	shown := b.post("/signin/issuer", "/signin", "next", "/console/")
+	if last := b.get(found(b.t, onward, shown.text)); last.StatusCode >= 500 {
+		b.t.Fatalf("%s is not signed in: %s", who, last.text)
+	}
+}
+
+// answer is what a browser shows at the end.
+type answer struct {
+	*http.Response
+	text string
+}
+
+func (b *browser) do(method, address, body string) answer {
+	b.t.Helper()
+	if strings.HasPrefix(address, "/") {
+		address = b.url + address
+	}
+	req, err := http.NewRequestWithContext(b.t.Context(), method, address, strings.NewReader(body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	response, err := b.client.Do(req)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return answer{response, string(text)}
+}
+
+func (b *browser) get(address string) answer {
+	b.t.Helper()
+	return b.do(http.MethodGet, address, "")
+}
+
+var (
+	formToken = regexp.MustCompile(`name="form_token" value="([^"]+)"`)
+	onward    = regexp.MustCompile(`http-equiv="refresh" content="0;url=([^"]+)"`)
+)
+
+// post sends a form of the page from: its token, and names with values in turn.
+func (b *browser) post(path, from string, fields ...string) answer {
+	b.t.Helper()
+	form := url.Values{"form_token": {found(b.t, formToken, b.get(from).text)}}
+	for i := 0; i+1 < len(fields); i += 2 {
+		form.Add(fields[i], fields[i+1])
+	}
+	return b.do(http.MethodPost, path, form.Encode())
+}
+
+func found(t testing.TB, pattern *regexp.Regexp, text string) string {
+	t.Helper()
+	parts := pattern.FindStringSubmatch(text)
+	if parts == nil {
+		t.Fatalf("no %s in:\n%s", pattern, text)
+	}
+	return html.UnescapeString(parts[1])
+}
+
+// wantPage fails unless a page is there and says all of this.
+func (a answer) wantPage(t testing.TB, status int, says ...string) {
+	t.Helper()
+	if a.StatusCode != status {
+		t.Fatalf("status %d, want %d:\n%s", a.StatusCode, status, a.text)
+	}
+	for _, text := range says {
+		if !strings.Contains(a.text, text) {
+			t.Errorf("the page does not say %q:\n%s", text, a.text)
+		}
+	}
+}
