@@ -36,84 +36,57 @@ type link struct {
 	hash, mac digest
 }
 
-// number and text write a value so that no two sequences of values give the
+// number and text encode a value so that no two sequences of values give the
 // same bytes.
-func number(h hash.Hash, n int64) {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], uint64(n))
-	h.Write(b[:])
-}
+func number(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
 
-func text[T ~string | ~[]byte](h hash.Hash, t T) {
-	number(h, int64(len(t)))
-	h.Write([]byte(t))
-}
+func text[T ~string | ~[]byte](t T) []byte { return append(number(int64(len(t))), t...) }
 
-func sum(h hash.Hash) (d digest) {
+// sum hashes a tag, and what is tagged.
+func sum(h hash.Hash, tag string, parts ...[]byte) (d digest) {
+	h.Write([]byte(tag))
+	for _, part := range parts {
+		h.Write(part)
+	}
 	h.Sum(d[:0])
 	return d
 }
 
 // bodyDigest is all that an export shows of an entry that it withholds.
-func bodyDigest(body []byte) digest {
-	h := sha256.New()
-	h.Write([]byte(tagBody))
-	h.Write(body)
-	return sum(h)
-}
+func bodyDigest(body []byte) digest { return sum(sha256.New(), tagBody, body) }
 
 // genesisHash is where the plain chain of a ledger begins.
-func genesisHash(ledgerID string) digest {
-	h := sha256.New()
-	h.Write([]byte(tagGenesis))
-	text(h, ledgerID)
-	return sum(h)
-}
+func genesisHash(ledgerID string) digest { return sum(sha256.New(), tagGenesis, text(ledgerID)) }
 
 // nextHash is the plain chain: anybody can follow it.
 func nextHash(seq int64, previous, body digest) digest {
-	h := sha256.New()
-	h.Write([]byte(tagEntry))
-	number(h, seq)
-	h.Write(previous[:])
-	h.Write(body[:])
-	return sum(h)
+	return sum(sha256.New(), tagEntry, number(seq), previous[:], body[:])
 }
 
 // macKey is the vault's key of the ledger.
 type macKey []byte
 
+// sum authenticates what sum hashes.
+func (k macKey) sum(tag string, parts ...[]byte) digest {
+	return sum(hmac.New(sha256.New, k), tag, parts...)
+}
+
 // genesis begins the authenticated chain, and proves that the key belongs to
 // the file.
 func (k macKey) genesis(ledgerID string) link {
-	h := hmac.New(sha256.New, k)
-	h.Write([]byte(tagGenesis))
-	text(h, ledgerID)
-	return link{hash: genesisHash(ledgerID), mac: sum(h)}
+	return link{hash: genesisHash(ledgerID), mac: k.sum(tagGenesis, text(ledgerID))}
 }
 
 // next links an entry to the one before it. The plain hash is covered, so a
 // recomputed plain chain does not fit the authenticated one.
 func (k macKey) next(before link, seq int64, body []byte) link {
 	plain := nextHash(seq, before.hash, bodyDigest(body))
-	h := hmac.New(sha256.New, k)
-	h.Write([]byte(tagEntry))
-	number(h, seq)
-	h.Write(before.mac[:])
-	h.Write(plain[:])
-	h.Write(body)
-	return link{seq: seq, hash: plain, mac: sum(h)}
+	return link{seq: seq, hash: plain, mac: k.sum(tagEntry, number(seq), before.mac[:], plain[:], body)}
 }
 
 // state authenticates all of a row that holds now.
 func (k macKey) state(s state) digest {
-	h := hmac.New(sha256.New, k)
-	h.Write([]byte(tagState))
-	text(h, s.kind)
-	text(h, s.name)
-	number(h, s.seq)
-	text(h, s.body)
-	return sum(h)
+	return k.sum(tagState, text(s.kind), text(s.name), number(s.seq), text(s.body))
 }
 
 // same compares without telling by its time where the difference is.

@@ -50,11 +50,11 @@ type alertBody struct {
 // Alert records changes and puts a message for each channel into the outbox, all or
 // nothing. It passes over those that were recorded by this run, or by another one
 // that found them since they came about, and returns the number of the others.
-func (l *Ledger) Alert(ctx context.Context, alerts []Alert) (recorded int, err error) {
+func (l *Ledger) Alert(ctx context.Context, alerts []Alert) (int, error) {
 	if len(alerts) == 0 {
 		return 0, nil
 	}
-	err = l.write(ctx, false, func(w *writing) {
+	return written(ctx, l, false, func(w *writing) (recorded int) {
 		first, channels := w.tail.seq+1, map[string]bool{}
 		for _, one := range alerts {
 			last, ok := get[alertBody](w.session, stateAlert, one.Name)
@@ -70,8 +70,8 @@ func (l *Ledger) Alert(ctx context.Context, alerts []Alert) (recorded int, err e
 		for _, channel := range slices.Sorted(maps.Keys(channels)) {
 			w.enqueue(OutboxChange, fmt.Sprintf("%s/%d-%d", channel, first, w.tail.seq))
 		}
+		return recorded
 	})
-	return recorded, err
 }
 
 // Acknowledge records that somebody knows of the state of a tenant. One whose Until is

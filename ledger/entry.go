@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"iter"
@@ -55,7 +54,7 @@ type entry struct {
 }
 
 func newEntry(e guard.Event, program string) entry {
-	return entry{Event: e, Program: program, Digest: e.ArgumentDigest(), Salt: newSalt()}
+	return entry{Event: e, Program: program, Digest: e.ArgumentDigest(), Salt: rand.Text()}
 }
 
 func (e entry) encode() []byte {
@@ -63,12 +62,6 @@ func (e entry) encode() []byte {
 		Time guard.Stamp `json:"time"`
 		entry
 	}{guard.Stamp{Time: e.Time}, e})
-}
-
-func newSalt() string {
-	var salt [16]byte
-	_, _ = rand.Read(salt[:]) // never fails: crypto/rand ends the process instead
-	return base64.RawStdEncoding.EncodeToString(salt[:])
 }
 
 // encode returns the JSON of what is written, of which nothing can fail: strings,
@@ -94,18 +87,11 @@ func eventColumns(e *guard.Event) []any { return []any{&e.Seq, content{e}} }
 // Append implements guard.Store. An intent is in the vault's counter as well
 // when Append returns, because a write follows it.
 func (l *Ledger) Append(ctx context.Context, events ...guard.Event) (last int64, err error) {
-	firm := false
-	for _, event := range events {
-		firm = firm || event.Kind == guard.KindIntent
-	}
-	err = l.write(ctx, firm, func(w *writing) {
+	firm := slices.ContainsFunc(events, func(e guard.Event) bool { return e.Kind == guard.KindIntent })
+	return written(ctx, l, firm, func(w *writing) int64 {
 		w.events("", false, events...)
-		last = w.tail.seq
+		return w.tail.seq
 	})
-	if err != nil {
-		return 0, err
-	}
-	return last, nil
 }
 
 // unfinished selects the intents without an outcome. SQLite would read all

@@ -41,12 +41,13 @@ func (l *Ledger) Plan(ctx context.Context, id string) (body []byte, ok bool, err
 
 // OpenRun implements guard.RunStore.
 func (l *Ledger) OpenRun(ctx context.Context, run runs.Run, body []byte, events ...guard.Event) (opened bool, err error) {
-	err = l.write(ctx, true, func(w *writing) {
-		if events, opened = w.spendFor(run, body, events); opened {
+	return written(ctx, l, true, func(w *writing) bool {
+		events, ok := w.spendFor(run, body, events)
+		if ok {
 			w.record(stateRun, run.ID, encodeRun(run), events...)
 		}
+		return ok
 	})
-	return opened && err == nil, err
 }
 
 // spendFor spends the ticket of a run, which is what the first event is about,

@@ -1,9 +1,9 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"iter"
@@ -17,17 +17,20 @@ import (
 
 var _ fleet.Store = (*Ledger)(nil)
 
-// inRuns runs a function in a transaction over the tables of runs, and tells it the
-// time. The record and its chains are not touched.
-func (l *Ledger) inRuns(ctx context.Context, change func(s *session, now time.Time)) error {
+// inRuns returns what a function makes in a transaction over the tables of runs, which
+// tells it the time. The record and its chains are not touched.
+func inRuns[T any](ctx context.Context, l *Ledger, change func(s *session, now time.Time) T) (made T, err error) {
 	db, err := l.use(ctx)
-	if err != nil {
-		return err
+	if err == nil {
+		err = l.problem(l.change(ctx, db, func(s *session) bool {
+			made = change(s, s.now())
+			return true
+		}))
 	}
-	return l.problem(l.change(ctx, db, func(s *session) bool {
-		change(s, s.now())
-		return true
-	}))
+	if err != nil {
+		made = *new(T)
+	}
+	return made, err
 }
 
 // now is the time by the clock that all processes share.
@@ -58,23 +61,18 @@ func (s *session) fleetRuns(now time.Time, clause string, args ...any) (found []
 }
 
 // CreateRun implements fleet.Store.
-func (l *Ledger) CreateRun(ctx context.Context, run fleet.Run, lease time.Duration, rows []fleet.Row) (stored fleet.Run, err error) {
-	err = l.inRuns(ctx, func(s *session, now time.Time) {
+func (l *Ledger) CreateRun(ctx context.Context, run fleet.Run, lease time.Duration, rows []fleet.Row) (fleet.Run, error) {
+	return inRuns(ctx, l, func(s *session, now time.Time) fleet.Run {
 		live := s.fleetRuns(now, `WHERE state = 'running' AND caller = $1 AND kind = $2 AND lease > $3`, run.Caller, run.Kind, formatTime(now))
 		if len(live) > 0 {
-			stored = live[0]
-			return
+			return live[0]
 		}
 		run.LeaseUntil = now.Add(lease)
-		stored = run
 		s.exec(`INSERT INTO runs (`+newRun+`) VALUES ($1, $2, $3, $4, $5, '', $6, $7, $8, $9, $10)`, run.ID, run.Kind, run.Caller, run.Label,
 			formatTime(run.CreatedAt), run.State, run.Owner, formatTime(run.LeaseUntil), run.Rows, string(run.Request))
 		s.insertRows(run.ID, rows)
+		return run
 	})
-	if err != nil {
-		return fleet.Run{}, err
-	}
-	return stored, nil
 }
 
 // rowsAtOnce is how many rows one statement inserts: far fewer calls into
@@ -112,9 +110,8 @@ func (l *Ledger) Runs(ctx context.Context, f fleet.RunFilter) ([]fleet.Run, erro
 
 // changedOne runs a statement in a transaction and reports whether it changed a
 // row.
-func (l *Ledger) changedOne(ctx context.Context, query string, args func(now time.Time) []any) (changed bool, err error) {
-	err = l.inRuns(ctx, func(s *session, now time.Time) { changed = s.exec(query, args(now)...) > 0 })
-	return changed && err == nil, err
+func (l *Ledger) changedOne(ctx context.Context, query string, args func(now time.Time) []any) (bool, error) {
+	return inRuns(ctx, l, func(s *session, now time.Time) bool { return s.exec(query, args(now)...) > 0 })
 }
 
 // ClaimRun implements fleet.Store.
@@ -142,9 +139,9 @@ func (l *Ledger) LabelRun(ctx context.Context, id, label string) (bool, error) {
 }
 
 // PruneRuns implements fleet.Store.
-func (l *Ledger) PruneRuns(ctx context.Context, keep fleet.Keeping) (count int, err error) {
-	err = l.inRuns(ctx, func(s *session, now time.Time) {
-		count = int(s.exec(`WITH RECURSIVE
+func (l *Ledger) PruneRuns(ctx context.Context, keep fleet.Keeping) (int, error) {
+	return inRuns(ctx, l, func(s *session, now time.Time) int {
+		return int(s.exec(`WITH RECURSIVE
 			ranked AS (SELECT id, row_number() OVER newest AS n, sum(CASE WHEN kept < 0 THEN size ELSE kept END) OVER newest AS all_rows FROM runs
 				WHERE label = '' WINDOW newest AS (PARTITION BY caller ORDER BY created DESC, id ROWS UNBOUNDED PRECEDING)),
 			old AS (SELECT id FROM runs WHERE label = '' AND (state <> 'running' OR lease <= $1)
@@ -153,26 +150,17 @@ func (l *Ledger) PruneRuns(ctx context.Context, keep fleet.Keeping) (count int, 
 			DELETE FROM runs WHERE id IN (SELECT id FROM old) AND id NOT IN (SELECT id FROM needed)`,
 			formatTime(now), formatTime(keep.Since), keep.Runs, keep.Rows))
 	})
-	return count, err
-}
-
-// body is a result as JSON, which the file wants in every row.
-func body(text json.RawMessage) string {
-	if len(text) == 0 {
-		return "null"
-	}
-	return string(text)
 }
 
 // SaveRows implements fleet.Store.
-func (l *Ledger) SaveRows(ctx context.Context, id, owner string, lease time.Duration, rows []fleet.Row) (ours bool, err error) {
-	err = l.inRuns(ctx, func(s *session, now time.Time) {
-		ours = s.exec(`UPDATE runs SET lease = $1 WHERE id = $2 AND owner = $3 AND state = 'running'`, formatTime(now.Add(lease)), id, owner) > 0
+func (l *Ledger) SaveRows(ctx context.Context, id, owner string, lease time.Duration, rows []fleet.Row) (bool, error) {
+	return inRuns(ctx, l, func(s *session, now time.Time) bool {
+		ours := s.exec(`UPDATE runs SET lease = $1 WHERE id = $2 AND owner = $3 AND state = 'running'`, formatTime(now.Add(lease)), id, owner) > 0
 		if ours && len(rows) > 0 {
 			s.fail(s.updateRows(id, rows))
 		}
+		return ours
 	})
-	return ours && err == nil, err
 }
 
 func (s *session) updateRows(id string, rows []fleet.Row) error {
@@ -182,14 +170,14 @@ func (s *session) updateRows(id string, rows []fleet.Row) error {
 	}
 	defer update.Close()
 	for _, r := range rows {
-		if _, err := update.ExecContext(s.ctx, r.State, r.Rank, r.Cause, r.Stale, body(r.Body), id, r.N); err != nil {
+		if _, err := update.ExecContext(s.ctx, r.State, r.Rank, r.Cause, r.Stale, cmp.Or(string(r.Body), "null"), id, r.N); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-const rowColumns = `n, tenant, tenant_id, credential, state, rank, cause, stale, body, as_of`
+const rowColumns = `n, tenant, tenant_id, credential, state, rank, cause, stale, nullif(body, 'null'), as_of`
 
 // wholeRows and thinnedRows are the rows of the run $1, as a table. Those of a thinned
 // run are its own, and for the other targets those of the first run that has them of
@@ -213,20 +201,7 @@ func (s *session) runTable(id string) string {
 }
 
 func fleetColumns(r *fleet.Row) []any {
-	return []any{&r.N, &r.Tenant, &r.TenantID, &r.Credential, &r.State, &r.Rank, &r.Cause, &r.Stale, result{&r.Body}, moment{&r.AsOf}}
-}
-
-// result takes what body made.
-type result struct{ of *json.RawMessage }
-
-// Scan implements sql.Scanner.
-func (r result) Scan(column any) error {
-	var text sql.Null[[]byte]
-	err := text.Scan(column)
-	if *r.of = text.V; string(text.V) == "null" {
-		*r.of = nil
-	}
-	return err
+	return []any{&r.N, &r.Tenant, &r.TenantID, &r.Credential, &r.State, &r.Rank, &r.Cause, &r.Stale, (*[]byte)(&r.Body), moment{&r.AsOf}}
 }
 
 // Rows implements fleet.Store. Rows are read as they are asked for, so that a
@@ -303,35 +278,34 @@ const thinnedAtOnce = 1000
 // ThinRun implements fleet.Store. From the first step on the run is read together
 // with its base, so that it has all its rows after each.
 func (l *Ledger) ThinRun(ctx context.Context, run fleet.Run, later string, essence func(body json.RawMessage) []byte) error {
-	if err := l.inRuns(ctx, func(s *session, _ time.Time) { s.setBase(run, later) }); err != nil {
+	if _, err := inRuns(ctx, l, func(s *session, _ time.Time) bool { return s.setBase(run, later) }); err != nil {
 		return err
 	}
 	places, err := l.repeated(ctx, run.ID, essence)
 	if err != nil {
 		return err
 	}
+	id := func(time.Time) []any { return []any{run.ID} }
 	for some := range slices.Chunk(places, thinnedAtOnce) {
-		err := l.inRuns(ctx, func(s *session, _ time.Time) {
-			s.exec(`DELETE FROM run_rows WHERE run = $1 AND n IN (`+strings.Join(some, ", ")+`)`, run.ID)
-		})
-		if err != nil {
+		if _, err := l.changedOne(ctx, `DELETE FROM run_rows WHERE run = $1 AND n IN (`+strings.Join(some, ", ")+`)`, id); err != nil {
 			return err
 		}
 	}
-	_, err = l.changedOne(ctx, `UPDATE runs SET kept = (SELECT count(*) FROM run_rows WHERE run = id) WHERE id = $1 AND base <> ''`, func(time.Time) []any { return []any{run.ID} })
+	_, err = l.changedOne(ctx, `UPDATE runs SET kept = (SELECT count(*) FROM run_rows WHERE run = id) WHERE id = $1 AND base <> ''`, id)
 	return err
 }
 
-// setBase makes a later run the base of another, unless it has one, and notes which of
-// the base's rows the other does not have.
-func (s *session) setBase(run fleet.Run, later string) {
+// setBase makes a later run the base of another, and notes which of the base's rows the
+// other does not have; false where it has a base.
+func (s *session) setBase(run fleet.Run, later string) (set bool) {
 	if s.exec(`UPDATE runs SET base = $1, totals = $3 WHERE id = $2 AND base = '' AND state = 'finished'
 		AND EXISTS (SELECT 1 FROM runs WHERE id = $1 AND state = 'finished')`, later, run.ID, string(encode(run.Totals))) == 0 {
-		return
+		return false
 	}
 	s.exec(`INSERT INTO run_rows (run, n, tenant, tenant_id, credential, state)
 		SELECT CAST($2 AS text), -row_number() OVER (ORDER BY tenant_id, credential), '', tenant_id, credential, 'absent'
 		FROM (SELECT tenant_id, credential FROM `+s.runTable(later)+` WHERE run = $1 EXCEPT SELECT tenant_id, credential FROM run_rows WHERE run = $2) AS others`, later, run.ID)
+	return true
 }
 
 // repeated returns the places of the rows that the base of a run repeats. It keeps a

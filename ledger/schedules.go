@@ -40,14 +40,14 @@ func (l *Ledger) AddSchedule(ctx context.Context, s schedules.Schedule, event gu
 }
 
 // ChangeSchedule implements schedules.Store.
-func (l *Ledger) ChangeSchedule(ctx context.Context, s schedules.Schedule, change func(*schedules.Schedule) bool, events ...guard.Event) (changed bool, err error) {
-	err = l.write(ctx, len(events) > 0, func(w *writing) {
+func (l *Ledger) ChangeSchedule(ctx context.Context, s schedules.Schedule, change func(*schedules.Schedule) bool, events ...guard.Event) (bool, error) {
+	return written(ctx, l, len(events) > 0, func(w *writing) (changed bool) {
 		now, ok := get[schedules.Schedule](w.session, stateSchedule, s.Name)
 		if changed = ok && now.Same(s) && change(&now); changed {
 			w.record(stateSchedule, s.Name, encode(now), events...)
 		}
+		return changed
 	})
-	return changed && err == nil, err
 }
 
 // RemoveSchedule implements schedules.Store.

@@ -126,14 +126,14 @@ func (s *session) putState(one state) {
 }
 
 // removeRow removes a row with the entry that says why; false if there is none.
-func (l *Ledger) removeRow(ctx context.Context, kind, name string, event guard.Event) (removed bool, err error) {
-	err = l.write(ctx, true, func(w *writing) {
+func (l *Ledger) removeRow(ctx context.Context, kind, name string, event guard.Event) (bool, error) {
+	return written(ctx, l, true, func(w *writing) (removed bool) {
 		if _, removed = w.one(kind, name); removed {
 			w.events(ref(kind, name), true, event)
 			w.exec(`DELETE FROM states WHERE kind = $1 AND name = $2`, kind, name)
 		}
+		return removed
 	})
-	return removed && err == nil, err
 }
 
 // State implements guard.StateStore.

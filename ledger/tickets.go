@@ -18,12 +18,11 @@ func encodeTicket(t guard.Ticket) []byte {
 }
 
 // PutTicket implements guard.Store.
-func (l *Ledger) PutTicket(ctx context.Context, ticket guard.Ticket, limit int, asked guard.Event) (stored guard.Ticket, err error) {
-	err = l.write(ctx, false, func(w *writing) {
-		if stored = w.joins(ticket, limit); stored.ID != "" {
-			return
+func (l *Ledger) PutTicket(ctx context.Context, ticket guard.Ticket, limit int, asked guard.Event) (guard.Ticket, error) {
+	return written(ctx, l, false, func(w *writing) guard.Ticket {
+		if open := w.joins(ticket, limit); open.ID != "" {
+			return open
 		}
-		stored = ticket
 		w.unused(stateTicket, ticket.ID)
 		if ticket.Plan != nil {
 			w.dropPlans()
@@ -33,11 +32,8 @@ func (l *Ledger) PutTicket(ctx context.Context, ticket guard.Ticket, limit int, 
 			w.enqueue(OutboxApproval, ticket.ID)
 		}
 		w.record(stateTicket, ticket.ID, encodeTicket(ticket), asked)
+		return ticket
 	})
-	if err != nil {
-		return guard.Ticket{}, err
-	}
-	return stored, nil
 }
 
 // unused refuses an ID that is taken, which cannot happen with 72 random bits.
@@ -113,33 +109,32 @@ func (l *Ledger) Waiting(ctx context.Context) ([]guard.Ticket, error) {
 
 // DecideTicket implements guard.Store.
 func (l *Ledger) DecideTicket(ctx context.Context, id string, decision guard.Decision, event guard.Event) (bool, error) {
-	decided, _, err := l.changeTicket(ctx, id, func(t *guard.Ticket) bool {
+	last, err := l.changeTicket(ctx, id, func(t *guard.Ticket) bool {
 		if t.Decision != nil {
 			return false
 		}
 		t.Decision = &decision
 		return true
 	}, event)
-	return decided, err
+	return last > 0, err
 }
 
 // SpendTicket implements guard.Store.
 func (l *Ledger) SpendTicket(ctx context.Context, id string, events ...guard.Event) (bool, int64, error) {
-	return l.changeTicket(ctx, id, func(t *guard.Ticket) bool { t.Spend(events); return true }, events...)
+	last, err := l.changeTicket(ctx, id, func(t *guard.Ticket) bool { t.Spend(events); return true }, events...)
+	return last > 0, last, err
 }
 
 // changeTicket changes a ticket that is not spent, with its events, if change
-// says so. It is in the vault's counter before the caller may act on it, so
+// says so; else last is 0. It is in the vault's counter before the caller may act on it, so
 // that an older file cannot bring the ticket back.
-func (l *Ledger) changeTicket(ctx context.Context, id string, change func(*guard.Ticket) bool, events ...guard.Event) (changed bool, last int64, err error) {
-	err = l.write(ctx, true, func(w *writing) {
-		if t, ok := intact[guard.Ticket](w, stateTicket, id); ok && !t.Spent && change(&t) {
-			w.record(stateTicket, id, encodeTicket(t), events...)
-			changed, last = true, w.tail.seq
+func (l *Ledger) changeTicket(ctx context.Context, id string, change func(*guard.Ticket) bool, events ...guard.Event) (last int64, err error) {
+	return written(ctx, l, true, func(w *writing) int64 {
+		t, ok := intact[guard.Ticket](w, stateTicket, id)
+		if !ok || t.Spent || !change(&t) {
+			return 0
 		}
+		w.record(stateTicket, id, encodeTicket(t), events...)
+		return w.tail.seq
 	})
-	if err != nil {
-		return false, 0, err
-	}
-	return changed, last, nil
 }

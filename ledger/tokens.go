@@ -64,20 +64,20 @@ func (l *Ledger) Tokens(ctx context.Context) ([]guard.Token, error) {
 
 // UseToken implements guard.TokenStore. The use is in the vault's counter when
 // it returns, so that an older file cannot give it back.
-func (l *Ledger) UseToken(ctx context.Context, id string, event guard.Event) (used bool, err error) {
-	err = l.write(ctx, true, func(w *writing) {
+func (l *Ledger) UseToken(ctx context.Context, id string, event guard.Event) (bool, error) {
+	return written(ctx, l, true, func(w *writing) (used bool) {
 		t, ok := intact[guard.Token](w, stateToken, id)
 		if used = ok && t.Live(w.l.o.Now()); used {
 			t.Used++
 			w.record(stateToken, t.ID, encodeToken(t), event)
 		}
+		return used
 	})
-	return used && err == nil, err
 }
 
 // RevokeTokens implements guard.TokenStore.
-func (l *Ledger) RevokeTokens(ctx context.Context, which guard.TokenSelection, event guard.Event) (revoked int, err error) {
-	err = l.write(ctx, true, func(w *writing) {
+func (l *Ledger) RevokeTokens(ctx context.Context, which guard.TokenSelection, event guard.Event) (int, error) {
+	return written(ctx, l, true, func(w *writing) (revoked int) {
 		now := w.l.o.Now()
 		for _, t := range rowsOf[guard.Token](w.session, `WHERE kind = 'token' AND expires > $1`, formatTime(now.Add(-guard.ReachAfterEnd))) {
 			if which.Selects(t) && t.Revocable(now) {
@@ -86,9 +86,6 @@ func (l *Ledger) RevokeTokens(ctx context.Context, which guard.TokenSelection, e
 				revoked++
 			}
 		}
+		return revoked
 	})
-	if err != nil {
-		return 0, err
-	}
-	return revoked, nil
 }

@@ -42,6 +42,16 @@ func (l *Ledger) write(ctx context.Context, firm bool, change func(*writing)) er
 	return nil
 }
 
+// written is write for a function that returns something: the zero value after a
+// failure.
+func written[T any](ctx context.Context, l *Ledger, firm bool, change func(*writing) T) (made T, err error) {
+	err = l.write(ctx, firm, func(w *writing) { made = change(w) })
+	if err != nil {
+		made = *new(T)
+	}
+	return made, err
+}
+
 // flush brings the vault's counter to the end of the record.
 func (l *Ledger) flush(ctx context.Context) error {
 	if err := l.counter.flush(ctx); err != nil {
