@@ -90,11 +90,26 @@ func histogram(name, help string, labels ...string) *prometheus.HistogramVec {
 }
 
 func build(version string) prometheus.Collector {
-	gauge := prometheus.NewGauge(prometheus.GaugeOpts{
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "build_info", Help: "Version of the program.", ConstLabels: prometheus.Labels{"version": version},
-	})
-	gauge.Set(1)
-	return gauge
+	}, func() float64 { return 1 })
+}
+
+// scraped are metrics that are read at each scrape, and not before.
+type scraped func(chan<- prometheus.Metric)
+
+// Describe implements prometheus.Collector.
+func (scraped) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (s scraped) Collect(to chan<- prometheus.Metric) { s(to) }
+
+func described(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, labels, nil)
+}
+
+func valued(desc *prometheus.Desc, value float64, labels ...string) prometheus.Metric {
+	return prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 }
 
 func (m *Metrics) lookUp(l Lookups) {
@@ -107,7 +122,7 @@ func (m *Metrics) lookUp(l Lookups) {
 		}))
 	}
 	if l.Credentials != nil {
-		m.registry.MustRegister(newCredentials(l.Credentials, m.codes))
+		m.registry.MustRegister(credentials(l.Credentials, m.codes))
 	}
 	days := func(name, help string, when func() (time.Time, bool)) {
 		if when == nil {
@@ -135,23 +150,13 @@ func (l Lookups) nextEnd() (next time.Time, known bool) {
 	return next, known
 }
 
-// looked is a gauge that may have no value.
-type looked struct {
-	desc *prometheus.Desc
-	look func() (float64, bool)
-}
-
-func lookup(name, help string, look func() (float64, bool)) looked {
-	return looked{prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, nil, nil), look}
-}
-
-// Describe implements prometheus.Collector.
-func (l looked) Describe(to chan<- *prometheus.Desc) { to <- l.desc }
-
-// Collect implements prometheus.Collector.
-func (l looked) Collect(to chan<- prometheus.Metric) {
-	if value, known := l.look(); known {
-		to <- prometheus.MustNewConstMetric(l.desc, prometheus.GaugeValue, value)
+// lookup is a gauge that may have no value.
+func lookup(name, help string, look func() (float64, bool)) scraped {
+	desc := described(name, help)
+	return func(to chan<- prometheus.Metric) {
+		if value, known := look(); known {
+			to <- valued(desc, value)
+		}
 	}
 }
 
@@ -219,57 +224,35 @@ func (m *Metrics) Token(kind, code string) {
 	}
 }
 
-// credentials reads the credentials at each scrape and sums them by kind. Their names
-// are not shown: many are named after a customer.
-type credentials struct {
-	look  func() []answers.CredentialView
-	codes map[string]bool
-
-	number, tenants, ends, success, failure, failing *prometheus.Desc
-}
-
-func newCredentials(look func() []answers.CredentialView, codes map[string]bool) *credentials {
-	desc := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, append([]string{"kind"}, labels...), nil)
-	}
-	return &credentials{
-		look: look, codes: codes,
-		number:  desc("credentials", "Credentials, by expiry.", "expiry"),
-		tenants: desc("credential_tenants", "Tenants that credentials of a kind serve."),
-		ends:    desc("credential_end_timestamp_seconds", "When the next credential of a kind ends, if known."),
-		success: desc("credential_last_success_timestamp_seconds", "When a credential of a kind last signed in."),
-		failure: desc("credential_last_failure_timestamp_seconds", "When a credential of a kind last failed to sign in, by problem code.", "code"),
-		failing: desc("credentials_failing", "Credentials whose last sign-in failed, by problem code.", "code"),
-	}
-}
-
-// Describe implements prometheus.Collector.
-func (c *credentials) Describe(to chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{c.number, c.tenants, c.ends, c.success, c.failure, c.failing} {
-		to <- desc
-	}
-}
-
-// Collect implements prometheus.Collector.
-func (c *credentials) Collect(to chan<- prometheus.Metric) {
-	sums := sums{}
-	for _, one := range c.look() {
-		code := listed(c.codes, string(one.LastProblem))
-		sums[sumKey{c.number, one.Kind, one.Expiry}]++
-		sums[sumKey{c.tenants, one.Kind, ""}] += float64(one.Tenants)
-		sums.first(sumKey{c.ends, one.Kind, ""}, one.ExpiresAt)
-		sums.last(sumKey{c.success, one.Kind, ""}, one.LastSuccess)
-		sums.last(sumKey{c.failure, one.Kind, code}, one.LastFailure)
-		if one.LastFailure > one.LastSuccess { // of one form, in UTC
-			sums[sumKey{c.failing, one.Kind, code}]++
+// credentials sums the credentials by kind. Their names are not shown: many are named
+// after a customer.
+func credentials(look func() []answers.CredentialView, codes map[string]bool) scraped {
+	number := described("credentials", "Credentials, by expiry.", "kind", "expiry")
+	tenants := described("credential_tenants", "Tenants that credentials of a kind serve.", "kind")
+	ends := described("credential_end_timestamp_seconds", "When the next credential of a kind ends, if known.", "kind")
+	success := described("credential_last_success_timestamp_seconds", "When a credential of a kind last signed in.", "kind")
+	failure := described("credential_last_failure_timestamp_seconds", "When a credential of a kind last failed to sign in, by problem code.", "kind", "code")
+	failing := described("credentials_failing", "Credentials whose last sign-in failed, by problem code.", "kind", "code")
+	return func(to chan<- prometheus.Metric) {
+		sums := sums{}
+		for _, one := range look() {
+			code := listed(codes, string(one.LastProblem))
+			sums[sumKey{number, one.Kind, one.Expiry}]++
+			sums[sumKey{tenants, one.Kind, ""}] += float64(one.Tenants)
+			sums.first(sumKey{ends, one.Kind, ""}, one.ExpiresAt)
+			sums.last(sumKey{success, one.Kind, ""}, one.LastSuccess)
+			sums.last(sumKey{failure, one.Kind, code}, one.LastFailure)
+			if one.LastFailure > one.LastSuccess { // of one form, in UTC
+				sums[sumKey{failing, one.Kind, code}]++
+			}
 		}
-	}
-	for of, value := range sums {
-		labels := []string{of.kind}
-		if of.other != "" {
-			labels = append(labels, of.other)
+		for of, value := range sums {
+			labels := []string{of.kind}
+			if of.other != "" {
+				labels = append(labels, of.other)
+			}
+			to <- valued(of.desc, value, labels...)
 		}
-		to <- prometheus.MustNewConstMetric(of.desc, prometheus.GaugeValue, value, labels...)
 	}
 }
 
