@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"mcp-partner/access"
@@ -27,13 +28,9 @@ type LinkSnapshot struct {
 // Moved reports whether a link is another one than it was, as far as can be
 // seen. That there is no link can be said in two ways, one without a version.
 func (s LinkSnapshot) Moved(now LinkSnapshot) bool {
-	unseen := s.Version < 0 || now.Version < 0
-	switch {
-	case s.State.Absent() && now.State.Absent():
-		return !unseen && s.Version != now.Version
-	default:
-		return s.State != now.State || s.PartnerID != now.PartnerID || !unseen && s.Version != now.Version
-	}
+	absent := s.State.Absent() && now.State.Absent()
+	return !absent && (s.State != now.State || s.PartnerID != now.PartnerID) ||
+		s.Version >= 0 && now.Version >= 0 && s.Version != now.Version
 }
 
 // OneWriteBefore reports whether one write lies between a state and a later one,
@@ -155,7 +152,7 @@ func (i Intent) Subject(by access.Principal) access.Subject {
 func (p Plan) subjects(row PlanRow, by access.Principal) []access.Subject {
 	steps := row.Steps
 	if p.Strategy == StrategyReplace && len(steps) > 0 {
-		steps = append(steps[:len(steps):len(steps)], runs.StepRestore)
+		steps = append(slices.Clip(steps), runs.StepRestore)
 	}
 	return xslices.Map(steps, func(step runs.Step) access.Subject { return p.intentOf(row, step).Subject(by) })
 }

@@ -3,7 +3,7 @@ package guard
 import (
 	"net/http"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"mcp-partner/schemas/partnerid"
 	"mcp-partner/schemas/problems"
@@ -23,15 +23,13 @@ type Wire struct {
 type Permit struct{ use *permitUse }
 
 type permitUse struct {
-	mu    sync.Mutex
 	bound Wire
-	state permitState
+	state atomic.Int32
 }
 
-type permitState int
-
+// The states of a permit.
 const (
-	fresh permitState = iota
+	fresh int32 = iota
 	spent
 	challenged // spent, and the answer was a claims challenge: one more
 	exhausted
@@ -45,50 +43,31 @@ func newPermit(bound Wire) Permit { return Permit{use: &permitUse{bound: fold(bo
 // CodePermitRefused problem, and the request must not be sent, if the permit
 // is empty, was spent already, or is bound to anything else.
 func (p Permit) Spend(request Wire) error {
-	if p.use == nil {
-		return refusePermit("it is empty")
-	}
 	request = fold(request)
-	p.use.mu.Lock()
-	defer p.use.mu.Unlock()
-	if request != p.use.bound || !complete(request) {
+	switch {
+	case p.use == nil:
+		return refusePermit("it is empty")
+	case request != p.use.bound || !complete(request):
 		return refusePermit("it is for another request")
-	}
-	switch p.use.state {
-	case fresh:
-		p.use.state = spent
-	case challenged:
-		p.use.state = exhausted
+	case p.use.state.CompareAndSwap(fresh, spent), p.use.state.CompareAndSwap(challenged, exhausted):
+		return nil
 	default:
 		return refusePermit("it was used already")
 	}
-	return nil
 }
 
 // Challenged tells a spent permit that the answer was a 401 with a claims
 // challenge, which says that the request was not carried out. The permit may
 // then be spent once more, and only once.
 func (p Permit) Challenged() {
-	if p.use == nil {
-		return
-	}
-	p.use.mu.Lock()
-	defer p.use.mu.Unlock()
-	if p.use.state == spent {
-		p.use.state = challenged
+	if p.use != nil {
+		p.use.state.CompareAndSwap(spent, challenged)
 	}
 }
 
 // Spent reports whether the permit has been used at least once: whether a
 // request may have reached ARM.
-func (p Permit) Spent() bool {
-	if p.use == nil {
-		return false
-	}
-	p.use.mu.Lock()
-	defer p.use.mu.Unlock()
-	return p.use.state != fresh
-}
+func (p Permit) Spent() bool { return p.use != nil && p.use.state.Load() != fresh }
 
 func fold(w Wire) Wire {
 	w.Method = strings.ToUpper(w.Method)

@@ -152,8 +152,7 @@ func (p Plan) intent() Intent {
 // planBinding is what an approval of a plan is bound to: who asked for what,
 // and exactly these rows.
 func planBinding(caller access.Caller, tool, asked string, digest [sha256.Size]byte) [sha256.Size]byte {
-	canonical, _ := json.Marshal([]string{"plan", string(caller), tool, asked, hex.EncodeToString(digest[:])})
-	return sha256.Sum256(canonical)
+	return sha256.Sum256(canonical([]string{"plan", string(caller), tool, asked, hex.EncodeToString(digest[:])}))
 }
 
 func (p Plan) intentOf(row PlanRow, step runs.Step) Intent {

@@ -40,7 +40,7 @@ func VerifyExport(r io.Reader, heads []Head, key ed25519.PublicKey) (Report, err
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return Report{}, invalid("The export cannot be read: a line is too long, or reading failed.")
+		return Report{}, problems.InvalidArgument("The export cannot be read: a line is too long, or reading failed.")
 	}
 	if a.report.Ledger == "" {
 		return Report{}, errNoExport
@@ -50,7 +50,7 @@ func VerifyExport(r io.Reader, heads []Head, key ed25519.PublicKey) (Report, err
 	return a.report, nil
 }
 
-var errNoExport = invalid("The input is not an export of ledger export --format jsonl.")
+var errNoExport = problems.InvalidArgument("The input is not an export of ledger export --format jsonl.")
 
 // auditor follows the plain chain through an export.
 type auditor struct {

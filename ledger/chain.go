@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"mcp-partner/guard/runs"
+	"mcp-partner/schemas/problems"
 )
 
 // What is hashed or authenticated begins with one of these, so that no value
@@ -194,13 +195,13 @@ func ParseHead(text []byte) (Head, error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&head); err != nil {
-		return Head{}, invalid("The head file is not the JSON that ledger head writes.")
+		return Head{}, problems.InvalidArgument("The head file is not the JSON that ledger head writes.")
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return Head{}, invalid("The head file contains more than a head.")
+		return Head{}, problems.InvalidArgument("The head file contains more than a head.")
 	}
 	if head.Format != HeadFormat {
-		return Head{}, invalid("The file is not a head of this format: " + HeadFormat + ".")
+		return Head{}, problems.InvalidArgument("The file is not a head of this format: " + HeadFormat + ".")
 	}
 	return head, nil
 }
@@ -209,11 +210,11 @@ func ParseHead(text []byte) (Head, error) {
 func VerifyHead(key ed25519.PublicKey, head Head) error {
 	switch {
 	case head.Format != HeadFormat:
-		return invalid("The head has another format than " + HeadFormat + ".")
+		return problems.InvalidArgument("The head has another format than " + HeadFormat + ".")
 	case head.KeyFingerprint != Fingerprint(key):
-		return invalid("The head was signed with a different key.")
+		return problems.InvalidArgument("The head was signed with a different key.")
 	case !fits(key, head.message(), head.Signature):
-		return invalid("The signature of the head is not valid: it was changed or made with another key.")
+		return problems.InvalidArgument("The signature of the head is not valid: it was changed or made with another key.")
 	}
 	return nil
 }

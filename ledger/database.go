@@ -78,7 +78,9 @@ func (l *Ledger) identify(ctx context.Context, db *opened) error {
 		if s.err != nil {
 			return false
 		}
-		key, err := l.macKey(ctx, !known)
+		// A file that has entries and a vault that has no key for them do not belong
+		// together, so none is made then.
+		key, err := l.key(ctx, KeyMAC, macKeySize, !known)
 		s.fail(err)
 		if db.key = key; !known {
 			db.id, mac = s.found()

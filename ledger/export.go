@@ -58,7 +58,7 @@ func (l *Ledger) Export(ctx context.Context, w io.Writer, format Format, f Filte
 		case FormatCSV:
 			s.exportCSV(w, f)
 		default:
-			s.fail(invalid("There is no export format of that name: use jsonl or csv."))
+			s.fail(problems.InvalidArgument("There is no export format of that name: use jsonl or csv."))
 		}
 	})
 }

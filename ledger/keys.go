@@ -38,12 +38,6 @@ type Keys interface {
 	SetCounter(ctx context.Context, value int64) error
 }
 
-// macKey asks for the key of the chain. A file that has entries and a vault
-// that has no key for them do not belong together, so none is made then.
-func (l *Ledger) macKey(ctx context.Context, create bool) (macKey, error) {
-	return l.key(ctx, KeyMAC, macKeySize, create)
-}
-
 func (l *Ledger) signingKey(ctx context.Context) (ed25519.PrivateKey, error) {
 	seed, err := l.key(ctx, KeySigning, ed25519.SeedSize, true)
 	if err != nil {
@@ -100,18 +94,14 @@ func MarshalPublicKey(key ed25519.PublicKey) ([]byte, error) {
 func ParsePublicKey(text []byte) (ed25519.PublicKey, error) {
 	block, _ := pem.Decode(text)
 	if block == nil || block.Type != "PUBLIC KEY" {
-		return nil, invalid("The public key is not in PEM form: it begins with -----BEGIN PUBLIC KEY-----.")
+		return nil, problems.InvalidArgument("The public key is not in PEM form: it begins with -----BEGIN PUBLIC KEY-----.")
 	}
 	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
 	key, ok := parsed.(ed25519.PublicKey)
 	if err != nil || !ok {
-		return nil, invalid("The public key is not an Ed25519 key.")
+		return nil, problems.InvalidArgument("The public key is not an Ed25519 key.")
 	}
 	return key, nil
-}
-
-func invalid(message string) *problems.Problem {
-	return problems.New(problems.CodeInvalidArgument, message)
 }
 
 // counter is what the vault remembers of how far the record had come, and what

@@ -184,17 +184,17 @@ func (v *verifier) chain() {
 
 // stored compares the rows with what the record says of them.
 func (v *verifier) stored() {
-	there, plans := map[string]bool{}, plans{map[string]digest{}, map[string]wantedPlan{}}
+	there, wanted := map[string]bool{}, map[string]wantedPlan{}
 	for s := range rows(v.session, (*state).columns, `SELECT `+stateColumns+` FROM states ORDER BY kind, name`) {
 		name := ref(s.kind, s.name)
 		there[name] = true
 		if v.state(name, s); v.db.genuine(s) {
-			v.note(plans, s)
+			v.wants(wanted, s)
 		}
 	}
 	if v.err == nil {
 		v.missing(there)
-		plans.report(&v.report)
+		v.plans(wanted)
 	}
 }
 
@@ -265,48 +265,38 @@ func (r *Report) compareHead(head Head, began int64, hash digest) {
 	}
 }
 
-// plans compares the stored plans with the digests that their tickets and runs
-// carry. The rows of plans are named by no entry, so a deleted one is found
-// only here.
-type plans struct {
-	stored map[string]digest
-	// wanted are those that have to be there.
-	wanted map[string]wantedPlan
-}
-
 // wantedPlan is what a plan has to be, and the row that says so.
 type wantedPlan struct {
 	digest
 	by string
 }
 
-// note takes in one genuine row.
-func (v *verifier) note(p plans, s state) {
+// wants takes the plan of a genuine row, by its name.
+func (v *verifier) wants(plans map[string]wantedPlan, s state) {
 	switch s.kind {
-	case statePlan:
-		p.stored[s.name] = sha256.Sum256(s.body)
 	case stateTicket:
 		t := decoded[guard.Ticket](v.session, s.body)
 		dropped := t.InBand && (t.Declined || !t.Spent && !v.l.o.Now().Before(t.ExpiresAt)) // dropPlans may have removed it
 		if t.Plan != nil && !dropped {
-			p.wanted[t.ID] = wantedPlan{t.Plan.Digest, ref(s.kind, s.name)}
+			plans[t.ID] = wantedPlan{t.Plan.Digest, ref(s.kind, s.name)}
 		}
 	case stateRun:
 		r := decoded[runs.Run](v.session, s.body)
-		p.wanted[r.Plan] = wantedPlan{r.Digest, ref(s.kind, s.name)}
+		plans[r.Plan] = wantedPlan{r.Digest, ref(s.kind, s.name)}
 	}
 }
 
-// report makes a finding of each plan that is missing or another one.
-func (p plans) report(r *Report) {
-	for _, name := range slices.Sorted(maps.Keys(p.wanted)) {
-		wanted := p.wanted[name]
-		stored, there := p.stored[name]
-		switch {
+// plans compares the stored plans with the digests that their tickets and runs
+// carry. The rows of plans are named by no entry, so a deleted one is found
+// only here.
+func (v *verifier) plans(wanted map[string]wantedPlan) {
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		plan, row := wanted[name], untrusted.Sanitize(ref(statePlan, name))
+		switch stored, there := v.one(statePlan, name); {
 		case !there:
-			r.findRow(untrusted.Sanitize(ref(statePlan, name)), fmt.Sprintf("the plan of %s was removed by another program", untrusted.Sanitize(wanted.by)))
-		case stored != wanted.digest:
-			r.findRow(untrusted.Sanitize(ref(statePlan, name)), fmt.Sprintf("the plan of %s was changed", untrusted.Sanitize(wanted.by)))
+			v.report.findRow(row, fmt.Sprintf("the plan of %s was removed by another program", untrusted.Sanitize(plan.by)))
+		case sha256.Sum256(stored.body) != plan.digest:
+			v.report.findRow(row, fmt.Sprintf("the plan of %s was changed", untrusted.Sanitize(plan.by)))
 		}
 	}
 }
