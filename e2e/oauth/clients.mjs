@@ -7,12 +7,14 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { UnauthorizedError } from "@modelcontextprotocol/sdk/client/auth.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import * as next from "@modelcontextprotocol/client";
 import * as strict from "oauth4webapi";
 import { callback } from "./browser.mjs";
+import { freePort } from "./world.mjs";
 
 const { resolve } = createRequire(import.meta.url);
 
@@ -67,38 +69,59 @@ export async function answered(client, tenant) {
 
 // throughMcpRemote runs the program that clients without OAuth put in between.
 export async function throughMcpRemote(world, person, tenant) {
-  const child = spawn(process.execPath, [join(resolve("mcp-remote/package.json"), "../dist/proxy.js"), `${world.url}/mcp`, "--transport", "http-only"], {
-    stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, HOME: world.folder, MCP_REMOTE_CONFIG_DIR: join(world.folder, "mcp-remote"), BROWSER: "true", DISPLAY: "" },
-  });
-  world.children.push(child);
-  let said = "";
-  const address = new Promise((found) => child.stderr.on("data", (text) => {
-    said += text;
-    const match = /https?:\/\/\S+\/oauth\/authorize\S+/.exec(said);
-    if (match) found(match[0]);
-  }));
+  const child = program(world, "mcp-remote", "dist/proxy.js", [`${world.url}/mcp`, "--transport", "http-only"], { MCP_REMOTE_CONFIG_DIR: join(world.folder, "mcp-remote") });
   const answers = linesOf(child.stdout);
   send(child, { jsonrpc: "2.0", id: 1, method: "initialize", params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "lane", version: "1" } } });
-  const exited = once(child, "exit").then(() => { throw new Error(`mcp-remote ended: ${said}`); });
-  await person.allow(await Promise.race([address, exited]));
+  await person.allow(await child.address);
   await answers.of(1);
   send(child, { jsonrpc: "2.0", method: "notifications/initialized" });
   send(child, { jsonrpc: "2.0", id: 2, method: "tools/call", params: { name: "check_partner_link", arguments: { tenant } } });
   const { result } = await answers.of(2);
-  exited.catch(() => {}); // it is meant to end now
   child.kill("SIGTERM");
   return result.structuredContent;
 }
 
-// throughGo runs a program of the official Go SDK.
-export async function throughGo(program, world, person, tenant) {
-  const child = spawn(program, [`${world.url}/mcp`, tenant], { stdio: ["ignore", "pipe", "inherit"] });
+// throughInspector runs the command line of the protocol's inspector.
+export async function throughInspector(world, person, tenant) {
+  const redirect = `http://127.0.0.1:${await freePort()}/oauth/callback`;
+  const child = program(world, "@modelcontextprotocol/inspector", "clients/launcher/build/index.js", ["--cli", `${world.url}/mcp`, "--transport", "http", "--callback-url", redirect,
+    "--method", "tools/call", "--tool-name", "check_partner_link", "--tool-args-json", JSON.stringify({ tenant })],
+    { MCP_STORAGE_DIR: join(world.folder, "inspector"), MCP_INSPECTOR_SECRET_STORE: "file", MCP_AUTO_OPEN_ENABLED: "true" });
+  const printed = text(child.stdout);
+  await person.allow(await child.address);
+  const answer = await printed;
+  assert.ok(answer, child.said);
+  return JSON.parse(answer).structuredContent;
+}
+
+// program starts a client whose person has to open the address that it says on stderr.
+function program(world, name, file, args, env) {
+  const child = spawn(process.execPath, [join(resolve(`${name}/package.json`), "..", file), ...args], {
+    stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, HOME: world.folder, BROWSER: "true", DISPLAY: "", ...env },
+  });
   world.children.push(child);
+  child.said = "";
+  child.address = new Promise((found, failed) => {
+    child.stderr.on("data", (part) => {
+      child.said += part;
+      const match = /https?:\/\/\S+\/oauth\/authorize\S+(?=\s)/.exec(child.said);
+      if (match) found(match[0]);
+    });
+    child.once("close", (code) => failed(new Error(`${name} ended with ${code}: ${child.said}`)));
+  });
+  child.address.catch(() => {}); // only who waits for it is concerned
+  return child;
+}
+
+// throughGo runs a program of the official Go SDK.
+export async function throughGo(program, world, person, tenant, options) {
+  const child = spawn(program, [`${world.url}/mcp`, tenant], { stdio: ["ignore", "pipe", "pipe"] });
+  world.children.push(child);
+  const said = text(child.stderr);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const line = async () => (await lines.next()).value ?? assert.fail("it ended early");
-  await person.allow(await line());
-  const answer = JSON.parse(await line());
-  return answer;
+  const line = async () => (await lines.next()).value ?? assert.fail(`it ended early: ${await said}`);
+  await person.allow(await line(), options);
+  return JSON.parse(await line());
 }
 
 function send(child, message) { child.stdin.write(`${JSON.stringify(message)}\n`); }
@@ -160,7 +183,7 @@ export async function conforms(world, person, port, clientID) {
   let said = "", opened = new Set();
   const look = (text) => {
     said += text;
-    for (const [address] of said.matchAll(/http:\/\/localhost:\d+\/oauth\/authorize\S+/g)) {
+    for (const [address] of said.matchAll(/http:\/\/localhost:\d+\/oauth\/authorize\S+(?=\s)/g)) {
       if (opened.has(address)) continue;
       opened.add(address);
       person.allow(address).catch((error) => { said += `\n${error}`; suite.kill(); });
@@ -172,5 +195,5 @@ export async function conforms(world, person, port, clientID) {
   return { code, said };
 }
 
-export const versions = () => ["@modelcontextprotocol/sdk", "@modelcontextprotocol/client", "mcp-remote", "oauth4webapi", "oidc-provider"]
+export const versions = () => ["@modelcontextprotocol/sdk", "@modelcontextprotocol/client", "@modelcontextprotocol/inspector", "mcp-remote", "oauth4webapi", "oidc-provider"]
   .map((name) => `${name} ${JSON.parse(readFileSync(new URL(`node_modules/${name}/package.json`, import.meta.url))).version}`).join(", ");

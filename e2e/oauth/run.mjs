@@ -12,7 +12,7 @@ import { createServer } from "node:https";
 import { once } from "node:events";
 import { join, resolve } from "node:path";
 import { Person, accessible, launch } from "./browser.mjs";
-import { answered, conforms, signIn, strictly, throughGo, throughMcpRemote, versions } from "./clients.mjs";
+import { answered, conforms, signIn, strictly, throughGo, throughInspector, throughMcpRemote, versions } from "./clients.mjs";
 import { start } from "./issuer.mjs";
 import { call, documents, products, reenact } from "./products.mjs";
 import { World, freePort } from "./world.mjs";
@@ -41,8 +41,9 @@ async function main() {
     world.port = await freePort();
     const issuer = await start(`http://localhost:${world.port}/signin/callback`);
     world.keepSecret();
-    await world.serve({ issuer: issuer.url, config: config(issuer.url, world.tenants) });
-    const lane = { world, browser, issuer, base: hosts.base };
+    const serve = () => world.serve({ issuer: issuer.url, config: config(issuer.url, world.tenants) });
+    await serve();
+    const lane = { world, browser, issuer, serve, base: hosts.base };
     for (const [name, check] of Object.entries(checks).filter(([name]) => name.includes(process.env.ONLY ?? ""))) {
       await check(lane).then(() => console.log(`ok: ${name}`), (error) => {
         failed.push(name);
@@ -85,9 +86,19 @@ const checks = {
     assert.equal(answer.status, "done");
   },
 
+  async "the protocol's inspector signs in"(lane) {
+    const answer = await throughInspector(lane.world, await person(lane, "alice"), lane.world.tenants[0]);
+    assert.equal(answer.status, "done");
+  },
+
   async "the Go SDK signs in"(lane) {
     const answer = await throughGo(resolve(gosdk), lane.world, await person(lane, "alice"), lane.world.tenants[0]);
     assert.equal(answer.status, "done");
+  },
+
+  async "the Go SDK passes on that a person said no"(lane) {
+    const alice = await person(lane, "alice");
+    await assert.rejects(throughGo(resolve(gosdk), lane.world, alice, lane.world.tenants[0], { decide: "Deny" }), /access_denied/);
   },
 
   async "a strict client signs in, refreshes and revokes"(lane) {
@@ -115,6 +126,14 @@ const checks = {
     const { structuredContent: foreign } = await his.client.callTool({ name: "check_partner_link", arguments: { tenant: lane.world.tenants[1] } });
     assert.equal(foreign.problem.code, "unknown_tenant");
     await Promise.all([hers.client.close(), his.client.close()]);
+  },
+
+  // It also empties the count of registrations, of which one address has 20 at once.
+  async "a restart of the server signs nobody out"(lane) {
+    const { second } = await strictly(lane.world, await person(lane, "alice"));
+    await lane.world.stop();
+    await lane.serve();
+    assert.equal((await call(lane.world, second.access_token, "list_tenants", {})).status, "done");
   },
 
   async "the pages work without scripts, and axe-core finds nothing on them"(lane) {
