@@ -162,8 +162,13 @@ func (f *Fleet) Page(ctx context.Context, id, cursor string, limit int) (rows []
 
 // All goes through every row of a report that has a result, in an order.
 func (f *Fleet) All(ctx context.Context, id string, order Order) iter.Seq2[answers.AuditRow, error] {
+	return f.Rows(ctx, id, RowQuery{Order: order})
+}
+
+// Rows goes through the rows of a report that a query selects.
+func (f *Fleet) Rows(ctx context.Context, id string, q RowQuery) iter.Seq2[answers.AuditRow, error] {
 	return func(yield func(answers.AuditRow, error) bool) {
-		for row, err := range f.opts.Store.Rows(ctx, id, RowQuery{Order: order}) {
+		for row, err := range f.opts.Store.Rows(ctx, id, q) {
 			if err != nil {
 				yield(answers.AuditRow{}, err)
 				return

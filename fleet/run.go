@@ -8,6 +8,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/internal/xslices"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
 )
 
@@ -105,6 +106,9 @@ type RowQuery struct {
 	// set; with ByPlace only AfterN counts. Not for ByTarget.
 	More              bool
 	AfterRank, AfterN int
+	// TenantIDs and State select rows; empty means all.
+	TenantIDs []string
+	State     answers.RowState
 	// Limit is the most rows; 0 means all.
 	Limit int
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"mcp-partner/fleet"
+	"mcp-partner/internal/xslices"
 )
 
 var _ fleet.Store = (*Ledger)(nil)
@@ -228,11 +229,21 @@ func rowClause(id string, q fleet.RowQuery) (string, []any) {
 	if q.Pending {
 		clause = `WHERE run = $1 AND state = ''`
 	}
+	value := func(v any) string {
+		args = append(args, v)
+		return "$" + strconv.Itoa(len(args))
+	}
 	switch {
 	case q.More && q.Order == fleet.ByAttention:
-		clause, args = clause+` AND (rank, n) > ($2, $3)`, append(args, q.AfterRank, q.AfterN)
+		clause += ` AND (rank, n) > (` + value(q.AfterRank) + `, ` + value(q.AfterN) + `)`
 	case q.More && q.Order == fleet.ByPlace:
-		clause, args = clause+` AND n > $2`, append(args, q.AfterN)
+		clause += ` AND n > ` + value(q.AfterN)
+	}
+	if len(q.TenantIDs) > 0 {
+		clause += ` AND tenant_id IN (` + strings.Join(xslices.Map(q.TenantIDs, func(id string) string { return value(id) }), ", ") + `)`
+	}
+	if q.State != "" {
+		clause += ` AND state = ` + value(q.State)
 	}
 	switch q.Order {
 	case fleet.ByAttention:
