@@ -43,7 +43,7 @@ func TestEveryCommandHasHelpAndExample(t *testing.T) {
 // TestEveryFlagHasAVariable sets each flag of each command by its variable.
 func TestEveryFlagHasAVariable(t *testing.T) {
 	t.Parallel()
-	samples := map[string]string{"bool": "true", "int": "3", "uint64": "3", "duration": "3s", config.ListType: "a,b"}
+	samples := map[string]string{"bool": "true", "int": "3", "uint64": "3", "duration": "3s", "time": "2026-01-31", config.ListType: "a,b"}
 	var walk func(*cobra.Command)
 	walk = func(command *cobra.Command) {
 		command.Flags().AddFlagSet(command.InheritedFlags())

@@ -139,6 +139,8 @@ func Wants(flag *pflag.Flag) string {
 		return "a whole number"
 	case ListType:
 		return "values separated by commas, none of them empty"
+	case "time":
+		return "a day such as 2026-01-31, or a time such as 2026-01-31T18:00:00Z"
 	case "duration":
 		return "a duration such as 50ms or 2s"
 	case "func":

@@ -56,12 +56,6 @@ func (o *RequestFlags) Add(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.roles, "roles", false, "check roles for partner earned credit too")
 }
 
-func (o *auditOptions) addSession(deps *cmdutil.Deps, flags *pflag.FlagSet) {
-	deps.AddKeyFlags(flags)
-	o.Simulate.Add(flags)
-	o.Fleet.Add(flags)
-}
-
 // NewCmdAudit builds `audit`.
 func NewCmdAudit(deps *cmdutil.Deps) *cobra.Command {
 	options := &auditOptions{}
@@ -77,7 +71,9 @@ func NewCmdAudit(deps *cmdutil.Deps) *cobra.Command {
 	flags.StringVar(&options.label, "label", "", "`NAME` of the run, such as 2026-11; named runs are kept")
 	flags.BoolVar(&options.notify, "notify", false, "send the alerts of the config file for what changed since the last audit")
 	options.report.add(flags)
-	options.addSession(deps, flags)
+	options.Simulate.Add(flags)
+	options.Fleet.Add(flags)
+	deps.AddKeyFlags(command.PersistentFlags())
 	command.AddCommand(newCmdList(deps), newCmdShow(deps), newCmdResume(deps),
 		newCmdChanges(deps), newCmdAcknowledge(deps), newCmdLabel(deps))
 	return command

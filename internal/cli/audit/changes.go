@@ -44,7 +44,6 @@ func newCmdChanges(deps *cmdutil.Deps) *cobra.Command {
 	}
 	command.Flags().BoolVar(&options.json, "json", false, "print a line of JSON for each change")
 	options.table.Add(command.Flags(), "--json")
-	deps.AddKeyFlags(command.Flags())
 	return command
 }
 
@@ -210,9 +209,9 @@ func wasState(row *answers.AuditRow) string {
 const maxNote = 500
 
 type acknowledgeOptions struct {
-	note, owner, until, credential string
-	end                            bool
-	list                           cmdutil.ListFlags
+	known fleet.Acknowledgement
+	end   bool
+	list  cmdutil.ListFlags
 }
 
 // newCmdAcknowledge builds `audit acknowledge`.
@@ -227,21 +226,20 @@ func newCmdAcknowledge(deps *cmdutil.Deps) *cobra.Command {
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&options.note, "note", "", "`TEXT` that says what is known")
-	flags.StringVar(&options.credential, "credential", "", "only the row of this `NAME`, as the audit shows it (default: all of the tenant)")
-	flags.StringVar(&options.owner, "owner", "", "`NAME` of the person who takes care of it")
-	flags.StringVar(&options.until, "until", "", "`DATE` on which alerts begin again, such as 2027-01-31")
+	flags.StringVar(&options.known.Note, "note", "", "`TEXT` that says what is known")
+	flags.StringVar(&options.known.Credential, "credential", "", "only the row of this `NAME`, as the audit shows it (default: all of the tenant)")
+	flags.StringVar(&options.known.Owner, "owner", "", "`NAME` of the person who takes care of it")
+	cmdutil.AddTime(flags, &options.known.Until, "until", "`DATE` on which alerts begin again, such as 2027-01-31")
 	flags.BoolVar(&options.end, "end", false, "send alerts again from now on")
 	options.list.Add(flags, "acknowledged")
-	deps.AddKeyFlags(flags)
 	return command
 }
 
 func runAcknowledge(ctx context.Context, deps *cmdutil.Deps, tenant string, o *acknowledgeOptions) error {
-	until, err := o.check(tenant)
-	if err != nil {
+	if err := o.check(tenant); err != nil {
 		return err
 	}
+	known := o.known
 	session, err := openAudits(ctx, deps, &cmdutil.SessionFlags{})
 	if err != nil {
 		return err
@@ -257,14 +255,14 @@ func runAcknowledge(ctx context.Context, deps *cmdutil.Deps, tenant string, o *a
 	if err != nil {
 		return err
 	}
-	if o.credential != "" {
-		ref, err := entry.Credential(o.credential)
+	if known.Credential != "" {
+		ref, err := entry.Credential(known.Credential)
 		if err != nil {
 			return err
 		}
-		o.credential = ref.Name
+		known.Credential = ref.Name
 	}
-	known := fleet.Acknowledgement{Tenant: entry.Name, TenantID: entry.TenantID, Credential: o.credential, Owner: o.owner, Note: o.note, Until: until}
+	known.Tenant, known.TenantID = entry.Name, entry.TenantID
 	if ok, err := session.Acknowledge(ctx, known); err != nil || !ok {
 		return cmp.Or(err, exit.Refused("mcp-partner audit acknowledge", "nothing is acknowledged about %s", entry.Name))
 	}
@@ -273,38 +271,32 @@ func runAcknowledge(ctx context.Context, deps *cmdutil.Deps, tenant string, o *a
 	if o.end {
 		u.Linef(term.Good, "Alerts about %s are sent again.", entry.Name)
 	} else {
-		u.Linef(term.Good, "No alerts about %s are sent until %s.", entry.Name, until.Format(time.DateOnly))
+		u.Linef(term.Good, "No alerts about %s are sent until %s.", entry.Name, known.Until.Format(time.DateOnly))
 	}
 	return u.Err
 }
 
-// check refuses flags that do not go together. The time is zero for --end.
-func (o *acknowledgeOptions) check(tenant string) (until time.Time, err error) {
+// check refuses flags that do not go together.
+func (o *acknowledgeOptions) check(tenant string) error {
 	const help = "mcp-partner audit acknowledge --help"
-	given := o.note != "" || o.owner != "" || o.until != ""
+	const nextUntil = "give --until with a day such as 2027-01-31"
+	known := o.known
+	given := known.Note != "" || known.Owner != "" || !known.Until.IsZero()
 	switch {
-	case tenant == "" && (given || o.end || o.credential != ""):
-		return until, exit.Usage(help, "name the tenant")
+	case tenant == "" && (given || o.end || known.Credential != ""):
+		return exit.Usage(help, "name the tenant")
 	case tenant == "" || o.end && !given:
-		return until, nil
+		return nil
 	case o.end:
-		return until, exit.Usage(help, "--end cannot be combined with --note, --owner and --until")
-	case o.note == "" || len(o.note) > maxNote || len(o.owner) > maxNote:
-		return until, exit.Usage("give --note TEXT", "the note is missing, or note or owner are longer than %d characters", maxNote)
+		return exit.Usage(help, "--end cannot be combined with --note, --owner and --until")
+	case known.Note == "" || len(known.Note) > maxNote || len(known.Owner) > maxNote:
+		return exit.Usage("give --note TEXT", "the note is missing, or note or owner are longer than %d characters", maxNote)
+	case known.Until.IsZero():
+		return exit.Usage(nextUntil, "--until is missing")
+	case !known.Until.After(time.Now()):
+		return exit.Usage(nextUntil, "--until is not a day in the future")
 	}
-	return dayOf(o.until)
-}
-
-func dayOf(until string) (time.Time, error) {
-	const next = "give --until with a day such as 2027-01-31"
-	if until == "" {
-		return time.Time{}, exit.Usage(next, "--until is missing")
-	}
-	day, err := time.Parse(time.DateOnly, until)
-	if err != nil || !day.After(time.Now()) {
-		return time.Time{}, exit.Usage(next, "--until is not a day in the future")
-	}
-	return day, nil
+	return nil
 }
 
 func listAcknowledged(ctx context.Context, deps *cmdutil.Deps, session *app.Session, list *cmdutil.ListFlags) error {

@@ -70,7 +70,6 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	flags := command.Flags()
 	flags.IntVar(&limit, "limit", 20, "at most `N` audits (0 for all)")
 	flags.BoolVar(&list.JSON, "json", false, "print {\"runs\":[...]}")
-	deps.AddKeyFlags(flags)
 	return command
 }
 
@@ -131,7 +130,6 @@ func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
 		},
 	}
 	report.add(command.Flags())
-	deps.AddKeyFlags(command.Flags())
 	return command
 }
 
@@ -150,7 +148,6 @@ func newCmdLabel(deps *cmdutil.Deps) *cobra.Command {
 			})
 		},
 	}
-	deps.AddKeyFlags(command.Flags())
 	return command
 }
 
@@ -178,7 +175,8 @@ func newCmdResume(deps *cmdutil.Deps) *cobra.Command {
 		},
 	}
 	options.report.add(command.Flags())
-	options.addSession(deps, command.Flags())
+	options.Simulate.Add(command.Flags())
+	options.Fleet.Add(command.Flags())
 	return command
 }
 

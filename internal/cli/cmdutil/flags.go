@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -235,6 +236,11 @@ func (l *List) String() string { return strings.Join(*l, ",") }
 
 // Type implements pflag.Value.
 func (l *List) Type() string { return config.ListType }
+
+// AddTime adds a flag for a day, which begins at midnight UTC, or a point in time.
+func AddTime(flags *pflag.FlagSet, at *time.Time, name, usage string) {
+	flags.TimeVar(at, name, time.Time{}, []string{time.DateOnly, time.RFC3339}, usage)
+}
 
 // AddAuthorities adds a flag that names a file of certificate authorities. An
 // empty name, as of an unset variable in a script, would trust the system's.

@@ -31,6 +31,7 @@ func NewCmdLedger(deps *cmdutil.Deps) *cobra.Command {
 		Use:   "ledger",
 		Short: "Read and verify the record of what was asked and done",
 	}
+	deps.AddKeyFlags(command.PersistentFlags())
 	command.AddCommand(
 		newCmdList(deps), newCmdVerify(deps), newCmdHead(deps),
 		newCmdExport(deps), newCmdPrune(deps),
@@ -54,48 +55,21 @@ func onLedger(ctx context.Context, deps *cmdutil.Deps, run func(*app.App) error)
 	return run(a)
 }
 
-type filterOptions struct {
-	tenant, since, until, caller, approver string
-}
-
-func (o *filterOptions) add(flags *pflag.FlagSet) {
-	flags.StringVar(&o.tenant, "tenant", "", "only entries about this `TENANT`: a name or a GUID")
-	flags.StringVar(&o.since, "since", "", "only entries from this `DATE` on: 2026-01-31 (UTC) or RFC 3339")
-	flags.StringVar(&o.until, "until", "", "only entries before this `DATE`")
-	flags.StringVar(&o.caller, "caller", "", "only entries of this caller `NAME`")
-	flags.StringVar(&o.approver, "approver", "", "only entries of this approver `NAME`")
-}
-
-func (o *filterOptions) filter() (ledger.Filter, error) {
-	since, err := parseDate("since", o.since)
-	if err != nil {
-		return ledger.Filter{}, err
-	}
-	until, err := parseDate("until", o.until)
-	return ledger.Filter{Tenant: o.tenant, Since: since, Until: until, Caller: o.caller, Approver: o.approver}, err
-}
-
-// parseDate reads a day, which begins at midnight UTC, or a point in time.
-func parseDate(flag, text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	for _, layout := range []string{time.DateOnly, time.RFC3339} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at, nil
-		}
-	}
-	return time.Time{}, exit.Usage("give a day such as 2026-01-31, or a time such as 2026-01-31T18:00:00Z", "--%s is not a date", flag)
+func addFilter(flags *pflag.FlagSet, f *ledger.Filter) {
+	flags.StringVar(&f.Tenant, "tenant", "", "only entries about this `TENANT`: a name or a GUID")
+	cmdutil.AddTime(flags, &f.Since, "since", "only entries from this `DATE` on: 2026-01-31 (UTC) or RFC 3339")
+	cmdutil.AddTime(flags, &f.Until, "until", "only entries before this `DATE`")
+	flags.StringVar(&f.Caller, "caller", "", "only entries of this caller `NAME`")
+	flags.StringVar(&f.Approver, "approver", "", "only entries of this approver `NAME`")
 }
 
 type listOptions struct {
-	filter filterOptions
-	limit  int
+	filter ledger.Filter
 	cmdutil.ListFlags
 }
 
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
-	options := &listOptions{}
+	options := &listOptions{filter: ledger.Filter{NewestFirst: true}}
 	command := &cobra.Command{
 		Use:   "list",
 		Short: "List entries, newest last",
@@ -103,32 +77,26 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 			if command.Flags().Changed("limit") {
 				options.All = true
 			} else if options.All {
-				options.limit = 0
+				options.filter.Limit = 0
 			}
 			return runList(command.Context(), deps, options)
 		},
 	}
 	flags := command.Flags()
-	options.filter.add(flags)
-	flags.IntVar(&options.limit, "limit", 200, "at most the newest `N` entries (0 for all)")
+	addFilter(flags, &options.filter)
+	flags.IntVar(&options.filter.Limit, "limit", 200, "at most the newest `N` entries (0 for all)")
 	options.Add(flags, "entries")
 	options.Newest = true
-	deps.AddKeyFlags(flags)
 	return command
 }
 
 func runList(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
-	filter, err := o.filter.filter()
-	if err != nil {
-		return err
-	}
-	if o.limit < 0 {
+	if o.filter.Limit < 0 {
 		return exit.Usage("mcp-partner ledger list --help", "--limit is negative")
 	}
-	filter.NewestFirst, filter.Limit = true, o.limit
 	var rows []EntryRow
-	err = onLedger(ctx, deps, func(a *app.App) error {
-		events, err := a.Ledger.List(ctx, filter)
+	err := onLedger(ctx, deps, func(a *app.App) error {
+		events, err := a.Ledger.List(ctx, o.filter)
 		slices.Reverse(events)
 		rows = entryRows(a, events)
 		return err
@@ -170,7 +138,7 @@ func entryRows(a *app.App, events []guard.Event) []EntryRow {
 type exportOptions struct {
 	format ledger.Format
 	output cmdutil.OutputFlags
-	filter filterOptions
+	filter ledger.Filter
 }
 
 func newCmdExport(deps *cmdutil.Deps) *cobra.Command {
@@ -180,20 +148,15 @@ func newCmdExport(deps *cmdutil.Deps) *cobra.Command {
 		Short: "Export entries for an auditor (jsonl) or a spreadsheet (csv)",
 		RunE: func(command *cobra.Command, _ []string) error {
 			ctx := command.Context()
-			filter, err := options.filter.filter()
-			if err != nil {
-				return err
-			}
 			return onLedger(ctx, deps, func(a *app.App) error {
-				return options.output.Write(deps.IO, func(w io.Writer) error { return a.Ledger.Export(ctx, w, options.format, filter) })
+				return options.output.Write(deps.IO, func(w io.Writer) error { return a.Ledger.Export(ctx, w, options.format, options.filter) })
 			})
 		},
 	}
 	flags := command.Flags()
 	cmdutil.AddChoice(flags, &options.format, "format", "`FORMAT` of the entries", ledger.FormatJSONL, ledger.FormatCSV)
 	options.output.Add(flags, "write to this `FILE`, which only you can read")
-	options.filter.add(flags)
-	deps.AddKeyFlags(flags)
+	addFilter(flags, &options.filter)
 	return command
 }
 
@@ -218,7 +181,6 @@ func newCmdHead(deps *cmdutil.Deps) *cobra.Command {
 	flags.Lookup("force").Usage = "replace existing files"
 	flags.StringVar(&options.publicKey, "public-key-file", "", "write the public key to this `FILE` (PEM)")
 	flags.BoolVar(&options.push, "push", false, "send the head where the config file says, and print nothing")
-	deps.AddKeyFlags(flags)
 	return command
 }
 
@@ -258,30 +220,26 @@ func writePublicKey(ctx context.Context, a *app.App, o *headOptions) error {
 }
 
 func newCmdPrune(deps *cmdutil.Deps) *cobra.Command {
-	var before string
+	var before time.Time
 	command := &cobra.Command{
 		Use:   "prune",
 		Short: "Remove old entries and leave a signed checkpoint",
 		RunE:  func(command *cobra.Command, _ []string) error { return runPrune(command.Context(), deps, before) },
 	}
-	command.Flags().StringVar(&before, "before", "", "remove entries older than this `DATE`: 2026-01-31 (UTC) or RFC 3339")
-	deps.AddKeyFlags(command.Flags())
+	cmdutil.AddTime(command.Flags(), &before, "before", "remove entries older than this `DATE`: 2026-01-31 (UTC) or RFC 3339")
 	return command
 }
 
-func runPrune(ctx context.Context, deps *cmdutil.Deps, date string) error {
-	before, err := parseDate("before", date)
+func runPrune(ctx context.Context, deps *cmdutil.Deps, before time.Time) error {
 	switch {
-	case err != nil:
-		return err
-	case date == "":
+	case before.IsZero():
 		return exit.Usage("mcp-partner ledger prune --help", "--before is missing")
 	case before.After(time.Now()):
 		return exit.Refused("give a date that has passed", "--before is in the future, which would remove everything")
 	}
 	var made ledger.Checkpoint
 	thinned := 0
-	err = onLedger(ctx, deps, func(a *app.App) (err error) {
+	err := onLedger(ctx, deps, func(a *app.App) (err error) {
 		if thinned, err = a.ThinAudits(ctx, before); err == nil {
 			made, err = a.Ledger.Prune(ctx, before)
 		}

@@ -42,7 +42,6 @@ func newCmdVerify(deps *cmdutil.Deps) *cobra.Command {
 	flags.StringVar(&options.reason, "reason", "", "why these entries are missing (`TEXT`), required with --accept-gap")
 	flags.StringVar(&options.approver, "approver", "", "`NAME` of the approver who accepts (default: asked for)")
 	flags.BoolVar(&options.json, "json", false, "print the report as JSON")
-	deps.AddKeyFlags(flags)
 	return command
 }
 

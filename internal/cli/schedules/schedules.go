@@ -33,6 +33,7 @@ func NewCmdSchedules(deps *cmdutil.Deps) *cobra.Command {
 		Use:   "schedules",
 		Short: "Manage audits that run at set times",
 	}
+	deps.AddKeyFlags(command.PersistentFlags())
 	command.AddCommand(newCmdList(deps), newCmdAdd(deps), newCmdRemove(deps), newCmdRun(deps))
 	return command
 }
@@ -61,7 +62,6 @@ func newCmdAdd(deps *cmdutil.Deps) *cobra.Command {
 	flags.StringVar(&options.creator, "for", "", "`CALLER` whose grant bounds the schedule (default: the operator)")
 	config.Typed(flags, "cron", "zone", "for")
 	options.asked.Add(flags)
-	deps.AddKeyFlags(flags)
 	return command
 }
 
@@ -139,7 +139,6 @@ func newCmdRemove(deps *cmdutil.Deps) *cobra.Command {
 			return u.Err
 		}),
 	}
-	deps.AddKeyFlags(command.Flags())
 	return command
 }
 
@@ -173,7 +172,6 @@ func newCmdRun(deps *cmdutil.Deps) *cobra.Command {
 			return run(ctx, deps, session, all[at])
 		},
 	}
-	deps.AddKeyFlags(command.Flags())
 	return command
 }
 
@@ -247,6 +245,5 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 		}),
 	}
 	flags.Add(command.Flags(), "schedules")
-	deps.AddKeyFlags(command.Flags())
 	return command
 }
