@@ -3,6 +3,7 @@ package tenantimport
 import (
 	"bytes"
 	"cmp"
+	_ "embed"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -235,32 +236,21 @@ func squeezed(header string) string {
 	}, header)
 }
 
-// foreignColumns are columns of Partner Center's lists of customers, squeezed,
-// and what they are here; empty is left out. Microsoft ID, Company name, Primary
-// domain name, Relationship and Tags are documented for the export of customers;
-// the other English ones are what its older downloads, its API and scripts call
-// the same. The German, French and Spanish ones are translations of these and
-// were not seen in a file of Partner Center.
+//go:embed headers.txt
+var headers string
+
+// foreignColumns are columns of somebody else's lists, squeezed, and what they are here;
+// empty is left out.
 func foreignColumns() map[string]string {
-	return map[string]string{
-		"microsoftid": "tenant_id", "customertenantid": "tenant_id", "customerid": "tenant_id", "customermicrosoftid": "tenant_id", "directoryid": "tenant_id", "entraid": "tenant_id",
-		"companyname": company, "customercompanyname": company, "customername": company, "customer": company, "tenantname": company, "displayname": company,
-		"primarydomainname": "domains", "primarydomain": "domains", "customerprimarydomainname": "domains", "customerdomainname": "domains",
-		"customerdomain": "domains", "domain": "domains", "domainname": "domains", "defaultdomain": "domains", "defaultdomainname": "domains",
-		"tags": "labels", "tenanttag": "labels", "tenanttags": "labels", "relationship": "", "relationshiptopartner": "", "customerrelationship": "",
-
-		"microsoftkennung": "tenant_id", "kundenid": "tenant_id", "mandantenid": "tenant_id", "mandantid": "tenant_id",
-		"firmenname": company, "unternehmensname": company, "firma": company, "kunde": company, "kundenname": company,
-		"primärerdomänenname": "domains", "namederprimärendomäne": "domains", "primäredomäne": "domains", "domäne": "domains", "beziehung": "", "kategorien": "labels",
-
-		"idmicrosoft": "tenant_id", "idduclient": "tenant_id", "iddulocataire": "tenant_id",
-		"nomdelasociété": company, "nomdelentreprise": company, "société": company, "client": company, "nomduclient": company,
-		"nomdedomaineprincipal": "domains", "domaineprincipal": "domains", "domaine": "domains", "relation": "", "balises": "labels", "étiquettes": "labels",
-
-		"iddemicrosoft": "tenant_id", "identificadordemicrosoft": "tenant_id", "iddecliente": "tenant_id", "iddelinquilino": "tenant_id",
-		"nombredelaempresa": company, "nombredelacompañía": company, "empresa": company, "cliente": company, "nombredelcliente": company,
-		"nombrededominioprincipal": "domains", "nombrededominioprimario": "domains", "dominioprincipal": "domains", "dominio": "domains", "relación": "", "etiquetas": "labels",
+	known := map[string]string{}
+	for line := range strings.Lines(headers) {
+		if words := strings.Fields(line); len(words) > 0 && words[0] != "#" {
+			for _, header := range words[1:] {
+				known[header] = strings.TrimPrefix(words[0], "-")
+			}
+		}
 	}
+	return known
 }
 
 // column is what a column of a file stands for. Without a field it is left out.

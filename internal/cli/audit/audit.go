@@ -3,11 +3,11 @@ package audit
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -121,16 +121,11 @@ const maxNames = 4 << 20
 // namesIn reads tenants from a file: one a line, empty lines and lines that
 // begin with # left out. An empty list would mean all, so it is refused.
 func namesIn(path string) ([]string, error) {
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > maxNames {
-		return nil, exit.Usage("give a file with one tenant a line", "--file %s does not exist, is not a file, or is larger than 4 MiB", path)
-	}
-	file, err := os.Open(path)
+	data, err := cmdutil.ReadInput("--file", path, maxNames)
 	if err != nil {
-		return nil, exit.Usage("check its path and permissions", "--file %s cannot be read", path)
+		return nil, err
 	}
-	defer file.Close()
-	text, err := csvfile.Text(file)
+	text, err := csvfile.Text(bytes.NewReader(data))
 	if err != nil {
 		return nil, exit.Usage("write one tenant a line", "--file %s: %s", path, err)
 	}

@@ -29,7 +29,6 @@ type changesOptions struct {
 	table cmdutil.TableFlags
 }
 
-// newCmdChanges builds `audit changes`.
 func newCmdChanges(deps *cmdutil.Deps) *cobra.Command {
 	options := &changesOptions{}
 	command := &cobra.Command{
@@ -214,7 +213,6 @@ type acknowledgeOptions struct {
 	list  cmdutil.ListFlags
 }
 
-// newCmdAcknowledge builds `audit acknowledge`.
 func newCmdAcknowledge(deps *cmdutil.Deps) *cobra.Command {
 	options := &acknowledgeOptions{}
 	command := &cobra.Command{

@@ -58,7 +58,6 @@ func onRuns(ctx context.Context, deps *cmdutil.Deps, o *cmdutil.SessionFlags, na
 	return work(session, runs)
 }
 
-// newCmdList builds `audit list`.
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	var limit int
 	var list cmdutil.ListFlags
@@ -113,7 +112,6 @@ func runList(ctx context.Context, deps *cmdutil.Deps, limit int, list *cmdutil.L
 	}.Show(deps.IO, list)
 }
 
-// newCmdShow builds `audit show`.
 func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
 	var report reportOptions
 	command := &cobra.Command{
@@ -133,9 +131,8 @@ func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
 	return command
 }
 
-// newCmdLabel builds `audit label`.
 func newCmdLabel(deps *cmdutil.Deps) *cobra.Command {
-	command := &cobra.Command{
+	return &cobra.Command{
 		Use:   "label RUN LABEL",
 		Short: "Name an audit, so that it is kept",
 		Args:  cmdutil.Arguments(2, 2, "needs two arguments, the audit and its name"),
@@ -148,7 +145,6 @@ func newCmdLabel(deps *cmdutil.Deps) *cobra.Command {
 			})
 		},
 	}
-	return command
 }
 
 func number(n int) string {
@@ -158,7 +154,6 @@ func number(n int) string {
 	return strconv.Itoa(n)
 }
 
-// newCmdResume builds `audit resume`.
 func newCmdResume(deps *cmdutil.Deps) *cobra.Command {
 	options := &auditOptions{}
 	command := &cobra.Command{

@@ -3,6 +3,7 @@ package cmdutil
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -62,12 +63,7 @@ func (o *OutputFlags) WriteText(s *term.Streams, text []byte) error {
 
 type content func(io.Writer) error
 
-func Whole(data []byte) content {
-	return func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	}
-}
+func Whole(data []byte) content { return disk.Whole(data) }
 
 // StreamOutput is writeOutput for what is too long to be held in memory. Where
 // the content fails, its error is returned and the place is as it was.
@@ -137,6 +133,17 @@ func (w *outputFile) Write(data []byte) (n int, err error) {
 	n, err = w.file.Write(data)
 	w.err = cmp.Or(w.err, err)
 	return n, err
+}
+
+// ReadInput reads a file that a flag names, or an argument where flag is empty.
+func ReadInput(flag, path string, most int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err == nil && info.Mode().IsRegular() && info.Size() <= most {
+		if data, err := os.ReadFile(path); err == nil {
+			return data, nil
+		}
+	}
+	return nil, exit.Usage(fmt.Sprintf("give the path of a file that you can read, with at most %d MiB", most>>20), "%s cannot be read", strings.TrimSpace(flag+" "+path))
 }
 
 func Unwritable(path string) error {

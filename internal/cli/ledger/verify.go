@@ -81,7 +81,7 @@ func verifyLedger(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) (le
 // readHeads reads what was kept elsewhere. torn counts lines that cannot be read.
 func (o *verifyOptions) readHeads() (heads []ledger.Head, torn int, err error) {
 	if o.heads != "" {
-		text, err := readInput(o.heads, "heads", maxHeads)
+		text, err := cmdutil.ReadInput("--heads", o.heads, maxHeads)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -92,7 +92,7 @@ func (o *verifyOptions) readHeads() (heads []ledger.Head, torn int, err error) {
 	if o.head == "" {
 		return heads, torn, nil
 	}
-	text, err := readInput(o.head, "head", maxInput)
+	text, err := cmdutil.ReadInput("--head", o.head, maxInput)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -118,7 +118,7 @@ func (o *verifyOptions) verifyExport(heads []ledger.Head) (ledger.Report, error)
 	if len(heads) == 0 || o.publicKey == "" {
 		return ledger.Report{}, exit.Usage("give both", "--export needs --head and --public-key-file")
 	}
-	text, err := readInput(o.publicKey, "public-key-file", maxInput)
+	text, err := cmdutil.ReadInput("--public-key-file", o.publicKey, maxInput)
 	if err != nil {
 		return ledger.Report{}, err
 	}
@@ -140,16 +140,6 @@ const (
 	maxInput = 1 << 20
 	maxHeads = 256 << 20
 )
-
-func readInput(path, flag string, most int64) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err == nil && info.Mode().IsRegular() && info.Size() <= most {
-		if text, err := os.ReadFile(path); err == nil {
-			return text, nil
-		}
-	}
-	return nil, exit.Usage("give the path of a file that you can read", "--%s %s cannot be read", flag, path)
-}
 
 func showReport(deps *cmdutil.Deps, report ledger.Report, o *verifyOptions) error {
 	if o.json {

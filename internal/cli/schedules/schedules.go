@@ -44,7 +44,6 @@ type addOptions struct {
 	asked    audit.RequestFlags
 }
 
-// newCmdAdd builds `schedules add`.
 func newCmdAdd(deps *cmdutil.Deps) *cobra.Command {
 	options := &addOptions{}
 	command := &cobra.Command{
@@ -119,9 +118,8 @@ func describe(s schedules.Schedule) string {
 	return text
 }
 
-// newCmdRemove builds `schedules remove`.
 func newCmdRemove(deps *cmdutil.Deps) *cobra.Command {
-	command := &cobra.Command{
+	return &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Remove a schedule, and stop its audit",
 		Args:  cmdutil.OneArgument("the name of the schedule"),
@@ -139,16 +137,14 @@ func newCmdRemove(deps *cmdutil.Deps) *cobra.Command {
 			return u.Err
 		}),
 	}
-	return command
 }
 
 func unknown(name string) error {
 	return exit.Failed("mcp-partner schedules list", "there is no schedule %s", untrusted.Shown(name))
 }
 
-// newCmdRun builds `schedules run`.
 func newCmdRun(deps *cmdutil.Deps) *cobra.Command {
-	command := &cobra.Command{
+	return &cobra.Command{
 		Use:   "run NAME",
 		Short: "Run the audit of a schedule now, as the schedule does",
 		Args:  cmdutil.OneArgument("the name of the schedule"),
@@ -172,7 +168,6 @@ func newCmdRun(deps *cmdutil.Deps) *cobra.Command {
 			return run(ctx, deps, session, all[at])
 		},
 	}
-	return command
 }
 
 func run(ctx context.Context, deps *cmdutil.Deps, session *app.Session, s schedules.Schedule) error {
@@ -224,7 +219,6 @@ func stamp(at time.Time) string {
 	return phrase.Stamp(at)
 }
 
-// newCmdList builds `schedules list`.
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	var flags cmdutil.ListFlags
 	command := &cobra.Command{

@@ -164,14 +164,7 @@ func addSetting(deps *cmdutil.Deps, path, line string) error {
 	if err != nil || !file.Sets(partnerIDsKey) {
 		return exit.Failed("add the line yourself: "+strings.TrimSpace(line[strings.Index(line, "\n"):]), "%s cannot be added to", path)
 	}
-	next := path + ".new" // a set-up that was killed may have left it
-	if err := cmdutil.WriteOutput(next, text, true); err != nil {
-		return err
-	}
-	if os.Rename(next, path) != nil {
-		return cmdutil.Unwritable(path)
-	}
-	return nil
+	return cmdutil.WriteOutput(path, text, true)
 }
 
 // addTenant adds the first tenant. One that is there is left as it is.

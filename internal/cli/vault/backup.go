@@ -83,7 +83,7 @@ func newCmdRestore(deps *cmdutil.Deps) *cobra.Command {
 		Short: "Restore a backup into a vault that vault init created",
 		Args:  cmdutil.OneArgument("the file of the backup"),
 		RunE: func(command *cobra.Command, args []string) error {
-			data, err := readBackup(args[0])
+			data, err := cmdutil.ReadInput("", args[0], maxBackupBytes)
 			if err != nil {
 				return err
 			}
@@ -132,16 +132,4 @@ func showRestored(u *term.UI, a *app.App, done vault.Restored, lost bool) {
 	if lost {
 		u.Field("next", fmt.Sprintf("restore ledger.db to %s before anything else runs; otherwise the next entry records that %d are missing", a.Ledger.Path(), done.Entries))
 	}
-}
-
-func readBackup(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxBackupBytes) {
-		return nil, exit.Usage("give the path of a backup", "%s is not a backup", path)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, exit.Usage("give the path of a backup that you can read", "%s cannot be read", path)
-	}
-	return data, nil
 }
