@@ -107,7 +107,8 @@ func NewRoot(deps *cmdutil.Deps, more ...Command) *cobra.Command {
 }
 
 // helpText has the long help and the examples of the commands: prose, kept apart from code
-// as the texts for agents are. A part begins with "== " and the command's path.
+// as the texts for agents are. A part begins with "== " and the command's path. What a
+// command lists itself comes after it.
 //
 //go:embed help.txt
 var helpText string
@@ -117,7 +118,8 @@ func describe(root *cobra.Command) {
 		path, text, _ := strings.Cut(part, "\n")
 		long, example, _ := strings.Cut(text, "\nExamples:\n")
 		command, _, _ := root.Find(strings.Fields(path)[1:]) // a test finds each
-		command.Long, command.Example = strings.TrimSpace(long), strings.TrimRight(example, "\n")
+		command.Long = strings.TrimSpace(strings.TrimSpace(long) + "\n\n" + command.Long)
+		command.Example = strings.TrimRight(example, "\n")
 	}
 }
 

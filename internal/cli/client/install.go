@@ -110,25 +110,9 @@ type InstallOptions struct {
 func NewCmdInstall(deps *cmdutil.Deps) *cobra.Command {
 	options := &InstallOptions{}
 	command := &cobra.Command{
-		Use:   "install CLIENT [-- ARGUMENTS OF serve]",
-		Short: "Write this server into the configuration of an MCP client",
-		Long: `Write this server into the configuration of an MCP client: ` + strings.Join(clientfile.Names(), ", ") + `.
-The entry starts this binary, by its absolute path, on the state directory of this
-call. Everything else in the file stays, comments and order included, and so does
-what you added to the entry. The command backs the file up first and shows the
-difference. It never writes a secret there.
-
-With --http the entry is the URL of a server that runs elsewhere, and nothing else; the
-client signs in by OAuth when the server asks for it. --client-id is for servers whose
-clients sign in at an issuer that registers none, as Entra ID.
-
-Arguments after -- go to serve, for example bounds. An agent may be able to edit a
-client's file, so prefer rules in config.yaml.`,
-		Example: `  mcp-partner install claude-desktop
-  mcp-partner install vscode --scope project
-  mcp-partner install cursor --print
-  mcp-partner install claude-code --http https://partner.example/mcp
-  mcp-partner install claude-desktop -- --tenants 'contoso,fab*' --partner-ids 1234567`,
+		Use:       "install CLIENT [-- ARGUMENTS OF serve]",
+		Short:     "Write this server into the configuration of an MCP client",
+		Long:      "The clients are " + strings.Join(clientfile.Names(), ", ") + ".",
 		ValidArgs: clientfile.Names(),
 		Args:      cobra.ArbitraryArgs, // take checks them
 		RunE: func(command *cobra.Command, args []string) error {

@@ -36,21 +36,8 @@ func NewCmdSimulate(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "simulate",
 		Short: "Run a simulated Entra ID and Azure Resource Manager",
-		Long: `Run a simulated Entra ID and Azure Resource Manager over TLS, to build agents without
-touching a customer. When ready, it prints one line of JSON with the addresses, the
-client ID and secret, and the first 100 tenants. It ends on SIGINT or SIGTERM, or with
---until-stdin-closes at the end of its input. Anyone who reaches it can use it, so it
-listens only on loopback.
-
-Kinds of --fault, in % of requests:
-` + faultHelp(false) + `
-Kinds of --fault, in % of tenants:
-` + faultHelp(true),
-		Example: `  mcp-partner simulate --listen 127.0.0.1:8443 --tenants 50
-  mcp-partner simulate --latency 50ms --throttle reads=250/25,writes=200/10
-  mcp-partner simulate --fault throttle_burst=10 --fault html=2 --seed 7
-  mcp-partner simulate --ca-out ca.pem --tenants-out tenants.csv`,
-		RunE: func(command *cobra.Command, _ []string) error { return runSimulate(command.Context(), deps, options) },
+		Long:  "Kinds of --fault, in % of requests:\n" + faultHelp(false) + "\nKinds of --fault, in % of tenants:\n" + faultHelp(true),
+		RunE:  func(command *cobra.Command, _ []string) error { return runSimulate(command.Context(), deps, options) },
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.listen, "listen", "127.0.0.1:8443", "loopback `HOST:PORT` to listen on; port 0 takes a free one")

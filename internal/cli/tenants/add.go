@@ -53,7 +53,7 @@ func RunAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *Options) err
 	if err := o.Resolve(ctx, deps, a); err != nil {
 		return err
 	}
-	chosen, err := choose(ctx, a, &o.credential, o.Name, o.entry.TenantID)
+	chosen, err := choose(ctx, a, &o.credential, o.Name, o.entry.TenantID, false)
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,9 @@ type choice struct {
 	account *azurecli.Account
 }
 
-func choose(ctx context.Context, a *app.App, o *credential.Options, tenant, tenantID string) (choice, error) {
+// choose finds the credential that the flags mean. A secret for one that exists replaces
+// its own, where replaces says so.
+func choose(ctx context.Context, a *app.App, o *credential.Options, tenant, tenantID string, replaces bool) (choice, error) {
 	name := cmp.Or(o.Name, tenant)
 	if o.Name == "" && o.Kind == credential.AzureCLI {
 		name = credential.AzureCLI
@@ -145,7 +147,7 @@ func choose(ctx context.Context, a *app.App, o *credential.Options, tenant, tena
 	case exists && o.ClientID != "":
 		return choice{}, exit.Refused("leave --client-id out to share it, or choose another name with --credential",
 			"the credential %s exists already", have.Name)
-	case exists && (o.Given() || o.Kind != ""):
+	case exists && (o.Given() && !replaces || o.Kind != ""):
 		return choice{}, exit.Refused("leave the secret and the kind out to share it; tenants set replaces a secret", "the credential %s exists already, with a secret", have.Name)
 	case exists && o.Name != "":
 		return choice{config: have}, nil

@@ -122,7 +122,7 @@ func (p *setPlan) planCredential(ctx context.Context, a *app.App, c *credential.
 	if c.Name == "" || c.Name == now.Name {
 		return p.keepCredential(a, c, now)
 	}
-	if p.chosen, err = chooseOther(ctx, a, c, p.entry.Name, p.entry.TenantID); err != nil {
+	if p.chosen, err = choose(ctx, a, c, p.entry.Name, p.entry.TenantID, true); err != nil {
 		return err
 	}
 	p.secret = c.Given() || p.chosen.isNew && p.chosen.config.Kind.Given()
@@ -134,15 +134,6 @@ func (p *setPlan) planCredential(ctx context.Context, a *app.App, c *credential.
 	p.entry.Credentials = []tenants.CredentialRef{{Name: p.chosen.config.Name}}
 	p.said = append(p.said, "The credential is "+p.chosen.config.Name+" now; the pinned object ID was cleared.")
 	return nil
-}
-
-// chooseOther is choose, but a secret for a credential that exists replaces it.
-func chooseOther(ctx context.Context, a *app.App, c *credential.Options, tenant, tenantID string) (choice, error) {
-	asked := *c
-	if _, err := a.Directory.Credential(c.Name); err == nil {
-		asked.Secret, asked.CertificateFile, asked.CertificateStdin = credential.SecretOptions{}, "", false
-	}
-	return choose(ctx, a, &asked, tenant, tenantID)
 }
 
 func (p *setPlan) keepCredential(a *app.App, c *credential.Options, now tenants.CredentialConfig) error {
