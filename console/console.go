@@ -101,6 +101,9 @@ func (c *Console) routes() []route {
 	reads := []access.Scope{access.ScopeRead}
 	return []route{
 		{"GET", "/console/{$}", reads, c.showOverview},
+		{"GET", "/console/customers", reads, c.showCustomers},
+		{"GET", "/console/customers/{name}", reads, c.showCustomer},
+		{"POST", "/console/customers/{name}", reads, c.act},
 	}
 }
 

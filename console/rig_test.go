@@ -266,6 +266,7 @@ func (b *browser) get(address string) answer {
 
 var (
 	formToken = regexp.MustCompile(`name="form_token" value="([^"]+)"`)
+	sealValue = regexp.MustCompile(`name="seal" value="([^"]+)"`)
 	onward    = regexp.MustCompile(`http-equiv="refresh" content="0;url=([^"]+)"`)
 )
 

@@ -110,6 +110,7 @@ type place struct {
 func places() []place {
 	return []place{
 		{"/console/", "Overview", []access.Scope{access.ScopeRead}},
+		{"/console/customers", "Customers", []access.Scope{access.ScopeRead}},
 	}
 }
 

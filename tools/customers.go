@@ -7,6 +7,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/fleet"
+	"mcp-partner/internal/naming"
 	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
@@ -90,8 +91,8 @@ func (q CustomerQuery) takes(t schemas.Tenant) bool {
 	if q.Label != "" && !slices.Contains(t.Labels, q.Label) {
 		return false
 	}
-	text := strings.ToLower(strings.TrimSpace(q.Text))
-	has := func(s string) bool { return strings.Contains(strings.ToLower(s), text) }
+	text := naming.Fold(strings.TrimSpace(q.Text))
+	has := func(s string) bool { return strings.Contains(naming.Fold(s), text) }
 	return text == "" || slices.ContainsFunc(append([]string{t.Name, t.Company, t.TenantID, t.ExternalID}, t.Domains...), has)
 }
 

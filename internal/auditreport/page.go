@@ -74,7 +74,7 @@ func (r Report) totals() page.Node {
 	for _, state := range r.states() {
 		if state != pending {
 			chips = append(chips, page.El("li", page.El("button", page.Attr("type", "button"), page.Class("chip s-"+state), page.Attr("data-state", state), page.Attr("aria-pressed", "true"),
-				dot(), page.El("b", page.Text(count(r.Totals[state]))), page.Text(" "+stateTitle(state)))))
+				dot(), page.El("b", page.Text(count(r.Totals[state]))), page.Text(" "+StateTitle(state)))))
 		}
 	}
 	if n := r.Totals["stale"]; n > 0 {
@@ -175,7 +175,7 @@ func (r Report) bar() []segment {
 	at, bar := 0.0, []segment(nil)
 	for _, state := range groups {
 		width := least + spread*float64(r.Totals[state])/float64(wide)
-		bar = append(bar, segment{state, stateTitle(state), r.Totals[state], at, width})
+		bar = append(bar, segment{state, StateTitle(state), r.Totals[state], at, width})
 		at += width
 	}
 	return bar

@@ -169,16 +169,17 @@ func stateWords(state string) (title, meaning string) {
 	return words[0], words[1]
 }
 
-func stateTitle(state string) string {
+// StateTitle is a state, or another total, in words; what it means is in the report.
+func StateTitle(state string) string {
 	title, _ := stateWords(state)
 	return title
 }
 
 func stateOf(row answers.AuditRow) string {
 	if row.Stale {
-		return stateTitle(string(row.State)) + ", stale"
+		return StateTitle(string(row.State)) + ", stale"
 	}
-	return stateTitle(string(row.State))
+	return StateTitle(string(row.State))
 }
 
 // totalsShown are the totals that occur, in the order of the rows.

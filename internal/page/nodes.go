@@ -118,3 +118,6 @@ func Number(text string) Node { return h.Td(h.Class("number"), g.Text(text)) }
 
 // Link leads to an address of this server.
 func Link(path, text string) Node { return h.A(h.Href(path), g.Text(text)) }
+
+// LinkTo leads to an address of this server by pieces of a page.
+func LinkTo(path string, pieces ...Node) Node { return h.A(h.Href(path), g.Group(pieces)) }
