@@ -334,7 +334,7 @@ func TestApprovalEndsWithTheConsentBehindIt(t *testing.T) {
 			Standing: func(context.Context, guard.Token) (access.Grant, error) { return standing() }})
 		secret, token := guard.NewAccessToken("oidc:alice", "fm_1", "https://here.example/mcp", alice().Grant, c.Now(), c.Now().Add(time.Minute))
 		if err := store.ChangeStates(t.Context(), func(tx guard.StateTx) error {
-			return errors.Join(tx.Put(guard.FamilyState, "fm_1", struct{}{}), tx.PutToken(token))
+			return errors.Join(tx.Put(guard.FamilyState, "fm_1", struct{}{}), tx.Put(guard.TokenState, token.ID, token))
 		}); err != nil {
 			t.Fatal(err)
 		}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -60,7 +60,7 @@ func (g *Guard) InviteUser(ctx context.Context, user User, by Credentials) (hand
 	if err := g.vouched(ctx, by, true); err != nil {
 		return "", err
 	}
-	return g.invite(ctx, user.Name, by.Name, func(known *User) (string, error) {
+	return g.invite(ctx, user.Name, by.Name, func(_ StateTx, known *User) (string, error) {
 		switch {
 		case known.Name == "":
 			user.Grant, user.AddedAt = user.granted(), g.opts.Now()
@@ -86,28 +86,20 @@ func (g *Guard) ResetUser(ctx context.Context, name string, by Credentials) (han
 	if err := g.vouched(ctx, by, true); err != nil {
 		return "", err
 	}
-	var before User
-	handle, err = g.invite(ctx, name, by.Name, func(user *User) (string, error) {
-		before = *user
+	return g.invite(ctx, name, by.Name, func(tx StateTx, user *User) (string, error) {
+		if err := found(*user, name); err != nil {
+			return "", err
+		}
+		err := errors.Join(g.revokeVouched(ctx, tx, name), g.endSignIns(ctx, tx, *user, by.Name), g.voidTickets(ctx, tx, *user, by.Name))
 		user.Key, user.Passkeys, user.ResetAt, user.SignedOutAt = nil, nil, g.opts.Now(), g.opts.Now()
-		return "reset and invited " + user.describe(), found(*user, name)
+		return "reset and invited " + user.describe(), err
 	})
-	if err != nil {
-		return "", err
-	}
-	if err := g.revokeVouched(ctx, name); err != nil {
-		return "", err
-	}
-	if err := g.endSignIns(ctx, before, by.Name); err != nil {
-		return "", err
-	}
-	return handle, g.voidTickets(ctx, before, by.Name)
 }
 
 // invite changes a user and adds an invitation, with an entry that the change words.
-func (g *Guard) invite(ctx context.Context, name, by string, change func(*User) (string, error)) (handle string, err error) {
+func (g *Guard) invite(ctx context.Context, name, by string, change func(StateTx, *User) (string, error)) (handle string, err error) {
 	err = g.changeUser(ctx, name, by, func(tx StateTx, user *User) (string, error) {
-		detail, err := change(user)
+		detail, err := change(tx, user)
 		if err != nil {
 			return "", err
 		}
@@ -151,18 +143,17 @@ func (u User) Fresh(now time.Time) bool {
 // A person of an issuer, who has no row, is named by their caller.
 func (g *Guard) SignOutUser(ctx context.Context, name string) error {
 	if caller := access.Caller(name); caller.Remote() {
-		return g.endSignIns(ctx, User{Also: []access.Caller{caller}}, g.opts.Account)
+		return g.opts.Store.ChangeStates(ctx, func(tx StateTx) error {
+			return g.endSignIns(ctx, tx, User{Also: []access.Caller{caller}}, g.opts.Account)
+		})
 	}
-	var user User
-	err := g.changeUser(ctx, name, g.opts.Account, func(_ StateTx, u *User) (string, error) {
+	return g.changeUser(ctx, name, g.opts.Account, func(tx StateTx, u *User) (string, error) {
+		if err := found(*u, name); err != nil {
+			return "", err
+		}
 		u.SignedOutAt = g.opts.Now()
-		user = *u
-		return "signed out " + name, found(*u, name)
+		return "signed out " + name, g.endSignIns(ctx, tx, *u, g.opts.Account)
 	})
-	if err != nil {
-		return err
-	}
-	return g.endSignIns(ctx, user, g.opts.Account)
 }
 
 // signIn is what a session and a consent have in common.
@@ -174,70 +165,47 @@ type signIn struct {
 	Expires Stamp `json:"expires"`
 }
 
-// signIns returns the rows of a kind that belong to a user.
-func (g *Guard) signIns(ctx context.Context, kind StateKind, user User) (found []signIn, err error) {
-	err = g.opts.Store.States(ctx, kind, func(body []byte) error {
-		var one signIn
-		err := json.Unmarshal(body, &one)
-		if err == nil && user.is(one.Person.Caller) {
-			found = append(found, one)
-		}
-		return err
-	})
-	return found, err
-}
+// of reports whether it belongs to a user, under whatever name.
+func (s signIn) of(user User) bool { return user.is(s.Person.Caller) }
 
 // Sessions counts the live sessions of a user.
 func (g *Guard) Sessions(ctx context.Context, user User) (int, error) {
-	found, err := g.signIns(ctx, SessionState, user)
-	return len(slices.DeleteFunc(found, func(s signIn) bool { return !g.opts.Now().Before(s.Expires.Time) })), err
+	live, err := Rows(ctx, g.opts.Store, SessionState, func(s signIn) bool { return s.of(user) && g.opts.Now().Before(s.Expires.Time) })
+	return len(live), err
 }
 
-// endSignIns removes sessions and consents of a user, under whatever name they are
-// known, and revokes the tokens.
-func (g *Guard) endSignIns(ctx context.Context, user User, by string) error {
+// endSignIns removes sessions and consents of a user and revokes the tokens. What was
+// not exchanged for tokens yet is void without its session.
+func (g *Guard) endSignIns(ctx context.Context, tx StateTx, user User, by string) error {
 	for _, kind := range []StateKind{SessionState, FamilyState} {
-		found, err := g.signIns(ctx, kind, user)
+		rows, err := Rows(ctx, tx, kind, func(s signIn) bool { return s.of(user) })
 		if err != nil {
 			return err
 		}
-		err = g.opts.Store.ChangeStates(ctx, func(tx StateTx) error {
-			for _, one := range found {
-				if err := tx.Remove(kind, one.ID, g.change(KindSignIn, by, "ended a "+string(kind)+" of "+string(one.Person.Caller))); err != nil {
-					return err
-				}
+		for _, one := range rows {
+			if err := tx.Remove(kind, one.ID, g.change(KindSignIn, by, "ended a "+string(kind)+" of "+string(one.Person.Caller))); err != nil {
+				return err
 			}
-			return nil
-		})
-		if err != nil {
-			return err
 		}
 	}
-	for _, caller := range append([]access.Caller{UserCaller(user.Name)}, user.Also...) {
-		if _, err := g.RevokeTokens(ctx, TokenSelection{For: caller}); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := g.revoke(ctx, tx, func(t Token) bool { return user.is(t.Caller) })
+	return err
 }
 
 // voidTickets uses up the open questions that a user asked, and those that they approved.
-func (g *Guard) voidTickets(ctx context.Context, user User, by string) error {
-	live, err := g.opts.Store.Waiting(ctx)
-	if err != nil {
-		return err
-	}
-	for _, t := range live {
-		if !user.asked(t) && (t.Decision == nil || !user.decided(*t.Decision)) {
-			continue
-		}
+func (g *Guard) voidTickets(ctx context.Context, tx StateTx, user User, by string) error {
+	tickets, err := Rows(ctx, tx, TicketState, func(t Ticket) bool {
+		return !t.InBand && t.Live(g.opts.Now()) && (user.asked(t) || t.Decision != nil && user.decided(*t.Decision))
+	})
+	for _, t := range tickets {
 		event := g.event(KindDeclined, t.Intent, t.ID)
 		event.Approver, event.Detail = by, "the user "+user.Name+" was reset"
-		if _, _, err := g.opts.Store.SpendTicket(ctx, t.ID, event); err != nil {
+		t.Spend([]Event{event})
+		if err := tx.Put(TicketState, t.ID, t, event); err != nil {
 			return err
 		}
 	}
-	return nil
+	return err
 }
 
 func (u User) describe() string {

@@ -2,7 +2,9 @@ package guard_test
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -138,7 +140,7 @@ func putSignIns(t *testing.T, store guard.StateStore, c *testkit.Clock, callers 
 				}
 			}
 			_, token := guard.NewAccessToken(caller, "of "+string(caller), "here", access.FullGrant(), c.Now(), c.Now().Add(15*time.Minute))
-			if err := tx.PutToken(token); err != nil {
+			if err := tx.Put(guard.TokenState, token.ID, token); err != nil {
 				return err
 			}
 		}
@@ -342,5 +344,74 @@ func TestInvitationIsNowhereInTheLedger(t *testing.T) {
 	}
 	if strings.Contains(text, handle) || !strings.Contains(text, "invited cleo") {
 		t.Error(text)
+	}
+}
+
+// failing fails at the nth row that a transaction writes or removes, and counts them.
+type failing struct {
+	guard.Store
+	at, seen int
+}
+
+type failingTx struct {
+	guard.StateTx
+	*failing
+}
+
+func (f *failing) ChangeStates(ctx context.Context, change func(guard.StateTx) error) error {
+	return f.Store.ChangeStates(ctx, func(tx guard.StateTx) error { return change(failingTx{tx, f}) })
+}
+
+func (f *failing) step() error {
+	if f.seen++; f.seen == f.at {
+		return errors.New("full disk")
+	}
+	return nil
+}
+
+func (tx failingTx) Put(kind guard.StateKind, name string, row any, events ...guard.Event) error {
+	return cmp.Or(tx.step(), tx.StateTx.Put(kind, name, row, events...))
+}
+
+func (tx failingTx) Remove(kind guard.StateKind, name string, events ...guard.Event) error {
+	return cmp.Or(tx.step(), tx.StateTx.Remove(kind, name, events...))
+}
+
+func (tx failingTx) State(kind guard.StateKind, name string, into any) (bool, error) {
+	return tx.StateTx.State(kind, name, into)
+}
+
+func (tx failingTx) States(ctx context.Context, kind guard.StateKind, each func([]byte) error) error {
+	return tx.StateTx.States(ctx, kind, each)
+}
+
+// A reset that took the keys and left the tokens would look done.
+func TestEndOfAUserIsAllOrNothing(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*guard.Guard) error{
+		"reset":    func(g *guard.Guard) error { _, err := g.ResetUser(t.Context(), "anna", bert); return err },
+		"removal":  func(g *guard.Guard) error { return g.RemoveUser(t.Context(), "anna", bert) },
+		"sign-out": func(g *guard.Guard) error { return g.SignOutUser(t.Context(), "anna") },
+	} {
+		_, store, c := staff(t)
+		putSignIns(t, store, c, guard.UserCaller("anna"))
+		f := &failing{Store: store}
+		g := newGuard(t, guard.Options{AllowWrites: true, Approval: access.ApprovalApprover, Store: f, Now: c.Now, ApproverCost: guard.Cost{Time: 1, Memory: 64, Threads: 1}})
+		deferred(t, g, askedBy(annaEntra))
+		entries := len(store.Events())
+		for f.at = 1; ; f.at++ {
+			f.seen = 0
+			err := end(g)
+			if f.seen < f.at {
+				if err != nil || f.at < 4 {
+					t.Errorf("%s: %v after %d steps", name, err, f.seen)
+				}
+				break
+			}
+			users, _ := g.Users(t.Context())
+			if rows, tokens := left(t, g, store); err == nil || rows != 2 || tokens != 1 || len(store.Events()) != entries || users[0].Key == nil || !users[0].SignedOutAt.IsZero() {
+				t.Errorf("%s, failed at step %d: %v, left %d rows, %d tokens, %d new entries", name, f.at, err, rows, tokens, len(store.Events())-entries)
+			}
+		}
 	}
 }

@@ -198,7 +198,7 @@ func TestRunIsOverWhenTheConsentBehindItEnds(t *testing.T) {
 			store := ledgertest.New(t, clock.Now)
 			g := newGuard(t, guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Bounds: access.Bounds{PartnerIDs: []string{"1234567", "7654321"}}, Store: store, Now: clock.Now})
 			_, token := guard.NewAccessToken("agent", "f1", "https://a.example/mcp", agentGrant(), clock.Now(), clock.Now().Add(time.Minute))
-			for _, change := range []func(guard.StateTx) error{family(map[string]any{"id": "f1"}), func(tx guard.StateTx) error { return tx.PutToken(token) }} {
+			for _, change := range []func(guard.StateTx) error{family(map[string]any{"id": "f1"}), func(tx guard.StateTx) error { return tx.Put(guard.TokenState, token.ID, token) }} {
 				if err := store.ChangeStates(t.Context(), change); err != nil {
 					t.Fatal(err)
 				}

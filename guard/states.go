@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 )
 
@@ -34,6 +35,9 @@ const (
 	// invitation, a challenge, a code.
 	SessionState StateKind = "session"
 	OnceState    StateKind = "once"
+	// TokenState are invocation tokens and TicketState questions, by their IDs.
+	TokenState  StateKind = "token"
+	TicketState StateKind = "ticket"
 )
 
 // StateStore keeps rows beside the record. A row is JSON, and authenticated: one that
@@ -47,19 +51,38 @@ type StateStore interface {
 	// ChangeStates runs a function in a transaction that no other write passes, in any
 	// process. An error of the function undoes everything. The error may be a problem.
 	ChangeStates(ctx context.Context, change func(StateTx) error) error
+	// Append adds events to the record, in order, all or nothing, and returns
+	// the Seq of the last. An intent is refused in a freeze of writes, and with
+	// RateExceeded out of its AtMost; to look and to append are one step, in all
+	// processes.
+	Append(ctx context.Context, events ...Event) (last int64, err error)
 }
 
 // StateTx is a transaction of a StateStore.
 type StateTx interface {
 	// State decodes a row; ok is false if there is none.
 	State(kind StateKind, name string, into any) (ok bool, err error)
-	// Put writes a row after the events that say why. With an event, an older copy of
-	// the row is refused from then on. Without one, the row is no part of the record.
+	// States is that of the store, as of the transaction.
+	States(ctx context.Context, kind StateKind, each func(body []byte) error) error
+	// Put writes a row, a Token or a Ticket among them, after the events that say why.
+	// With an event, an older copy of the row is refused from then on. Without one, the
+	// row is no part of the record.
 	Put(kind StateKind, name string, row any, events ...Event) error
 	// Remove removes a row, if it is there.
 	Remove(kind StateKind, name string, events ...Event) error
-	// PutToken adds an access token.
-	PutToken(token Token) error
-	// Append adds events that are about no row.
-	Append(events ...Event) error
+}
+
+// Rows returns the rows of a kind that keep wants, in a transaction or outside, by name.
+func Rows[T any](ctx context.Context, of interface {
+	States(context.Context, StateKind, func([]byte) error) error
+}, kind StateKind, keep func(T) bool) (rows []T, err error) {
+	err = of.States(ctx, kind, func(body []byte) error {
+		var row T
+		err := json.Unmarshal(body, &row)
+		if err == nil && keep(row) {
+			rows = append(rows, row)
+		}
+		return err
+	})
+	return rows, err
 }

@@ -167,11 +167,6 @@ type Store interface {
 	// nothing. A second call, or one for a ticket that is gone, appends nothing and
 	// returns spent false. last is the Seq of the last event.
 	SpendTicket(ctx context.Context, id string, events ...Event) (spent bool, last int64, err error)
-	// Append adds events to the record, in order, all or nothing, and returns
-	// the Seq of the last. An intent is refused in a freeze of writes, and with
-	// RateExceeded out of its AtMost; to look and to append are one step, in all
-	// processes.
-	Append(ctx context.Context, events ...Event) (last int64, err error)
 	// Refused adds a refusal. A store that lasts may count those that a caller gets
 	// again and again, and add the number later.
 	Refused(ctx context.Context, event Event) error

@@ -242,8 +242,25 @@ func (g *Guard) TokenState(t Token) string { return t.State(g.opts.Now()) }
 // RevokeTokens voids the tokens that are meant, and returns how many of them
 // were revocable. Calls to a tenant that have begun are completed. It takes no
 // passphrase: a token less does no harm.
-func (g *Guard) RevokeTokens(ctx context.Context, which TokenSelection) (int, error) {
-	return g.opts.Store.RevokeTokens(ctx, which, g.change(KindToken, g.opts.Account, ""))
+func (g *Guard) RevokeTokens(ctx context.Context, which TokenSelection) (revoked int, err error) {
+	err = g.opts.Store.ChangeStates(ctx, func(tx StateTx) (err error) {
+		revoked, err = g.revoke(ctx, tx, which.Selects)
+		return err
+	})
+	return revoked, err
+}
+
+// revoke is RevokeTokens in a transaction.
+func (g *Guard) revoke(ctx context.Context, tx StateTx, meant func(Token) bool) (int, error) {
+	now := g.opts.Now()
+	tokens, err := Rows(ctx, tx, TokenState, func(t Token) bool { return t.Revocable(now) && meant(t) })
+	for _, t := range tokens {
+		t.RevokedAt = now
+		if err := tx.Put(TokenState, t.ID, t, g.change(KindToken, g.opts.Account, "revoked "+t.ID+" for "+t.Name())); err != nil {
+			return 0, err
+		}
+	}
+	return len(tokens), err
 }
 
 // TokenStore is what the guard needs to remember of invocation tokens. What
@@ -260,13 +277,7 @@ type TokenStore interface {
 	// UseToken counts one use of a live token, with its event. used is false,
 	// and nothing changes, if the token is not there or not live any more.
 	UseToken(ctx context.Context, id string, event Event) (used bool, err error)
-	// RevokeTokens voids the revocable tokens that are selected, each with the
-	// event, whose Detail it words by RevokedDetail, and returns how many.
-	RevokeTokens(ctx context.Context, which TokenSelection, event Event) (revoked int, err error)
 }
-
-// RevokedDetail words that a token was revoked.
-func RevokedDetail(t Token) string { return "revoked " + t.ID + " for " + t.Name() }
 
 // TooManyTokens is the refusal of a store in which n tokens are open.
 func TooManyTokens(n int) error {

@@ -5,7 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
-	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -81,22 +81,13 @@ func (u User) granted() access.Grant {
 }
 
 // Users returns the users of a store, by name.
-func Users(ctx context.Context, store StateStore) (users []User, err error) {
-	err = store.States(ctx, UserState, func(body []byte) error {
-		var user User
-		if err := json.Unmarshal(body, &user); err != nil {
-			return err
-		}
-		users = append(users, user)
-		return nil
-	})
-	return users, err
+func Users(ctx context.Context, store StateStore) ([]User, error) {
+	return Rows(ctx, store, UserState, func(User) bool { return true })
 }
 
 // Approvers returns the users of a store who approve with a passphrase, by name.
 func Approvers(ctx context.Context, store StateStore) ([]User, error) {
-	users, err := Users(ctx, store)
-	return slices.DeleteFunc(users, func(u User) bool { return !u.approves() }), err
+	return Rows(ctx, store, UserState, User.approves)
 }
 
 // Users returns all users, by name.
@@ -178,10 +169,7 @@ func (g *Guard) RemoveUser(ctx context.Context, name string, by Credentials) err
 	if err := g.vouched(ctx, by, true); err != nil {
 		return err
 	}
-	if err := g.revokeVouched(ctx, name); err != nil {
-		return err
-	}
-	err := g.opts.Store.ChangeStates(ctx, func(tx StateTx) error {
+	return g.opts.Store.ChangeStates(ctx, func(tx StateTx) error {
 		var user User
 		if _, err := tx.State(UserState, name, &user); err != nil {
 			return err
@@ -189,12 +177,11 @@ func (g *Guard) RemoveUser(ctx context.Context, name string, by Credentials) err
 		if err := found(user, name); err != nil {
 			return err
 		}
-		return tx.Remove(UserState, name, g.change(KindUser, by.Name, "removed "+name))
+		if err := tx.Remove(UserState, name, g.change(KindUser, by.Name, "removed "+name)); err != nil {
+			return err
+		}
+		return errors.Join(g.revokeVouched(ctx, tx, name), g.endSignIns(ctx, tx, User{Name: name}, by.Name))
 	})
-	if err != nil {
-		return err
-	}
-	return g.endSignIns(ctx, User{Name: name}, by.Name)
 }
 
 // changeUser changes a user, or adds one whose row the change fills, with an entry that
@@ -263,20 +250,9 @@ func (u User) covers(grant access.Grant) bool {
 
 // revokeVouched revokes the tokens that decide in an approver's place, and with
 // them their unused approvals.
-func (g *Guard) revokeVouched(ctx context.Context, approver string) error {
-	tokens, err := g.Tokens(ctx)
-	if err != nil {
-		return err
-	}
-	for _, t := range tokens {
-		if t.IssuedBy != approver || !t.Grant.Has(access.ScopeApprove) || !t.Revocable(g.opts.Now()) {
-			continue
-		}
-		if _, err := g.RevokeTokens(ctx, TokenSelection{ID: t.ID}); err != nil {
-			return err
-		}
-	}
-	return nil
+func (g *Guard) revokeVouched(ctx context.Context, tx StateTx, approver string) error {
+	_, err := g.revoke(ctx, tx, func(t Token) bool { return t.IssuedBy == approver && t.Grant.Has(access.ScopeApprove) })
+	return err
 }
 
 // Cost is what deriving a passphrase's key costs with Argon2id. Memory is in

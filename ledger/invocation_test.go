@@ -61,7 +61,7 @@ func TestTokensAreStored(t *testing.T) {
 				t.Error("use", n+1, used, err)
 			}
 		}
-		if n, err := s.RevokeTokens(ctx(), guard.TokenSelection{For: guard.TokenCaller("nightly")}, aboutToken()); n != 2 || err != nil {
+		if n, err := revoke(s, guard.TokenSelection{For: guard.TokenCaller("nightly")}, clock.Now); n != 2 || err != nil {
 			t.Error("revoked", n, err)
 		}
 		if used, err := s.UseToken(ctx(), "tk_2", aboutToken()); used || err != nil {
@@ -75,7 +75,7 @@ func TestTokensAreStored(t *testing.T) {
 			t.Error("an expired one was used", err)
 		}
 		for n, want := range []int{1, 0} { // what it opened or approved may be left
-			if revoked, err := s.RevokeTokens(ctx(), guard.TokenSelection{ID: "tk_3"}, aboutToken()); revoked != want || err != nil {
+			if revoked, err := revoke(s, guard.TokenSelection{ID: "tk_3"}, clock.Now); revoked != want || err != nil {
 				t.Error("an expired one, time", n+1, revoked, err)
 			}
 		}
@@ -113,7 +113,7 @@ func TestRestoredOlderFileVoidsTokens(t *testing.T) {
 		if used, err := h.UseToken(ctx(), "tk_1", aboutToken()); !used || err != nil {
 			t.Fatal(used, err)
 		}
-		_, err := h.RevokeTokens(ctx(), guard.TokenSelection{All: true}, aboutToken())
+		_, err := revoke(h, guard.TokenSelection{All: true}, h.clock.Now)
 		h.must(err)
 		putBack()
 		for _, id := range []string{"tk_1", "tk_2"} {
@@ -223,4 +223,13 @@ func TestTokenIsInNoFile(t *testing.T) {
 			}
 		}
 	}
+}
+
+// revoke revokes as the guard does, at a time of the store's.
+func revoke(s guard.Store, which guard.TokenSelection, now func() time.Time) (int, error) {
+	g, err := guard.New(guard.Options{Store: s, Now: now})
+	if err != nil {
+		return 0, err
+	}
+	return g.RevokeTokens(ctx(), which)
 }

@@ -70,7 +70,7 @@ func TestTokenIsReadAgainAfterEachCommit(t *testing.T) {
 		for id, end := range map[string]func() error{
 			"tk_1": func() error { _, err := other.UseToken(ctx(), "tk_1", aboutToken()); return err },
 			"tk_2": func() error {
-				_, err := other.RevokeTokens(ctx(), guard.TokenSelection{ID: "tk_2"}, aboutToken())
+				_, err := revoke(other, guard.TokenSelection{ID: "tk_2"}, h.clock.Now)
 				return err
 			},
 		} {
@@ -115,7 +115,7 @@ func playCommander(l *Ledger) int {
 		case "issue":
 			err = l.PutToken(ctx(), invocation(name, name, 0), 1000, aboutToken())
 		case "revoke":
-			_, err = l.RevokeTokens(ctx(), guard.TokenSelection{ID: name}, aboutToken())
+			_, err = revoke(l, guard.TokenSelection{ID: name}, noon)
 		}
 		if err != nil {
 			return fail(err)

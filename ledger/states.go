@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"iter"
@@ -10,9 +11,9 @@ import (
 
 // The kinds of rows that hold now, and the name of the one freeze.
 const (
-	stateTicket   = "ticket"
+	stateTicket   = string(guard.TicketState)
 	stateFreeze   = "freeze"
-	stateToken    = "token"
+	stateToken    = string(guard.TokenState)
 	stateSchedule = "schedule"
 	theFreeze     = "all"
 )
@@ -151,15 +152,21 @@ func (l *Ledger) State(ctx context.Context, kind guard.StateKind, name string, i
 
 // States implements guard.StateStore.
 func (l *Ledger) States(ctx context.Context, kind guard.StateKind, each func([]byte) error) error {
-	bodies, err := read(ctx, l, func(s *session) []json.RawMessage {
-		return rowsOf[json.RawMessage](s, `WHERE kind = $1 ORDER BY name`, string(kind))
-	})
+	bodies, err := read(ctx, l, func(s *session) []json.RawMessage { return s.bodies(kind) })
+	return l.problem(cmp.Or(err, forEach(bodies, each)))
+}
+
+func (s *session) bodies(kind guard.StateKind) []json.RawMessage {
+	return rowsOf[json.RawMessage](s, `WHERE kind = $1 ORDER BY name`, string(kind))
+}
+
+func forEach(bodies []json.RawMessage, each func([]byte) error) error {
 	for _, body := range bodies {
 		if err := each(body); err != nil {
-			return l.problem(err)
+			return err
 		}
 	}
-	return err
+	return nil
 }
 
 // passing are the kinds of rows that are removed without an entry when they expire. That
@@ -189,8 +196,19 @@ func (t stateTx) State(kind guard.StateKind, name string, into any) (bool, error
 	return true, content{into}.Scan(s.body)
 }
 
+func (t stateTx) States(_ context.Context, kind guard.StateKind, each func([]byte) error) error {
+	return cmp.Or(forEach(t.bodies(kind), each), t.err)
+}
+
 func (t stateTx) Put(kind guard.StateKind, name string, row any, events ...guard.Event) error {
-	t.record(string(kind), name, encode(row), events...)
+	body := encode(row)
+	switch row := row.(type) {
+	case guard.Token:
+		body = encodeToken(row)
+	case guard.Ticket:
+		body = encodeTicket(row)
+	}
+	t.record(string(kind), name, body, events...)
 	return t.err
 }
 
@@ -198,15 +216,5 @@ func (t stateTx) Remove(kind guard.StateKind, name string, events ...guard.Event
 	t.events(ref(string(kind), name), true, events...)
 	t.changed = true
 	t.exec(`DELETE FROM states WHERE kind = $1 AND name = $2`, string(kind), name)
-	return t.err
-}
-
-func (t stateTx) PutToken(token guard.Token) error {
-	t.put(stateToken, token.ID, encodeToken(token))
-	return t.err
-}
-
-func (t stateTx) Append(events ...guard.Event) error {
-	t.events("", false, events...)
 	return t.err
 }

@@ -74,18 +74,3 @@ func (l *Ledger) UseToken(ctx context.Context, id string, event guard.Event) (bo
 		return used
 	})
 }
-
-// RevokeTokens implements guard.TokenStore.
-func (l *Ledger) RevokeTokens(ctx context.Context, which guard.TokenSelection, event guard.Event) (int, error) {
-	return written(ctx, l, true, func(w *writing) (revoked int) {
-		now := w.l.o.Now()
-		for _, t := range rowsOf[guard.Token](w.session, `WHERE kind = 'token' AND expires > $1`, formatTime(now.Add(-guard.ReachAfterEnd))) {
-			if which.Selects(t) && t.Revocable(now) {
-				t.RevokedAt, event.Detail = now, guard.RevokedDetail(t)
-				w.record(stateToken, t.ID, encodeToken(t), event)
-				revoked++
-			}
-		}
-		return revoked
-	})
-}

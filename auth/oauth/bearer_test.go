@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/auth/users"
 	"mcp-partner/guard"
 	"mcp-partner/schemas/problems"
@@ -72,7 +73,7 @@ func TestTokenOfAnotherAudienceIsRefused(t *testing.T) {
 	grant := s.people.grants["entra:t:alice"]
 	for audience, good := range map[string]bool{s.url + "/mcp": true, "https://other.example/mcp": false, "": false} {
 		secret, token := guard.NewAccessToken("entra:t:alice", all[0].ID, audience, grant, s.clock.Now(), s.clock.Now().Add(time.Minute))
-		if err := s.store.ChangeStates(t.Context(), func(tx guard.StateTx) error { return tx.PutToken(token) }); err != nil {
+		if err := s.store.ChangeStates(t.Context(), func(tx guard.StateTx) error { return tx.Put(guard.TokenState, token.ID, token) }); err != nil {
 			t.Fatal(err)
 		}
 		if good {
@@ -82,7 +83,7 @@ func TestTokenOfAnotherAudienceIsRefused(t *testing.T) {
 		}
 	}
 	secret, token := guard.NewAccessToken("entra:t:bob", all[0].ID, s.url+"/mcp", grant, s.clock.Now(), s.clock.Now().Add(time.Minute))
-	if err := s.store.ChangeStates(t.Context(), func(tx guard.StateTx) error { return tx.PutToken(token) }); err != nil {
+	if err := s.store.ChangeStates(t.Context(), func(tx guard.StateTx) error { return tx.Put(guard.TokenState, token.ID, token) }); err != nil {
 		t.Fatal(err)
 	}
 	s.mustFail(secret) // the consent is another person's
@@ -163,6 +164,40 @@ func TestLeaverIsOutAtRefresh(t *testing.T) {
 		}
 		if test.ends {
 			s.mustFail(tokens.text("access_token"))
+		}
+	}
+}
+
+// A code that somebody holds back is worth nothing after the person signed out, or the
+// client was removed.
+func TestSignOutVoidsCodes(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.people.set(func(p *persons) { p.grants["user:anna"] = p.grants["entra:t:alice"] })
+	if _, err := s.guard.InviteUser(t.Context(), guard.User{Name: "anna"}, guard.Credentials{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		caller access.Caller
+		end    func(client string) error
+		want   int
+	}{
+		"nothing":                 {"entra:t:alice", func(string) error { return nil }, http.StatusOK},
+		"somebody else signs out": {"entra:t:alice", func(string) error { return s.guard.SignOutUser(t.Context(), "entra:t:bob") }, http.StatusOK},
+		"person of an issuer":     {"entra:t:alice", func(string) error { return s.guard.SignOutUser(t.Context(), "entra:t:alice") }, http.StatusBadRequest},
+		"user of this server":     {"user:anna", func(string) error { return s.guard.SignOutUser(t.Context(), "anna") }, http.StatusBadRequest},
+		"client is removed": {"entra:t:alice", func(client string) error {
+			return Clients{Store: s.store, Now: s.clock.Now, By: "terminal"}.Remove(t.Context(), client)
+		}, http.StatusUnauthorized},
+	} {
+		client := s.clientID()
+		code := s.browser().consent(test.caller, s.request(client)).Get("code")
+		if err := test.end(client); err != nil {
+			t.Fatal(name, err)
+		}
+		before := len(s.entries("issued tokens"))
+		if answer := s.exchange(client, code); answer.status != test.want || len(s.entries("issued tokens")) != before+map[bool]int{true: 1}[test.want == http.StatusOK] {
+			t.Errorf("%s: %d %s", name, answer.status, answer.body)
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -111,28 +110,13 @@ type Clients struct {
 
 // List returns all clients that are not expired, by ID.
 func (c Clients) List(ctx context.Context) ([]Client, error) {
-	return listed(ctx, c.Store, guard.ClientState, func(one Client) bool { return one.live(c.Now()) })
+	return guard.Rows(ctx, c.Store, guard.ClientState, func(one Client) bool { return one.live(c.Now()) })
 }
 
 // Consents returns what people allow clients now.
 func (c Clients) Consents(ctx context.Context) ([]Consent, error) {
-	live, err := listed(ctx, c.Store, guard.FamilyState, func(f Family) bool { return f.live(c.Now()) })
+	live, err := guard.Rows(ctx, c.Store, guard.FamilyState, func(f Family) bool { return f.live(c.Now()) })
 	return xslices.Map(live, func(f Family) Consent { return f.Consent }), err
-}
-
-// listed returns the rows of a kind that a function keeps.
-func listed[T any](ctx context.Context, store guard.StateStore, kind guard.StateKind, keep func(T) bool) (all []T, err error) {
-	err = store.States(ctx, kind, func(body []byte) error {
-		var one T
-		if err := json.Unmarshal(body, &one); err != nil {
-			return err
-		}
-		if keep(one) {
-			all = append(all, one)
-		}
-		return nil
-	})
-	return all, err
 }
 
 // Add registers a client beforehand. The secret, of one that is to authenticate, is
@@ -157,15 +141,15 @@ func (c Clients) Add(ctx context.Context, name string, redirects []string, confi
 
 // Remove removes a client, and with it all that people allowed it.
 func (c Clients) Remove(ctx context.Context, id string) error {
-	families, err := listed(ctx, c.Store, guard.FamilyState, func(f Family) bool { return f.Client.ID == id })
-	if err != nil {
-		return err
-	}
 	return c.Store.ChangeStates(ctx, func(tx guard.StateTx) error {
 		var client Client
 		if ok, err := tx.State(guard.ClientState, id, &client); err != nil || !ok {
 			return cmp.Or(err, error(problems.New(problems.CodeInvalidArgument, "There is no client with the ID "+untrusted.Shown(id)+".",
 				problems.WithCommand("List the clients.", "mcp-partner clients list"))))
+		}
+		families, err := guard.Rows(ctx, tx, guard.FamilyState, func(f Family) bool { return f.Client.ID == id })
+		if err != nil {
+			return err
 		}
 		for _, one := range families {
 			if err := end(tx, one.ID, c.Now(), eventOf(c.Now(), guard.KindConsent, c.By, ""), "the client was removed"); err != nil {

@@ -204,7 +204,7 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request, q question) {
 			s.sendBack(w, &failure{text: problems.As(err).Message + " Go back in your browser, reload the page and decide again."})
 			return
 		}
-		row = codeRow{Consent: consent, Redirect: q.Redirect, Challenge: q.Challenge, Expires: guard.Stamp{Time: s.o.Now().Add(codeLife)}}
+		row = codeRow{Consent: consent, Session: q.session.ID, Redirect: q.Redirect, Challenge: q.Challenge, Expires: guard.Stamp{Time: s.o.Now().Add(codeLife)}}
 		answer, detail = url.Values{"code": {page.NewHandle()}}, "given "+consent.words()
 	}
 	shown, _ := destination(q.Redirect)

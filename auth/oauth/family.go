@@ -167,7 +167,7 @@ func both(one, other []string) []string {
 
 // Families implements users.Clients.
 func (s *Server) Families(ctx context.Context, of access.Caller) ([]users.Family, error) {
-	families, err := listed(ctx, s.o.Store, guard.FamilyState, func(f Family) bool { return f.Person.Caller == of && f.live(s.o.Now()) })
+	families, err := guard.Rows(ctx, s.o.Store, guard.FamilyState, func(f Family) bool { return f.Person.Caller == of && f.live(s.o.Now()) })
 	return xslices.Map(families, func(f Family) users.Family {
 		return users.Family{ID: f.ID, Host: f.Client.shown(), Scopes: f.Scopes, Customers: f.Customers, Since: f.Begun, Until: f.Ends}
 	}), err

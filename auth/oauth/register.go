@@ -78,7 +78,7 @@ func (s *Server) addRegistered(ctx context.Context, m metadata) (map[string]any,
 // makeRoom names the registration to remove for a new one: "" while there is room, and
 // then the oldest that is unused.
 func (s *Server) makeRoom(ctx context.Context) (id string, err error) {
-	all, err := listed(ctx, s.o.Store, guard.ClientState, func(c Client) bool { return c.Kind == ByRegistration && c.live(s.o.Now()) })
+	all, err := guard.Rows(ctx, s.o.Store, guard.ClientState, func(c Client) bool { return c.Kind == ByRegistration && c.live(s.o.Now()) })
 	if err != nil || len(all) < maxRegistered {
 		return "", err
 	}

@@ -38,6 +38,8 @@ var (
 // codeRow is a code as it is kept, under its digest.
 type codeRow struct {
 	Consent
+	// Session is where the person consented: signing out voids the code.
+	Session   string `json:"session"`
 	Redirect  string `json:"redirect"`
 	Challenge string `json:"challenge"`
 	// Used says that it was shown to the token endpoint, by whomever.
@@ -52,6 +54,13 @@ func (c codeRow) proves(form url.Values) bool {
 	return verifierForm().MatchString(form.Get("code_verifier")) &&
 		subtle.ConstantTimeCompare([]byte(challenge), []byte(c.Challenge)) == 1 &&
 		(!form.Has("redirect_uri") || form.Get("redirect_uri") == c.Redirect)
+}
+
+// begun reports whether the person is still signed in, and the client was not removed.
+func (c codeRow) begun(tx guard.StateTx) (bool, error) {
+	session, err1 := tx.State(guard.SessionState, c.Session, &struct{}{})
+	client, err2 := tx.State(guard.ClientState, c.Client.ID, &struct{}{})
+	return session && client, cmp.Or(err1, err2)
 }
 
 // handleRow says to which family a token belongs.
@@ -180,7 +189,11 @@ func (s *Server) exchangeCode(ctx context.Context, client Client, form url.Value
 			return end(tx, row.ID, s.o.Now(), s.event(guard.KindConsent, "", ""), "its code was used twice")
 		}
 		row.Used = true
-		if row.Client.ID != client.ID || !row.proves(form) || out != nil {
+		begun, err := row.begun(tx)
+		if err != nil {
+			return err
+		}
+		if row.Client.ID != client.ID || !row.proves(form) || out != nil || !begun {
 			return tx.Put(guard.OnceState, name, row, s.event(guard.KindConsent, row.Person.Caller, "the code of "+row.ID+" was refused"))
 		}
 		refused = nil
@@ -211,7 +224,7 @@ func (s *Server) issue(tx guard.StateTx, f Family, grant access.Grant, refresh s
 		until = f.Ends
 	}
 	secret, token := guard.NewAccessToken(f.Person.Caller, f.ID, f.Audience, grant, now, until)
-	if err := tx.PutToken(token); err != nil {
+	if err := tx.Put(guard.TokenState, token.ID, token); err != nil {
 		return issued{}, err
 	}
 	if err := tx.Put(guard.OnceState, digest("access", secret), handleRow{f.ID, guard.Stamp{Time: until}}); err != nil {

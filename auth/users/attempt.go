@@ -137,8 +137,7 @@ func (s *SignIn) writeRefusal(r *http.Request, why string) {
 		detail += fmt.Sprintf(" (and %d more since the last entry)", more)
 	}
 	ctx := context.WithoutCancel(r.Context()) // who leaves before the answer is recorded as well
-	err := s.o.Store.ChangeStates(ctx, func(tx guard.StateTx) error { return tx.Append(s.event(guard.KindSignIn, "", detail)) })
-	if err != nil {
+	if _, err := s.o.Store.Append(ctx, s.event(guard.KindSignIn, "", detail)); err != nil {
 		s.o.Logger.WarnContext(r.Context(), "a refusal could not be recorded", "reason", err.Error())
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/page"
+	"mcp-partner/internal/xslices"
 )
 
 const (
@@ -144,18 +144,11 @@ func (s *SignIn) end(tx guard.StateTx, id, why string) error {
 
 // sessions returns the live sessions of a person, the newest first.
 func (s *SignIn) sessions(ctx context.Context, of access.Caller) (found []Session, err error) {
-	err = s.o.Store.States(ctx, guard.SessionState, func(body []byte) error {
-		var row sessionRow
-		if err := json.Unmarshal(body, &row); err != nil {
-			return err
-		}
-		if row.Person.Caller == of && s.o.Now().Before(row.Expires.Time) {
-			found = append(found, row.session(""))
-		}
-		return nil
+	rows, err := guard.Rows(ctx, s.o.Store, guard.SessionState, func(row sessionRow) bool {
+		return row.Person.Caller == of && s.o.Now().Before(row.Expires.Time)
 	})
-	slices.SortFunc(found, func(a, b Session) int { return b.Since.Compare(a.Since) })
-	return found, err
+	slices.SortFunc(rows, func(a, b sessionRow) int { return b.Since.Compare(a.Since) })
+	return xslices.Map(rows, func(row sessionRow) Session { return row.session("") }), err
 }
 
 // reader reads a row, in a transaction or outside.
