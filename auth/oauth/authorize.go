@@ -56,8 +56,8 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 
 // read reads a request for authorization and finds its client.
 func (s *Server) read(r *http.Request, text string) (asked, error) {
-	if !s.requests.allow(users.AddressOf(r)) {
-		return asked{}, &failure{status: http.StatusTooManyRequests, text: "Too many requests came from this address. Try again in a minute."}
+	if err := s.held(r.Context(), s.requests, users.AddressOf(r), "Too many requests came from this address."); err != nil {
+		return asked{}, err
 	}
 	if len(text) > maxBody {
 		return asked{}, &failure{text: fmt.Sprintf("The request is longer than %d bytes.", maxBody)}
@@ -225,6 +225,7 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		s.sendBack(w, err)
 	case r.PostForm.Get("decision") != "continue":
+		s.note(r.Context(), "denied", "denied to "+request.Client.shown()+" by somebody at "+users.AddressOf(r)+" who had not signed in")
 		s.answer(w, request.Redirect, request.State, url.Values{"error": {errDenied}})
 	default:
 		s.ask(w, r, request)

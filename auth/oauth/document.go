@@ -84,7 +84,7 @@ func (s *Server) findDocument(ctx context.Context, id string) (Client, error) {
 	if known, ok := s.known.Get(id); ok && s.o.Now().Before(known.until) {
 		return known.client, nil
 	}
-	if !s.fetches.allow(host) {
+	if !s.fetches.Allow(host) {
 		return Client{}, errors.New("too many documents of clients were asked for; try again in a minute")
 	}
 	raw, err := s.fetch(ctx, id)

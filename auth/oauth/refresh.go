@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -34,8 +33,8 @@ func (s *Server) refresh(ctx context.Context, client Client, form url.Values) (i
 	if err != nil || !ok || f.Client.ID != client.ID || !f.live(s.o.Now()) {
 		return issued{}, cmp.Or(err, badGrant())
 	}
-	if !s.rotations.allow(f.ID) { // each writes an entry and asks the issuer
-		return issued{}, &failure{status: http.StatusTooManyRequests, code: errBusy, text: "Tokens were refreshed too often. Try again in a minute."}
+	if err := s.held(ctx, s.rotations, f.ID, "Tokens were refreshed too often."); err != nil { // each writes an entry and asks the issuer
+		return issued{}, err
 	}
 	wanted := f.Scopes
 	if words := strings.Fields(form.Get("scope")); len(words) > 0 {

@@ -26,8 +26,8 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) registration(r *http.Request) (map[string]any, error) {
-	if !s.registrations.allow(users.AddressOf(r)) {
-		return nil, &failure{status: http.StatusTooManyRequests, code: errBusy, text: "Too many clients were registered. Try again in a minute."}
+	if err := s.held(r.Context(), s.registrations, users.AddressOf(r), "Too many clients were registered."); err != nil {
+		return nil, err
 	}
 	raw, err := readBody(r)
 	var m metadata
@@ -64,8 +64,8 @@ func (s *Server) addRegistered(ctx context.Context, m metadata) (map[string]any,
 		return nil, err
 	}
 	var events []guard.Event // a flood writes one a minute; the first use of each is written too
-	if s.announced.allow("") {
-		events = append(events, s.event(guard.KindClient, "", "registered "+client.ID+", "+client.shown()))
+	if detail, ok := s.notes.Note("registered", "registered "+client.ID+", "+client.shown()); ok {
+		events = append(events, s.event(guard.KindClient, "", detail))
 	}
 	return answer, s.o.Store.ChangeStates(ctx, func(tx guard.StateTx) error {
 		if err := tx.Remove(guard.ClientState, instead); err != nil {

@@ -3,6 +3,8 @@ package oauth
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -148,11 +150,60 @@ func TestFloodOfRequestsIsHeldBack(t *testing.T) {
 	for range 300 {
 		codes[s.refresh("mpc_x", "x").status]++
 	}
-	if codes[http.StatusOK] != 30 || codes[http.StatusUnauthorized] != 300 || codes[http.StatusTooManyRequests] != 30 {
+	for range 20 {
+		codes[s.browser().post("/oauth/revoke", url.Values{"client_id": {"mpc_x"}, "token": {"x"}}).status]++
+	}
+	if codes[http.StatusOK] != 30 || codes[http.StatusUnauthorized] != 300 || codes[http.StatusTooManyRequests] != 50 {
 		t.Error(codes)
 	}
-	if len(s.store.Events()) != 1 {
-		t.Error(len(s.store.Events()), "entries")
+	s.clock.Advance(time.Minute)
+	for range 31 {
+		s.browser().get("/oauth/authorize?" + query)
+	}
+	if got := s.entries("held back 127.0.0.1"); len(got) != 2 || !strings.Contains(got[1], "(and 49 more since the last entry)") || len(s.store.Events()) != 3 {
+		t.Errorf("%d entries, %q", len(s.store.Events()), got)
+	}
+}
+
+// What one client does takes nothing from another at the same address.
+func TestFloodOfAClientIsHeldBack(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	loud, tokens := s.connect("entra:t:alice")
+	quiet, others := s.connect("entra:t:bob")
+	for i := range 350 {
+		s.clock.Advance(time.Millisecond)
+		r := httptest.NewRequest(http.MethodPost, "/oauth/token", strings.NewReader(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"x"}, "client_id": {loud}}.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.RemoteAddr = fmt.Sprintf("198.51.100.%d:9", i%200)
+		s.server.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	if answer := s.refresh(loud, tokens.text("refresh_token")); answer.status != http.StatusTooManyRequests {
+		t.Error(answer.status, answer.body)
+	}
+	s.mustWork(s.refresh(quiet, others.text("refresh_token")).text("access_token"))
+	s.clock.Advance(time.Second)
+	s.mustWork(s.refresh(loud, tokens.text("refresh_token")).text("access_token"))
+}
+
+// A denial before anybody signed in has nobody to name, and is counted.
+func TestDenialBeforeSignInIsRecorded(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	query := "/oauth/authorize?" + s.request(s.clientID()).Encode()
+	for range 3 {
+		b := s.browser()
+		if answer := b.press(b.get(query), b.get(query).form("deny")); answer.location().Query().Get("error") != errDenied {
+			t.Error(answer)
+		}
+	}
+	s.clock.Advance(time.Minute)
+	b := s.browser()
+	page := b.get(query)
+	b.press(page, page.form("deny"))
+	got := s.entries("by somebody at 127.0.0.1 who had not signed in")
+	if len(got) != 2 || !strings.HasSuffix(got[1], "(and 2 more since the last entry)") {
+		t.Errorf("%q", got)
 	}
 }
 

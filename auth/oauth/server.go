@@ -99,12 +99,12 @@ type Server struct {
 	own       *url.URL // PublicURL
 	known     *lru.Cache[string, document]
 	foreign   *http.CrossOriginProtection
-	// registrations and requests are bounded by the address that asks, fetches by the host
-	// of a document, rotations by the consent that is refreshed, and announced is how often
-	// a registration gets an entry of its own.
-	registrations, requests, fetches, rotations, announced *limiter
-	refreshes                                              *flight.Group[string, issued]
-	decoded                                                *lru.Cache[string, decoded]
+	// registrations and requests are bounded by the address that asks, exchanges by that
+	// and by the client, fetches by the host of a document, rotations by the consent that
+	// is refreshed, and notes are entries of what anybody can cause.
+	registrations, requests, exchanges, fetches, rotations, notes *users.Limiter
+	refreshes                                                     *flight.Group[string, issued]
+	decoded                                                       *lru.Cache[string, decoded]
 }
 
 // New makes a server, or says which options cannot be meant.
@@ -128,11 +128,12 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		decoded: families,
 		o:       o, resource: o.PublicURL + "/mcp", redirects: o.Redirects, own: at, known: known, foreign: http.NewCrossOriginProtection(),
-		registrations: newLimiter(time.Minute, 20, o.Now),
-		requests:      newLimiter(time.Second, 30, o.Now),
-		fetches:       newLimiter(10*time.Second, 10, o.Now),
-		rotations:     newLimiter(time.Second, 100, o.Now),
-		announced:     newLimiter(time.Minute, 1, o.Now),
+		registrations: users.NewLimiter(time.Minute, 20, 10, o.Now),
+		requests:      users.NewLimiter(time.Second, 30, 10, o.Now),
+		exchanges:     users.NewLimiter(100*time.Millisecond, 300, 10, o.Now),
+		fetches:       users.NewLimiter(10*time.Second, 10, 10, o.Now),
+		rotations:     users.NewLimiter(time.Second, 100, 10, o.Now),
+		notes:         users.NewLimiter(time.Minute, 1, 10, o.Now),
 		refreshes:     flight.New[string, issued](context.Background(), refreshWithin),
 	}
 	s.mux = s.routes()
@@ -230,6 +231,27 @@ func (s *Server) event(kind guard.EventKind, caller access.Caller, detail string
 
 func eventOf(now time.Time, kind guard.EventKind, caller access.Caller, detail string) guard.Event {
 	return guard.Event{Time: now, Kind: kind, Intent: guard.Intent{Caller: caller}, Detail: detail}
+}
+
+// held refuses what is done too often for a key.
+func (s *Server) held(ctx context.Context, l *users.Limiter, key, text string) error {
+	if l.Allow(key) {
+		return nil
+	}
+	s.note(ctx, "held back", "held back "+key+": "+text)
+	return &failure{status: http.StatusTooManyRequests, code: errBusy, text: text + " Try again in a minute."}
+}
+
+// note records what anybody can cause: once a minute, with the number of the others.
+func (s *Server) note(ctx context.Context, what, detail string) {
+	detail, ok := s.notes.Note(what, detail)
+	if !ok {
+		return
+	}
+	ctx = context.WithoutCancel(ctx) // who leaves before it is recorded as well
+	if _, err := s.o.Store.Append(ctx, s.event(guard.KindClient, "", detail)); err != nil {
+		s.o.Log.Warn("an entry could not be recorded", "reason", err.Error())
+	}
 }
 
 // failure is a refusal in the terms of OAuth, with a text in our own words.

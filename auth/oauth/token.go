@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"mcp-partner/access"
+	"mcp-partner/auth/users"
 	"mcp-partner/guard"
 	"mcp-partner/internal/page"
 	"mcp-partner/internal/xslices"
@@ -103,6 +104,9 @@ func (s *Server) exchanged(r *http.Request) (issued, error) {
 
 // authenticated reads the form of a client and finds out which one it is.
 func (s *Server) authenticated(r *http.Request) (url.Values, Client, error) {
+	if err := s.held(r.Context(), s.exchanges, users.AddressOf(r), "Too many requests came from this address."); err != nil {
+		return nil, Client{}, err
+	}
 	form, err := readForm(r)
 	if err != nil {
 		return nil, Client{}, &failure{code: errRequest, text: err.Error()}
@@ -121,7 +125,10 @@ func (s *Server) authenticated(r *http.Request) (url.Values, Client, error) {
 	if !ok || !right || method != client.Method {
 		return nil, Client{}, &failure{status: http.StatusUnauthorized, code: errClient, text: "the client is unknown or expired, or does not authenticate as it was registered"}
 	}
-	return form, client, nil
+	if client.Kind != ByDocument { // whose ID all its users share
+		err = s.held(r.Context(), s.exchanges, id, "Too many requests came from this client.")
+	}
+	return form, client, err
 }
 
 func readForm(r *http.Request) (url.Values, error) {

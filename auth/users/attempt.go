@@ -3,7 +3,6 @@ package users
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -88,7 +87,7 @@ func (s *SignIn) attempt(step func(http.ResponseWriter, *http.Request) error) ht
 			return
 		}
 		err := refusal("too many attempts")
-		if s.limits.address(r) {
+		if s.addresses.Allow(AddressOf(r)) {
 			err = step(w, r)
 		}
 		if err == nil {
@@ -128,13 +127,9 @@ func wait(ctx context.Context, d time.Duration) {
 // writeRefusal records a refusal, at most one a minute and address.
 func (s *SignIn) writeRefusal(r *http.Request, why string) {
 	address := AddressOf(r)
-	more, write := s.limits.refused(address)
+	detail, write := s.refusals.Note(address, "refused from "+address+": "+why)
 	if !write {
 		return
-	}
-	detail := "refused from " + address + ": " + why
-	if more > 0 {
-		detail += fmt.Sprintf(" (and %d more since the last entry)", more)
 	}
 	ctx := context.WithoutCancel(r.Context()) // who leaves before the answer is recorded as well
 	if _, err := s.o.Store.Append(ctx, s.event(guard.KindSignIn, "", detail)); err != nil {

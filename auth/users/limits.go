@@ -1,91 +1,76 @@
 package users
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
 )
 
-const (
-	// addressRate and addressBurst bound the attempts from one address, behind which
-	// may be a whole office; accountRate and accountBurst those for one user.
-	addressRate, addressBurst = rate.Limit(1), 60
-	accountRate, accountBurst = rate.Limit(1.0 / 30), 10
-	// overallRate and overallBurst bound what all addresses together begin, and so the
-	// rows that wait for an answer.
-	overallRate, overallBurst = rate.Limit(20), 200
-	// maxVisitors bounds how many addresses and accounts are known at a time.
-	maxVisitors = 4096
-	// refusalEvery is how often a refusal of one address is written; entryRate and
-	// entryBurst bound the entries of all, since addresses cost nothing with IPv6.
-	refusalEvery          = time.Minute
-	entryRate, entryBurst = rate.Limit(0.2), 60
-)
+// maxKeys bounds how many keys a Limiter remembers.
+const maxKeys = 4096
 
-// limits bound attempts to sign in.
-type limits struct {
-	now              func() time.Time
-	overall, entries *rate.Limiter
-
-	mu       sync.Mutex
-	visitors *lru.Cache[string, *visitor]
+// Limiter bounds how often something is done for one key, such as an address, and for
+// all of them. It is safe for concurrent use.
+type Limiter struct {
+	keys  *lru.Cache[string, *bucket]
+	each  rate.Limit
+	burst int
+	all   *rate.Limiter
+	now   func() time.Time
 }
 
-// visitor is an address or an account.
-type visitor struct {
-	limiter *rate.Limiter
-	// written is when a refusal was written last, and more how many came since.
-	written time.Time
-	more    int
+// bucket is one key, with how often it was refused since Note allowed it.
+type bucket struct {
+	*rate.Limiter
+	more atomic.Int64
 }
 
-func newLimits(now func() time.Time) *limits {
-	visitors, _ := lru.New[string, *visitor](maxVisitors) // fails for no such size
-	return &limits{now: now, overall: rate.NewLimiter(overallRate, overallBurst), entries: rate.NewLimiter(entryRate, entryBurst), visitors: visitors}
+// NewLimiter allows burst at once and one more in each period for a key, and so many
+// times that for all keys: addresses cost nothing with IPv6.
+func NewLimiter(period time.Duration, burst, times int, now func() time.Time) *Limiter {
+	keys, _ := lru.New[string, *bucket](maxKeys) // fails for a size below 1 alone
+	each := rate.Every(period)
+	return &Limiter{keys: keys, each: each, burst: burst, all: rate.NewLimiter(rate.Limit(times)*each, times*burst), now: now}
 }
 
-// address counts an attempt from where a request came. What a proxy says of that is
-// not believed.
-func (l *limits) address(r *http.Request) bool {
-	return l.of(AddressOf(r), addressRate, addressBurst).limiter.AllowN(l.now(), 1) && l.overall.AllowN(l.now(), 1)
+// Allow asks for the key first, so that one that asks too often takes nothing from others.
+func (l *Limiter) Allow(key string) bool { return l.allow(l.of(key)) }
+
+func (l *Limiter) allow(b *bucket) bool {
+	now := l.now()
+	return b.AllowN(now, 1) && l.all.AllowN(now, 1)
 }
 
-func (l *limits) account(name string) bool {
-	return l.of("user "+name, accountRate, accountBurst).limiter.AllowN(l.now(), 1)
-}
-
-func (l *limits) of(name string, every rate.Limit, burst int) *visitor {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	known, ok := l.visitors.Get(name)
-	if !ok {
-		known = &visitor{limiter: rate.NewLimiter(every, burst)}
-		l.visitors.Add(name, known)
+func (l *Limiter) of(key string) *bucket {
+	b := &bucket{Limiter: rate.NewLimiter(l.each, l.burst)}
+	if known, found, _ := l.keys.PeekOrAdd(key, b); found {
+		return known
 	}
-	return known
+	return b
 }
 
-// refused counts a refusal, and reports whether it is written, with how many came since
-// the last that was.
-func (l *limits) refused(address string) (more int, write bool) {
-	known := l.of(address, addressRate, addressBurst)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if now := l.now(); (known.written.IsZero() || now.Sub(known.written) >= refusalEvery) && l.entries.AllowN(now, 1) {
-		more, known.more, known.written = known.more, 0, now
-		return more, true
+// Note is Allow for an entry of the record, which also says how many of the same key
+// were left out since the last one.
+func (l *Limiter) Note(key, detail string) (string, bool) {
+	b := l.of(key)
+	if !l.allow(b) {
+		b.more.Add(1)
+		return "", false
 	}
-	known.more++
-	return 0, false
+	if more := b.more.Swap(0); more > 0 {
+		detail += fmt.Sprintf(" (and %d more since the last entry)", more)
+	}
+	return detail, true
 }
 
 // AddressOf is where a request came from; with IPv6 it is the network that one
-// subscriber has.
+// subscriber has. What a proxy says of that is not believed.
 func AddressOf(r *http.Request) string {
 	host, _, _ := net.SplitHostPort(r.RemoteAddr) // the server's own form
 	address, err := netip.ParseAddr(host)

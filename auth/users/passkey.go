@@ -110,7 +110,7 @@ func (s *SignIn) checkPasskey(tx guard.StateTx, f flow, answer *protocol.ParsedC
 		return Person{}, err
 	case !ok || place < 0:
 		return Person{}, refusal("there is no such passkey")
-	case !s.limits.account(user.Name): // counted only for who knows the passkey, so that others lock nobody out
+	case !s.accounts.Allow(user.Name): // counted only for who knows the passkey, so that others lock nobody out
 		return Person{}, refusal("too many attempts for " + user.Name)
 	}
 	find := func(_, _ []byte) (webauthn.User, error) { return keyOwner{user}, nil }

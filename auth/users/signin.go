@@ -72,13 +72,14 @@ type Family struct {
 
 // SignIn signs people in, and answers the requests of their browsers.
 type SignIn struct {
-	o        Options
-	host     string
-	limits   *limits
-	passkeys *webauthn.WebAuthn
-	handler  http.Handler
-	clients  Clients
-	renewals singleflight.Group
+	o    Options
+	host string
+	// addresses and accounts bound attempts, and refusals the entries about them.
+	addresses, accounts, refusals *Limiter
+	passkeys                      *webauthn.WebAuthn
+	handler                       http.Handler
+	clients                       Clients
+	renewals                      singleflight.Group
 }
 
 // New makes a SignIn. It contacts nobody.
@@ -91,7 +92,12 @@ func New(o Options) (*SignIn, error) {
 	if err != nil || at.Host == "" || at.Scheme+"://"+at.Host != o.PublicURL {
 		return nil, fmt.Errorf("%q is not a public URL of scheme and host such as https://partner.example.com", untrusted.Sanitize(o.PublicURL))
 	}
-	s := &SignIn{o: o, host: at.Host, limits: newLimits(o.Now)}
+	s := &SignIn{
+		o: o, host: at.Host,
+		addresses: NewLimiter(time.Second, 60, 10, o.Now), // behind one may be a whole office
+		accounts:  NewLimiter(30*time.Second, 10, 10, o.Now),
+		refusals:  NewLimiter(time.Minute, 1, 60, o.Now),
+	}
 	if s.passkeys, err = newPasskeys(o.PublicURL, at.Hostname()); err != nil {
 		return nil, err
 	}
