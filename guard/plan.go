@@ -136,14 +136,6 @@ func (p Plan) head() *PlanHead {
 	return &PlanHead{Digest: sha256.Sum256(body), Requests: requests, Rows: rows, All: len(p.Rows), Body: body}
 }
 
-// decodePlan reads a plan only if its bytes are those of the digest.
-func decodePlan(body []byte, digest [sha256.Size]byte) (p Plan, ok bool) {
-	if sha256.Sum256(body) != digest || json.Unmarshal(body, &p) != nil {
-		return Plan{}, false
-	}
-	return p, true
-}
-
 // intent is the plan as a ticket and the record name it: without a tenant.
 func (p Plan) intent() Intent {
 	return Intent{Caller: p.Caller, Tool: p.Tool, PartnerID: p.To, Reason: p.Reason}

@@ -2,7 +2,9 @@ package guard
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -150,8 +152,8 @@ func (g *Guard) plan(ctx context.Context, id string, digest [32]byte) (Plan, err
 	if err != nil {
 		return Plan{}, err
 	}
-	plan, genuine := decodePlan(body, digest)
-	if !ok || !genuine {
+	var plan Plan
+	if !ok || sha256.Sum256(body) != digest || json.Unmarshal(body, &plan) != nil {
 		return Plan{}, problems.New(problems.CodeVaultCorrupt, "The plan in the ledger is not the one that was made.")
 	}
 	return plan, nil

@@ -283,7 +283,7 @@ func (t *httpTransport) checkOrigin(r *http.Request) *refusal {
 	if ok && t.foreign.Check(r) == nil && (origin == "" || slices.Contains(t.opts.Origins, origin) || ownOrigin(origin, r)) {
 		return nil
 	}
-	return foreignOrigin()
+	return refuse(http.StatusForbidden, "Web pages of this Origin may not call this server.")
 }
 
 // originOf returns the one Origin of a request, or "". ok is false where there
@@ -294,10 +294,6 @@ func originOf(r *http.Request) (origin string, ok bool) {
 		return "", len(r.Header.Values("Sec-Fetch-Site")) <= 1
 	}
 	return origins[0], len(origins) == 1 && origins[0] != "" && len(r.Header.Values("Sec-Fetch-Site")) <= 1
-}
-
-func foreignOrigin() *refusal {
-	return refuse(http.StatusForbidden, "Web pages of this Origin may not call this server.")
 }
 
 // ownOrigin wants the exact form in which browsers send an origin, so that

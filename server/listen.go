@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"golang.org/x/sync/semaphore"
 
 	"mcp-partner/internal/untrusted"
@@ -181,15 +181,14 @@ type connections struct {
 
 	mu sync.Mutex
 	// waiting are the idle connections, longest first.
-	waiting *list.List
+	waiting *simplelru.LRU[*connection, struct{}]
 	open    map[net.Conn]*connection
 }
 
 // connection is an open one. The mutex of connections guards it, except for turns.
 type connection struct {
 	conn net.Conn
-	// at is the place among those that wait; nil while handlers are at work.
-	at      *list.Element
+	// working is how many handlers are at work.
 	working int
 	// known is set once a request of it was authenticated.
 	known bool
@@ -198,7 +197,8 @@ type connection struct {
 }
 
 func newConnections(most int) *connections {
-	return &connections{most: most, queue: semaphore.NewWeighted(waitingUnauthenticated), waiting: list.New(), open: map[net.Conn]*connection{}}
+	waiting, _ := simplelru.NewLRU[*connection, struct{}](most+1, nil) // fails for a size below 1 alone
+	return &connections{most: most, queue: semaphore.NewWeighted(waitingUnauthenticated), waiting: waiting, open: map[net.Conn]*connection{}}
 }
 
 // watch is http.Server's ConnState.
@@ -218,13 +218,12 @@ func (c *connections) add(conn net.Conn) (surplus net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	added := &connection{conn: conn, turns: semaphore.NewWeighted(unauthenticatedStreams)}
-	added.at = c.waiting.PushBack(added)
+	c.waiting.Add(added, struct{}{})
 	c.open[conn] = added
 	if len(c.open) <= c.most {
 		return nil
 	}
-	longest := c.waiting.Remove(c.waiting.Front()).(*connection)
-	longest.at = nil
+	longest, _, _ := c.waiting.RemoveOldest() // the new one waits at least
 	delete(c.open, longest.conn)
 	return longest.conn
 }
@@ -232,9 +231,7 @@ func (c *connections) add(conn net.Conn) (surplus net.Conn) {
 func (c *connections) remove(conn net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if gone := c.open[conn]; gone != nil && gone.at != nil {
-		c.waiting.Remove(gone.at)
-	}
+	c.waiting.Remove(c.open[conn])
 	delete(c.open, conn)
 }
 
@@ -271,10 +268,8 @@ func (c *connections) enter(r *http.Request) *visit {
 	if on == nil {
 		return nil // it has just been closed
 	}
-	if on.working++; on.at != nil {
-		c.waiting.Remove(on.at)
-		on.at = nil
-	}
+	on.working++
+	c.waiting.Remove(on)
 	return &visit{all: c, on: on, working: true}
 }
 
@@ -290,7 +285,7 @@ func (v *visit) rest() {
 	}
 	v.working = false
 	if v.on.working--; v.on.working == 0 && v.all.open[v.on.conn] == v.on {
-		v.on.at = v.all.waiting.PushBack(v.on)
+		v.all.waiting.Add(v.on, struct{}{})
 	}
 }
 

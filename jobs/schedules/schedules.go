@@ -7,10 +7,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -68,13 +66,9 @@ type Store interface {
 	RemoveSchedule(ctx context.Context, name string, event guard.Event) (bool, error)
 }
 
-// name is what a schedule may be called: a part of a caller's name, of log lines
-// and of rules.
-var name = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$`) })
-
 // Check refuses a schedule that cannot be run.
 func (s Schedule) Check() error {
-	if !name().MatchString(s.Name) {
+	if !guard.IsName(s.Name) {
 		return invalid("The name of a schedule consists of letters, digits and . _ @ -, and is at most 64 characters long.")
 	}
 	times, err := s.times()
