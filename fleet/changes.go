@@ -202,10 +202,7 @@ func without(rows []answers.ChangeRow) []string {
 			names = append(names, row.Tenant)
 		}
 	}
-	if more := len(names) - 20; more > 0 {
-		names = append(names[:20:20], fmt.Sprintf("and %d more", more))
-	}
-	return names
+	return phrase.Some(names, 20)
 }
 
 // lost reports whether a link that was there is gone, as far as is known.

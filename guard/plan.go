@@ -278,10 +278,7 @@ func (p Plan) names() string {
 			names = append(names, row.customer())
 		}
 	}
-	if more := len(names) - namesShown; more > 0 {
-		names = append(names[:namesShown:namesShown], fmt.Sprintf("and %d more", more))
-	}
-	return strings.Join(names, ", ")
+	return strings.Join(phrase.Some(names, namesShown), ", ")
 }
 
 func (r PlanRow) customer() string {

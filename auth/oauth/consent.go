@@ -149,10 +149,7 @@ const namedCustomers = 10
 func (c *Consent) reach(of []Customer) {
 	c.Tenants = xslices.Map(of, func(one Customer) string { return one.TenantID })
 	slices.Sort(c.Tenants)
-	names := xslices.Map(of[:min(namedCustomers, len(of))], func(one Customer) string { return untrusted.Sanitize(one.Name) })
-	if more := len(of) - len(names); more > 0 {
-		names = append(names, fmt.Sprintf("and %d more", more))
-	}
+	names := phrase.Some(xslices.Map(of, func(one Customer) string { return untrusted.Sanitize(one.Name) }), namedCustomers)
 	c.Customers = strings.TrimSuffix(phrase.Count(len(of), "customer")+": "+strings.Join(names, ", "), ": ")
 }
 

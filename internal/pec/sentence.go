@@ -88,10 +88,7 @@ func Condense(r *answers.PECRoles) *answers.PECRoles {
 		}
 	}
 	slices.Sort(short.Held)
-	short.Held = slices.Compact(short.Held)
-	if more := len(short.Held) - mostHeld; more > 0 {
-		short.Held = append(short.Held[:mostHeld:mostHeld], fmt.Sprintf("and %d more", more))
-	}
+	short.Held = phrase.Some(slices.Compact(short.Held), mostHeld)
 	return short
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mcp-partner/internal/naming"
+	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/untrusted"
 	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/answers"
@@ -245,10 +246,7 @@ func names(roles []answers.PECRole) string {
 			list = append(list, r.Role)
 		}
 	}
-	if more := len(list) - 5; more > 0 {
-		list = append(list[:5:5], fmt.Sprintf("and %d more", more))
-	}
-	return strings.Join(list, ", ")
+	return strings.Join(phrase.Some(list, 5), ", ")
 }
 
 // Kinds of scopes. A role that is held at one of the first three holds in the

@@ -29,6 +29,14 @@ func Count(n int, thing string) string {
 	return strconv.Itoa(n) + " " + thing + "s"
 }
 
+// Some are the first of a list, and how many more there are.
+func Some(list []string, most int) []string {
+	if more := len(list) - most; more > 0 {
+		return append(list[:most:most], "and "+strconv.Itoa(more)+" more")
+	}
+	return list
+}
+
 // Words is a state or a kind as people read it.
 func Words[T ~string](word T) string { return strings.ReplaceAll(string(word), "_", " ") }
 

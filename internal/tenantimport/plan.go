@@ -132,11 +132,7 @@ func (p *Plan) refusal() error {
 	if len(p.mistakes) == 1 {
 		return exit.Refused(next, "%s: %s", p.request.source(), p.mistakes[0])
 	}
-	shown := slices.Clone(p.mistakes[:min(len(p.mistakes), maxMistakes)])
-	if more := len(p.mistakes) - len(shown); more > 0 {
-		shown = append(shown, fmt.Sprintf("and %d more", more))
-	}
-	return &exit.Error{Code: exit.CodeRefused, Message: fmt.Sprintf("%s has %d mistakes", p.request.source(), len(p.mistakes)), Next: next, Details: shown}
+	return &exit.Error{Code: exit.CodeRefused, Message: fmt.Sprintf("%s has %d mistakes", p.request.source(), len(p.mistakes)), Next: next, Details: phrase.Some(p.mistakes, maxMistakes)}
 }
 
 func (p *Plan) entry(row numbered) (tenants.Entry, error) {

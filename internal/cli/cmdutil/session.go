@@ -1,6 +1,7 @@
 package cmdutil
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/problems"
@@ -127,15 +129,8 @@ const maxRecordedNames = 50
 
 // NamesOf lists tenants for the record.
 func NamesOf(entries []tenants.Entry) string {
-	if len(entries) == 0 {
-		return "none"
-	}
-	names := xslices.Map(entries[:min(len(entries), maxRecordedNames)], func(entry tenants.Entry) string { return entry.Name })
-	text := strings.Join(names, ", ")
-	if more := len(entries) - len(names); more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
+	names := xslices.Map(entries, func(entry tenants.Entry) string { return entry.Name })
+	return cmp.Or(strings.Join(phrase.Some(names, maxRecordedNames), ", "), "none")
 }
 
 // terminalConfirmer is asked on the terminal device, in the same words in which an

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -190,44 +189,15 @@ func difference(u *term.UI, p *tenantimport.Plan) {
 	u.Linef(term.Bold, "%d to add, %d to change, %d unchanged.", len(p.Diff.Added), len(p.Diff.Changed), len(p.Diff.Unchanged))
 }
 
-// additions shows what is the same in all new tenants once, and then each on a
-// line.
 func additions(u *term.UI, entries []tenants.Entry) {
-	if len(entries) == 0 {
-		return
-	}
-	rows := xslices.Map(entries, func(entry tenants.Entry) tenantimport.Row {
-		return tenantimport.RowOf(entry, tenants.CredentialConfig{})
-	})
-	var shown, alike []string
-	ofOne := []string{"name", "company", "tenant_id", "domains", "labels"} // which tell one tenant from others
+	header := []string{""}
 	for _, column := range tenantimport.Columns() {
-		value := rows[0][column]
-		differs := slices.ContainsFunc(rows, func(row tenantimport.Row) bool { return row[column] != value })
-		switch {
-		case column == "name" || differs || len(rows) == 1 && value != "" && slices.Contains(ofOne, column):
-			shown = append(shown, column)
-		case value != "":
-			alike = append(alike, phrase.Words(column)+" "+value)
-		}
-	}
-	if len(alike) > 0 {
-		where := "In all new tenants: "
-		if len(rows) == 1 {
-			where = "In the new tenant: "
-		}
-		u.Line(term.Dim, where+strings.Join(alike, ", ")+".")
-	}
-	header, lines := []string{""}, make([][]string, len(rows))
-	for _, column := range shown {
 		header = append(header, strings.ToUpper(phrase.Words(column)))
 	}
-	for i, row := range rows {
-		lines[i] = []string{"+"}
-		for _, column := range shown {
-			lines[i] = append(lines[i], row[column])
-		}
-	}
+	lines := xslices.Map(entries, func(entry tenants.Entry) []string {
+		row := tenantimport.RowOf(entry, tenants.CredentialConfig{})
+		return append([]string{"+"}, xslices.Map(tenantimport.Columns(), func(column string) string { return row[column] })...)
+	})
 	u.Table(header, lines)
 }
 

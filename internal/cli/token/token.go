@@ -218,7 +218,7 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 				Name: "tokens", Rows: xslices.Map(tokens, func(t guard.Token) tokenRow { return tokenRowOf(session, t) }), Empty: "There are no tokens.",
 				Header: []string{"ID", "FOR", "STATE", "SCOPES", "TENANTS", "USES", "EXPIRES", "ISSUED BY"},
 				Cells: func(r tokenRow) []string {
-					return []string{r.ID, r.For, r.State, scopesOf(r.Scopes), manyOf(r.Tenants), usesOf(r), r.ExpiresAt, r.IssuedBy}
+					return []string{r.ID, r.For, r.State, scopesOf(r.Scopes), strings.Join(phrase.Some(r.Tenants, 3), ", "), usesOf(r), r.ExpiresAt, r.IssuedBy}
 				},
 			}.Show(deps.IO, &flags)
 		}),
@@ -230,14 +230,6 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 // scopesOf is short: read,write.
 func scopesOf(scopes []access.Scope) string {
 	return strings.Join(xslices.Map(scopes, func(scope access.Scope) string { return strings.TrimPrefix(string(scope), "partner.") }), ",")
-}
-
-// manyOf shows a few of a list and how many there are.
-func manyOf(names []string) string {
-	if len(names) <= 3 {
-		return strings.Join(names, ",")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:2], ","), len(names)-2)
 }
 
 func usesOf(r tokenRow) string {
