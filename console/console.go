@@ -51,6 +51,9 @@ type Options struct {
 	Fleet   *fleet.Fleet
 	Record  Record
 	People  People
+	// Acknowledge records that a person knows of the state of a customer, or without
+	// Until that nobody does any more.
+	Acknowledge func(ctx context.Context, known fleet.Acknowledgement, by access.Caller) (bool, error)
 	// OwnIDs are the partner's own IDs.
 	OwnIDs []string
 	// Now defaults to time.Now.
@@ -101,6 +104,7 @@ func (c *Console) routes() []route {
 	reads := []access.Scope{access.ScopeRead}
 	return []route{
 		{"GET", "/console/{$}", reads, c.showOverview},
+		{"POST", "/console/put-off", mayPutOff(), c.putOff},
 		{"GET", "/console/customers", reads, c.showCustomers},
 		{"GET", "/console/customers/{name}", reads, c.showCustomer},
 		{"POST", "/console/customers/{name}", reads, c.act},

@@ -151,14 +151,19 @@ func (m *customers) pages() page.Node {
 
 // stateNode is what an audit found, as a coloured word.
 func stateNode(row answers.AuditRow) page.Node {
-	kind := "bad"
-	switch row.State {
+	return page.State(stateKind(row.State), stateWords(row))
+}
+
+// stateKind is how much a state matters.
+func stateKind(state answers.RowState) string {
+	switch state {
 	case answers.RowLinkedExpected:
-		kind = "good"
+		return "good"
 	case answers.RowUnknown, answers.RowLinked, answers.RowLinkedOwn:
-		kind = "warn"
+		return "warn"
+	default:
+		return "bad"
 	}
-	return page.State(kind, stateWords(row))
 }
 
 // stateWords says what an audit found.

@@ -100,7 +100,7 @@ func newRig(t testing.TB, tenants int, rules guard.Options) *rig {
 		t.Fatal(err)
 	}
 	r.console = console.New(console.Options{
-		Service: r.service, Guard: r.guard, Fleet: r.app.Fleet, Record: r.app.Record(), People: r.people, OwnIDs: rules.Bounds.PartnerIDs,
+		Service: r.service, Guard: r.guard, Fleet: r.app.Fleet, Record: r.app.Record(), People: r.people, Acknowledge: r.app.Acknowledge, OwnIDs: rules.Bounds.PartnerIDs,
 		Logger: slog.New(slog.NewTextHandler(testWriter{t}, nil)),
 	})
 	server.StartTLS()

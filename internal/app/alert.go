@@ -62,16 +62,18 @@ func (a *App) AlertChanges(ctx context.Context, run fleet.Run) (sent int, err er
 }
 
 // Acknowledge records that somebody knows of the state of a tenant, or without Until
-// that nobody has to any more; ok is false if nobody did.
-func (a *App) Acknowledge(ctx context.Context, known fleet.Acknowledgement) (ok bool, err error) {
-	known.By, known.Note, known.Owner = Account(), untrusted.Sanitize(known.Note), untrusted.Sanitize(known.Owner)
+// that nobody has to any more; ok is false if nobody did. By is the person, or "" for
+// the account of this process.
+func (a *App) Acknowledge(ctx context.Context, known fleet.Acknowledgement, by access.Caller) (ok bool, err error) {
+	by = cmp.Or(by, access.Caller("account:"+Account()))
+	known.By, known.Note, known.Owner = strings.TrimPrefix(string(by), "account:"), untrusted.Sanitize(known.Note), untrusted.Sanitize(known.Owner)
 	detail := "Alerts about the tenant are sent again."
 	if !known.Until.IsZero() {
 		detail = fmt.Sprintf("No alerts about the tenant until %s: %s", known.Until.UTC().Format(time.DateOnly), known.Note)
 	}
-	return a.Ledger.Acknowledge(ctx, known, guard.Event{
+	return a.Record().Acknowledge(ctx, known, guard.Event{
 		Time: time.Now(), Kind: guard.KindAcknowledged, Approver: known.By, Detail: detail,
-		Intent: guard.Intent{Caller: access.Caller("account:" + known.By), Identity: answers.Identity{Tenant: known.Tenant, TenantID: known.TenantID, Credential: known.Credential}},
+		Intent: guard.Intent{Caller: by, Identity: answers.Identity{Tenant: known.Tenant, TenantID: known.TenantID, Credential: known.Credential}},
 	})
 }
 

@@ -85,7 +85,7 @@ func (a *App) AddAuthorization(to *Pages, public string, bounds access.Bounds) e
 func (a *App) AddConsole(to *Pages, service *tools.Service, decider *guard.Guard) {
 	to.console = console.New(console.Options{
 		Service: service, Guard: decider, Fleet: a.Fleet, Record: a.Record(), People: to.people,
-		OwnIDs: decider.Bounds().PartnerIDs, Logger: a.settings.Log,
+		Acknowledge: a.Acknowledge, OwnIDs: decider.Bounds().PartnerIDs, Logger: a.settings.Log,
 	})
 }
 

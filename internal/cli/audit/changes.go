@@ -261,7 +261,7 @@ func runAcknowledge(ctx context.Context, deps *cmdutil.Deps, tenant string, o *a
 		known.Credential = ref.Name
 	}
 	known.Tenant, known.TenantID = entry.Name, entry.TenantID
-	if ok, err := session.Acknowledge(ctx, known); err != nil || !ok {
+	if ok, err := session.Acknowledge(ctx, known, ""); err != nil || !ok {
 		return cmp.Or(err, exit.Refused("mcp-partner audit acknowledge", "nothing is acknowledged about %s", entry.Name))
 	}
 	deps.IO.ChangeMade()
