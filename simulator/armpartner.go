@@ -9,44 +9,24 @@ import (
 	"time"
 )
 
-// partnerResponse is the provider's answer. ETag and Version are integers on
-// the wire; strings in one of the faults.
-type partnerResponse struct {
-	ETag       any               `json:"etag,omitempty"`
-	ID         string            `json:"id"`
-	Name       string            `json:"name"`
-	Type       string            `json:"type"`
-	Properties partnerProperties `json:"properties"`
-}
-
-type partnerProperties struct {
-	PartnerID   string `json:"partnerId"`
-	PartnerName string `json:"partnerName,omitempty"`
-	TenantID    string `json:"tenantId"`
-	ObjectID    string `json:"objectId"`
-	Version     any    `json:"version"`
-	UpdatedTime string `json:"updatedTime"`
-	CreatedTime string `json:"createdTime"`
-	State       string `json:"state"`
-}
-
+// linkAnswer is the provider's answer about a link. ETag and version are integers
+// on the wire; strings in one of the faults.
 func (c *call) linkAnswer(l *Link) answer {
 	var version any = l.Version
 	if c.plan.shows(FaultStringVersions) {
 		version = strconv.Itoa(l.Version)
 	}
-	res := partnerResponse{
-		ETag: version, ID: "/providers/microsoft.managementpartner/partners/" + l.PartnerID, Name: l.PartnerID, Type: "Microsoft.ManagementPartner/partners",
-		Properties: partnerProperties{
-			PartnerID: l.PartnerID, PartnerName: l.PartnerName, TenantID: c.tenant.TenantID, ObjectID: c.who.objectID, Version: version,
-			UpdatedTime: stamp(l.UpdatedTime), CreatedTime: stamp(l.CreatedTime), State: l.State,
-		},
+	properties := map[string]any{
+		"partnerId": l.PartnerID, "partnerName": c.shown(l.PartnerName), "tenantId": c.tenant.TenantID, "objectId": c.who.objectID, "version": version,
+		"updatedTime": stamp(l.UpdatedTime), "createdTime": stamp(l.CreatedTime), "state": l.State,
 	}
-	if c.plan.shows(FaultHostileNames) {
-		res.Properties.PartnerName = hostileName(c.draw("name"))
+	res := map[string]any{
+		"etag": version, "id": "/providers/microsoft.managementpartner/partners/" + l.PartnerID, "name": l.PartnerID,
+		"type": "Microsoft.ManagementPartner/partners", "properties": properties,
 	}
 	if c.plan.shows(FaultMissingFields) {
-		res.ETag, res.Properties.PartnerName = nil, ""
+		delete(res, "etag")
+		delete(properties, "partnerName")
 	}
 	return c.fromProvider(jsonAnswer(http.StatusOK, res))
 }

@@ -43,12 +43,8 @@ func (c *call) sees(roles Roles, s Subscription) bool {
 
 func (c *call) subscriptionRow(s Subscription) map[string]any {
 	managed := xslices.Map(s.ManagedBy, func(id string) any { return map[string]string{"tenantId": id} })
-	name := s.Name
-	if c.plan.shows(FaultHostileNames) {
-		name = hostileName(c.draw("name"))
-	}
 	return map[string]any{
-		"id": "/subscriptions/" + s.ID, "subscriptionId": s.ID, "tenantId": cmp.Or(s.TenantID, c.tenant.TenantID), "displayName": name,
+		"id": "/subscriptions/" + s.ID, "subscriptionId": s.ID, "tenantId": cmp.Or(s.TenantID, c.tenant.TenantID), "displayName": c.shown(s.Name),
 		"state": cmp.Or(s.State, "Enabled"), "authorizationSource": "RoleBased", "managedByTenants": managed,
 		"subscriptionPolicies": map[string]string{"locationPlacementId": "Public_2014-09-01", "quotaId": "CSP_2015-05-01", "spendingLimit": "Off"},
 	}

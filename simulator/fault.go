@@ -217,6 +217,14 @@ func (p *plan) withRetryAfter(a answer) answer {
 	return a
 }
 
+// shown is a name as the answer writes it.
+func (c *call) shown(name string) string {
+	if c.plan.shows(FaultHostileNames) {
+		return hostileName(c.draw("name"))
+	}
+	return name
+}
+
 // hostileName is text that must never reach a terminal or an agent unescaped.
 func hostileName(d rng) string {
 	names := []string{

@@ -114,9 +114,10 @@ func TestWireBytes(t *testing.T) {
 	clk.Advance(419*time.Second + 293014499*time.Nanosecond)
 	w.partner("PATCH", "1234567", bearer)
 
-	want := `{"etag":2,"id":"/providers/microsoft.managementpartner/partners/1234567","name":"1234567","type":"Microsoft.ManagementPartner/partners",` +
-		`"properties":{"partnerId":"1234567","partnerName":"Contoso Cloud Services","tenantId":"` + tenant.TenantID + `","objectId":"` + tenant.ObjectID +
-		`","version":2,"updatedTime":"2026-01-16T13:56:59.6112004Z","createdTime":"2026-01-16T13:50:00.3181860Z","state":"Active"}}`
+	want := `{"etag":2,"id":"/providers/microsoft.managementpartner/partners/1234567","name":"1234567",` +
+		`"properties":{"createdTime":"2026-01-16T13:50:00.3181860Z","objectId":"` + tenant.ObjectID +
+		`","partnerId":"1234567","partnerName":"Contoso Cloud Services","state":"Active","tenantId":"` + tenant.TenantID +
+		`","updatedTime":"2026-01-16T13:56:59.6112004Z","version":2},"type":"Microsoft.ManagementPartner/partners"}`
 	for _, path := range []string{partnersPath, partnersPath + "/", strings.ToUpper(partnersPath), partnersPath + "/1234567", partnersPath + "/1234567/"} {
 		got := w.do("GET", path+version, bearer)
 		if got.status != 200 || got.body != want {

@@ -204,12 +204,8 @@ func (c *call) tenants() answer {
 }
 
 func (c *call) tenantRow(t *tenant, category string) map[string]any {
-	name := t.DisplayName
-	if c.plan.shows(FaultHostileNames) {
-		name = hostileName(c.draw("name"))
-	}
 	return map[string]any{
-		"id": "/tenants/" + t.TenantID, "tenantId": t.TenantID, "displayName": name, "defaultDomain": t.Domain,
+		"id": "/tenants/" + t.TenantID, "tenantId": t.TenantID, "displayName": c.shown(t.DisplayName), "defaultDomain": t.Domain,
 		"domains": []string{t.Domain}, "countryCode": "US", "tenantCategory": category, "tenantType": "AAD",
 	}
 }

@@ -30,8 +30,7 @@ func TestRegistryEntry(t *testing.T) {
 	if err := os.WriteFile(bundle, []byte("stands for a bundle"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	filled := run(t, root, "go", "run", "./deploy/serverjson", "-name", "io.github.owner/mcp-partner", "-version", "1.2.3",
-		"-base-url", "https://example.com/releases", bundle)
+	filled := run(t, root, "deploy/serverjson", "io.github.owner/mcp-partner", "1.2.3", "https://example.com/releases", bundle)
 	template, err := os.ReadFile(filepath.Join(root, "deploy", "server.json"))
 	if err != nil {
 		t.Fatal(err)

@@ -100,8 +100,6 @@ var rooms = map[string]struct {
 	"cmd/contract-verify": {[]string{"internal/cli", "internal/cli/contractverify", "internal/cli/term", "internal/harden"}, "for who develops: the second JSON Schema library stays out of mcp-partner"},
 	"cmd/mcp-partner":     {[]string{"internal/cli", "internal/harden", "internal/memlimit"}, "signals, memory and exit code"},
 	"search/train":        {[]string{"schemas", "schemas/answers", "search"}, "makes the model of the intent search; not part of the program"},
-	"deploy/notices":      {nil, "reads a binary, not the program"},
-	"deploy/serverjson":   {nil, "reads bundles, not the program"},
 	"internal/deptest":    {nil, "this plan"},
 
 	"internal/auditreport": {[]string{"internal/page", "schemas/problems", "schemas/answers", "internal/phrase", "fleet", "internal/usage", "internal/xslices"}, "what an audit found, written for people and programs"},
