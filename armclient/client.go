@@ -47,7 +47,7 @@ func New(cred azcore.TokenCredential, o Options) (*Client, error) {
 // Options.Observe has the answer. The error is a *problems.Problem.
 func (c *Client) Probe(ctx context.Context, segment, version string) error {
 	ctx, _ = withRecord(ctx)
-	_, err := c.conn.read(ctx, c.conn.retry, schemas.PathPartners+"/"+url.PathEscape(segment), cmp.Or(version, schemas.APIVersion))
+	_, err := c.conn.read(ctx, schemas.PathPartners+"/"+url.PathEscape(segment), cmp.Or(version, schemas.APIVersion))
 	return err
 }
 
@@ -83,6 +83,9 @@ type Options struct {
 	// RetryDelay is the first wait between attempts of a read; 0 is azcore's 800
 	// ms. Tests shorten it.
 	RetryDelay time.Duration
+	// Once sends each read once. What may be worth another request comes back at
+	// once, with RetryAfterSeconds in its problem where ARM gave a time.
+	Once bool
 	// Observe, if set, is called with each request that was sent and its answer. It
 	// must return at once, and may be called from several goroutines.
 	Observe func(Exchange)

@@ -58,8 +58,8 @@ func pipelineOptions(o Options, endpoint *url.URL) *armpolicy.ClientOptions {
 }
 
 // read sends a GET and returns the answer if it is a 200.
-func (c *connection) read(ctx context.Context, retry policy.RetryOptions, path, version string) (*http.Response, error) {
-	return c.send(policy.WithRetryOptions(ctx, retry), readTime, http.MethodGet, path, version)
+func (c *connection) read(ctx context.Context, path, version string) (*http.Response, error) {
+	return c.send(policy.WithRetryOptions(ctx, c.retry), readTime, http.MethodGet, path, version)
 }
 
 // linkTo reads the link of the calling identity if it is to that partner.
@@ -68,7 +68,7 @@ func (c *connection) linkTo(ctx context.Context, id partnerid.ID) (*linkProperti
 	if err != nil {
 		return nil, err
 	}
-	return linkOf(c.read(ctx, c.retry, path, schemas.APIVersion))
+	return linkOf(c.read(ctx, path, schemas.APIVersion))
 }
 
 // write sends a PUT, PATCH or DELETE, once, with a permit for the gate to spend.

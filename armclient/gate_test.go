@@ -98,7 +98,7 @@ func TestGateComparesTheToken(t *testing.T) {
 			o := testOptions(w)
 			o.PinnedObjectID = test.pinned
 			f := testConnection(t, withToken(test.token), o)
-			_, err := f.read(t.Context(), f.retry, schemas.PathPartners, schemas.APIVersion)
+			_, err := f.read(t.Context(), schemas.PathPartners, schemas.APIVersion)
 			if codeOfErr(err) != test.read || (len(w.all()) == 0) != (test.read != "") {
 				t.Errorf("read: %v, %d sent", err, len(w.all()))
 			}

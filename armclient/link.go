@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
@@ -38,15 +36,9 @@ type LinkRead struct {
 // code is NotFound, the one code that is known from the provider for "no link",
 // and whose messages speak neither of the provider nor of an address or a
 // tenant. Any other 404 is unknown.
-func (c *Client) Link(ctx context.Context) LinkRead { return c.ownLink(ctx, c.conn.retry) }
-
-// LinkOnce is Link with a single request. What may be worth another one comes
-// back at once, with RetryAfterSeconds in its problem where ARM gave a time.
-func (c *Client) LinkOnce(ctx context.Context) LinkRead { return c.ownLink(ctx, noRetry()) }
-
-func (c *Client) ownLink(ctx context.Context, retry policy.RetryOptions) LinkRead {
+func (c *Client) Link(ctx context.Context) LinkRead {
 	ctx, r := withRecord(ctx)
-	link, err := linkOf(c.conn.read(ctx, retry, schemas.PathPartners, schemas.APIVersion))
+	link, err := linkOf(c.conn.read(ctx, schemas.PathPartners, schemas.APIVersion))
 	return c.judge(r, link, err)
 }
 

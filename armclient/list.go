@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/strictjson"
 	"mcp-partner/internal/untrusted"
@@ -29,7 +27,7 @@ const (
 // Operations lists the provider's own operations, all pages, texts cleaned. An
 // error is a *problems.Problem; the identity is filled in as far as it is known.
 func (c *Client) Operations(ctx context.Context) ([]answers.ProviderOperation, answers.Identity, error) {
-	rows, r, err := list(ctx, c, c.conn.retry, schemas.PathOperations, versionQuery(schemas.APIVersion), providerOperation)
+	rows, r, err := list(ctx, c, schemas.PathOperations, versionQuery(schemas.APIVersion), providerOperation)
 	return rows, c.identity(r), err
 }
 
@@ -37,21 +35,21 @@ func (c *Client) Operations(ctx context.Context) ([]answers.ProviderOperation, a
 // texts cleaned. Name is left empty and InDirectory false: the directory knows
 // those. An error is a *problems.Problem.
 func (c *Client) Tenants(ctx context.Context) ([]answers.TenantRow, answers.Identity, error) {
-	rows, r, err := list(ctx, c, c.conn.retry, schemas.PathTenants, versionQuery(schemas.TenantsAPIVersion), c.tenantRow)
+	rows, r, err := list(ctx, c, schemas.PathTenants, versionQuery(schemas.TenantsAPIVersion), c.tenantRow)
 	return rows, c.identity(r), err
 }
 
 // list reads all pages of a list, and leaves out rows that are not usable. A row
 // that is null is one without members.
-func list[W, R any](ctx context.Context, c *Client, retry policy.RetryOptions, path, query string, row func(W) (R, bool)) ([]R, *record, error) {
+func list[W, R any](ctx context.Context, c *Client, path, query string, row func(W) (R, bool)) ([]R, *record, error) {
 	ctx, cancel := withDeadline(ctx, readTime)
 	defer cancel()
 	ctx, r := withRecord(ctx)
-	rows, err := pages(ctx, c.conn, retry, path+"?"+query, row)
+	rows, err := pages(ctx, c.conn, path+"?"+query, row)
 	return rows, r, err
 }
 
-func pages[W, R any](ctx context.Context, c *connection, retry policy.RetryOptions, path string, row func(W) (R, bool)) ([]R, error) {
+func pages[W, R any](ctx context.Context, c *connection, path string, row func(W) (R, bool)) ([]R, error) {
 	link, err := url.Parse(c.endpoint + path)
 	if err != nil {
 		return nil, problems.As(err)
@@ -59,7 +57,7 @@ func pages[W, R any](ctx context.Context, c *connection, retry policy.RetryOptio
 	rows, read := []R{}, map[string]bool{}
 	for range maxPages {
 		read[link.String()] = true
-		found, err := pageOf[W](c.read(ctx, retry, link.String(), ""))
+		found, err := pageOf[W](c.read(ctx, link.String(), ""))
 		if err != nil {
 			return nil, problems.As(err)
 		}

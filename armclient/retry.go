@@ -25,6 +25,9 @@ const (
 )
 
 func readRetry(o Options) policy.RetryOptions {
+	if o.Once {
+		return noRetry()
+	}
 	return policy.RetryOptions{MaxRetries: readRetries, RetryDelay: o.RetryDelay, MaxRetryDelay: longestWait + waitSpread}
 }
 

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/authorization/armauthorization/v2"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/resources/armsubscriptions"
 
@@ -19,45 +18,38 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-// roleReader reads subscriptions and roles by the lists of this package. Microsoft's
-// modules give the rows: they compare names of members exactly.
-type roleReader struct {
-	client *Client
-	retry  policy.RetryOptions
-}
+// Roles returns what reads subscriptions and roles, by the lists of this package.
+// Microsoft's modules give the rows: they compare names of members exactly.
+func (c *Client) Roles() pec.Reader { return roleReader{c} }
 
-// Roles returns a reader that repeats a request as Link does.
-func (c *Client) Roles() pec.Reader { return &roleReader{c, c.conn.retry} }
+type roleReader struct{ *Client }
 
-// RolesOnce returns a reader that sends each request once, as LinkOnce does.
-func (c *Client) RolesOnce() pec.Reader { return &roleReader{c, noRetry()} }
-
-func (r *roleReader) Subscriptions(ctx context.Context) ([]pec.Subscription, pec.Identity, error) {
-	rows, seen, err := list(ctx, r.client, r.retry, schemas.PathSubscriptions, versionQuery(schemas.TenantsAPIVersion), subscription)
+func (r roleReader) Subscriptions(ctx context.Context) ([]pec.Subscription, pec.Identity, error) {
+	rows, seen, err := list(ctx, r.Client, schemas.PathSubscriptions, versionQuery(schemas.TenantsAPIVersion), subscription)
 	return rows, pec.Identity{TenantID: seen.claims.tenantID, ObjectID: seen.claims.objectID}, roleProblem(err)
 }
 
-func (r *roleReader) Assignments(ctx context.Context, subscriptionID, objectID string) ([]pec.Assignment, string, error) {
+func (r roleReader) Assignments(ctx context.Context, subscriptionID, objectID string) ([]pec.Assignment, string, error) {
 	if !naming.IsGUID(subscriptionID) || !naming.IsGUID(objectID) {
 		return nil, "", problems.New(problems.CodeInvalidArgument, "The subscription ID and the object ID must be GUIDs.")
 	}
 	path := strings.Replace(schemas.PathRoleAssignments, "{subscription_id}", subscriptionID, 1)
-	rows, seen, err := list(ctx, r.client, r.retry, path, versionQuery(schemas.RolesAPIVersion)+"&$filter=assignedTo('"+objectID+"')", assignment)
+	rows, seen, err := list(ctx, r.Client, path, versionQuery(schemas.RolesAPIVersion)+"&$filter=assignedTo('"+objectID+"')", assignment)
 	if err == nil && !strings.EqualFold(seen.claims.objectID, objectID) {
 		err = problems.New(problems.CodeWrongIdentity, "The token changed to another identity while roles were read.")
 	}
 	return rows, untrusted.Sanitize(seen.requestID), roleProblem(err)
 }
 
-func (r *roleReader) Schedules(ctx context.Context) ([]pec.Schedule, error) {
-	rows, _, err := list(ctx, r.client, r.retry, schemas.PathRoleSchedules, versionQuery(schemas.SchedulesAPIVersion)+"&$filter=asTarget()", schedule)
+func (r roleReader) Schedules(ctx context.Context) ([]pec.Schedule, error) {
+	rows, _, err := list(ctx, r.Client, schemas.PathRoleSchedules, versionQuery(schemas.SchedulesAPIVersion)+"&$filter=asTarget()", schedule)
 	return rows, roleProblem(err)
 }
 
-func (r *roleReader) Role(ctx context.Context, subscriptionID, roleID string) (pec.Role, error) {
+func (r roleReader) Role(ctx context.Context, subscriptionID, roleID string) (pec.Role, error) {
 	ctx, _ = withRecord(ctx)
 	path := strings.NewReplacer("{subscription_id}", url.PathEscape(subscriptionID), "{role_id}", url.PathEscape(roleID)).Replace(schemas.PathRoleDefinition)
-	resp, err := r.client.conn.read(ctx, r.retry, path, schemas.RolesAPIVersion)
+	resp, err := r.conn.read(ctx, path, schemas.RolesAPIVersion)
 	if err != nil {
 		return pec.Role{}, roleProblem(err)
 	}

@@ -28,7 +28,9 @@ func emptyList() reply { return ok(`{"value":[]}`) }
 // readAssignments asks for the assignments with one answer of ARM.
 func readAssignments(t testing.TB, replies ...reply) ([]pec.Assignment, error) {
 	t.Helper()
-	rows, _, err := testClient(t, replying(replies...)).RolesOnce().Assignments(t.Context(), subscriptionID, objectID)
+	o := testOptions(replying(replies...))
+	o.Once = true
+	rows, _, err := newClient(t, withToken(goodToken()), o).Roles().Assignments(t.Context(), subscriptionID, objectID)
 	return rows, err
 }
 

@@ -133,7 +133,7 @@ func (w *auditing) readWith(ctx context.Context, target Target) armclient.LinkRe
 		return unread(problems.As(err))
 	}
 	defer release()
-	return reader.LinkOnce(ctx)
+	return reader.Link(ctx)
 }
 
 func unread(problem *problems.Problem) armclient.LinkRead {
@@ -266,7 +266,7 @@ func (w *auditing) readRoles(ctx context.Context, t *task, target Target) *probl
 		if err != nil {
 			return problems.As(err)
 		}
-		t.roles = pec.NewReading(reader.RolesOnce(), w.rolesOptions())
+		t.roles = pec.NewReading(reader.Roles(), w.rolesOptions())
 	}
 	return t.roles.Continue(ctx)
 }

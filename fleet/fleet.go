@@ -23,12 +23,12 @@ import (
 	"mcp-partner/schemas/answers"
 )
 
-// Reader reads the link of one identity in one tenant.
+// Reader reads the link of one identity in one tenant. It sends each request once:
+// a run itself waits for another try.
 type Reader interface {
-	// LinkOnce sends one request and does not wait for another try.
-	LinkOnce(ctx context.Context) armclient.LinkRead
-	// RolesOnce reads subscriptions and roles without retries.
-	RolesOnce() pec.Reader
+	Link(ctx context.Context) armclient.LinkRead
+	// Roles reads subscriptions and the identity's roles in them.
+	Roles() pec.Reader
 }
 
 // Clients gives the reader of a target. Its errors are problems.

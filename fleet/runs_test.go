@@ -101,12 +101,12 @@ type gatedReader struct {
 	open <-chan struct{}
 }
 
-func (g gatedReader) LinkOnce(ctx context.Context) armclient.LinkRead {
+func (g gatedReader) Link(ctx context.Context) armclient.LinkRead {
 	select {
 	case <-g.open:
 	case <-ctx.Done():
 	}
-	return g.Reader.LinkOnce(ctx)
+	return g.Reader.Link(ctx)
 }
 
 func TestCallerHasOneRunAtATime(t *testing.T) {

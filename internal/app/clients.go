@@ -32,27 +32,28 @@ func newClients(directory *tenants.Directory, source *signin.Source, http *httpc
 // Client implements tools.Clients. A client is made for each call: that costs less
 // than one request, and tokens and connections are kept elsewhere.
 func (c *clients) Client(_ context.Context, tenant schemas.Tenant, credential string) (tools.Azure, error) {
-	client, err := c.client(tenant, credential)
+	client, err := c.client(tenant, credential, false)
 	if err != nil {
 		return nil, err
 	}
 	return client, nil
 }
 
-// Reader implements fleet.Clients.
+// Reader implements fleet.Clients. A run itself waits and asks again.
 func (c *clients) Reader(_ context.Context, tenant schemas.Tenant, credential string) (fleet.Reader, error) {
-	client, err := c.client(tenant, credential)
+	client, err := c.client(tenant, credential, true)
 	if err != nil {
 		return nil, err
 	}
 	return client, nil
 }
 
-func (c *clients) client(tenant schemas.Tenant, credential string) (*armclient.Client, error) {
+func (c *clients) client(tenant schemas.Tenant, credential string, once bool) (*armclient.Client, error) {
 	source, options, _, err := c.ARM(tenant.Name, credential)
 	if err != nil {
 		return nil, err
 	}
+	options.Once = once
 	return armclient.New(source, options)
 }
 

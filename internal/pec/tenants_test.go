@@ -225,7 +225,7 @@ func (w *world) check(t *testing.T, o pec.Options) *answers.PECRoles {
 	o.Now, o.Parallel = func() time.Time { return now }, 2
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	reading := pec.NewReading(w.client.RolesOnce(), o)
+	reading := pec.NewReading(w.client.Roles(), o)
 	for range 3 {
 		if reading.Continue(ctx) == nil {
 			break

@@ -34,7 +34,7 @@ func newWorld(t testing.TB, r roles) *world {
 	w.set(t, r)
 	w.client, err = armclient.New(signIn{sim, w.tenant}, armclient.Options{
 		TenantID: w.tenant.TenantID, TenantName: w.tenant.Name, Cloud: "custom", Credential: "default",
-		Endpoint: "https://arm.test", Audience: sim.Audience(), Transport: direct{sim.Handler()}, RetryDelay: time.Millisecond,
+		Endpoint: "https://arm.test", Audience: sim.Audience(), Transport: direct{sim.Handler()}, RetryDelay: time.Millisecond, Once: true,
 	})
 	if err != nil {
 		t.Fatal(err)
