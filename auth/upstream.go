@@ -387,11 +387,11 @@ func (u *Upstream) GrantTo(kept map[string]json.RawMessage, wanted []access.Scop
 	m := u.auth.mapping.Load()
 	id := &identity{issuer: u.keys.issuer, claims: kept}
 	if iss, _ := id.claims.text("iss"); iss != id.issuer.name || id.identify() != nil {
-		return access.Grant{}, noGrant()
+		return access.Grant{}, noGrant("this person")
 	}
 	i := slices.IndexFunc(m.Grants, func(g CallerGrant) bool { return g.isFor(id, *m) })
 	if i < 0 {
-		return access.Grant{}, noGrant()
+		return access.Grant{}, noGrant(string(id.caller()))
 	}
 	g := m.Grants[i]
 	byRole := gathered(m.Roles, id.claims.list(orElse(m.RolesClaim, "roles")...))
@@ -401,7 +401,7 @@ func (u *Upstream) GrantTo(kept map[string]json.RawMessage, wanted []access.Scop
 	})}, nil
 }
 
-func noGrant() error {
-	return problems.New(problems.CodeTokenRefused, "No grant in the section callers is for this person.",
+func noGrant(who string) error {
+	return problems.New(problems.CodeTokenRefused, "No grant in the section callers is for "+who+".",
 		problems.WithHint("Ask the operator of this server to add one."))
 }

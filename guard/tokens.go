@@ -243,7 +243,7 @@ func (g *Guard) checkRequest(r TokenRequest) error {
 func checkGrant(g access.Grant, bad func(string) error) error {
 	for _, scope := range g.Scopes {
 		if !slices.Contains(access.Scopes(), scope) {
-			return bad("There is no scope " + quote(scope) + ".")
+			return bad("There is no scope " + quote(scope) + ". The scopes are " + joined(access.Scopes()) + ".")
 		}
 	}
 	if err := partnerid.Check("--partner-ids", g.PartnerIDs...); err != nil {

@@ -193,7 +193,7 @@ func (a asked) page(title string, more ...page.Node) page.Page {
 	shown, source := destination(a.Redirect)
 	facts := []page.Node{page.Text("Client"), page.Strong(a.Client.shown()), page.Text("Access goes to"), page.Strong(shown)}
 	if a.Client.Name != "" && a.Client.Kind == ByDocument {
-		facts = append(facts, page.Text("It calls itself"), page.Untrusted(a.Client.Name))
+		facts = append(facts, page.Text("It calls itself"), page.Untrusted(nameShown(a.Client.Name)))
 	}
 	body := []page.Node{page.Facts(facts...)}
 	if a.Client.localOnly() {

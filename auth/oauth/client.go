@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
@@ -37,8 +38,8 @@ const (
 )
 
 const (
-	// unusedFor and idleFor are how long a registration holds before its first use, and
-	// after its last one.
+	// unusedFor is how long a registration holds before its first use, and idleFor how
+	// long a client is known after its last one.
 	unusedFor = 24 * time.Hour
 	idleFor   = 90 * 24 * time.Hour
 	// maxRedirects bounds the redirect URIs of one client.
@@ -58,7 +59,7 @@ type Client struct {
 	SecretHash string    `json:"secret_hash,omitempty"`
 	AddedAt    time.Time `json:"added"`
 	UsedAt     time.Time `json:"used,omitzero"`
-	// Expires is the end of a registration, which moves when it is used.
+	// Expires moves when the client is used; zero for one that the operator added.
 	Expires guard.Stamp `json:"expires,omitzero"`
 }
 
@@ -72,14 +73,20 @@ func (c Client) shown() string {
 	case ByOperator:
 		return c.Name
 	default:
-		return "unverified client " + untrusted.Shown(c.Name)
+		return "unverified client " + nameShown(c.Name)
 	}
 }
 
-// live reports whether the client may be used: a registration ends where it is not.
-func (c Client) live(now time.Time) bool {
-	return c.Kind != ByRegistration || now.Before(c.Expires.Time)
+// nameShown is a client's own name, with a note where it may look like another one.
+func nameShown(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		return untrusted.Shown(name) + " (with characters outside of ASCII)"
+	}
+	return untrusted.Shown(name)
 }
+
+// live reports whether the client is known still: one that nobody uses is forgotten.
+func (c Client) live(now time.Time) bool { return c.Expires.IsZero() || now.Before(c.Expires.Time) }
 
 // takes reports whether a redirect URI is one of the client's.
 func (c Client) takes(uri string) bool {

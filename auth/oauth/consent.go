@@ -55,7 +55,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, a asked) {
 		s.sendBack(w, err)
 		return
 	}
-	page.SetCookie(w, cookieOf(handle), browser)
+	page.SetCookie(w, cookieOf(handle), browser, answerWithin)
 	if next := consentURL(handle); row.signedIn(s, r) {
 		http.Redirect(w, r, next, http.StatusSeeOther)
 	} else {
@@ -282,7 +282,7 @@ func (s *Server) met(tx guard.StateTx, client Client, by access.Caller) error {
 	if known.UsedAt.IsZero() {
 		events = append(events, s.event(guard.KindClient, by, "met "+client.ID+", "+client.shown()))
 	}
-	if known.UsedAt = s.o.Now(); known.Kind == ByRegistration {
+	if known.UsedAt = s.o.Now(); known.Kind != ByOperator {
 		known.Expires.Time = known.UsedAt.Add(idleFor)
 	}
 	return tx.Put(guard.ClientState, client.ID, known, events...)

@@ -154,3 +154,28 @@ func TestNamesOfCustomersAreTextOnThePage(t *testing.T) {
 		t.Errorf("%d bytes: %s", len(page.body), page.body)
 	}
 }
+
+// A browser keeps the cookies of requests that nobody answered no longer than the
+// requests.
+func TestCookieOfAWaitingRequestEndsWithIt(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.browser()
+	page := b.get("/oauth/authorize?" + s.request(s.clientID()).Encode())
+	answer := b.post("/oauth/continue", page.form("continue"))
+	if got := answer.header.Get("Set-Cookie"); !strings.HasPrefix(got, "__Host-oauth-") || !strings.Contains(got, "Max-Age=600;") {
+		t.Error(got)
+	}
+}
+
+// A name in letters of another alphabet may be meant to look like a known one.
+func TestNameOfAClientThatMayLookLikeAnotherIsNoted(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for name, noted := range map[string]bool{"Claude": false, "Cl\u0430ude": true, "\u0421\u043b\u0430\u0443\u0434": true} {
+		id := s.register(map[string]any{"client_name": name}).text("client_id")
+		if page := s.browser().get("/oauth/authorize?" + s.request(id).Encode()); strings.Contains(page.body, "(with characters outside of ASCII)") != noted {
+			t.Errorf("%q: %s", name, page.body)
+		}
+	}
+}

@@ -124,6 +124,11 @@ func TestClientIsKnownByItsDocument(t *testing.T) {
 	if err != nil || len(known) != 1 || known[0].ID != documentID || len(s.entries("met "+documentID)) != 1 {
 		t.Error(known, err)
 	}
+	s.clock.Advance(idleFor)
+	if known, err = (Clients{s.store, s.clock.Now, ""}).List(t.Context()); err != nil || len(known) != 0 {
+		t.Error("a client that nobody used for 90 days is listed:", known, err)
+	}
+	s.mustWork(s.exchange(documentID, s.browser().consent("entra:t:alice", request).Get("code"), "redirect_uri", "-").text("access_token"))
 }
 
 // An ID that two readers could take for two hosts, or that leads inside, is not asked

@@ -50,7 +50,7 @@ func (s *SignIn) keep(w http.ResponseWriter, r *http.Request, f flow, handle str
 		return tx.Put(guard.OnceState, rowName(f.Purpose, handle), f)
 	})
 	if err == nil {
-		page.SetCookie(w, flowCookie, browser)
+		page.SetCookie(w, flowCookie, browser, issuerFor)
 	}
 	return err
 }
@@ -97,7 +97,11 @@ func (s *SignIn) attempt(step func(http.ResponseWriter, *http.Request) error) ht
 		if ok {
 			s.writeRefusal(r, why)
 			wait(r.Context(), time.Until(began.Add(refusalTakes)))
-			answerError(w, r, http.StatusForbidden, "You were not signed in. Start again; if it happens once more, ask the operator of this server.")
+			text := "You were not signed in. Start again; if it happens once more, ask the operator of this server."
+			if r.URL.Path == "/invite" {
+				text = "No passkey was made. A link works once, for 15 minutes: ask the operator of this server for a new one."
+			}
+			answerError(w, r, http.StatusForbidden, text)
 		} else {
 			s.o.Logger.WarnContext(r.Context(), "somebody could not sign in", "reason", err.Error())
 			answerError(w, r, http.StatusServiceUnavailable, "Signing in does not work at the moment. Try again in a minute.")

@@ -127,7 +127,7 @@ func (s *SignIn) begin(w http.ResponseWriter, r *http.Request, upstream []byte, 
 		return tx.Put(guard.SessionState, row.ID, row, s.event(guard.KindSignIn, p.Caller, "signed in"))
 	})
 	if err == nil {
-		page.SetCookie(w, sessionCookie, handle)
+		page.SetCookie(w, sessionCookie, handle, 0)
 	}
 	return err
 }

@@ -208,7 +208,7 @@ checks["a person with a passkey signs in, and no script means no sign-in"] = asy
   const again = await person({ browser }, "mallory");
   await again.page.goto(link);
   await again.page.getByRole("button", { name: /passkey/i }).click();
-  await again.page.getByText("You were not signed in.").waitFor();
+  await again.page.getByText("ask the operator of this server for a new one").waitFor();
   const plain = await person({ browser }, "dora", { javaScriptEnabled: false });
   await plain.page.goto(`${world.url}/signin`);
   assert.match(await plain.page.locator("body").innerText(), /JavaScript/);

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"net/http"
+	"time"
 )
 
 // formCookie ties the forms of somebody who is not signed in to their browser.
@@ -20,7 +21,7 @@ func FormToken(w http.ResponseWriter, r *http.Request) string {
 	handle, ok := Cookie(r, formCookie)
 	if !ok {
 		handle = NewHandle()
-		SetCookie(w, formCookie, handle)
+		SetCookie(w, formCookie, handle, 0)
 	}
 	return TokenOf(handle)
 }
@@ -52,15 +53,13 @@ const handleLength = 52
 func NewHandle() string { return rand.Text() + rand.Text() }
 
 // SetCookie gives a browser a handle under a name that begins with __Host-, which no
-// other host can set. It ends with the browser.
-func SetCookie(w http.ResponseWriter, name, handle string) { setCookie(w, name, handle, 0) }
+// other host can set. It ends after its life, or with 0 with the browser.
+func SetCookie(w http.ResponseWriter, name, handle string, life time.Duration) {
+	http.SetCookie(w, &http.Cookie{Name: name, Value: handle, MaxAge: int(life.Seconds()), Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+}
 
 // ClearCookie takes a handle from a browser.
-func ClearCookie(w http.ResponseWriter, name string) { setCookie(w, name, "", -1) }
-
-func setCookie(w http.ResponseWriter, name, handle string, age int) {
-	http.SetCookie(w, &http.Cookie{Name: name, Value: handle, MaxAge: age, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
-}
+func ClearCookie(w http.ResponseWriter, name string) { SetCookie(w, name, "", -time.Second) }
 
 // Cookie returns the handle that a browser shows; ok is false for none, for several,
 // and for what has not the length of one.

@@ -167,6 +167,17 @@ func inviting(ctx context.Context, deps *cmdutil.Deps, session *app.Session, l l
 	u := deps.IO.UI()
 	u.Linef(term.Bold, "Send this link to %s over a channel that only they read. It works once, for 15 minutes, and is not shown again:", name)
 	u.Write(address + "\n")
+	users, err := session.Guard.Users(ctx)
+	for _, user := range users {
+		if user.Name == name {
+			row := userRowOf(user, 0, time.Now())
+			u.Field("scopes", row.scopes())
+			u.Field("tenants", strings.Join(row.Tenants, ", "))
+		}
+	}
+	if err != nil {
+		return err
+	}
 	u.Field("next", "once the passkey is made, ask "+name+" whether it was theirs; then another approver may run "+deps.Command()+" users confirm "+name)
 	return u.Err
 }
@@ -266,6 +277,10 @@ func userRowOf(u guard.User, sessions int, now time.Time) userRow {
 	return row
 }
 
+func (r userRow) scopes() string {
+	return strings.ReplaceAll(strings.Trim(fmt.Sprint(r.Scopes), "[]"), " ", ", ")
+}
+
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	var flags cmdutil.ListFlags
 	command := &cobra.Command{
@@ -281,8 +296,7 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 				Name: "users", Rows: rows, Empty: "There are no users yet.", Next: deps.Command() + " users add NAME",
 				Header: []string{"NAME", "SIGNS IN WITH", "SCOPES", "TENANTS", "SESSIONS", "ADDED"},
 				Cells: func(r userRow) []string {
-					scopes := strings.ReplaceAll(strings.Trim(fmt.Sprint(r.Scopes), "[]"), " ", ", ")
-					return []string{r.Name, strings.Join(r.SignIn, ", "), scopes, strings.Join(r.Tenants, ", "), fmt.Sprint(r.Sessions), r.AddedAt}
+					return []string{r.Name, strings.Join(r.SignIn, ", "), r.scopes(), strings.Join(r.Tenants, ", "), fmt.Sprint(r.Sessions), r.AddedAt}
 				},
 			}.Show(deps.IO, &flags)
 		}),
