@@ -153,6 +153,10 @@ func findCallers(deps *cmdutil.Deps, a *app.App, from *httpOptions, bounds acces
 	if !o.signsIn() {
 		return c, nil
 	}
+	// Nobody can sign in without the record, so that a server without one does not start.
+	if _, err = a.GuardStore().State(context.Background(), guard.UserState, "", &struct{}{}); err != nil {
+		return c, err
+	}
 	c.pages, err = a.NewPages(o.public(), strings.Join(o.issuers, ""), c.verifier)
 	if err == nil && o.own {
 		err = a.AddAuthorization(c.pages, o.public(), bounds)
