@@ -81,11 +81,10 @@ func build(t testing.TB, config simulator.Config, change func(*guard.Options)) *
 		t.Fatal(err)
 	}
 	h.guard = g
-	directory := tools.Expecting(h.directory, g.Bounds().PartnerIDs)
-	h.fleet = fleet.New(fleet.Options{Directory: directory, Clients: readers{h}, Store: ledgertest.New(t, time.Now)})
+	h.fleet = fleet.New(fleet.Options{Directory: h.directory, Clients: readers{h}, Store: ledgertest.New(t, time.Now)})
 	t.Cleanup(h.fleet.Close)
 	h.service = tools.NewService(tools.Deps{
-		Directory: directory, Clients: h, Guard: g, Fleet: h.fleet,
+		Directory: h.directory, Clients: h, Guard: g, Fleet: h.fleet,
 		Search: search.New(schemas.Catalogue(), schemaOf),
 	})
 	return h

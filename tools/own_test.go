@@ -44,9 +44,12 @@ func TestOwnIDsAreExpectedByDefault(t *testing.T) {
 	}
 }
 
-func TestOnlyOwnIDIsTheDefault(t *testing.T) {
+func TestExpectedOwnIDIsTheDefault(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 2}, ownIDs("1234567"))
+	for i := range h.directory.tenants {
+		h.directory.tenants[i].ExpectedPartnerID = "1234567"
+	}
 	h.link("contoso", "1234567")
 	audit := h.call(schemas.ToolAuditPartnerLinks, `{}`)
 	if want := "2 tenants checked: 1 linked to 1234567, 1 not linked. "; !strings.HasPrefix(audit.Summary, want) {

@@ -13,7 +13,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"time"
 
@@ -164,42 +163,6 @@ func (NoConfirmer) Reachable() bool { return false }
 // Ask implements Confirmer: silence is never a consent.
 func (NoConfirmer) Ask(context.Context, guard.Question, guard.Seal) (guard.Answer, error) {
 	return guard.Answer{Action: guard.ActionCancel}, nil
-}
-
-// Expecting is a directory in which a tenant that expects no partner ID expects
-// the partner's own one, where there is exactly one.
-func Expecting(d Directory, own []string) Directory {
-	if len(own) != 1 {
-		return d
-	}
-	return expecting{d, partnerid.ID(own[0])}
-}
-
-type expecting struct {
-	Directory
-	id partnerid.ID
-}
-
-func (e expecting) Resolve(ref string, sees func(name string) bool) (schemas.Tenant, error) {
-	tenant, err := e.Directory.Resolve(ref, sees)
-	return e.expect(tenant), err
-}
-
-func (e expecting) All() iter.Seq2[schemas.Tenant, error] {
-	return func(yield func(schemas.Tenant, error) bool) {
-		for tenant, err := range e.Directory.All() {
-			if !yield(e.expect(tenant), err) {
-				return
-			}
-		}
-	}
-}
-
-func (e expecting) expect(t schemas.Tenant) schemas.Tenant {
-	if t.Name != "" && t.ExpectedPartnerID == "" {
-		t.ExpectedPartnerID = e.id
-	}
-	return t
 }
 
 // Azure is one identity in one tenant, as armclient gives it.

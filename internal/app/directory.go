@@ -105,14 +105,29 @@ func (a *App) TenantFor(credential, asked string) (entry tenants.Entry, ok bool,
 type Directory struct {
 	*tenants.Directory
 	Health *tenants.HealthFile
+	// Own are the partner's own IDs. If it is one, a tenant that expects no ID expects
+	// this one.
+	Own []string
 }
 
 // Resolve implements tools.Directory.
 func (d Directory) Resolve(ref string, sees func(name string) bool) (schemas.Tenant, error) {
 	entry, err := d.Directory.ResolveAmong(ref, sees)
+	if err != nil {
+		return schemas.Tenant{}, err
+	}
+	tenant := d.tenant(entry)
+	tenant.NearEnds = d.nearEnds(entry.Credentials)
+	return tenant, nil
+}
+
+func (d Directory) tenant(entry tenants.Entry) schemas.Tenant {
 	tenant := entry.Tenant()
-	tenant.SameIdentity, tenant.NearEnds = d.sameIdentities(entry.Credentials), d.nearEnds(entry.Credentials)
-	return tenant, err
+	tenant.SameIdentity = d.sameIdentities(entry.Credentials)
+	if tenant.ExpectedPartnerID == "" && len(d.Own) == 1 {
+		tenant.ExpectedPartnerID = partnerid.ID(d.Own[0])
+	}
+	return tenant
 }
 
 // nearEnds says of the credentials that have ended or will soon when that is.
@@ -152,13 +167,12 @@ func (d Directory) described(counted bool) iter.Seq2[schemas.Tenant, error] {
 			views[naming.Fold(view.Name)] = view
 		}
 		for entry, err := range d.Each() {
-			tenant := entry.Tenant()
+			tenant := d.tenant(entry)
 			for _, name := range tenant.Credentials {
 				if view, ok := views[naming.Fold(name)]; ok {
 					tenant.CredentialStatus = append(tenant.CredentialStatus, view)
 				}
 			}
-			tenant.SameIdentity = d.sameIdentities(entry.Credentials)
 			if !yield(tenant, err) {
 				return
 			}

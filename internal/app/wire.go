@@ -220,7 +220,7 @@ func (a *App) Guard(o guard.Options) (*guard.Guard, error) {
 
 // Service puts the call path of all tools together.
 func (a *App) Service(decider *guard.Guard) *tools.Service {
-	directory := tools.Expecting(Directory{a.Directory, a.Health}, decider.Bounds().PartnerIDs)
+	directory := Directory{a.Directory, a.Health, decider.Bounds().PartnerIDs}
 	service := tools.NewService(tools.Deps{
 		Directory: directory, Clients: a.Clients, Fleet: a.openFleet(directory), Guard: decider, Command: a.settings.Command(), PublicURL: a.settings.PublicURL, Simulated: a.Simulated != nil,
 		Search: search.New(schemas.Catalogue(), inputSchema), Logger: a.settings.Log,
