@@ -13,6 +13,7 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 )
@@ -33,6 +34,11 @@ func (s *Service) Register(m *mcpserver.MCPServer) {
 			return answerPrompt(prompt, request.Params.Arguments)
 		})
 	}
+}
+
+// List is the answer to tools/list of a server on which writes are allowed.
+func List() mcp.ListToolsResult {
+	return mcp.ListToolsResult{Tools: xslices.Map(schemas.Catalogue(), definition)}
 }
 
 // definition is the operation as tools/list shows it. All four hints are set,

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"testing"
 
-	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/approvals"
 	ledgercmd "mcp-partner/internal/cli/ledger"
 	"mcp-partner/internal/exit"
@@ -456,7 +455,7 @@ func (o *installation) serve(args ...string) *mcpClient {
 func (c *mcpClient) call(tool string, arguments map[string]any) string {
 	c.t.Helper()
 	c.id++
-	params := app.ModernParams()
+	params := modernParams()
 	params["name"], params["arguments"] = tool, arguments
 	line, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": c.id, "method": "tools/call", "params": params})
 	if err != nil {

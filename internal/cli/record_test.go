@@ -172,7 +172,7 @@ func TestStartOpensNeitherVaultNorLedger(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "state")
 	r := start(t, nil, "serve", "--state-dir", dir, "--allow-writes")
-	params := app.ModernParams()
+	params := modernParams()
 	line, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": params})
 	if err != nil {
 		t.Fatal(err)
@@ -259,4 +259,13 @@ func TestSuggestedCommandsRepeatTheDatabase(t *testing.T) {
 	if !strings.Contains(out, "fix       mcp-partner doctor") {
 		t.Error(out)
 	}
+}
+
+// modernParams is what a request of the newest revision says about its sender.
+func modernParams() map[string]any {
+	return map[string]any{"_meta": map[string]any{
+		"io.modelcontextprotocol/protocolVersion":    "2026-07-28",
+		"io.modelcontextprotocol/clientInfo":         map[string]any{"name": "test", "version": "1"},
+		"io.modelcontextprotocol/clientCapabilities": map[string]any{},
+	}}
 }

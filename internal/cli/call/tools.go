@@ -1,7 +1,6 @@
 package call
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -10,12 +9,12 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/spf13/cobra"
 
-	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/render"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
+	"mcp-partner/tools"
 )
 
 type toolsOptions struct {
@@ -41,7 +40,7 @@ func NewCmdTools(deps *cmdutil.Deps) *cobra.Command {
 			if options.json && options.format != "" && options.format != formatMCP {
 				return exit.Usage(cmdutil.Help(command), "--json is --format mcp, and another --format was given")
 			}
-			return runTools(command.Context(), deps, options)
+			return runTools(deps, options)
 		},
 	}
 	flags := command.Flags()
@@ -51,14 +50,10 @@ func NewCmdTools(deps *cmdutil.Deps) *cobra.Command {
 	return command
 }
 
-func runTools(ctx context.Context, deps *cmdutil.Deps, o *toolsOptions) error {
+func runTools(deps *cmdutil.Deps, o *toolsOptions) error {
 	switch {
 	case o.json || o.format == formatMCP:
-		result, err := deps.Exchange(ctx, "tools/list", app.ModernParams())
-		if err != nil {
-			return err
-		}
-		return deps.IO.PrintRawJSON(result)
+		return deps.IO.PrintJSON(tools.List())
 	case o.format == formatOpenAI:
 		return printTools(deps, openAITool)
 	case o.format == formatAnthropic:
