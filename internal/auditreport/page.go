@@ -105,12 +105,15 @@ func (r Report) causes() page.Node {
 	if len(r.Causes) == 0 {
 		return nil
 	}
-	body := page.Each(r.Causes, func(c answers.AuditCause) page.Node {
-		return page.El("tr", page.Number(count(c.Rows)), page.El("td", page.El("code", page.Text(string(c.Code)))), page.Cell(c.Credential), page.Cell(c.Example+": "+c.Message), page.Cell(problems.NextStep(c.Hint, c.Command)))
+	rows := xslices.Map(r.Causes, func(c answers.AuditCause) []page.Node {
+		return []page.Node{
+			page.Text(count(c.Rows)), page.El("code", page.Text(string(c.Code))), page.Text(c.Credential),
+			page.Text(c.Example + ": " + c.Message), page.Text(problems.NextStep(c.Hint, c.Command)),
+		}
 	})
 	others := r.OtherCauses()
 	return page.Section("causes", "Why rows are unknown", note("Unknown is not missing: these links are unknown until the cause is fixed."),
-		page.Table([]string{"Rows", "Problem", "Credential", "For example", "What to do"}, body), page.If(others > 0, note(furtherCauses(others))))
+		page.Listing("Why rows are unknown", []string{"#Rows", "Problem", "Credential", "For example", "What to do"}, rows...), page.If(others > 0, note(furtherCauses(others))))
 }
 
 // table is the table of rows.
@@ -154,10 +157,14 @@ func (r Report) roles() page.Node {
 	if !r.Audit().Roles {
 		return nil
 	}
-	body := page.Each(answers.PECClasses(), func(class string) page.Node {
-		return page.If(r.Totals[class] > 0, page.El("tr", page.Number(count(r.Totals[class])), page.Cell(answers.PECClassTitle(class))))
-	})
-	return page.Section("roles", "Roles for partner earned credit", page.Table([]string{"Rows", "Link and roles"}, body))
+	var rows [][]page.Node
+	for _, class := range answers.PECClasses() {
+		if n := r.Totals[class]; n > 0 {
+			rows = append(rows, []page.Node{page.Text(count(n)), page.Text(answers.PECClassTitle(class))})
+		}
+	}
+	const title = "Roles for partner earned credit"
+	return page.Section("roles", title, page.Listing(title, []string{"#Rows", "Link and roles"}, rows...))
 }
 
 // bar lays out the totals. Every state that occurs is wide enough to be seen, even

@@ -113,14 +113,16 @@ func (r Reconciliation) HTML(w io.Writer) error {
 }
 
 func (r Reconciliation) totalsTable() page.Node {
-	return page.Section("totals", "Totals", page.Table([]string{"Subscriptions", "What to do", "Without credit", "With credit", "Currency"}, page.Each(r.Totals, func(t usage.Total) page.Node {
-		return page.El("tr", page.Number(count(t.Subscriptions)), page.Cell(t.Action.Words()), page.Number(t.WithoutCredit), page.Number(t.WithCredit), page.Cell(t.Currency))
-	})))
+	return page.Section("totals", "Totals", page.Listing("Totals", []string{"#Subscriptions", "What to do", "#Without credit", "#With credit", "Currency"},
+		xslices.Map(r.Totals, func(t usage.Total) []page.Node {
+			return xslices.Map([]string{count(t.Subscriptions), t.Action.Words(), t.WithoutCredit, t.WithCredit, t.Currency}, page.Text)
+		})...))
 }
 
 func (r Reconciliation) rowsTable() page.Node {
 	columns := reconciliationColumns()
-	return page.Section("rows", "Subscriptions", page.Table(xslices.Map(columns, func(c reconciliationColumn) string { return c.title }), page.Each(r.Rows, func(row usage.Row) page.Node {
-		return page.El("tr", page.Each(columns, func(c reconciliationColumn) page.Node { return page.El("td", page.Untrusted(c.value(row))) }))
-	})))
+	heads := xslices.Map(columns, func(c reconciliationColumn) string { return c.title })
+	return page.Section("rows", "Subscriptions", page.Listing("Subscriptions", heads, xslices.Map(r.Rows, func(row usage.Row) []page.Node {
+		return xslices.Map(columns, func(c reconciliationColumn) page.Node { return page.Untrusted(c.value(row)) })
+	})...))
 }

@@ -105,17 +105,6 @@ func Section(id, title string, content ...Node) Node {
 	return h.Section(h.Aria("labelledby", id), h.H2(h.ID(id), g.Text(title)), g.Group(content))
 }
 
-// Table is a table with plain heads of its columns; that of Rows has numbers.
-func Table(heads []string, rows Node) Node {
-	return h.Div(h.Class("scroll"), h.Table(h.Class("causes"), h.THead(h.Tr(g.Map(heads, func(head string) Node {
-		return h.Th(h.Scope("col"), g.If(head == "Rows", h.Class("number")), g.Text(head))
-	}))), h.TBody(rows)))
-}
-
-// Cell is a cell of our own words, and Number one of a number.
-func Cell(text string) Node   { return h.Td(g.Text(text)) }
-func Number(text string) Node { return h.Td(h.Class("number"), g.Text(text)) }
-
 // Link leads to an address of this server.
 func Link(path, text string) Node { return h.A(h.Href(path), g.Text(text)) }
 
