@@ -3,6 +3,7 @@ package tools
 import (
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"time"
@@ -131,6 +132,105 @@ func (s *Service) showPlan(ctx context.Context, t guard.Ticket, shown *PendingAp
 	shown.Text, shown.Before = guard.PlanQuestion(plan).Text, ""
 	shown.Rows = fleet.Changes(plan, nil, nil)
 	fleet.WrittenFirst(shown.Rows)
+}
+
+// SeenApproval is an approval as a person may look at it on a page.
+type SeenApproval struct {
+	PendingApproval
+	// Asked says that the person asked, as this or another identity, and so cannot
+	// decide; Unclear that this cannot be told.
+	Asked, Unclear bool
+}
+
+// recentShown is how many approvals that wait no more are listed.
+const recentShown = 20
+
+// SeenApprovals returns the approvals that a person may look at, newest first: those
+// that wait, and some of the others.
+func (s *Service) SeenApprovals(ctx context.Context, p access.Principal) (waiting, others []SeenApproval, err error) {
+	tickets, err := s.deps.Guard.Questions(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	past := func(t guard.Ticket) bool { return s.deps.Guard.State(t) != guard.StatePending }
+	waiting, err = s.seen(ctx, p, xslices.Filter(tickets, func(t guard.Ticket) bool { return !past(t) }))
+	if err != nil {
+		return nil, nil, err
+	}
+	before := xslices.Filter(tickets, past)
+	others, err = s.seen(ctx, p, before[:min(recentShown, len(before))])
+	return waiting, others, err
+}
+
+func (s *Service) seen(ctx context.Context, p access.Principal, tickets []guard.Ticket) ([]SeenApproval, error) {
+	seen, err := s.deps.Guard.SeenBy(ctx, p, tickets...)
+	return xslices.Map(seen, func(t guard.Seen) SeenApproval { return SeenApproval{s.pending(ctx, t.Ticket), t.Asked, t.Unclear} }), err
+}
+
+// SeenApproval returns one of them. One that the person may not see is not there.
+func (s *Service) SeenApproval(ctx context.Context, p access.Principal, id string) (SeenApproval, error) {
+	ticket, err := s.deps.Guard.Question(ctx, id, "")
+	if err != nil {
+		return SeenApproval{}, err
+	}
+	seen, err := s.seen(ctx, p, []guard.Ticket{ticket})
+	if err == nil && len(seen) == 0 {
+		err = guard.UnknownApproval()
+	}
+	if err != nil {
+		return SeenApproval{}, err
+	}
+	return seen[0], nil
+}
+
+// CallOf is the call that carries out what an approval is for. What is linked now need
+// not be among its arguments: the approval is bound to it.
+func (s *Service) CallOf(ctx context.Context, t guard.Ticket) (Call, error) {
+	call := Call{Tool: t.Intent.Tool, Confirmer: NoConfirmer{}}
+	if t.Plan != nil {
+		plan, err := s.deps.Guard.PlanOf(ctx, t)
+		if err == nil {
+			call.Arguments, err = WithApproval(json.RawMessage(plan.Arguments), t.ID)
+		}
+		return call, err
+	}
+	var err error
+	call.Arguments, err = json.Marshal(schemas.RegisterPartnerInput{ // the other writes take the same
+		Target:       schemas.Target{Tenant: t.Intent.Identity.Tenant, Credential: t.Intent.Identity.Credential},
+		PartnerID:    t.Intent.PartnerID,
+		Confirmation: schemas.Confirmation{ApprovalID: t.ID, Reason: t.Intent.Reason},
+	})
+	return call, err
+}
+
+// WithApproval adds the ID of an approval to the arguments of a call.
+func WithApproval(arguments json.RawMessage, id string) (json.RawMessage, error) {
+	values := map[string]json.RawMessage{}
+	if err := json.Unmarshal(arguments, &values); err != nil {
+		return nil, err
+	}
+	values["approval_id"], _ = json.Marshal(id) // a text: it cannot fail
+	return json.Marshal(values)
+}
+
+// Execute carries out what was approved, for a person who may decide on it. The call is
+// that of who asked, and allowed no more than the person may do now: they need the
+// scope of the tool beside that of approving. It answers once a run has begun.
+func (s *Service) Execute(ctx context.Context, by access.Principal, id string, progress Progress) Result {
+	ticket, err := s.deps.Guard.QuestionFor(ctx, by, id)
+	if err != nil {
+		return failure(err)
+	}
+	call, err := s.CallOf(ctx, ticket)
+	if err == nil {
+		err = s.deps.Guard.StillAsks(ctx, ticket)
+	}
+	if err != nil {
+		return failure(err)
+	}
+	call.Principal = access.Principal{Caller: ticket.Intent.Caller, Grant: by.Grant, Token: by.Token, Revalidate: by.Revalidate}
+	call.Progress, call.Brief = progress, true
+	return s.Call(ctx, call)
 }
 
 func (s *Service) getApproval(ctx context.Context, j *job, in *schemas.GetApprovalInput) Result {

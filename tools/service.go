@@ -79,6 +79,8 @@ type Call struct {
 	// Patient waits until a run rests, without a limit; otherwise the call answers
 	// before clients time out, and the run continues.
 	Patient bool
+	// Brief answers soon after a run has begun.
+	Brief bool
 }
 
 // Result is how a call ended. Elicitation is set when the envelope is to be held

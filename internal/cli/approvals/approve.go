@@ -2,7 +2,6 @@ package approvals
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -18,7 +17,6 @@ import (
 	"mcp-partner/internal/cli/users"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
-	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/partnerid"
 	"mcp-partner/tools"
@@ -84,13 +82,12 @@ func runApprove(ctx context.Context, deps *cmdutil.Deps, o *approveOptions) erro
 	if !o.execute {
 		return approved(deps, o, ticket)
 	}
-	arguments, err := plan.arguments()
+	call, err := session.Service.CallOf(ctx, ticket)
 	if err != nil {
 		return err
 	}
-	return execute(ctx, deps, session, tools.Call{
-		Tool: ticket.Intent.Tool, Arguments: arguments, Principal: app.Trusted(ticket.Intent.Caller), Confirmer: tools.NoConfirmer{}, Patient: true,
-	}, o.json)
+	call.Principal, call.Patient = app.Trusted(ticket.Intent.Caller), true
+	return execute(ctx, deps, session, call, o.json)
 }
 
 // showPlan loads the plan of a ticket and shows it, where the outcome is JSON beside it.
@@ -139,20 +136,6 @@ func approved(deps *cmdutil.Deps, o *approveOptions, ticket guard.Ticket) error 
 	})
 }
 
-// arguments are those that lead to the ticket's intent, or that its plan was made for.
-// What is linked now need not be among them: the ticket is bound to it.
-func (s shown) arguments() (json.RawMessage, error) {
-	intent := s.ticket.Intent
-	if s.ticket.Plan != nil {
-		return withApproval(json.RawMessage(s.plan.Arguments), s.ticket.ID)
-	}
-	return json.Marshal(schemas.RegisterPartnerInput{ // the other writes take the same
-		Target:       schemas.Target{Tenant: intent.Identity.Tenant, Credential: intent.Identity.Credential},
-		PartnerID:    intent.PartnerID,
-		Confirmation: schemas.Confirmation{ApprovalID: s.ticket.ID, Reason: intent.Reason},
-	})
-}
-
 // Offer lets an approver who sits at this terminal approve at once.
 func Offer(ctx context.Context, deps *cmdutil.Deps, session *app.Session, call tools.Call, envelope answers.Envelope) error {
 	waiting := exit.Silent(exit.CodeApprovalRequired)
@@ -175,20 +158,10 @@ func Offer(ctx context.Context, deps *cmdutil.Deps, session *app.Session, call t
 	if err := approve(ctx, deps, plan, &approveOptions{approver: name}); err != nil {
 		return err
 	}
-	if call.Arguments, err = withApproval(call.Arguments, envelope.Approval.ID); err != nil {
+	if call.Arguments, err = tools.WithApproval(call.Arguments, envelope.Approval.ID); err != nil {
 		return err
 	}
 	return execute(ctx, deps, session, call, false)
-}
-
-// withApproval adds the ID of an approval to the arguments of a call.
-func withApproval(arguments json.RawMessage, id string) (json.RawMessage, error) {
-	values := map[string]json.RawMessage{}
-	if err := json.Unmarshal(arguments, &values); err != nil {
-		return nil, err
-	}
-	values["approval_id"], _ = json.Marshal(id) // a text: it cannot fail
-	return json.Marshal(values)
 }
 
 // execute makes a call that was approved, and shows how it ended.
