@@ -65,6 +65,8 @@ type Options struct {
 type Console struct {
 	o       Options
 	handler http.Handler
+	// executions are the calls that people made here of what was approved.
+	executions executions
 }
 
 // New makes a Console.
@@ -101,13 +103,23 @@ type route struct {
 
 // routes are all addresses. GET never changes anything.
 func (c *Console) routes() []route {
-	reads := []access.Scope{access.ScopeRead}
+	reads, approves := []access.Scope{access.ScopeRead}, []access.Scope{access.ScopeApprove}
 	return []route{
 		{"GET", "/console/{$}", reads, c.showOverview},
 		{"POST", "/console/put-off", mayPutOff(), c.putOff},
 		{"GET", "/console/customers", reads, c.showCustomers},
 		{"GET", "/console/customers/{name}", reads, c.showCustomer},
 		{"POST", "/console/customers/{name}", reads, c.act},
+		{"GET", approvalsPath, mayStop(), c.showApprovals},
+		{"GET", approvalsPath + "/{id}", nil, c.showApproval},
+		{"POST", approvalsPath + "/{id}", approves, c.decide},
+		{"POST", approvalsPath + "/{id}/challenge", approves, c.beginDecision},
+		{"POST", approvalsPath + "/{id}/execute", approves, c.execute},
+		{"GET", approvalsPath + "/{id}/progress", nil, c.showProgress},
+		{"GET", freezePath, nil, c.showFreeze},
+		{"POST", freezePath, mayStop(), c.stop},
+		{"POST", liftPath, approves, c.lift},
+		{"POST", liftPath + "/challenge", approves, c.beginLift},
 	}
 }
 

@@ -57,6 +57,7 @@ func people() map[string]issuertest.Claims {
 		"alice":   {"sub": "alice"},                                // reads and writes everywhere
 		"bob":     {"sub": "bob", "roles": []string{"approver"}},   // reads and decides everywhere
 		"carol":   {"sub": "carol", "roles": []string{"approver"}}, // as Bob
+		"dora":    {"sub": "dora", "roles": []string{"approver"}},  // reads, writes and decides everywhere
 		"reader":  {"sub": "reader"},                               // reads everywhere
 		"contoso": {"sub": "contoso"},                              // reads and writes in contoso alone
 		"nobody":  {"sub": "nobody"},                               // is in no grant
@@ -72,6 +73,7 @@ func mapping(issuer string) auth.Mapping {
 			{Name: "alice", Issuer: issuer, Subject: "alice", Tenants: all},
 			{Name: "bob", Issuer: issuer, Subject: "bob", Tenants: all, Scopes: decide},
 			{Name: "carol", Issuer: issuer, Subject: "carol", Tenants: all, Scopes: decide},
+			{Name: "dora", Issuer: issuer, Subject: "dora", Tenants: all, Scopes: append(decide, access.ScopeWrite, access.ScopeChange)},
 			{Name: "reader", Issuer: issuer, Subject: "reader", Tenants: all, Scopes: read},
 			{Name: "contoso", Issuer: issuer, Subject: "contoso", Tenants: []string{"contoso"}},
 		},
@@ -83,7 +85,6 @@ func mapping(issuer string) auth.Mapping {
 func newRig(t testing.TB, tenants int, rules guard.Options) *rig {
 	t.Helper()
 	r := &rig{t: t, issuer: issuertest.Start(t)}
-	r.openHouse(tenants, rules)
 	pair := testkit.NewPair(t)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if strings.HasPrefix(req.URL.Path, console.Path) {
@@ -95,6 +96,7 @@ func newRig(t testing.TB, tenants int, rules guard.Options) *rig {
 	server.TLS = pair.Serve()
 	_, port, _ := strings.Cut(server.Listener.Addr().String(), ":")
 	r.url, r.trust = "https://localhost:"+port, pair.Trust()
+	r.openHouse(tenants, rules)
 	var err error
 	if r.people, err = users.New(users.Options{Store: r.app.GuardStore(), PublicURL: r.url, Upstream: r.newUpstream(), Sealer: clear{}}); err != nil {
 		t.Fatal(err)
@@ -124,6 +126,7 @@ func (w testWriter) Write(line []byte) (int, error) {
 func (r *rig) openHouse(tenants int, rules guard.Options) {
 	r.t.Helper()
 	settings := app.NewSettings(func(string) (string, bool) { return "", false }, nil)
+	settings.PublicURL = r.url
 	settings.SetStateDir(filepath.Join(r.t.TempDir(), "state"))
 	var err error
 	if r.azure, err = app.StartSimulation(context.Background(), app.SimulationOptions{Tenants: tenants}, "127.0.0.1:0"); err != nil {
@@ -194,7 +197,7 @@ type browser struct {
 	client *http.Client
 }
 
-// browser signs somebody in; "" is nobody.
+// browser signs somebody in at the issuer, now; "" is nobody.
 func (r *rig) browser(who string) *browser {
 	r.t.Helper()
 	jar, _ := cookiejar.New(nil) // never fails
@@ -208,7 +211,7 @@ func (r *rig) browser(who string) *browser {
 		return issuer.RoundTrip(req)
 	})}}
 	if who != "" {
-		b.signIn(who)
+		b.signIn(who, 0)
 	}
 	return b
 }
@@ -217,15 +220,32 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func (b *browser) signIn(who string) {
+// signIn signs somebody in who proved who they are some time ago.
+func (b *browser) signIn(who string, ago time.Duration) {
 	b.t.Helper()
 	claims := people()[who]
+	claims["auth_time"] = time.Now().Add(-ago).Unix()
 	claims["preferred_username"] = who + "@example.com"
 	b.upstream.As(claims, nil)
 	shown := b.post("/signin/issuer", "/signin", "next", "/console/")
 	if last := b.get(found(b.t, onward, shown.text)); last.StatusCode >= 500 {
 		b.t.Fatalf("%s is not signed in: %s", who, last.text)
 	}
+}
+
+// caller is who is signed in, to the guard.
+func (b *browser) caller() access.Caller {
+	b.t.Helper()
+	at, _ := url.Parse(b.url) // the rig made it
+	req := httptest.NewRequest(http.MethodGet, b.url+"/console/", nil)
+	for _, cookie := range b.client.Jar.Cookies(at) {
+		req.AddCookie(cookie)
+	}
+	session, ok := b.people.Session(req)
+	if !ok {
+		b.t.Fatal("nobody is signed in")
+	}
+	return session.Person.Caller
 }
 
 // answer is what a browser shows at the end.

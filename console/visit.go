@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
 	"mcp-partner/access"
 	"mcp-partner/auth/users"
@@ -111,6 +112,7 @@ func places() []place {
 	return []place{
 		{"/console/", "Overview", []access.Scope{access.ScopeRead}},
 		{"/console/customers", "Customers", []access.Scope{access.ScopeRead}},
+		{approvalsPath, "Approvals", mayStop()},
 	}
 }
 
@@ -120,8 +122,15 @@ func (v *visit) frame() *page.Frame {
 	frame := &page.Frame{Home: Path, Who: v.session.Person.Name}
 	for _, p := range places() {
 		if v.may(p.needs...) {
-			frame.Places = append(frame.Places, page.Place{Path: p.path, Name: p.name, Here: p.path == v.r.URL.Path})
+			at := page.Place{Path: p.path, Name: p.name, Here: p.path == v.r.URL.Path}
+			if p.path == approvalsPath {
+				at.Count = v.waiting(v.r.Context())
+			}
+			frame.Places = append(frame.Places, at)
 		}
+	}
+	if v.may(mayStop()...) {
+		frame.Stop = freezePath
 	}
 	if now, err := v.c.o.Guard.Frozen(v.r.Context()); err == nil && now.Scope() != "" {
 		frame.Alarm = page.Line(page.Text("Frozen: "+now.Scope()+" stopped by "), page.Untrusted(now.By), page.Text(". "), page.Link("/console/freeze", "See why"))
@@ -132,7 +141,22 @@ func (v *visit) frame() *page.Frame {
 // back sends the browser on after a form was carried out, so that a reload repeats
 // nothing.
 func (v *visit) back(path string) error {
+	if v.byScript() {
+		return v.answerJSON(http.StatusOK, map[string]string{"next": path})
+	}
 	http.Redirect(v.w, v.r, path, http.StatusSeeOther)
+	return nil
+}
+
+// byScript reports whether a script of a page asks.
+func (v *visit) byScript() bool { return v.r.Header.Get("Accept") == "application/json" }
+
+func (v *visit) answerJSON(status int, body any) error {
+	v.w.Header().Set("Content-Type", "application/json")
+	v.w.Header().Set("Cache-Control", "no-store")
+	v.w.Header().Set("X-Content-Type-Options", "nosniff")
+	v.w.WriteHeader(status)
+	_ = json.NewEncoder(v.w).Encode(body) // a browser that went away needs no answer
 	return nil
 }
 
@@ -155,10 +179,18 @@ func statusOf(code problems.Code) int {
 // fail answers with why a page cannot be shown, and the next step.
 func (v *visit) fail(err error) {
 	problem := problems.As(err)
-	status, shown := statusOf(problem.Code), page.Page{Title: "That did not work", Frame: v.frame()}
+	status := statusOf(problem.Code)
+	if errors.Is(err, errNotHere) {
+		status = http.StatusNotFound
+	}
+	if v.byScript() {
+		_ = v.answerJSON(status, map[string]string{"error": strings.TrimSpace(problem.Message + " " + problem.Hint)})
+		return
+	}
+	shown := page.Page{Title: "That did not work", Frame: v.frame()}
 	switch {
-	case errors.Is(err, errNotHere), status == http.StatusNotFound:
-		shown.Title, status = "Not here", http.StatusNotFound
+	case status == http.StatusNotFound:
+		shown.Title = "Not here"
 		shown.Body = []page.Node{page.P("There is no such page, or it is not for you. Ask the operator of this server if you expected one.")}
 	case problem.Code == problems.CodeTokenRefused:
 		status, shown.Title = http.StatusForbidden, "Nothing here is for you"

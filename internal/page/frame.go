@@ -12,6 +12,8 @@ type Frame struct {
 	Places []Place
 	// Who is signed in: untrusted text.
 	Who string
+	// Stop is where a person stops everything; "" for who may not.
+	Stop string
 	// Alarm stands above every page; nil for none.
 	Alarm Node
 }
@@ -33,6 +35,7 @@ func (f *Frame) above() Node {
 		h.Header(h.Class("frame"),
 			h.A(h.Class("home"), h.Href(f.Home), g.Text("Partner Admin Link")),
 			h.Nav(h.Aria("label", "Console"), h.Ul(g.Map(f.Places, Place.node))),
+			g.If(f.Stop != "", h.A(h.Class("stop"), h.Href(f.Stop), g.Text("Stop writes"))),
 			h.P(h.Class("who"), h.A(h.Href("/account"), Untrusted(f.Who))),
 		),
 		g.Iff(f.Alarm != nil, func() Node { return h.Div(h.Class("alarm"), h.Role("status"), f.Alarm) }),

@@ -80,6 +80,11 @@ func Field(name, label, value string, attributes ...Node) Node {
 	return h.Label(g.Text(label), h.Input(h.Type("text"), h.Name(name), h.Value(value), g.Group(attributes)))
 }
 
+// Area is a labelled text of some lines. Unlike in Field, the key Enter presses no button.
+func Area(name, label string, attributes ...Node) Node {
+	return h.Label(g.Text(label), h.Textarea(h.Name(name), h.Rows("2"), h.MaxLength("120"), g.Group(attributes)))
+}
+
 // Check is a labelled check box.
 func Check(name, value string, checked bool, label ...Node) Node {
 	return h.Label(h.Class("check"), h.Input(h.Type("checkbox"), h.Name(name), h.Value(value), g.If(checked, h.Checked())), h.Span(g.Group(label)))
@@ -91,9 +96,10 @@ func Button(name, value, label string, main bool) Node {
 	return h.Button(h.Type("submit"), h.Name(name), h.Value(value), g.If(main, h.Class("main")), g.Text(label))
 }
 
-// ScriptButton is a button that only a script makes work; without one it is hidden.
-func ScriptButton(id, label string) Node {
-	return h.Button(h.Type("button"), h.ID(id), h.Class("main"), g.Attr("hidden"), g.Text(label))
+// PasskeyButton sends a form with a passkey's answer, and the name and value with it. It
+// works by a script, and is hidden without one.
+func PasskeyButton(name, value, label string, main bool) Node {
+	return h.Button(h.Type("button"), h.Name(name), h.Value(value), g.If(main, h.Class("main")), g.Attr("data-passkey"), g.Attr("hidden"), g.Text(label))
 }
 
 // Status is a line that a script changes; what it says at first is for a browser

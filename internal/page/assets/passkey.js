@@ -1,15 +1,17 @@
 "use strict";
-// Signs in with a passkey, or makes one: asks the server for a challenge, the browser for
-// an answer, and sends it back. The form says where.
+// Signs in or decides with a passkey, or makes one: asks the server for a challenge, the
+// browser for an answer, and sends it back. The form says where, and what was pressed
+// goes along with its fields.
 (() => {
   const form = document.querySelector("form[data-begin]");
-  const button = document.getElementById("passkey");
+  if (!form) return;
+  const buttons = form.querySelectorAll("[data-passkey]");
   const status = document.getElementById("passkey-status");
   const say = (text) => { status.textContent = text; };
-  const fields = new FormData(form);
+  const more = [];
 
   if (form.hasAttribute("data-invitation")) {
-    fields.set("invitation", location.hash.slice(1));
+    more.push(["invitation", location.hash.slice(1)]);
     history.replaceState(null, "", location.pathname); // so that the link is not kept
   }
   if (!window.PublicKeyCredential || !PublicKeyCredential.parseRequestOptionsFromJSON) {
@@ -17,30 +19,31 @@
     return;
   }
   say("");
-  button.hidden = false;
+  for (const button of buttons) button.hidden = false;
 
-  const post = async (path, more) => {
-    const body = new URLSearchParams([...fields, ...Object.entries(more)]);
-    const response = await fetch(path, { method: "POST", body, headers: { Accept: "application/json" } });
-    const answer = await response.json().catch(() => ({}));
-    if (!response.ok) throw new Error(answer.error || "The server did not take that. Reload the page and try again.");
+  const post = async (path, fields) => {
+    const response = await fetch(path, { method: "POST", body: new URLSearchParams(fields), headers: { Accept: "application/json" } });
+    const answer = await response.json().catch(() => null);
+    if (!response.ok || !answer) throw new Error((answer && answer.error) || "The server did not take that. Reload the page and try again.");
     return answer;
   };
   const answerTo = (challenge) => challenge.create
     ? navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(challenge.create) })
     : navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(challenge.get) });
 
-  button.addEventListener("click", async () => {
-    button.disabled = true;
+  const use = async (button) => {
+    for (const each of buttons) each.disabled = true;
     say("Waiting for the passkey ...");
     try {
-      const challenge = await post(form.dataset.begin, {});
+      const fields = [...new FormData(form), ...more, [button.name, button.value]];
+      const challenge = await post(form.dataset.begin, fields);
       const credential = await answerTo(challenge);
-      const done = await post(form.getAttribute("action"), { flow: challenge.flow, credential: JSON.stringify(credential.toJSON()) });
+      const done = await post(form.getAttribute("action"), [...fields, ["flow", challenge.flow], ["credential", JSON.stringify(credential.toJSON())]]);
       location.assign(done.next);
     } catch (error) {
       say(error.name === "NotAllowedError" ? "No passkey was used." : error.message);
-      button.disabled = false;
+      for (const each of buttons) each.disabled = false;
     }
-  });
+  };
+  for (const button of buttons) button.addEventListener("click", () => use(button));
 })();
