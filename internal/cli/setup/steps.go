@@ -120,10 +120,8 @@ func (s *firstRun) boundPartnerIDs(ctx context.Context) error {
 // boundAlready says which IDs the file names. It is not changed for others: who wrote
 // them there may be somebody else.
 func (s *firstRun) boundAlready(path string) error {
-	bound := strings.Split(s.f.Config.Value(partnerIDsKey), ",")
-	for i := range bound {
-		bound[i] = strings.TrimSpace(bound[i])
-	}
+	var bound cmdutil.List
+	_ = bound.Set(s.f.Config.Value(partnerIDsKey)) // the flag of that name took it already
 	slices.Sort(bound)
 	given := slices.Sorted(slices.Values(s.o.partnerIDs))
 	if len(given) > 0 && !slices.Equal(slices.Compact(given), slices.Compact(bound)) {
