@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -118,11 +119,15 @@ var ErrNothingTyped = errors.New("nothing was typed")
 type device struct{ in, out *os.File }
 
 func openTerminal() (Terminal, error) {
-	in, err := os.OpenFile(terminalInput, os.O_RDWR, 0)
+	input, output := "/dev/tty", "/dev/tty"
+	if runtime.GOOS == "windows" {
+		input, output = "CONIN$", "CONOUT$"
+	}
+	in, err := os.OpenFile(input, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
 	}
-	out, err := os.OpenFile(terminalOutput, os.O_RDWR, 0)
+	out, err := os.OpenFile(output, os.O_RDWR, 0)
 	if err != nil {
 		return nil, errors.Join(err, in.Close())
 	}

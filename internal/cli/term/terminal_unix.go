@@ -1,5 +1,0 @@
-//go:build !windows
-
-package term
-
-const terminalInput, terminalOutput = "/dev/tty", "/dev/tty"

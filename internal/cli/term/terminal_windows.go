@@ -1,3 +1,0 @@
-package term
-
-const terminalInput, terminalOutput = "CONIN$", "CONOUT$"
