@@ -225,6 +225,21 @@ func (u *Upstream) Refresh(ctx context.Context, token string, was Person) (now P
 	return now, cmp.Or(refresh, token), nil
 }
 
+// CheckCredential shows the issuer the credential of this server, with a code that is
+// none: an issuer that takes the one refuses the other.
+func (u *Upstream) CheckCredential(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
+	defer cancel()
+	_, answer, err := u.ask(ctx, url.Values{"grant_type": {"authorization_code"}, "code": {"doctor"}, "redirect_uri": {u.app.RedirectURI}, "code_verifier": {strings.Repeat("doctor-", 7)}})
+	switch {
+	case err != nil:
+		return u.unavailable(ctx, err)
+	case answer.Error == "invalid_client" || answer.Error == "unauthorized_client":
+		return problems.New(problems.CodeCredentialRejected, u.Host()+" refuses the credential of this server ("+answer.Error+").")
+	}
+	return nil
+}
+
 // person keeps the claims that the mapping reads.
 func (u *Upstream) person(id *identity) Person {
 	p := Person{Caller: id.caller(), Claims: map[string]json.RawMessage{}}

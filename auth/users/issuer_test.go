@@ -406,3 +406,20 @@ func TestIssuerOfManyTenantsOrAnotherIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// What doctor asks: a wrong secret is told from a code that nobody gave.
+func TestIssuerTellsAWrongSecretFromAWrongCode(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, usual)
+	for secret, want := range map[string]problems.Code{"s3cret/~": "", "another": problems.CodeCredentialRejected} {
+		upstream := r.newUpstream(func(_ *issuertest.SignIn, a *auth.Application) {
+			a.Credential = func(context.Context) (auth.ClientCredential, error) {
+				return auth.ClientCredential{Secret: secret}, nil
+			}
+		})
+		err := upstream.CheckCredential(t.Context())
+		if (err != nil) != (want != "") || err != nil && problems.As(err).Code != want {
+			t.Errorf("%q: %v", secret, err)
+		}
+	}
+}

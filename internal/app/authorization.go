@@ -121,20 +121,20 @@ func (a *App) upstream(public, issuer string, verifier *auth.Authenticator) (*au
 
 // CheckUpstream asks the issuer where people sign in for its addresses. Without one
 // there is nothing to ask.
-func (a *App) CheckUpstream(ctx context.Context, public, issuer, caFile string) error {
+func (a *App) CheckUpstream(ctx context.Context, public, issuer, caFile string) (*auth.Upstream, error) {
 	var verifier *auth.Authenticator
 	var err error
 	if issuer != "" {
 		if verifier, err = a.NewVerifier([]string{issuer}, []string{public}, caFile); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	upstream, err := a.upstream(public, issuer, verifier)
 	if err != nil || upstream == nil {
-		return err
+		return nil, err
 	}
 	_, err = upstream.AuthorizeURL(ctx, auth.SignInRequest{})
-	return err
+	return upstream, err
 }
 
 // SignInCredential describes what this server shows the issuer where people sign in.

@@ -26,7 +26,8 @@ func checkPeople(ctx context.Context, deps *cmdutil.Deps, a *app.App) []check {
 	}
 	public, issuer := setting("public-url"), setting("oidc-issuer")
 	checks := []check{checkPublicURL(public)}
-	if err := a.CheckUpstream(ctx, public, issuer, setting("oidc-ca-file")); err != nil {
+	upstream, err := a.CheckUpstream(ctx, public, issuer, setting("oidc-ca-file"))
+	if err != nil {
 		fix := "mcp-partner serve --help"
 		if problems.As(err).Code == problems.CodeSignInUnavailable {
 			fix = "curl -sS " + phrase.ShellWord(issuer+"/.well-known/openid-configuration")
@@ -38,6 +39,9 @@ func checkPeople(ctx context.Context, deps *cmdutil.Deps, a *app.App) []check {
 	}
 	checks = append(checks, check{"sign-in", checkOK, "People sign in at " + issuer + ".", ""})
 	credential, err := a.SignInCredential(ctx)
+	if err == nil {
+		err = upstream.CheckCredential(ctx)
+	}
 	if err != nil {
 		return append(checks, failedCheck("sign-in credential", err, "mcp-partner vault status"))
 	}
