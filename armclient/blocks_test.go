@@ -20,7 +20,7 @@ func TestEchoIndexMatchesPlainSearch(t *testing.T) {
 		for i := 0; i+piece <= len(text); i++ {
 			want = want || strings.Contains(forms, text[i:i+piece])
 		}
-		if got := (echo{forms: forms, blocks: blocksOf(forms)}).inPieces(text); got != want {
+		if got := (echo{forms: forms}).inPieces(text); got != want {
 			t.Errorf("%q in %q: %v, want %v", text, forms, got, want)
 		}
 	})

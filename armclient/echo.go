@@ -3,7 +3,6 @@ package armclient
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"io"
@@ -22,12 +21,14 @@ import (
 type echo struct {
 	token string // as squeeze leaves it
 	forms string // all forms, squeezed, one behind the other
-	// blocks are what forms are cut into, to look at most of a text only once.
-	blocks *blocks
 }
 
-// piece is how many characters of a token in a row count as it.
-const piece = 16
+const (
+	// piece is how many characters of a token in a row count as it.
+	piece = 16
+	// block is half a piece: pieces of that length hold a whole block.
+	block = piece / 2
+)
 
 func echoOf(authorization string) echo {
 	_, token, found := strings.Cut(authorization, " ")
@@ -38,7 +39,7 @@ func echoOf(authorization string) echo {
 	encoded := squeeze(base64.StdEncoding.EncodeToString([]byte(token)))
 	// The separator is no character that squeeze leaves: no piece reaches over it.
 	forms := plain + "\x00" + encoded + "\x00" + hex.EncodeToString([]byte(token))
-	return echo{token: plain, forms: forms, blocks: blocksOf(forms)}
+	return echo{token: plain, forms: forms}
 }
 
 // squeeze keeps the characters that tokens are written with. It makes no
@@ -80,15 +81,15 @@ func (e echo) in(text string) bool {
 	return e.inPieces(squeezed)
 }
 
-// inPieces reports whether a squeezed text holds a piece of a form. A piece
-// covers one of the blocks that the forms are cut into, at any offset, so the
-// forms are searched only around a block that occurs in the text.
+// inPieces reports whether a squeezed text holds a piece of a form. A piece covers
+// one of the blocks that the text is cut into, at any offset, so what lies around a
+// block is looked for only where a form has the block.
 func (e echo) inPieces(squeezed string) bool {
-	for i := 0; i+block <= len(squeezed); i++ {
-		if !e.blocks.mayHave(squeezed[i : i+block]) {
+	for at := 0; at+block <= len(squeezed); at += block {
+		if !strings.Contains(e.forms, squeezed[at:at+block]) {
 			continue
 		}
-		for start := max(0, i-block+1); start <= i && start+piece <= len(squeezed); start++ {
+		for start := max(0, at-block+1); start <= at && start+piece <= len(squeezed); start++ {
 			if strings.Contains(e.forms, squeezed[start:start+piece]) {
 				return true
 			}
@@ -171,32 +172,4 @@ func (e echo) withoutEchoes(body []byte) (clean []byte, found bool, err error) {
 		}
 		name = ""
 	}
-}
-
-// block is half a piece: pieces of that length hold a whole block.
-const block = piece / 2
-
-// blocks is a set of the blocks that a text is cut into: it may take a few more
-// for members, and misses none. Looking for every piece of an answer in a token
-// of some kilobytes took two fifths of what an audit costs.
-type blocks [1 << 16 / 64]uint64
-
-func blocksOf(text string) *blocks {
-	var b blocks
-	for i := 0; i+block <= len(text); i += block {
-		at := placeOf(text[i : i+block])
-		b[at/64] |= 1 << (at % 64)
-	}
-	return &b
-}
-
-// mayHave is false only for what is no member.
-func (b *blocks) mayHave(text string) bool {
-	at := placeOf(text)
-	return b[at/64]&(1<<(at%64)) != 0
-}
-
-// placeOf spreads blocks over 16 bits, by the multiplier of Fibonacci hashing.
-func placeOf(text string) uint64 {
-	return binary.LittleEndian.Uint64([]byte(text)) * 0x9e3779b97f4a7c15 >> 48
 }
