@@ -10,9 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
-	"weak"
 
 	"github.com/youmark/pkcs8"
 	"software.sslmate.com/src/go-pkcs12"
@@ -86,14 +84,18 @@ func NewCertificate(raw, passphrase []byte) (secret vault.Secret, about Certific
 // CertificateOf describes the certificate in a Store. Another program may have
 // stored it: the key must not be encrypted. Errors are CodeInvalidArgument
 // problems.
-func CertificateOf(secret vault.Secret) (about Certificate, err error) {
-	sealed.WithSecret(func() {
-		var found pair
-		if found, err = readPair(sealed.Bytes(secret), nil); err == nil {
-			about = found.about()
-		}
-	})
-	return about, err
+func CertificateOf(secret vault.Secret) (Certificate, error) {
+	found, err := openPair(secret)
+	if err != nil {
+		return Certificate{}, err
+	}
+	return found.about(), nil
+}
+
+// openPair reads what a Store holds of a certificate.
+func openPair(secret vault.Secret) (found pair, err error) {
+	sealed.WithSecret(func() { found, err = readPair(sealed.Bytes(secret), nil) })
+	return found, err
 }
 
 // Present opens a secret that this server itself shows an issuer at which people sign
@@ -267,35 +269,4 @@ func Renewed(c tenants.CredentialConfig, certificate Certificate, expires string
 		c.Expires, c.Thumbprint = tenants.FormatExpiry(certificate.NotAfter), certificate.Thumbprint
 	}
 	return c
-}
-
-// pairs reads keys with their certificates for sign-ins. Reading a key costs a
-// fifth of signing with it, so sign-ins that overlap share one. It holds the last
-// one weakly: no key outlives the work that it was read for.
-type pairs struct {
-	mu   sync.Mutex
-	last weak.Pointer[openPair]
-}
-
-type openPair struct {
-	pair
-	secret vault.Secret
-}
-
-// take returns the pair that a secret holds.
-func (p *pairs) take(secret vault.Secret) (*openPair, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if last := p.last.Value(); last != nil && last.secret.Equal(secret) {
-		return last, nil
-	}
-	var found pair
-	var err error
-	sealed.WithSecret(func() { found, err = readPair(sealed.Bytes(secret), nil) })
-	if err != nil {
-		return nil, err
-	}
-	read := &openPair{found, secret}
-	p.last = weak.Make(read)
-	return read, nil
 }

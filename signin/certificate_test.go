@@ -239,3 +239,11 @@ func TestStoredCertificatePrintsNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestStoredTextThatIsNoCertificateIsReported(t *testing.T) {
+	t.Parallel()
+	w := ready(t, tenants.KindClientCertificate, 1)
+	w.put(sealed.Seal([]byte("no certificate")))
+	_, err := w.token(w.sim.Tenants()[0].Name)
+	roomtest.WantCode(t, err, problems.CodeVaultCorrupt)
+}

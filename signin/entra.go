@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"runtime"
 	"strings"
 	"time"
 
@@ -34,7 +33,6 @@ func (s *Source) mint(ctx context.Context, t target, claims string) (got token, 
 	if problem != nil {
 		return token{}, false, problem
 	}
-	defer runtime.KeepAlive(p.credential) // and of the key in it, for sign-ins that overlap
 	leave := s.refused.enter(ctx, t, p.secret)
 	defer func() { leave(problem != nil && isRefusal(t, problem) && scopeOf(problem) != scopeTenant) }()
 	if refused := s.refused.find(t, p.secret); refused != nil {

@@ -56,10 +56,10 @@ func (s *Source) learnEnd(ctx context.Context, config tenants.CredentialConfig, 
 	return next
 }
 
-// certificateProof reads the key, for this sign-in and those beside it. The
-// certificate itself says when it ends, whatever the directory says.
+// certificateProof reads the key for this sign-in alone. The certificate itself says
+// when it ends, whatever the directory says.
 func (s *Source) certificateProof(ctx context.Context, t target, secret vault.Secret) (proof, *problems.Problem) {
-	found, err := s.pairs.take(secret)
+	found, err := openPair(secret)
 	if err != nil {
 		return proof{}, problems.New(problems.CodeVaultCorrupt, "What the vault holds for the credential "+t.credential.Name+" is not a certificate with its key.", t.renewHint())
 	}

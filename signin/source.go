@@ -66,7 +66,6 @@ type Source struct {
 	az       chan struct{}
 	refused  *negativeCache
 	asserted *assertions
-	pairs    pairs
 	// learning is held while the expiry of a secret is written.
 	learning sync.Mutex
 
