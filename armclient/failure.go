@@ -3,7 +3,6 @@ package armclient
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -12,10 +11,10 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
+	"mcp-partner/internal/httpclient"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/problems"
 )
@@ -67,18 +66,11 @@ func failure(ctx context.Context, err error) *problems.Problem {
 	return problems.New(problems.CodeInternal, "The request failed for an unknown reason.")
 }
 
-// proxyFailure is the error of a transport whose proxy failed before anything
-// was sent.
-type proxyFailure interface {
-	error
-	ProxyHint() string
-}
-
 // netProblem knows the ways in which no whole answer arrives; nil for others.
 func netProblem(err error) *problems.Problem {
 	var cut cutBody
 	var network net.Error
-	var proxy proxyFailure
+	var proxy *httpclient.ProxyError
 	switch {
 	case errors.Is(err, context.Canceled):
 		return problems.New(problems.CodeCancelled, "The call was canceled before there was an answer.")
@@ -89,7 +81,7 @@ func netProblem(err error) *problems.Problem {
 	case errors.As(err, &cut):
 		return problems.New(problems.CodeUnexpectedResponse, "The answer is incomplete.")
 	case errors.As(err, &proxy):
-		return problems.New(problems.CodeNetwork, "No request was sent to ARM: "+proxy.Error()+".", problems.WithHint("%s The state of the link is unknown.", proxy.ProxyHint()))
+		return problems.New(problems.CodeNetwork, "No request was sent to ARM: "+proxy.Error()+".", problems.WithHint("%s The state of the link is unknown.", proxy.Next))
 	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return problems.New(problems.CodeNetwork, unreached(err)+".")
 	default:
@@ -106,17 +98,7 @@ func unreached(err error) string {
 			who = u.Host
 		}
 	}
-	var certificate *tls.CertificateVerificationError
-	var name *net.DNSError
-	switch {
-	case errors.As(err, &certificate):
-		return who + " shows a certificate that is not trusted"
-	case errors.As(err, &name):
-		return who + " cannot be resolved"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return who + " refuses the connection"
-	}
-	return who + " could not be reached, or closed the connection without an answer"
+	return who + " " + httpclient.Reason(err)
 }
 
 func rejected(ctx context.Context, resp *http.Response) error {

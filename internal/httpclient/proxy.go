@@ -41,9 +41,6 @@ func (e *ProxyError) Error() string {
 	return fmt.Sprintf("the proxy %s (%s) %s", e.Host, e.Variable, e.Reason)
 }
 
-// ProxyHint implements the interface by which others know a ProxyError.
-func (e *ProxyError) ProxyHint() string { return e.Next }
-
 // Proxy is what the environment says about proxies.
 type Proxy struct {
 	// Variable is HTTPS_PROXY or https_proxy, "" where neither is set.
@@ -156,10 +153,12 @@ func (p Proxy) blame(through *url.URL, err error) error {
 	if known, ok := errors.AsType[*ProxyError](err); ok {
 		return known
 	}
-	return &ProxyError{Variable: p.Variable, Host: through.Host, Reason: proxyReason(err), Next: "Check the proxy and " + p.Variable + "."}
+	return &ProxyError{Variable: p.Variable, Host: through.Host, Reason: Reason(err), Next: "Check the proxy and " + p.Variable + "."}
 }
 
-func proxyReason(err error) string {
+// Reason says why a host gave no answer, as the rest of a sentence that begins with
+// the host. Of the error's own text nothing is in it.
+func Reason(err error) string {
 	var name *net.DNSError
 	var certificate *tls.CertificateVerificationError
 	var timeout net.Error

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas/problems"
 )
@@ -110,15 +111,12 @@ func (s Server) Problem(ctx context.Context, err error, doing string, status int
 func (s Server) unanswered(err error, doing string) *problems.Problem {
 	var certificate *tls.CertificateVerificationError
 	var tooLarge *http.MaxBytesError
-	var proxy interface { // *httpclient.ProxyError
-		error
-		ProxyHint() string
-	}
+	var proxy *httpclient.ProxyError
 	var sent *url.Error
 	var network net.Error
 	switch {
 	case errors.As(err, &proxy):
-		return Unavailable(s.Name+" was not asked: "+proxy.Error()+".", proxy.ProxyHint())
+		return Unavailable(s.Name+" was not asked: "+proxy.Error()+".", proxy.Next)
 	case errors.Is(err, errRedirect):
 		return Broken(s.Name+" wants to send "+doing+" elsewhere, which is not followed, to keep the token here.", s.Redirected)
 	case errors.As(err, &tooLarge):
