@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"mcp-partner/access"
@@ -104,7 +105,7 @@ type route struct {
 // routes are all addresses. GET never changes anything.
 func (c *Console) routes() []route {
 	reads, approves := []access.Scope{access.ScopeRead}, []access.Scope{access.ScopeApprove}
-	return []route{
+	return slices.Concat([]route{
 		{"GET", "/console/{$}", reads, c.showOverview},
 		{"POST", "/console/put-off", mayPutOff(), c.putOff},
 		{"GET", "/console/customers", reads, c.showCustomers},
@@ -120,7 +121,7 @@ func (c *Console) routes() []route {
 		{"POST", freezePath, mayStop(), c.stop},
 		{"POST", liftPath, approves, c.lift},
 		{"POST", liftPath + "/challenge", approves, c.beginLift},
-	}
+	}, c.auditRoutes(), c.runRoutes(), c.recordRoutes())
 }
 
 func foreignForm(w http.ResponseWriter) {

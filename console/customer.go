@@ -148,7 +148,7 @@ func (c *Console) history(v *visit, t schemas.Tenant) (found []moment, last map[
 func eventNode(e guard.Event) page.Node {
 	line := page.Group{page.LinkTo(fmt.Sprintf("/console/record/%d", e.Seq), page.Text(string(e.Kind)))}
 	for _, part := range []struct{ before, text string }{
-		{": ", e.Tool}, {" ", string(e.PartnerID)}, {", asked by ", string(e.Caller)}, {", decided by ", e.Approver}, {", ", e.Result}, {", ", e.Detail},
+		{": ", e.Tool}, {" ", string(e.PartnerID)}, {", asked by ", string(e.Caller)}, {", decided by ", e.Approver}, {", ", e.Result}, {", ", e.Detail}, {", because: ", e.Reason},
 	} {
 		if part.text != "" {
 			line = append(line, page.Text(part.before), page.Untrusted(part.text))

@@ -127,7 +127,7 @@ func (c *Console) compare(ctx context.Context, v *visit, m *overview) error {
 	for _, change := range changes {
 		if slices.Contains(answers.AlertKinds(), change.Kind) && !change.Quiet() {
 			row := change.Row()
-			m.tasks = append(m.tasks, task{page.Group{rowLink(row), page.Text(": " + strings.ReplaceAll(string(change.Kind), "_", " "))}, row})
+			m.tasks = append(m.tasks, task{page.Group{rowLink(row), page.Text(": " + changeWords(change.Kind))}, row})
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ import (
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/issuertest"
 	"mcp-partner/internal/testkit"
+	"mcp-partner/ledger"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/tools"
@@ -321,3 +323,7 @@ func (a answer) wantPage(t testing.TB, status int, says ...string) {
 		}
 	}
 }
+
+func filterOfTenant(name string) ledger.Filter { return ledger.Filter{Tenant: name} }
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }

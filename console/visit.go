@@ -113,6 +113,9 @@ func places() []place {
 		{"/console/", "Overview", []access.Scope{access.ScopeRead}},
 		{"/console/customers", "Customers", []access.Scope{access.ScopeRead}},
 		{approvalsPath, "Approvals", mayStop()},
+		{"/console/audits", "Audits", []access.Scope{access.ScopeRead}},
+		{"/console/runs", "Runs", []access.Scope{access.ScopeRead}},
+		{"/console/record", "Record", []access.Scope{access.ScopeRead}},
 	}
 }
 
@@ -122,7 +125,7 @@ func (v *visit) frame() *page.Frame {
 	frame := &page.Frame{Home: Path, Who: v.session.Person.Name}
 	for _, p := range places() {
 		if v.may(p.needs...) {
-			at := page.Place{Path: p.path, Name: p.name, Here: p.path == v.r.URL.Path}
+			at := page.Place{Path: p.path, Name: p.name, Here: p.path == v.r.URL.Path || p.path != Path && strings.HasPrefix(v.r.URL.Path, p.path+"/")}
 			if p.path == approvalsPath {
 				at.Count = v.waiting(v.r.Context())
 			}
