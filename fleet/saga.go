@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"net/http"
 
 	"mcp-partner/armclient"
@@ -220,14 +221,7 @@ func confirmed(outcome armclient.Outcome) bool {
 
 // reached is where a step leads that was read back.
 func reached(step runs.Step) runs.Stage {
-	switch step {
-	case runs.StepRemove:
-		return runs.StageRemoved
-	case runs.StepRestore:
-		return runs.StageRestored
-	default:
-		return runs.StageWritten
-	}
+	return cmp.Or(map[runs.Step]runs.Stage{runs.StepRemove: runs.StageRemoved, runs.StepRestore: runs.StageRestored}[step], runs.StageWritten)
 }
 
 func secondHalf(step runs.Step) bool {

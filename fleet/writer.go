@@ -81,9 +81,7 @@ func NewWriter(o WriterOptions) *Writer {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	w := &Writer{opts: o, active: map[string]*Execution{}}
 	w.closing, w.close = context.WithCancel(context.Background())
 	return w

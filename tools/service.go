@@ -146,9 +146,7 @@ func NewService(d Deps) *Service {
 	if d.Observer == nil {
 		d.Observer = nopObserver{}
 	}
-	if d.Logger == nil {
-		d.Logger = slog.New(slog.DiscardHandler)
-	}
+	d.Logger = cmp.Or(d.Logger, slog.New(slog.DiscardHandler))
 	s := &Service{deps: d, roles: pec.NewNameCache()}
 	s.writer = s.newWriter()
 	s.handlers = s.handlersByTool()

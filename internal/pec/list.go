@@ -30,7 +30,7 @@ type List struct {
 
 type listed struct {
 	name     string
-	eligible bool
+	standing standing
 }
 
 type standing int
@@ -70,15 +70,8 @@ func (l *List) Override(file io.Reader) (*List, error) {
 }
 
 func (l *List) lookup(roleID string) (string, standing) {
-	role, ok := l.roles[roleID]
-	switch {
-	case !ok:
-		return "", unlisted
-	case role.eligible:
-		return role.name, eligible
-	default:
-		return role.name, notEligible
-	}
+	role := l.roles[roleID]
+	return role.name, role.standing
 }
 
 // parse reads a list. Only an override may remove roles.
@@ -150,6 +143,6 @@ func (l *List) add(record []string, override bool) error {
 	case verdict != "yes" && verdict != "no":
 		return fmt.Errorf("role %s: eligible is %q; use yes or no (or remove, in an override)", id, record[2])
 	}
-	l.roles[id] = listed{name: name, eligible: verdict == "yes"}
+	l.roles[id] = listed{name, map[string]standing{"yes": eligible, "no": notEligible}[verdict]}
 	return nil
 }

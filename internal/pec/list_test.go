@@ -82,11 +82,11 @@ func TestScopeKinds(t *testing.T) {
 }
 
 // counted is how many roles are on a list, and how many of them are eligible.
-func counted(l *List) (all, eligible int) {
+func counted(l *List) (all, good int) {
 	for _, role := range l.roles {
-		if role.eligible {
-			eligible++
+		if role.standing == eligible {
+			good++
 		}
 	}
-	return len(l.roles), eligible
+	return len(l.roles), good
 }

@@ -42,8 +42,6 @@ type Subscription struct {
 type File struct {
 	Subscriptions []*Subscription
 	Lines         int
-	// Other counts lines without a subscription.
-	Other int
 }
 
 // reading is a file on its way.
@@ -126,7 +124,6 @@ func (r *reading) subscription(cells []string, line int) (*Subscription, error) 
 		return sub, nil
 	}
 	if id == "" || !naming.IsGUID(id) {
-		r.file.Other++
 		return nil, nil
 	}
 	if !naming.IsGUID(tenant) {
