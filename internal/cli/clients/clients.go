@@ -26,12 +26,6 @@ func NewCmdClients(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "clients",
 		Short: "Add, list and remove the MCP clients that people sign in with",
-		Long: `Manage the MCP clients of mcp-partner serve --http --oauth. Most need no command: they
-register themselves, or their ID is the URL of a document about them. Add those that
-want a client ID and a secret typed in, such as Copilot Studio.`,
-		Example: `  mcp-partner clients add 'Copilot Studio' --redirect https://global.consent.azure-apim.net/redirect/ID --secret
-  mcp-partner clients list
-  mcp-partner clients remove ID`,
 	}
 	deps.AddKeyFlags(command.PersistentFlags())
 	command.AddCommand(newCmdAdd(deps), newCmdList(deps), newCmdRemove(deps))
@@ -48,11 +42,7 @@ func newCmdAdd(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add a client, and show its ID and secret once",
-		Long: `Add a client, and show the ID to type into it. With --secret the client proves who it
-is by a secret, which is shown once; only a hash of it is stored. A client on the
-person's own computer cannot keep a secret.`,
-		Example: `  mcp-partner clients add 'Our portal' --redirect https://portal.example.com/callback --secret`,
-		Args:    cmdutil.OneArgument("the name of the client, as people will see it"),
+		Args:  cmdutil.OneArgument("the name of the client, as people will see it"),
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {
 			client, shown, err := stored(session).Add(ctx, args[0], redirects, secret)
 			if err != nil {
@@ -97,9 +87,8 @@ type clientRow struct {
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	var flags cmdutil.ListFlags
 	command := &cobra.Command{
-		Use:     "list",
-		Short:   "List the clients, when they were used, and who allows them something",
-		Example: "  mcp-partner clients list\n  mcp-partner clients list --json",
+		Use:   "list",
+		Short: "List the clients, when they were used, and who allows them something",
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
 			rows, err := rowsOf(ctx, stored(session))
 			if err != nil {
@@ -146,10 +135,7 @@ func newCmdRemove(deps *cmdutil.Deps) *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove ID",
 		Short: "Remove a client, and end all that people allowed it",
-		Long: `Remove a client, and end all that people allowed it: its tokens are refused from the
-next call. A client that registers itself may come back and ask again.`,
-		Example: "  mcp-partner clients remove ID",
-		Args:    cmdutil.OneArgument("the ID of the client"),
+		Args:  cmdutil.OneArgument("the ID of the client"),
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {
 			if err := stored(session).Remove(ctx, args[0]); err != nil {
 				return err

@@ -242,16 +242,7 @@ func NewCmdDoctor(deps *cmdutil.Deps) *cobra.Command {
 		Use:     "doctor",
 		Aliases: []string{"status"},
 		Short:   "Check everything that a server needs, with a fix for each finding",
-		Long: `Check the state directory, the vault and its protection, the tenant directory, and
-each credential by one sign-in; where people sign in, if config.yaml says; the policy,
-the ledger, freezes and approvers; the proxy, and TLS and clock of each host that credentials are sent to; the clients of
-this user, and the disk. --read also reads the link of each tenant. The command
-changes nothing but its notes of when each credential last worked and when it expires.
-Each finding names the command that fixes it. The exit code is 1 if a check fails.`,
-		Example: `  mcp-partner doctor
-  mcp-partner doctor --read
-  mcp-partner doctor --json`,
-		RunE: func(command *cobra.Command, _ []string) error { return runDoctor(command.Context(), deps, options) },
+		RunE:    func(command *cobra.Command, _ []string) error { return runDoctor(command.Context(), deps, options) },
 	}
 	flags := command.Flags()
 	flags.BoolVar(&options.json, "json", false, "print {\"checks\":[{name,status,message,fix}]}")

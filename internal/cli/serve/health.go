@@ -35,11 +35,7 @@ func NewCmdHealth(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "health",
 		Short: "Check that a running server is ready",
-		Long: `Check that a server over HTTP is ready, for a container's health check or a script.
-The exit code is 0 if it is ready, else 1, and the output names what is not ready. No
-token is needed or sent.`,
-		Example: "  mcp-partner health\n  mcp-partner health --url https://partner.example/readyz --ca-file ca.pem",
-		RunE:    func(command *cobra.Command, _ []string) error { return runHealth(command.Context(), deps, options) },
+		RunE:  func(command *cobra.Command, _ []string) error { return runHealth(command.Context(), deps, options) },
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.url, "url", "http://127.0.0.1:8080/readyz", "`URL` of its /readyz")

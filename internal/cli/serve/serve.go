@@ -28,26 +28,6 @@ func NewCmdServe(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the tools over MCP, on stdio or HTTP",
-		Long: `Serve the tools over MCP on standard input and output, which is how clients such as
-Claude Desktop start it, or with --http over streamable HTTP. The server ends at the
-end of its input, or on SIGTERM after it has answered every request that it read.
-
-Writes are off until --allow-writes. Then a person confirms each one: the user in the
-client confirms a new link, an approver confirms an update or a removal (--approval).
-A policy in config.yaml replaces both flags. The bounds --tools, --tenants and
---partner-ids apply to every call.
-
-With --http every request needs a bearer token. The server creates one at start that
-is valid for 24 hours and shows it once: on a terminal with a block for a client, else
-as one line of JSON {"url","token","expires_at"} on standard output. An address other
-than loopback needs --tls-cert and --tls-key, or --behind-proxy. GET /livez and
-/readyz need no token; /metrics needs one with the scope partner.metrics, as the
-token of the start has, unless --metrics serves it on its own address.`,
-		Example: `  mcp-partner serve
-  mcp-partner serve --allow-writes --tenants 'contoso,fabrikam-*' --partner-ids 1234567
-  mcp-partner serve --http 127.0.0.1:8080
-  mcp-partner serve --http :8443 --tls-cert cert.pem --tls-key key.pem --allowed-hosts partner.example.com
-  mcp-partner serve --simulate=50 --allow-writes`,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if err := options.simulate.Check(command.Flags()); err != nil {
 				return err

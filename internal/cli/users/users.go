@@ -32,11 +32,6 @@ func NewCmdUsers(deps *cmdutil.Deps) *cobra.Command {
 		Use:        "users",
 		SuggestFor: []string{"approvers"},
 		Short:      "Manage the people who approve writes or sign in",
-		Long: `Manage the people who approve writes or sign in. Users approve on the terminal with a
-passphrase, sign in to a server with a passkey, or both. A passphrase is typed on the
-terminal and never read from a flag, a variable or standard input. You can add the
-first approver yourself; everything after that needs an existing approver's consent.`,
-		Example: "  mcp-partner users add alice\n  mcp-partner users list",
 	}
 	deps.AddKeyFlags(command.PersistentFlags())
 	command.AddCommand(newCmdAdd(deps), newCmdInvite(deps), newCmdReset(deps), newCmdConfirm(deps), newCmdList(deps), newCmdSignOut(deps), newCmdRemove(deps))
@@ -75,14 +70,7 @@ func newCmdAdd(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add a user with a passphrase, who approves on the terminal",
-		Long: `Add a user with a passphrase. The command asks for the new passphrase on the terminal,
-twice. If there are approvers already, one of them must consent. A user who signs in
-with a passkey gets a passphrase too and keeps the grant.
-
-What a user asked for under any name in --also or from an account in --accounts, the
-same user cannot approve.`,
-		Example: "  mcp-partner users add alice\n  mcp-partner users add bob --tenants 'contoso,fab*' --also oidc:HASH",
-		Args:    cmdutil.OneArgument(userArgument),
+		Args:  cmdutil.OneArgument(userArgument),
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {
 			return addUser(ctx, deps, session.Guard, flags.user(args[0]))
 		}),
@@ -188,13 +176,7 @@ func newCmdInvite(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "invite NAME",
 		Short: "Print a link with which a user makes a passkey",
-		Long: `Print a link with which a user makes a passkey, to sign in to a server that runs with
---oauth and no issuer. The link works once and for 15 minutes. The first person to open it
-becomes that user, so an existing approver must consent; without one, you confirm on the
-terminal. The new passkey approves nothing for 24 hours, unless another approver
-confirms it.`,
-		Example: "  mcp-partner users invite alice --scopes partner.read,partner.write --public-url https://partner.example.com",
-		Args:    cmdutil.OneArgument(userArgument),
+		Args:  cmdutil.OneArgument(userArgument),
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {
 			return inviting(ctx, deps, session, l, args[0], func(by guard.Credentials) (string, error) {
 				return session.Guard.InviteUser(ctx, flags.user(args[0]), by)
@@ -211,11 +193,7 @@ func newCmdReset(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "reset NAME",
 		Short: "Remove the passkeys and passphrase of a user, and invite them anew",
-		Long: `Remove the passkeys and the passphrase of a user, and print a new invitation. The grant
-stays. Sessions, tokens and what clients were allowed end; open requests of the user and
-unused approvals that the user gave are void. A second approver must consent.`,
-		Example: "  mcp-partner users reset alice --public-url https://partner.example.com",
-		Args:    cmdutil.OneArgument(userArgument),
+		Args:  cmdutil.OneArgument(userArgument),
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {
 			return inviting(ctx, deps, session, l, args[0], func(by guard.Credentials) (string, error) {
 				return session.Guard.ResetUser(ctx, args[0], by)
@@ -230,10 +208,7 @@ func newCmdConfirm(deps *cmdutil.Deps) *cobra.Command {
 	return &cobra.Command{
 		Use:   "confirm NAME",
 		Short: "Let the new passkey of a user approve at once",
-		Long: `Let the new passkey of a user approve before its 24 hours are over. First ask the person
-whether they made it. Another approver must consent.`,
-		Example: "  mcp-partner users confirm alice",
-		Args:    cmdutil.OneArgument(userArgument),
+		Args:  cmdutil.OneArgument(userArgument),
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {
 			err := WithConsent(ctx, deps, session.Guard, "", "Another approver must consent.", func(by guard.Credentials) error {
 				return session.Guard.ConfirmUser(ctx, args[0], by)
@@ -284,9 +259,8 @@ func (r userRow) scopes() string {
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	var flags cmdutil.ListFlags
 	command := &cobra.Command{
-		Use:     "list",
-		Short:   "List the users, and how they approve and sign in",
-		Example: "  mcp-partner users list\n  mcp-partner users list --json",
+		Use:   "list",
+		Short: "List the users, and how they approve and sign in",
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
 			rows, err := userRows(ctx, session.Guard)
 			if err != nil {
@@ -321,11 +295,7 @@ func newCmdSignOut(deps *cmdutil.Deps) *cobra.Command {
 	return &cobra.Command{
 		Use:   "sign-out NAME",
 		Short: "End the sessions of a user, and the tokens of their clients",
-		Long: `End the sessions of a user, what the user allowed to clients, and the tokens that
-clients have from it. The user stays and can sign in again. A person of an issuer is
-named as the record names them. This needs no passphrase.`,
-		Example: "  mcp-partner users sign-out alice\n  mcp-partner users sign-out entra:TENANT:OBJECT",
-		Args:    cmdutil.OneArgument(userArgument),
+		Args:  cmdutil.OneArgument(userArgument),
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {
 			if err := session.Guard.SignOutUser(ctx, args[0]); err != nil {
 				return err
@@ -340,10 +310,7 @@ func newCmdRemove(deps *cmdutil.Deps) *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Remove a user, and void their unused approvals",
-		Long: `Remove a user, with the passphrase of that user or another approver. Approvals that
-the user gave and nobody has used become void; sessions and tokens end.`,
-		Example: "  mcp-partner users remove alice",
-		Args:    cmdutil.OneArgument(userArgument),
+		Args:  cmdutil.OneArgument(userArgument),
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {
 			users, err := session.Guard.Users(ctx)
 			if err != nil {
