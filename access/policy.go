@@ -61,6 +61,8 @@ type Rule struct {
 	// Rate bounds an allowing rule; nil is no bound.
 	Rate   *Rate  `yaml:"rate"`
 	Ruling Ruling `yaml:"answer"`
+	// Demand goes with RulingApprover.
+	Demand Demand `json:"demand,omitzero"`
 }
 
 // Verdict is what grant, bounds and policy say of a subject, and why.
@@ -69,6 +71,8 @@ type Verdict struct {
 	// Rule is the deciding rule's name, or "default".
 	Rule string `json:"rule"`
 	Why  string `json:"why"`
+	// Demand is what the rules want beside one approval.
+	Demand Demand `json:"demand,omitzero"`
 	// Rate is the deciding rule's bound.
 	Rate *Rate `json:"-"`
 	// Open is set where the verdict hangs on the link's state, and that is not
@@ -209,7 +213,7 @@ func (p *Policy) first(s Subject) Verdict {
 		switch rule.match(s) {
 		case matches:
 			specific := len(rule.PartnerIDs) > 0 || slices.Contains(rule.Operations, s.Operation.Name)
-			return Verdict{Ruling: rule.Ruling, Rule: rule.Name, Why: "the first rule that matches", Rate: rule.Rate, specific: specific}
+			return Verdict{Ruling: rule.Ruling, Rule: rule.Name, Why: "the first rule that matches", Demand: rule.Demand, Rate: rule.Rate, specific: specific}
 		case untold:
 			return Verdict{Ruling: RulingDeny, Rule: rule.Name, Why: "whether the rule matches depends on the link, which is unknown", Open: true}
 		}
@@ -284,9 +288,11 @@ func (r Rule) matchPartner(s Subject) bool {
 }
 
 // Stricter returns the verdict that asks for more. Of two equals it is the second,
-// unless the first alone has a rate.
+// unless the first alone has a rate. It demands what both demand.
 func Stricter(a, b Verdict) Verdict {
 	more := b.Ruling.strictness() - a.Ruling.strictness()
+	a.Demand = a.Demand.and(b.Demand)
+	b.Demand = a.Demand
 	if more > 0 || more == 0 && (a.Rate == nil || b.Rate != nil) {
 		return b
 	}
@@ -386,6 +392,10 @@ func (r Rule) badCondition() string {
 	switch {
 	case r.Ruling.strictness() < 0:
 		return fmt.Sprintf("the answer %q is not deny, allow, ask: requester or ask: approver", r.Ruling)
+	case r.Demand != Demand{} && r.Ruling != RulingApprover:
+		return "with and approvers go with ask: approver"
+	case !slices.Contains([]int{0, 2}, r.Demand.Approvers):
+		return fmt.Sprintf("approvers is %d; use 2, or leave it out for one", r.Demand.Approvers)
 	case !slices.Contains([]answers.LinkState{"", answers.LinkLinked, answers.LinkNotLinked}, r.When):
 		return fmt.Sprintf("when is %q; use linked or not_linked", r.When)
 	case r.Rate != nil && (r.Rate.Count < 1 || r.Rate.Per <= 0):

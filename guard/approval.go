@@ -64,7 +64,7 @@ func (g *Guard) wait(ctx context.Context, ticket Ticket, verdict access.Verdict,
 }
 
 func (g *Guard) put(ctx context.Context, ticket Ticket, verdict access.Verdict, limit int) (Ticket, error) {
-	ticket.Requester, ticket.Rule = g.opts.Account, verdict.Rule
+	ticket.Requester, ticket.Rule, ticket.Demand = g.opts.Account, verdict.Rule, verdict.Demand
 	asked := g.event(KindAsked, ticket.Intent, ticket.ID)
 	asked.Rule = verdict.Rule
 	return g.opts.Store.PutTicket(ctx, ticket, limit, asked)
@@ -108,12 +108,12 @@ func (g *Guard) Redeem(ctx context.Context, by access.Principal, intent Intent, 
 	if ticket.Decision == nil {
 		return Waiting{Ticket: ticket}
 	}
-	if err := g.signed(ctx, ticket); err != nil {
-		return Refusal{err}
-	}
 	intent.Reason = ticket.Intent.Reason // the one that the approver saw
 	verdict, err := g.admitWrite(ctx, by, intent)
 	if err != nil {
+		return Refusal{err}
+	}
+	if err := g.signed(ctx, ticket, verdict.Demand); err != nil {
 		return Refusal{err}
 	}
 	return g.spend(ctx, ticket, intent, verdict, ticket.Decision.Approver)

@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"crypto/ed25519"
+	"fmt"
 	"slices"
 
 	"mcp-partner/access"
@@ -120,48 +121,122 @@ func (g *Guard) decide(ctx context.Context, ticket Ticket, decision Decision) (T
 	if err := g.pending(ticket); err != nil {
 		return ticket, err
 	}
-	humans, err := g.humans(ctx, decision)
+	humans, err := g.counts(ctx, ticket, &decision)
 	if err != nil {
 		return ticket, err
 	}
-	decision.At, decision.SameUser = g.opts.Now(), g.sameUser(ticket, decision, humans)
+	decision.At = g.opts.Now()
 	kind := KindApproved
 	if !decision.Approved {
 		kind = KindDeclined
 	}
 	event := g.event(kind, ticket.Intent, ticket.ID)
-	event.Approver, event.SameUser, event.Detail = decision.Approver, decision.SameUser, decision.Reason
-	first, err := g.opts.Store.DecideTicket(ctx, ticket.ID, decision, event)
+	event.Approver, event.SameUser, event.Detail, event.Proof = decision.Approver, decision.SameUser, decision.Reason, decision.Proof
+	first, err := g.opts.Store.DecideTicket(ctx, ticket.ID, decision, event, func(tx StateTx, now Ticket) error {
+		ticket = now
+		switch {
+		case decision.Approved && humans.again(now, decision):
+			return samePerson(decision)
+		case decision.Proof != nil:
+			return g.useUp(tx, humans.users, now.ID, now.Digest(), decision)
+		}
+		return nil
+	})
 	switch {
 	case err != nil:
 		return ticket, err
 	case !first:
 		return ticket, problems.New(problems.CodeApprovalExpired, "The approval was decided or used meanwhile.")
 	}
-	ticket.Decision = &decision
+	ticket.Decide(decision)
 	return ticket, nil
 }
 
-// signed checks the approval in a ticket against the approver's key, or the
-// proof of one that was given over the network, so that an edited database
-// approves nothing, and that it is not the requester's own.
-func (g *Guard) signed(ctx context.Context, ticket Ticket) error {
-	if err := g.proved(ctx, ticket); err != nil {
-		return err
+// counts refuses an approval that would not count, and tells whether requester and
+// approver cannot be told apart.
+func (g *Guard) counts(ctx context.Context, ticket Ticket, d *Decision) (humans, error) {
+	humans, err := g.humans(ctx, append(ticket.decisions(), *d)...)
+	if err != nil {
+		return humans, err
 	}
-	return g.otherHuman(ctx, ticket, *ticket.Decision)
+	d.SameUser = g.sameUser(ticket, *d, humans)
+	if d.Approved && humans.again(ticket, *d) {
+		return humans, samePerson(*d)
+	}
+	return humans, humans.satisfy(ticket, *d)
 }
 
-func (g *Guard) proved(ctx context.Context, ticket Ticket) error {
-	if ticket.Decision.By != "" {
-		return g.attested(ctx, ticket)
+// signed checks the approvals in a ticket against the approvers' keys, or the
+// proofs of those that were given over the network, so that an edited database
+// approves nothing; that none is the requester's own; and that they are what a rule
+// demands now.
+func (g *Guard) signed(ctx context.Context, ticket Ticket, demand access.Demand) error {
+	decisions := ticket.decisions()
+	if len(decisions) < demand.Approvers {
+		return problems.New(problems.CodeApprovalMismatch, fmt.Sprintf("The policy now requires %d approvers, and %d approved.", demand.Approvers, len(decisions)))
 	}
-	approver, err := g.approver(ctx, ticket.Decision.Approver)
+	humans, err := g.humans(ctx, decisions...)
+	if err != nil {
+		return err
+	}
+	ticket.Demand = demand
+	for i, d := range decisions {
+		if err := g.proved(ctx, ticket, d); err != nil {
+			return err
+		}
+		if err := g.otherHuman(ctx, ticket, d); err != nil {
+			return err
+		}
+		d.SameUser = d.SameUser || d.By != "" && g.sameUser(ticket, d, humans)
+		if err := humans.satisfy(ticket, d); err != nil {
+			return err
+		}
+		if ticket.Earlier = decisions[:i]; humans.again(ticket, d) {
+			return samePerson(d)
+		}
+	}
+	return nil
+}
+
+// satisfy refuses an approval that is not of the kind that the rule wants.
+func (h humans) satisfy(t Ticket, d Decision) error {
+	switch {
+	case !d.Approved || !t.Demand.Passkey:
+		return nil
+	case d.Proof == nil:
+		return t.NeedsPasskey()
+	case d.SameUser && !h.askedHere(t):
+		return problems.New(problems.CodeNotAllowed, "The policy requires a passkey of another person, and "+quote(t.Caller)+" may be the same person as "+quote(d.Approver)+".",
+			problems.WithCommand("Invite the requester as a user with their callers (--also) and accounts (--accounts).", "mcp-partner users list"))
+	default:
+		return nil
+	}
+}
+
+// NeedsPasskey refuses to approve without a passkey where the rule wants one.
+func (t Ticket) NeedsPasskey() error {
+	if !t.Demand.Passkey {
+		return nil
+	}
+	return problems.New(problems.CodeNotAllowed, "The policy's rule "+quote(t.Rule)+" requires an approval that a passkey signs.",
+		problems.WithHint("Sign in to the console of the server, open the approval %s there, and approve it with your passkey.", t.ID))
+}
+
+func samePerson(d Decision) error {
+	return problems.New(problems.CodeNotAllowed, "The policy requires two people, and "+quote(d.Approver)+" is, or may be, the one who approved already.",
+		problems.WithHint("Another user of this server must decide."))
+}
+
+func (g *Guard) proved(ctx context.Context, ticket Ticket, d Decision) error {
+	if d.By != "" {
+		return g.attested(ctx, ticket, d)
+	}
+	approver, err := g.approver(ctx, d.Approver)
 	if err != nil {
 		return err
 	}
 	digest := ticket.Digest()
-	if key := approver.Key.PublicKey; len(key) != ed25519.PublicKeySize || !ed25519.Verify(key, digest[:], ticket.Decision.Signature) {
+	if key := approver.Key.PublicKey; len(key) != ed25519.PublicKeySize || !ed25519.Verify(key, digest[:], d.Signature) {
 		return problems.New(problems.CodeApprovalUnknown, "The approval does not carry the signature of approver "+quote(approver.Name)+".")
 	}
 	return nil

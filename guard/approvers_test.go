@@ -188,7 +188,7 @@ func approve(t *testing.T, g *guard.Guard, ticket guard.Ticket) {
 // forge writes a decision past the guard, as an editor of the database would.
 func forge(t *testing.T, s *ledgertest.Store, ticket guard.Ticket, d guard.Decision) {
 	t.Helper()
-	if ok, err := s.DecideTicket(context.Background(), ticket.ID, d, guard.Event{Kind: guard.KindApproved}); !ok || err != nil {
+	if ok, err := s.DecideTicket(context.Background(), ticket.ID, d, guard.Event{Kind: guard.KindApproved}, nil); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/problems"
 )
 
@@ -45,13 +46,11 @@ func (g *Guard) QuestionsFor(ctx context.Context, p access.Principal) ([]Ticket,
 		return nil, err
 	}
 	decision := Decision{By: p.Caller, Token: p.Token}
-	humans, err := g.humans(ctx, decision)
-	if err != nil {
-		return nil, err
-	}
 	return slices.DeleteFunc(tickets, func(t Ticket) bool {
-		return !g.decides(ctx, g.Confine(p).Grant, t) || humans.one(t, decision)
-	}), nil
+		humans, failed := g.humans(ctx, append(t.decisions(), decision)...)
+		err = cmp.Or(err, failed)
+		return !g.decides(ctx, g.Confine(p).Grant, t) || humans.one(t, decision) || humans.again(t, decision)
+	}), err
 }
 
 // QuestionFor returns one question that a caller with ScopeApprove may look at.
@@ -79,14 +78,14 @@ func (g *Guard) DecideAs(ctx context.Context, p access.Principal, id string, sai
 	if err != nil {
 		return ticket, err
 	}
-	if said.Page || said.Statement != nil || said.Assertion != nil {
-		return ticket, problems.New(problems.CodeNotAllowed, "Nobody can decide on a page yet.")
+	if err := g.prove(&decision, said); err != nil {
+		return ticket, err
 	}
 	if err := g.Use(ctx, p); err != nil {
 		return ticket, err
 	}
 	if decision.Approved {
-		if decision.Signature, err = g.opts.Sealer.box(ticket.ID, approvedBy(ticket, p.Caller)); err != nil {
+		if decision.Signature, err = g.opts.Sealer.box(ticket.ID, approvedBy(ticket, decision)); err != nil {
 			return ticket, problems.As(err)
 		}
 	}
@@ -138,14 +137,23 @@ func (g *Guard) decides(ctx context.Context, grant access.Grant, t Ticket) bool 
 
 // attested checks the proof of a decision that was made over the network, and that who
 // made it was not removed or reset since, and the token behind it not taken back.
-func (g *Guard) attested(ctx context.Context, t Ticket) error {
-	if !g.opts.Sealer.attests(t, t.Decision.By, t.Decision.Signature) {
-		return problems.New(problems.CodeApprovalUnknown, "The approval does not carry the proof that "+quote(t.Decision.By)+" gave it.")
+func (g *Guard) attested(ctx context.Context, t Ticket, d Decision) error {
+	if !g.opts.Sealer.attests(t, d) {
+		return problems.New(problems.CodeApprovalUnknown, "The approval does not carry the proof that "+quote(d.By)+" gave it.")
 	}
-	if err := g.settled(ctx, t.Decision.By, t.Decision.At); err != nil {
+	if err := g.settled(ctx, d.By, d.At); err != nil {
 		return err
 	}
-	return g.stillVouched(ctx, t.Decision.Token)
+	if d.Proof != nil {
+		users, err := g.Users(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := proven(users, t.ID, t.Digest(), d); err != nil {
+			return err
+		}
+	}
+	return g.stillVouched(ctx, d.Token)
 }
 
 // stillVouched refuses a token that was taken back, or whose approver was.
@@ -179,40 +187,72 @@ func (g *Guard) settled(ctx context.Context, caller access.Caller, at time.Time)
 	case !ok || !user.Grant.Has(access.ScopeApprove) || at.Before(user.AddedAt) || at.Before(user.ResetAt):
 		return problems.New(problems.CodeNotAllowed, "There is no user "+quote(name)+" who may approve.")
 	case user.Fresh(at):
-		return problems.New(problems.CodeNotAllowed, fmt.Sprintf("The passkey of %s is new: it approves nothing for %d hours.", quote(name), int(newKeyWaits.Hours())),
-			problems.WithCommand("Ask another approver to confirm it.", "mcp-partner users confirm %s", name))
+		return newPasskey(name)
 	default:
 		return nil
 	}
 }
 
+func newPasskey(of string) error {
+	return problems.New(problems.CodeNotAllowed, fmt.Sprintf("The passkey of %s is new: it approves nothing for %d hours.", quote(of), int(newKeyWaits.Hours())),
+		problems.WithCommand("Ask another approver to confirm it.", "mcp-partner users confirm %s", of))
+}
+
 // humans are the users of this server, to tell who is behind a request and a decision.
 type humans struct {
 	users []User
-	// voucher is the approver in whose place a token decides.
-	voucher string
+	// vouchers are the approvers in whose place tokens decide, by the token's ID.
+	vouchers map[string]string
 }
 
-func (g *Guard) humans(ctx context.Context, d Decision) (h humans, err error) {
-	if h.users, err = g.Users(ctx); err != nil || d.Token == "" {
-		return h, err
-	}
-	token, _, err := g.opts.Store.Token(ctx, d.Token)
-	if token.Family == "" {
-		h.voucher = token.IssuedBy
+func (g *Guard) humans(ctx context.Context, behind ...Decision) (h humans, err error) {
+	h.vouchers = map[string]string{}
+	h.users, err = g.Users(ctx)
+	for _, d := range behind {
+		if err != nil || d.Token == "" {
+			continue
+		}
+		var token Token
+		if token, _, err = g.opts.Store.Token(ctx, d.Token); token.Family == "" {
+			h.vouchers[d.Token] = token.IssuedBy
+		}
 	}
 	return h, err
 }
 
+// decided reports whether a user is behind a decision, or vouches for its token.
+func (h humans) decided(u User, d Decision) bool {
+	return u.decided(d) || u.Name == h.vouchers[d.Token]
+}
+
 // one reports whether the same human asked and decides.
 func (h humans) one(t Ticket, d Decision) bool {
-	return t.Caller == d.By || slices.ContainsFunc(h.users, func(u User) bool { return u.asked(t) && (u.decided(d) || u.Name == h.voucher) })
+	return t.Caller == d.By || slices.ContainsFunc(h.users, func(u User) bool { return u.asked(t) && h.decided(u, d) })
 }
 
 // two reports whether a user asked and another one decides.
 func (h humans) two(t Ticket, d Decision) bool {
 	return !h.one(t, d) && slices.ContainsFunc(h.users, func(u User) bool { return u.is(t.Caller) }) &&
 		slices.ContainsFunc(h.users, func(u User) bool { return u.decided(d) })
+}
+
+// askedHere reports whether a request on this machine came from the account of a user.
+func (h humans) askedHere(t Ticket) bool {
+	return !t.Caller.Remote() && slices.ContainsFunc(h.users, func(u User) bool { return u.asked(t) })
+}
+
+// again reports whether somebody decides who approved already, or cannot be told from
+// who did: both are users of this server, or both have names of one issuer.
+func (h humans) again(t Ticket, d Decision) bool {
+	return slices.ContainsFunc(t.Earlier, func(e Decision) bool {
+		first := xslices.Filter(h.users, func(u User) bool { return h.decided(u, e) })
+		second := xslices.Filter(h.users, func(u User) bool { return h.decided(u, d) })
+		kind, _, _ := strings.Cut(string(d.By), ":")
+		other, _, _ := strings.Cut(string(e.By), ":")
+		issuer := kind == other && slices.Contains([]string{"oidc", "entra"}, kind) && !strings.EqualFold(string(d.By), string(e.By))
+		both := slices.ContainsFunc(first, func(u User) bool { return h.decided(u, d) })
+		return both || !issuer && (len(first) == 0 || len(second) == 0)
+	})
 }
 
 // is reports whether a caller is this user.
@@ -261,14 +301,19 @@ func (g *Guard) sameUser(t Ticket, d Decision, humans humans) bool {
 	return !toldApart
 }
 
-func (s *Sealer) attests(t Ticket, by access.Caller, proof []byte) bool {
-	plain, ok := s.unbox(proof, approvedBy(t, by))
+func (s *Sealer) attests(t Ticket, d Decision) bool {
+	plain, ok := s.unbox(d.Signature, approvedBy(t, d))
 	return ok && bytes.Equal(plain, []byte(t.ID))
 }
 
 // approvedBy is what a proof authenticates beside the ID. It begins with words
-// of its own, so that no seal of a question fits.
-func approvedBy(t Ticket, by access.Caller) []byte {
-	digest := t.Digest()
-	return append(append([]byte("mcp-partner approved by\x00"), digest[:]...), by...)
+// of its own, so that no seal of a question fits. A passkey's statement goes with it,
+// so that its proof cannot be taken away.
+func approvedBy(t Ticket, d Decision) []byte {
+	label, digest, signed := "mcp-partner approved by\x00", t.Digest(), []byte(nil)
+	if d.Proof != nil {
+		challenge := d.Proof.Statement.Challenge()
+		label, signed = "mcp-partner approved with a passkey by\x00", challenge[:]
+	}
+	return slices.Concat([]byte(label), digest[:], signed, []byte(d.By))
 }

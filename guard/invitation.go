@@ -195,7 +195,7 @@ func (g *Guard) endSignIns(ctx context.Context, tx StateTx, user User, by string
 // voidTickets uses up the open questions that a user asked, and those that they approved.
 func (g *Guard) voidTickets(ctx context.Context, tx StateTx, user User, by string) error {
 	tickets, err := Rows(ctx, tx, TicketState, func(t Ticket) bool {
-		return !t.InBand && t.Live(g.opts.Now()) && (user.asked(t) || t.Decision != nil && user.decided(*t.Decision))
+		return !t.InBand && t.Live(g.opts.Now()) && (user.asked(t) || slices.ContainsFunc(t.decisions(), user.decided))
 	})
 	for _, t := range tickets {
 		event := g.event(KindDeclined, t.Intent, t.ID)

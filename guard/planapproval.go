@@ -87,7 +87,13 @@ func (g *Guard) RedeemPlan(ctx context.Context, asked Request, id string) Admiss
 	if ticket.Decision == nil {
 		return Waiting{Ticket: ticket, Plan: plan}
 	}
-	if err := g.signed(ctx, ticket); err != nil {
+	now := plan
+	now.Rows = slices.Clone(plan.Rows) // ruling changes them, and they are what was approved
+	verdict, err := g.RulePlan(ctx, &now, asked.Principal)
+	if err != nil {
+		return Refusal{err}
+	}
+	if err := g.signed(ctx, ticket, verdict.Demand); err != nil {
 		return Refusal{err}
 	}
 	return g.redeem(ctx, ticket, plan, asked, access.RulingApprover, ticket.Decision.Approver)

@@ -1,12 +1,14 @@
 package guard
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +27,8 @@ const (
 	statementLife    = 5 * time.Minute
 	// signInLife is how long a sign-in at the issuer allows decisions on a page.
 	signInLife = 5 * time.Minute
+	// clockSkew is how far the issuer's clock may be ahead.
+	clockSkew = time.Minute
 )
 
 // Statement is what somebody decides, as a passkey signs it.
@@ -65,6 +69,29 @@ type Assertion struct {
 	Signature         []byte `json:"signature"`
 }
 
+// Proof is a statement with a passkey's answer to it.
+type Proof struct {
+	Statement Statement `json:"statement"`
+	Assertion Assertion `json:"assertion"`
+}
+
+// PasskeyChange is what became of a user's passkeys. ID, PublicKey and Origin are those
+// of a new one.
+type PasskeyChange struct {
+	User      string `json:"user"`
+	Became    string `json:"became"`
+	ID        []byte `json:"id,omitempty"`
+	PublicKey []byte `json:"public_key,omitempty"`
+	Origin    string `json:"origin,omitempty"`
+}
+
+// What becomes of passkeys.
+const (
+	PasskeyEnrolled  = "enrolled"
+	PasskeyConfirmed = "confirmed"
+	PasskeyVoid      = "void"
+)
+
 // Digest names a freeze, so that what is lifted is what was seen.
 func (f Freeze) Digest() [sha256.Size]byte {
 	f.Since = f.Since.UTC()
@@ -77,7 +104,7 @@ func (g *Guard) SigningKeys(ctx context.Context, caller access.Caller) (ids [][]
 	users, err := g.Users(ctx)
 	for _, user := range users {
 		for _, key := range user.Passkeys {
-			if user.signsFor(caller) && g.opts.Origin != "" {
+			if user.signsFor(caller) && key.Origin == g.opts.Origin && key.Origin != "" {
 				ids = append(ids, key.ID)
 			}
 		}
@@ -99,6 +126,10 @@ func (u User) signsFor(caller access.Caller) bool {
 func (g *Guard) BeginDecision(ctx context.Context, p access.Principal, id string, said DecisionRequest) (Statement, [][]byte, error) {
 	ticket, decision, err := g.decidable(ctx, p, id, said)
 	if err != nil {
+		return Statement{}, nil, err
+	}
+	decision.Proof = &Proof{} // it is to come
+	if _, err := g.counts(ctx, ticket, &decision); err != nil {
 		return Statement{}, nil, err
 	}
 	return g.begins(ctx, Statement{Approval: ticket.ID, Digest: ticket.Digest(), Approved: said.Approved, Reason: decision.Reason, By: p.Caller})
@@ -150,8 +181,122 @@ func (g *Guard) BeginLift(ctx context.Context, p access.Principal) (Statement, [
 
 // Lift lifts the freeze for a caller with ScopeApprove, who proves it as on a page.
 // Its Digest is that of the freeze that was shown, in hexadecimal.
-func (g *Guard) Lift(context.Context, access.Principal, DecisionRequest) error {
-	return problems.New(problems.CodeNotAllowed, "A freeze cannot be lifted here yet.")
+func (g *Guard) Lift(ctx context.Context, p access.Principal, said DecisionRequest) error {
+	if err := mayApprove(p); err != nil {
+		return err
+	}
+	said.Page = true
+	lift := Decision{Approved: true, Approver: string(p.Caller), By: p.Caller, At: g.opts.Now()}
+	if err := g.prove(&lift, said); err != nil {
+		return err
+	}
+	if err := g.settled(ctx, p.Caller, lift.At); err != nil {
+		return err
+	}
+	users, err := g.Users(ctx)
+	if err != nil {
+		return err
+	}
+	event := g.event(KindUnfreeze, Intent{Caller: p.Caller}, "")
+	event.Approver, event.Proof = lift.Approver, lift.Proof
+	return g.opts.Store.LiftFreeze(ctx, event, func(tx StateTx, now Freeze) error {
+		digest := now.Digest()
+		switch {
+		case lift.Proof != nil:
+			return g.useUp(tx, users, LiftsFreeze, digest, lift)
+		case said.Digest != hex.EncodeToString(digest[:]):
+			return problems.New(problems.CodeApprovalMismatch, "The freeze is another one than the one that was shown.",
+				problems.WithHint("Read why it is frozen, then lift it again."))
+		}
+		return nil
+	})
+}
+
+// prove adds what proves a decision that is made on a page or with a passkey.
+func (g *Guard) prove(d *Decision, said DecisionRequest) error {
+	_, local := strings.CutPrefix(string(d.By), userCaller)
+	age := g.opts.Now().Sub(said.SignedInAt)
+	switch {
+	case (said.Statement == nil) != (said.Assertion == nil):
+		return problems.New(problems.CodeInvalidArgument, "A passkey's decision needs both its statement and the passkey's answer.")
+	case said.Statement != nil:
+		d.Proof = &Proof{*said.Statement, *said.Assertion}
+	case !said.Page:
+	case local:
+		return problems.New(problems.CodeNotAllowed, "Users of this server decide with their passkey.", problems.WithHint("Decide again, and use the passkey."))
+	case age < -clockSkew || age > signInLife:
+		return problems.New(problems.CodeNotAllowed, fmt.Sprintf("The last sign-in at the issuer was more than %d minutes ago.", int(signInLife.Minutes())),
+			problems.WithHint("Sign in again, then decide."))
+	}
+	return nil
+}
+
+// useUp uses the nonce of a decision's statement, and keeps how often the passkey
+// signed.
+func (g *Guard) useUp(tx StateTx, users []User, approval string, digest runs.Digest, d Decision) error {
+	user, err := proven(users, approval, digest, d)
+	if err != nil {
+		return err
+	}
+	var kept statementRow
+	name, challenge := nonceName(d.Proof.Statement.Nonce), d.Proof.Statement.Challenge()
+	ok, err := tx.State(OnceState, name, &kept)
+	switch {
+	case err != nil:
+		return err
+	case !ok || kept.Purpose != statementPurpose || !bytes.Equal(kept.Challenge, challenge[:]):
+		return notProven("it was used already, or was not begun here")
+	}
+	if err := tx.Remove(OnceState, name); err != nil {
+		return err
+	}
+	if _, err := tx.State(UserState, user.Name, &user); err != nil { // it may have changed meanwhile
+		return err
+	}
+	key := user.passkey(*d.Proof)
+	count := binary.BigEndian.Uint32(d.Proof.Assertion.AuthenticatorData[countAt:])
+	switch {
+	case key == nil || key.Origin != g.opts.Origin:
+		return notProven("the passkey is not one of this server")
+	case count <= key.SignCount && count+key.SignCount > 0:
+		return notProven("the passkey counted backwards: it may be a copy")
+	}
+	key.SignCount = count
+	return tx.Put(UserState, user.Name, user)
+}
+
+// proven checks that a passkey signed exactly this decision, and returns whose it is.
+func proven(users []User, approval string, digest runs.Digest, d Decision) (User, error) {
+	s := d.Proof.Statement
+	i := slices.IndexFunc(users, func(u User) bool { return u.passkey(*d.Proof) != nil })
+	switch {
+	case s.Approval != approval || s.Digest != digest || s.Approved != d.Approved || s.Reason != d.Reason || s.By != d.By:
+		return User{}, notProven("it is of another decision")
+	case !d.At.Before(s.Expires):
+		return User{}, notProven("it had expired")
+	case i < 0:
+		return User{}, notProven("the passkey does not belong to " + quote(d.By))
+	case d.Approved && users[i].Fresh(d.At):
+		return User{}, newPasskey(users[i].Name)
+	}
+	if err := d.Proof.Verify(*users[i].passkey(*d.Proof)); err != nil {
+		return User{}, notProven(err.Error())
+	}
+	return users[i], nil
+}
+
+// passkey returns the one that signed, if it is this user's to sign with.
+func (u User) passkey(p Proof) *Passkey {
+	i := slices.IndexFunc(u.Passkeys, func(k Passkey) bool { return bytes.Equal(k.ID, p.Assertion.Key) })
+	if i < 0 || !u.signsFor(p.Statement.By) {
+		return nil
+	}
+	return &u.Passkeys[i]
+}
+
+func notProven(why string) error {
+	return problems.New(problems.CodeApprovalUnknown, "The passkey's signature does not prove the decision: "+why+".",
+		problems.WithHint("Begin the decision again."))
 }
 
 // Stop freezes as SetFreeze does, for a caller who may write or approve.

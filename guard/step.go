@@ -139,9 +139,6 @@ func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, at Progr
 	case at.Stage == runs.StagePlanned && row.Before.Moved(here.Snapshot):
 		return access.Verdict{}, moved(row.Before, here.Snapshot)
 	}
-	if err := g.stillApproved(ctx, current); err != nil {
-		return access.Verdict{}, err
-	}
 	by, err := g.goesOn(ctx, run, at)
 	if err != nil {
 		return access.Verdict{}, err
@@ -157,14 +154,14 @@ func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, at Progr
 	if verdict.Ruling.AsksMore(current.Ruling) {
 		return access.Verdict{}, problems.New(problems.CodePolicyDenied, "The policy now requires a different approval: "+quote(verdict.Rule)+".")
 	}
-	return verdict, nil
+	return verdict, g.stillApproved(ctx, current, verdict.Demand)
 }
 
 // stillApproved refuses further tenants once the token with which the run was
 // opened was revoked, or the approver or the approver's token is not there any
 // more: a plan may take hours, and the approval is looked at as if it were used
 // now.
-func (g *Guard) stillApproved(ctx context.Context, run runs.Run) error {
+func (g *Guard) stillApproved(ctx context.Context, run runs.Run, demand access.Demand) error {
 	if _, err := g.unrevoked(ctx, run.Token); err != nil || run.Ruling != access.RulingApprover {
 		return err
 	}
@@ -172,7 +169,7 @@ func (g *Guard) stillApproved(ctx context.Context, run runs.Run) error {
 	if err != nil {
 		return err
 	}
-	return g.signed(ctx, ticket)
+	return g.signed(ctx, ticket, demand)
 }
 
 // goesOn returns the caller that continues a run, with its current grant. At a

@@ -89,6 +89,10 @@ type Event struct {
 	// ARMRequestID and CorrelationID are what ARM called the write.
 	ARMRequestID  string `json:"arm_request_id,omitempty"`
 	CorrelationID string `json:"correlation_id,omitempty"`
+	// Proof is a passkey's of the decision that is recorded, Passkey what became of
+	// passkeys. Together they let anybody check a decision by the record alone.
+	Proof   *Proof         `json:"proof,omitempty"`
+	Passkey *PasskeyChange `json:"passkey,omitempty"`
 }
 
 // Decision is what an approver said of a ticket.
@@ -106,8 +110,10 @@ type Decision struct {
 	Token string `json:"token,omitempty"`
 	// Signature is the approver's Ed25519 signature of the ticket's Digest, or
 	// the guard's proof that the caller By approved it.
-	Signature []byte    `json:"signature,omitempty"`
-	At        time.Time `json:"at"`
+	Signature []byte `json:"signature,omitempty"`
+	// Proof is a passkey's, if By decided with one.
+	Proof *Proof    `json:"proof,omitempty"`
+	At    time.Time `json:"at"`
 }
 
 // Freeze is the operator's stop. The zero value lets everything run.
@@ -161,8 +167,9 @@ type Store interface {
 	// Waiting returns all that are not in band and live, newest first.
 	Waiting(ctx context.Context) ([]Ticket, error)
 	// DecideTicket records an approver's decision with its event, once: false
-	// for a ticket that is gone, spent or decided.
-	DecideTicket(ctx context.Context, id string, decision Decision, event Event) (bool, error)
+	// for a ticket that is gone, spent or decided. with, if there is one, sees the ticket
+	// as it is before in the same transaction, changes what goes with it, and can refuse.
+	DecideTicket(ctx context.Context, id string, decision Decision, event Event, with func(StateTx, Ticket) error) (bool, error)
 	// SpendTicket marks a ticket as used and appends events as Append does, all or
 	// nothing. A second call, or one for a ticket that is gone, appends nothing and
 	// returns spent false. last is the Seq of the last event.
@@ -183,4 +190,6 @@ type Store interface {
 	// the scope. Where reads are frozen a freeze of writes is one of reads as well:
 	// only releasing it lets them go.
 	SetFreeze(ctx context.Context, freeze Freeze, event Event) error
+	// LiftFreeze lifts it if may agrees in the same transaction.
+	LiftFreeze(ctx context.Context, event Event, may func(StateTx, Freeze) error) error
 }

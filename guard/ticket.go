@@ -8,13 +8,16 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/crypto/chacha20poly1305"
 
+	"mcp-partner/access"
 	"mcp-partner/guard/runs"
+	"mcp-partner/internal/xslices"
 )
 
 const (
@@ -47,7 +50,11 @@ type Ticket struct {
 	Spent  bool `json:"spent,omitempty"`
 	// Declined says of a spent one that it ended without a confirmation.
 	Declined bool `json:"declined,omitempty"`
-	// Decision is nil as long as no approver has decided.
+	// Demand is what the rule wants beside one approval.
+	Demand access.Demand `json:"demand,omitzero"`
+	// Earlier are approvals that wait for that of another person.
+	Earlier []Decision `json:"earlier,omitempty"`
+	// Decision is nil as long as it is not decided.
 	Decision *Decision `json:"decision,omitempty"`
 	// Requester is the operating-system account that the request came from.
 	Requester string `json:"requester,omitempty"`
@@ -61,6 +68,43 @@ type Ticket struct {
 // Live reports whether the ticket can still be answered or used.
 func (t Ticket) Live(now time.Time) bool {
 	return !t.Spent && now.Before(t.ExpiresAt) && (t.Decision == nil || t.Decision.Approved)
+}
+
+// Decide adds a decision; false if there is one. An approval before the last that the
+// rule wants is kept, and decides nothing.
+func (t *Ticket) Decide(d Decision) bool {
+	switch {
+	case t.Decision != nil:
+		return false
+	case d.Approved && len(t.Earlier)+1 < t.Demand.Approvers:
+		t.Earlier = append(t.Earlier, d)
+	default:
+		t.Decision = &d
+	}
+	return true
+}
+
+// decisions are all that were made, in order.
+func (t Ticket) decisions() []Decision {
+	if t.Decision == nil {
+		return t.Earlier
+	}
+	return append(slices.Clone(t.Earlier), *t.Decision)
+}
+
+// Approvers names who decided so far.
+func (t Ticket) Approvers() string {
+	return strings.Join(xslices.Map(t.decisions(), func(d Decision) string { return d.Approver }), ", ")
+}
+
+// Approvals words how many of the people that a rule wants have approved, such as
+// "1 of 2"; "" where one is enough.
+func (t Ticket) Approvals() string {
+	if t.Demand.Approvers < 2 {
+		return ""
+	}
+	given := xslices.Filter(t.decisions(), func(d Decision) bool { return d.Approved })
+	return fmt.Sprintf("%d of %d", len(given), t.Demand.Approvers)
 }
 
 // Denial is why the question was denied, if it was.
@@ -109,7 +153,7 @@ func (t Ticket) Digest() [sha256.Size]byte {
 // An in-band question never joins: its answer belongs to the client that was
 // asked.
 func Joins(ticket, live Ticket) bool {
-	return !ticket.InBand && live.Binding == ticket.Binding && live.Intent.Before == ticket.Intent.Before
+	return !ticket.InBand && live.Binding == ticket.Binding && live.Intent.Before == ticket.Intent.Before && live.Demand == ticket.Demand
 }
 
 // Seal is the opaque state that travels with an in-band question and comes back

@@ -53,6 +53,8 @@ type PassphraseKey struct {
 type Passkey struct {
 	ID        []byte `json:"id"`
 	PublicKey []byte `json:"public_key"`
+	// Origin is where the passkey was made, and signs.
+	Origin    string `json:"origin"`
 	SignCount uint32 `json:"sign_count"`
 	// BackupEligible says that the passkey may be on several devices; it never changes.
 	BackupEligible bool      `json:"backup_eligible,omitempty"`
@@ -177,7 +179,9 @@ func (g *Guard) RemoveUser(ctx context.Context, name string, by Credentials) err
 		if err := found(user, name); err != nil {
 			return err
 		}
-		if err := tx.Remove(UserState, name, g.change(KindUser, by.Name, "removed "+name)); err != nil {
+		event := g.change(KindUser, by.Name, "removed "+name)
+		event.Passkey = user.passkeyChange(User{Name: name})
+		if err := tx.Remove(UserState, name, event); err != nil {
 			return err
 		}
 		return errors.Join(g.revokeVouched(ctx, tx, name), g.endSignIns(ctx, tx, User{Name: name}, by.Name))
@@ -188,16 +192,34 @@ func (g *Guard) RemoveUser(ctx context.Context, name string, by Credentials) err
 // it words.
 func (g *Guard) changeUser(ctx context.Context, name, by string, change func(StateTx, *User) (string, error)) error {
 	return g.opts.Store.ChangeStates(ctx, func(tx StateTx) error {
-		var user User
+		var before, user User
 		if _, err := tx.State(UserState, name, &user); err != nil {
 			return err
 		}
+		before = user
+		before.Passkeys = slices.Clone(user.Passkeys)
 		detail, err := change(tx, &user)
 		if err != nil {
 			return err
 		}
-		return tx.Put(UserState, name, user, g.change(KindUser, by, detail))
+		event := g.change(KindUser, by, detail)
+		event.Passkey = before.passkeyChange(user)
+		return tx.Put(UserState, name, user, event)
 	})
+}
+
+// passkeyChange is what the record says of passkeys that are confirmed or taken away
+// in a change of the user, or nil.
+func (u User) passkeyChange(after User) *PasskeyChange {
+	confirmed := func(k Passkey) bool { return k.ConfirmedBy != "" }
+	switch {
+	case len(u.Passkeys) > 0 && len(after.Passkeys) == 0:
+		return &PasskeyChange{User: u.Name, Became: PasskeyVoid}
+	case slices.ContainsFunc(after.Passkeys, confirmed) && !slices.ContainsFunc(u.Passkeys, confirmed):
+		return &PasskeyChange{User: u.Name, Became: PasskeyConfirmed}
+	default:
+		return nil
+	}
 }
 
 func found(user User, name string) error {

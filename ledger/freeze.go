@@ -51,6 +51,15 @@ func (l *Ledger) recorded(ctx context.Context, seen observation) (guard.Freeze, 
 // before the record says so, and stays until the record says otherwise: if the
 // record cannot be written, reads are stopped all the same.
 func (l *Ledger) SetFreeze(ctx context.Context, freeze guard.Freeze, event guard.Event) error {
+	return l.setFreeze(ctx, freeze, event, func(*writing) {})
+}
+
+// LiftFreeze implements guard.Store.
+func (l *Ledger) LiftFreeze(ctx context.Context, event guard.Event, may func(guard.StateTx, guard.Freeze) error) error {
+	return l.setFreeze(ctx, guard.Freeze{}, event, func(w *writing) { w.fail(may(stateTx{w}, w.freeze())) })
+}
+
+func (l *Ledger) setFreeze(ctx context.Context, freeze guard.Freeze, event guard.Event, before func(*writing)) error {
 	_, err := l.use(ctx)
 	if err != nil && (l.OnServer() || !l.Begun()) {
 		return err // there is no record here, and none is begun for a freeze
@@ -61,6 +70,7 @@ func (l *Ledger) SetFreeze(ctx context.Context, freeze guard.Freeze, event guard
 		}
 	}
 	err = l.write(ctx, true, func(w *writing) {
+		before(w)
 		freeze.Reads = w.readsStop(freeze)
 		event.Result = freeze.Scope()
 		w.record(stateFreeze, theFreeze, encode(freeze), event)
@@ -94,16 +104,16 @@ func (w *writing) readsStop(freeze guard.Freeze) bool {
 // freeze is the freeze as the transaction finds it; one that was tampered with counts
 // as pulled.
 func (w *writing) freeze() guard.Freeze {
-	s, genuine := w.one(stateFreeze, theFreeze)
+	freeze, genuine := get[guard.Freeze](w.session, stateFreeze, theFreeze)
 	switch {
 	case w.err != nil:
 		return guard.Freeze{}
-	case w.l.marked():
+	case !freeze.Reads && w.l.marked():
 		return w.l.fromMark()
 	case !genuine:
 		return w.l.tampered("the row of the freeze was changed by another program")
 	}
-	return decoded[guard.Freeze](w.session, s.body)
+	return freeze
 }
 
 // markName is the file that stands for a freeze of reads. It holds where the

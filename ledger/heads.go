@@ -39,10 +39,11 @@ type walk struct {
 	began  int64
 	// misplaced words that an entry comes behind a later one.
 	misplaced string
+	passkeys
 }
 
 func newWalk(heads []Head, misplaced string) walk {
-	w := walk{heads: heads, hashes: map[int64]digest{}, misplaced: misplaced}
+	w := walk{heads: heads, hashes: map[int64]digest{}, misplaced: misplaced, passkeys: newPasskeys()}
 	for _, head := range heads {
 		w.hashes[head.Seq] = digest{}
 	}
@@ -79,6 +80,7 @@ func (w *walk) take(stored, expected link, body []byte) (entry, error) {
 	}
 	if told {
 		w.report.accept(stored.seq, e)
+		w.follow(stored.seq, e)
 	}
 	if _, named := w.hashes[stored.seq]; named {
 		w.hashes[stored.seq] = expected.hash

@@ -306,7 +306,7 @@ func TestOlderDatabaseIsReported(t *testing.T) {
 		h := build(t)
 		h.put("ap_1")
 		h.put("ap_2")
-		if denied, err := h.DecideTicket(ctx(), "ap_2", guard.Decision{At: noon()}, event(guard.KindDeclined, guard.Intent{})); !denied || err != nil {
+		if denied, err := h.DecideTicket(ctx(), "ap_2", guard.Decision{At: noon()}, event(guard.KindDeclined, guard.Intent{}), nil); !denied || err != nil {
 			t.Fatal(denied, err)
 		}
 		putBack := h.copyFile()

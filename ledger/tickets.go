@@ -108,30 +108,29 @@ func (l *Ledger) Waiting(ctx context.Context) ([]guard.Ticket, error) {
 }
 
 // DecideTicket implements guard.Store.
-func (l *Ledger) DecideTicket(ctx context.Context, id string, decision guard.Decision, event guard.Event) (bool, error) {
-	last, err := l.changeTicket(ctx, id, func(t *guard.Ticket) bool {
-		if t.Decision != nil {
-			return false
+func (l *Ledger) DecideTicket(ctx context.Context, id string, decision guard.Decision, event guard.Event, with func(guard.StateTx, guard.Ticket) error) (bool, error) {
+	last, err := l.changeTicket(ctx, id, func(w *writing, t *guard.Ticket) bool {
+		if with != nil && t.Decision == nil {
+			w.fail(with(stateTx{w}, *t))
 		}
-		t.Decision = &decision
-		return true
+		return t.Decide(decision)
 	}, event)
 	return last > 0, err
 }
 
 // SpendTicket implements guard.Store.
 func (l *Ledger) SpendTicket(ctx context.Context, id string, events ...guard.Event) (bool, int64, error) {
-	last, err := l.changeTicket(ctx, id, func(t *guard.Ticket) bool { t.Spend(events); return true }, events...)
+	last, err := l.changeTicket(ctx, id, func(_ *writing, t *guard.Ticket) bool { t.Spend(events); return true }, events...)
 	return last > 0, last, err
 }
 
 // changeTicket changes a ticket that is not spent, with its events, if change
 // says so; else last is 0. It is in the vault's counter before the caller may act on it, so
 // that an older file cannot bring the ticket back.
-func (l *Ledger) changeTicket(ctx context.Context, id string, change func(*guard.Ticket) bool, events ...guard.Event) (last int64, err error) {
+func (l *Ledger) changeTicket(ctx context.Context, id string, change func(*writing, *guard.Ticket) bool, events ...guard.Event) (last int64, err error) {
 	return written(ctx, l, true, func(w *writing) int64 {
 		t, ok := intact[guard.Ticket](w, stateTicket, id)
-		if !ok || t.Spent || !change(&t) {
+		if !ok || t.Spent || !change(w, &t) {
 			return 0
 		}
 		w.record(stateTicket, id, encodeTicket(t), events...)

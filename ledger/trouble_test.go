@@ -22,7 +22,7 @@ import (
 func (h *house) eachWrite() map[string]error {
 	e := event(guard.KindIntent, intent("stdio", "contoso", "1234567"))
 	_, put := h.PutTicket(ctx(), ticket("ap_new", e.Intent), 10, e)
-	_, decide := h.DecideTicket(ctx(), "ap_1", guard.Decision{}, e)
+	_, decide := h.DecideTicket(ctx(), "ap_1", guard.Decision{}, e, nil)
 	_, _, spend := h.SpendTicket(ctx(), "ap_1", e)
 	_, add := h.Append(ctx(), e)
 	approver := putUser(h, guard.User{Name: "eve"}, e)

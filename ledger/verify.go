@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -276,6 +277,9 @@ func (v *verifier) wants(plans map[string]wantedPlan, s state) {
 	switch s.kind {
 	case stateTicket:
 		t := decoded[guard.Ticket](v.session, s.body)
+		if signed, ok := v.signed[t.ID]; ok && signed != t.Digest() {
+			v.report.findRow(untrusted.Sanitize(ref(s.kind, s.name)), "a passkey signed another request than this")
+		}
 		dropped := t.InBand && (t.Declined || !t.Spent && !v.l.o.Now().Before(t.ExpiresAt)) // dropPlans may have removed it
 		if t.Plan != nil && !dropped {
 			plans[t.ID] = wantedPlan{t.Plan.Digest, ref(s.kind, s.name)}
@@ -299,4 +303,81 @@ func (v *verifier) plans(wanted map[string]wantedPlan) {
 			v.report.findRow(row, fmt.Sprintf("the plan of %s was changed", untrusted.Sanitize(plan.by)))
 		}
 	}
+}
+
+// passkeys are those that the record tells of, as it goes on.
+type passkeys struct {
+	// known are those that can sign, by their ID, and owners the users who have them.
+	known  map[string]*guard.Passkey
+	owners map[string]string
+	// signed are the requests that were decided on, by the ID of the approval.
+	signed map[string]digest
+	nonces map[string]bool
+}
+
+func newPasskeys() passkeys {
+	return passkeys{map[string]*guard.Passkey{}, map[string]string{}, map[string]digest{}, map[string]bool{}}
+}
+
+// follow takes in what an entry says of passkeys, and checks a decision that one signed
+// by what the entries before it say.
+func (w *walk) follow(seq int64, e entry) {
+	if e.Kind == guard.KindUser && e.Passkey != nil {
+		w.change(e)
+	}
+	if e.Proof == nil {
+		return
+	}
+	_, known := w.known[string(e.Proof.Assertion.Key)]
+	if !known && (w.report.Checkpoint != nil || w.report.Withheld > 0) {
+		w.report.Notes = append(w.report.Notes, fmt.Sprintf("Entry %d is signed with a passkey whose enrolment is not shown, so the signature cannot be checked.", seq))
+	} else if why := w.unproven(e); why != "" {
+		w.report.find(seq, "entry %d has a passkey's signature that does not prove the decision: %s", seq, why)
+	}
+}
+
+func (p passkeys) change(e entry) {
+	if e.Passkey.Became == guard.PasskeyEnrolled {
+		id := string(e.Passkey.ID)
+		p.owners[id] = e.Passkey.User
+		p.known[id] = &guard.Passkey{ID: e.Passkey.ID, PublicKey: e.Passkey.PublicKey, Origin: e.Passkey.Origin, AddedAt: e.Time}
+		return
+	}
+	for id, key := range p.known {
+		switch {
+		case p.owners[id] != e.Passkey.User:
+		case e.Passkey.Became == guard.PasskeyConfirmed:
+			key.ConfirmedBy = e.Approver
+		default:
+			key.PublicKey = nil // what it signs from now on proves nothing
+		}
+	}
+}
+
+// unproven says why the signature of an entry does not prove what the entry says, or "".
+func (p passkeys) unproven(e entry) string {
+	s, id := e.Proof.Statement, string(e.Proof.Assertion.Key)
+	key, known := p.known[id]
+	name, local := strings.CutPrefix(string(s.By), string(guard.UserCaller("")))
+	switch {
+	case !known:
+		return "no entry before enrolled the passkey"
+	case key.PublicKey == nil:
+		return "the passkey was taken away by an entry before"
+	case s.Approval != cmp.Or(e.Approval, guard.LiftsFreeze) || s.Approved == (e.Kind == guard.KindDeclined) || string(s.By) != e.Approver || s.Reason != e.Detail:
+		return "it is of another decision"
+	case local && name != p.owners[id]:
+		return "the passkey is another person's"
+	case p.nonces[string(s.Nonce)]:
+		return "it was used twice"
+	case !e.Time.Before(s.Expires):
+		return "it had expired"
+	case s.Approved && guard.User{Passkeys: []guard.Passkey{*key}}.Fresh(e.Time):
+		return "the passkey was too new, and nobody had confirmed it"
+	}
+	p.nonces[string(s.Nonce)], p.signed[e.Approval] = true, s.Digest
+	if err := e.Proof.Verify(*key); err != nil {
+		return err.Error()
+	}
+	return ""
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"mcp-partner/access"
@@ -45,7 +46,12 @@ type PendingApproval struct {
 	CreatedAt string `json:"created_at"`
 	ExpiresAt string `json:"expires_at"`
 	// Digest has to come back with an approval.
-	Digest   string `json:"digest"`
+	Digest string `json:"digest"`
+	// Approvals is such as "1 of 2" where the rule wants several, and Passkey says that
+	// only decisions count that a passkey signed.
+	Approvals string `json:"approvals,omitempty"`
+	Passkey   bool   `json:"passkey,omitempty"`
+
 	Approver string `json:"approver,omitempty"`
 	SameUser bool   `json:"same_user,omitempty"`
 	Denied   string `json:"denied,omitempty"`
@@ -115,8 +121,9 @@ func (s *Service) pending(ctx context.Context, t guard.Ticket) PendingApproval {
 	if t.Plan != nil {
 		s.showPlan(ctx, t, &shown)
 	}
+	shown.Approvals, shown.Passkey, shown.Approver, shown.Denied = t.Approvals(), t.Demand.Passkey, t.Approvers(), t.Denial()
 	if t.Decision != nil {
-		shown.Approver, shown.SameUser, shown.Denied = t.Decision.Approver, t.Decision.SameUser, t.Denial()
+		shown.SameUser = t.Decision.SameUser
 	}
 	return shown
 }
@@ -274,11 +281,23 @@ func (s *Service) how(ctx context.Context, ticket guard.Ticket, state string) st
 	}
 }
 
+// given says how many of several approvers have approved.
+func given(t guard.Ticket) string {
+	if t.Approvals() == "" {
+		return ""
+	}
+	return "Approvals so far: " + t.Approvals() + "."
+}
+
 func (s *Service) toApprove(ctx context.Context, ticket guard.Ticket) string {
 	if s.deps.Simulated {
 		return "This simulation runs in one process, so nobody else can approve: use a client that can ask its user, or start with --approval none."
 	}
+	if ticket.Demand.Passkey {
+		return strings.TrimSpace(fmt.Sprintf("Ask an approver to sign in to the console of the server, and to approve %s there with a passkey. %s", ticket.ID, given(ticket)))
+	}
 	approve := fmt.Sprintf("Ask an approver to run this in a terminal on the machine that holds the state directory: %s approvals approve %s --approver NAME --execute", s.deps.Command, ticket.ID)
+	approve = strings.TrimSpace(given(ticket) + " " + approve)
 	if ticket.Intent.Caller.Remote() {
 		approve = fmt.Sprintf("Another person whose token has the scope %s can decide at %s/approvals/%s. Or: %s", access.ScopeApprove, s.deps.PublicURL, ticket.ID, approve)
 	}

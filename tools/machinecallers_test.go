@@ -60,7 +60,7 @@ func (m *machine) forge(k kept) {
 	if err != nil {
 		m.rt.Fatal(err)
 	}
-	forged, err := m.record.DecideTicket(ctx, k.id, decision, guard.Event{Time: m.watch.Now(), Kind: guard.KindRefusal, Intent: ticket.Intent, Approval: k.id})
+	forged, err := m.record.DecideTicket(ctx, k.id, decision, guard.Event{Time: m.watch.Now(), Kind: guard.KindRefusal, Intent: ticket.Intent, Approval: k.id}, nil)
 	if err != nil || !forged {
 		return // it was decided or used
 	}

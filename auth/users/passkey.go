@@ -182,15 +182,17 @@ func (s *SignIn) addPasskey(tx guard.StateTx, f flow, answer *protocol.ParsedCre
 	if err != nil {
 		return Person{}, refusal("the new passkey of " + user.Name + " is not accepted")
 	}
+	p := s.local(user.Name)
+	event := s.event(guard.KindUser, p.Caller, "enrolled a passkey")
 	user.Passkeys = append(user.Passkeys, guard.Passkey{
 		ID: made.ID, PublicKey: made.PublicKey, SignCount: made.Authenticator.SignCount, AAGUID: made.Authenticator.AAGUID,
-		BackupEligible: made.Flags.BackupEligible, AddedAt: s.o.Now(),
+		BackupEligible: made.Flags.BackupEligible, AddedAt: event.Time, Origin: s.o.PublicURL,
 	})
 	if err := tx.Remove(guard.OnceState, f.Invitation); err != nil {
 		return Person{}, err
 	}
-	p := s.local(user.Name)
-	return p, tx.Put(guard.UserState, user.Name, user, s.event(guard.KindUser, p.Caller, "enrolled a passkey"))
+	event.Passkey = &guard.PasskeyChange{User: user.Name, Became: guard.PasskeyEnrolled, ID: made.ID, PublicKey: made.PublicKey, Origin: s.o.PublicURL}
+	return p, tx.Put(guard.UserState, user.Name, user, event)
 }
 
 // invited returns who an invitation is for, as long as it holds.

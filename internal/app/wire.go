@@ -200,7 +200,7 @@ func (a *App) Close() {
 func (a *App) Guard(o guard.Options) (*guard.Guard, error) {
 	var err error
 	o.Simulated, o.Rules, o.Account = a.Simulated != nil, a.settings.Config.Policy, Account()
-	o.Store = a.GuardStore()
+	o.Store, o.Origin = a.GuardStore(), a.settings.PublicURL
 	o.Sealer = a.sealer()
 	if a.Ledger != nil && o.Announce == nil {
 		if a.hook, err = a.settings.NewWebhook(); err != nil {

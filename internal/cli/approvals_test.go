@@ -40,7 +40,7 @@ func putTickets(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 		if c.decision != nil {
-			if _, err := a.Ledger.DecideTicket(t.Context(), id, *c.decision, event); err != nil {
+			if _, err := a.Ledger.DecideTicket(t.Context(), id, *c.decision, event, nil); err != nil {
 				t.Fatal(err)
 			}
 		}

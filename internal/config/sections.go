@@ -132,7 +132,9 @@ func (f *File) readPolicy(node *yaml.Node) error {
 	f.Policy = []access.Rule{}
 	for i, item := range node.Content {
 		rule := access.Rule{Name: fmt.Sprintf("rule %d", i+1)}
-		if err := readKeys(item, fieldsOf(&rule)); err != nil {
+		keys := fieldsOf(&rule)
+		keys["answer"] = func(node *yaml.Node) error { return readAnswer(node, &rule) }
+		if err := readKeys(item, keys); err != nil {
 			return fmt.Errorf("%s: %w", untrusted.Sanitize(rule.Name), err)
 		}
 		rules := append(f.Policy, rule)
@@ -331,9 +333,6 @@ func read(node *yaml.Node, into reflect.Value) (err error) {
 	case **access.Rate:
 		*field, err = rate(node)
 		return err
-	case *access.Ruling:
-		*field, err = answer(node)
-		return err
 	case **bool:
 		*field = new(bool)
 		return read(node, into.Elem())
@@ -435,18 +434,30 @@ func rate(node *yaml.Node) (*access.Rate, error) {
 	return &access.Rate{Count: n, Per: span}, nil
 }
 
-// answer is deny, allow, or ask with a person, which YAML reads as a mapping unless it
-// is quoted.
-func answer(node *yaml.Node) (access.Ruling, error) {
+// readAnswer reads deny, allow, or a mapping of whom to ask and what is demanded of
+// them. "ask: approver" is a word if it is quoted, and a mapping if it is not.
+func readAnswer(node *yaml.Node, rule *access.Rule) error {
 	if node.Kind != yaml.MappingNode {
 		text, err := word(node)
-		return access.Ruling(text), err
+		rule.Ruling = access.Ruling(text)
+		return err
 	}
 	var asks struct {
-		Whom string `yaml:"ask"`
+		Whom      string `yaml:"ask"`
+		With      string `yaml:"with"`
+		Approvers string `yaml:"approvers"`
 	}
 	if err := readKeys(node, fieldsOf(&asks)); err != nil {
-		return "", fmt.Errorf("cannot be read: %w", err)
+		return fmt.Errorf("cannot be read: %w", err)
 	}
-	return access.Ruling("ask: " + asks.Whom), nil
+	if asks.With != "" && asks.With != "passkey" {
+		return fmt.Errorf("has with: %s; passkey is the only value", untrusted.Shown(asks.With))
+	}
+	rule.Ruling, rule.Demand.Passkey = access.Ruling("ask: "+asks.Whom), asks.With != ""
+	if asks.Approvers != "" {
+		if rule.Demand.Approvers, _ = strconv.Atoi(asks.Approvers); rule.Demand.Approvers != 2 {
+			return fmt.Errorf("has approvers: %s; use 2, or leave it out for one", untrusted.Shown(asks.Approvers))
+		}
+	}
+	return nil
 }

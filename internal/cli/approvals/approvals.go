@@ -53,6 +53,8 @@ type ApprovalRow struct {
 	Rule      string `json:"rule,omitempty"`
 	CreatedAt string `json:"created_at"`
 	ExpiresAt string `json:"expires_at"`
+	// Approvals is such as "1 of 2" where the rule wants several.
+	Approvals string `json:"approvals,omitempty"`
 	Approver  string `json:"approver,omitempty"`
 	Denied    string `json:"denied,omitempty"`
 	// Tenants is how many tenants a plan is for, Digest what it is; both only for
@@ -71,10 +73,19 @@ func approvalRowOf(s *app.Session, t guard.Ticket) ApprovalRow {
 		row.Tenants, row.Digest = t.Plan.Rows, hex.EncodeToString(t.Plan.Digest[:])
 		row.Tenant, row.Before = phrase.Count(t.Plan.Rows, "tenant"), ""
 	}
+	row.Approvals, row.Approver, row.Denied = t.Approvals(), t.Approvers(), t.Denial()
 	if t.Decision != nil {
-		row.Approver, row.Denied, row.SameUser = t.Decision.Approver, t.Denial(), t.Decision.SameUser
+		row.SameUser = t.Decision.SameUser
 	}
 	return row
+}
+
+// state is where the approval stands, with how many of several have approved.
+func (r ApprovalRow) state() string {
+	if r.Approvals == "" {
+		return r.State
+	}
+	return r.State + ", " + r.Approvals
 }
 
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
@@ -94,7 +105,7 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 				Name: "approvals", Rows: rows, Empty: "Nothing waits for an approver.",
 				Header: []string{"ID", "STATE", "TOOL", "COMPANY", "DOMAIN", "TENANT", "PARTNER ID", "LINKED NOW", "CALLER", "EXPIRES"},
 				Cells: func(r ApprovalRow) []string {
-					return []string{r.ID, r.State, r.Tool, r.Company, r.Domain, r.Tenant, string(r.PartnerID), phrase.Words(r.Before), string(r.Caller), r.ExpiresAt}
+					return []string{r.ID, r.state(), r.Tool, r.Company, r.Domain, r.Tenant, string(r.PartnerID), phrase.Words(r.Before), string(r.Caller), r.ExpiresAt}
 				},
 			}.Show(deps.IO, &flags)
 		}),
@@ -153,7 +164,7 @@ func showTicket(u *term.UI, r ApprovalRow) {
 // writeState writes which approval it is, and how it stands.
 func writeState(u *term.UI, r ApprovalRow) {
 	u.Field("id", r.ID)
-	u.StyledField("state", map[string]term.Style{"pending": term.Warn, "approved": term.Good}[r.State], r.State)
+	u.StyledField("state", map[string]term.Style{"pending": term.Warn, "approved": term.Good}[r.State], r.state())
 	u.Field("tool", r.Tool)
 }
 

@@ -1,6 +1,7 @@
 package approvals
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -66,6 +67,9 @@ func runApprove(ctx context.Context, deps *cmdutil.Deps, o *approveOptions) erro
 	}
 	asks := !o.execute || state != guard.StateApproved // an approved ticket needs no second decision: the agent could use it as well
 	if asks {
+		if err := ticket.NeedsPasskey(); err != nil {
+			return err
+		}
 		if err := users.KnownApprover(ctx, session.Guard, o.approver); err != nil {
 			return err
 		}
@@ -75,7 +79,7 @@ func runApprove(ctx context.Context, deps *cmdutil.Deps, o *approveOptions) erro
 		return err
 	}
 	if asks {
-		if err := approve(ctx, deps, plan, o); err != nil {
+		if ticket, err = approve(ctx, deps, plan, o); err != nil {
 			return err
 		}
 	}
@@ -106,27 +110,35 @@ func showPlan(ctx context.Context, deps *cmdutil.Deps, session *app.Session, tic
 
 // approve asks an approver for the passphrase, right under the question, and
 // records the approval.
-func approve(ctx context.Context, deps *cmdutil.Deps, plan shown, o *approveOptions) (err error) {
+func approve(ctx context.Context, deps *cmdutil.Deps, plan shown, o *approveOptions) (ticket guard.Ticket, err error) {
 	if o.approver, err = users.ApproverName(ctx, deps, plan.session.Guard, o.approver, ""); err != nil {
-		return err
+		return ticket, err
 	}
 	plan.ui.Blank()
 	plan.ui.Line(term.Bold, plan.question())
 	by, err := users.AskCredentials(ctx, deps.IO, o.approver)
 	if err != nil {
-		return err
+		return ticket, err
 	}
 	defer clear(by.Passphrase)
-	if _, err := plan.session.Guard.Approve(ctx, plan.ticket.ID, by.Name, by.Passphrase); err != nil {
-		return err
+	if ticket, err = plan.session.Guard.Approve(ctx, plan.ticket.ID, by.Name, by.Passphrase); err == nil {
+		deps.IO.ChangeMade()
 	}
-	deps.IO.ChangeMade()
-	return nil
+	return ticket, err
 }
 
 func approved(deps *cmdutil.Deps, o *approveOptions, ticket guard.Ticket) error {
 	answer := map[string]string{"id": o.id, "state": "approved", "approver": o.approver}
+	waits := ticket.Decision == nil // for another approver
+	if waits {
+		answer["state"], answer["approvals"] = guard.StatePending, ticket.Approvals()
+	}
 	return deps.IO.Answer(o.json, answer, func(u *term.UI) {
+		if waits {
+			u.Linef(term.Good, "Your approval is recorded: %s.", ticket.Approvals())
+			u.Field("next", "another approver runs "+deps.Command()+" approvals approve "+o.id)
+			return
+		}
 		what := "one write"
 		if ticket.Plan != nil {
 			what = "one run of exactly this plan"
@@ -155,8 +167,11 @@ func Offer(ctx context.Context, deps *cmdutil.Deps, session *app.Session, call t
 	if err != nil {
 		return err
 	}
-	if err := approve(ctx, deps, plan, &approveOptions{approver: name}); err != nil {
+	if err := ticket.NeedsPasskey(); err != nil {
 		return err
+	}
+	if ticket, err = approve(ctx, deps, plan, &approveOptions{approver: name}); err != nil || ticket.Decision == nil {
+		return cmp.Or(err, waiting)
 	}
 	if call.Arguments, err = tools.WithApproval(call.Arguments, envelope.Approval.ID); err != nil {
 		return err

@@ -63,7 +63,7 @@ func runPolicyTest(deps *cmdutil.Deps, o *policyTestOptions) error {
 	}
 	verdict := policy.Evaluate(subject)
 	err = deps.IO.Answer(o.json, verdict, func(u *term.UI) {
-		u.Line(map[access.Ruling]term.Style{access.RulingAllow: term.Good, access.RulingDeny: term.Bad}[verdict.Ruling], string(verdict.Ruling))
+		u.Line(map[access.Ruling]term.Style{access.RulingAllow: term.Good, access.RulingDeny: term.Bad}[verdict.Ruling], string(verdict.Ruling)+verdict.Demand.String())
 		u.Field("rule", verdict.Rule)
 		u.Field("why", verdict.Why)
 	})
