@@ -30,6 +30,7 @@ policy:
     rate: 10 per 1h30m
     answer: allow
   - answer: {ask: requester}
+  - {name: two, answer: {ask: approver, with: passkey, approvers: 2}}
   - {name: last, answer: "ask: approver"}
 `, "log-level")
 	if err != nil {
@@ -39,6 +40,7 @@ policy:
 		{Name: "nightly", Operations: []string{"register_partner", "destroy"}, Tenants: []string{"fab*", "label:emea"}, PartnerIDs: []string{"1234567", "expected"},
 			Callers: []string{"night-*"}, When: answers.LinkNotLinked, Rate: &access.Rate{Count: 10, Per: 90 * time.Minute}, Ruling: access.RulingAllow},
 		{Name: "rule 2", Ruling: access.RulingRequester},
+		{Name: "two", Ruling: access.RulingApprover, Demand: access.Demand{Passkey: true, Approvers: 2}},
 		{Name: "last", Ruling: access.RulingApprover},
 	}
 	if diff := cmp.Diff(want, file.Policy); diff != "" {
@@ -65,6 +67,12 @@ func TestInvalidSectionsAreRefused(t *testing.T) {
 		"policy: [{name: mine}]":                                                "is not deny, allow",
 		"policy: [{name: mine, answer: {aks: person}}]":                         "key aks is not known: did you mean ask?",
 		"policy: [{name: mine, answer: {ask: mallory}}]":                        "is not deny, allow",
+		"policy: [{name: mine, answer: {ask: approver, with: passphrase}}]":     `has with: "passphrase"; passkey is the only value`,
+		"policy: [{name: mine, answer: {ask: approver, approvers: 3}}]":         `has approvers: "3"; use 2`,
+		"policy: [{name: mine, answer: {ask: approver, approvers: two}}]":       `has approvers: "two"; use 2`,
+		"policy: [{name: mine, answer: {ask: requester, with: passkey}}]":       "go with ask: approver",
+		"policy: [{name: mine, answer: {ask: requester, approvers: 2}}]":        "go with ask: approver",
+		"policy: [{name: mine, answer: {with: passkey}}]":                       "is not deny, allow",
 		"policy: [{name: mine, answer: [deny]}]":                                "key answer has no value",
 		"policy: [{name: mine, tenants: [[a]], answer: deny}]":                  "neither a value nor a list of values",
 		"policy: [{name: mine, callers: [], answer: deny}]":                     "key callers is an empty list",
