@@ -165,7 +165,7 @@ func start(bin, makes, from string) (*cluster, error) {
 
 // answers waits until the server does.
 func (c *cluster) answers() error {
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(3 * time.Minute) // a copy takes more than one where others load the machine
 	for {
 		err := c.execute("SELECT 1")
 		if err == nil {
