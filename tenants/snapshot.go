@@ -30,11 +30,7 @@ type snapshot struct {
 // newSnapshot checks everything and builds the indexes. The problem says which
 // two entries collide.
 func newSnapshot(entries []Entry, credentials []CredentialConfig) (*snapshot, error) {
-	s := &snapshot{
-		credentials: make([]CredentialConfig, 0, len(credentials)), credential: make(map[string]int, len(credentials)),
-		byName: make(map[string]int, len(entries)), byLook: map[string]int{}, byDomain: make(map[string]int, len(entries)),
-		byTenantID: make(map[string]int, len(entries)),
-	}
+	s := &snapshot{credentials: make([]CredentialConfig, 0, len(credentials)), credential: make(map[string]int, len(credentials))}
 	for _, config := range credentials {
 		if err := s.addCredential(config); err != nil {
 			return nil, err
@@ -52,21 +48,25 @@ func newSnapshot(entries []Entry, credentials []CredentialConfig) (*snapshot, er
 	if !slices.IsSortedFunc(sorted, byName) {
 		slices.SortStableFunc(sorted, byName)
 	}
-	s.hold(sorted)
-	for i := range s.entries {
-		if err := s.index(i); err != nil {
-			return nil, err
-		}
+	if err := s.hold(sorted); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
 
-// hold allocates each entry by itself, so that one that a pin replaces is freed.
-func (s *snapshot) hold(entries []Entry) {
+// hold builds the indexes. It allocates each entry by itself, so that one that a pin
+// replaces is freed.
+func (s *snapshot) hold(entries []Entry) error {
 	s.entries = make([]atomic.Pointer[Entry], len(entries))
+	s.byName, s.byLook = make(map[string]int, len(entries)), map[string]int{}
+	s.byDomain, s.byTenantID = make(map[string]int, len(entries)), make(map[string]int, len(entries))
 	for i, entry := range entries {
 		s.entries[i].Store(&entry)
+		if err := s.index(i); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // cloudCheck remembers clouds that were found good: thousands of entries share
@@ -280,19 +280,13 @@ func (d *Directory) ResolveAmong(ref string, sees func(name string) bool) (Entry
 }
 
 func (s *snapshot) among(sees func(name string) bool) *snapshot {
-	part := &snapshot{byName: map[string]int{}, byDomain: map[string]int{}, byTenantID: map[string]int{}}
+	part := &snapshot{credential: s.credential}
 	var seen []Entry
 	for e := range s.all() {
-		if !sees(e.Name) {
-			continue
-		}
-		i := len(seen)
-		seen = append(seen, e)
-		part.byName[naming.Fold(e.Name)], part.byTenantID[e.TenantID] = i, i
-		for _, domain := range e.Domains {
-			part.byDomain[naming.Fold(domain)] = i
+		if sees(e.Name) {
+			seen = append(seen, e)
 		}
 	}
-	part.hold(seen)
+	_ = part.hold(seen) // what does not collide in the whole does not in a part
 	return part
 }
