@@ -89,23 +89,18 @@ func (i *Issuer) Client() *http.Client {
 	}
 }
 
-func (i *Issuer) newEC() *ecdsa.PrivateKey {
-	i.tb.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		i.tb.Fatal(err)
-	}
-	return key
-}
-
 // Rotate signs with a new key from now on and publishes no other one. It
 // returns the new one.
 func (i *Issuer) Rotate() Key {
-	key := Key{EC: i.newEC()}
+	i.tb.Helper()
+	made, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		i.tb.Fatal(err)
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.made++
-	key.ID = fmt.Sprintf("key-%d", i.made)
+	key := Key{ID: fmt.Sprintf("key-%d", i.made), EC: made}
 	i.keys = []Key{key}
 	return key
 }
