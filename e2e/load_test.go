@@ -30,8 +30,8 @@ type loaded struct {
 
 // contenders starts the program with a vault, a ledger, a bearer and figures, on SQLite
 // and on PostgreSQL where that is installed, and beside it, each as a process of its
-// own: a mcp-go server that gives the same answer under the same tools, one that echoes
-// a word, and a net/http server that echoes the body.
+// own: a mcp-go server that gives the same answer under the same tools, and one that
+// echoes a word.
 func contenders(b *testing.B) []loaded {
 	list := []loaded{partner(b, "sqlite", newWorld(b, oneTenant()))}
 	if pgtest.Installed() {
@@ -50,8 +50,7 @@ func contenders(b *testing.B) []loaded {
 	same.name, same.url, same.token = "same", url("same", list[0].url, list[0].token, same.tool), ""
 	echoes := calls("echo", wiretest.Object{"text": "contoso"})
 	return append(list, same,
-		loaded{"mcpgo", url("http"), "", echoes, "echo", `"text":"contoso"`},
-		loaded{"nethttp", url("nethttp"), "", echoes, "echo", `"text":"contoso"`})
+		loaded{"mcpgo", url("http"), "", echoes, "echo", `"text":"contoso"`})
 }
 
 func partner(b *testing.B, name string, w *world) loaded {

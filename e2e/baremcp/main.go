@@ -1,9 +1,8 @@
 // Command baremcp is the least that a server on mcp-go can be: one tool, nothing
 // behind it. The benchmarks compare the program with it. Without an argument it
-// serves stdio; with http it serves streamable HTTP without sessions, with same URL
+// serves stdio; with http it serves streamable HTTP without sessions, and with same URL
 // TOKEN TOOL it does so with the tools of another server, and answers always what that
-// one answers for the tool now, and with nethttp it only echoes bodies: they print
-// {"url"} and end with their input.
+// one answers for the tool now: they print {"url"} and end with their input.
 package main
 
 import (
@@ -31,16 +30,14 @@ func serve(args []string) error {
 	switch {
 	case len(args) == 0:
 		return server.ServeStdio(bare())
-	case args[0] == "http":
-		return serveHTTP(server.NewStreamableHTTPServer(bare(), server.WithStateLess(true)))
 	case args[0] == "same" && len(args) == 4:
 		s, err := same(args[1], args[2], args[3])
 		if err != nil {
 			return err
 		}
-		return serveHTTP(server.NewStreamableHTTPServer(s, server.WithStateLess(true)))
+		return serveHTTP(s)
 	default:
-		return serveHTTP(http.HandlerFunc(echoBody))
+		return serveHTTP(bare())
 	}
 }
 
@@ -80,16 +77,7 @@ func same(url, token, tool string) (*server.MCPServer, error) {
 	return s, nil
 }
 
-func echoBody(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(body) // the client may have disconnected
-}
-
-func serveHTTP(h http.Handler) error {
+func serveHTTP(s *server.MCPServer) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -101,5 +89,5 @@ func serveHTTP(h http.Handler) error {
 	if err := json.NewEncoder(os.Stdout).Encode(map[string]string{"url": "http://" + listener.Addr().String() + "/mcp"}); err != nil {
 		return err
 	}
-	return http.Serve(listener, h)
+	return http.Serve(listener, server.NewStreamableHTTPServer(s, server.WithStateLess(true)))
 }
