@@ -1,7 +1,6 @@
 package console
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -126,22 +125,16 @@ func (c *Console) progress(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.json(progressOf(report), report.Run.State != fleet.RunRunning)
+	return v.polled(progressOf(report), report.Run.State != fleet.RunRunning)
 }
 
 func progressOf(report fleet.Report) string {
 	return fmt.Sprintf("Under way: %d of %s.", report.Totals["answered"], phrase.Count(report.Run.Rows, "row"))
 }
 
-// json answers a line that is polled.
-func (v *visit) json(text string, done bool) error {
-	v.w.Header().Set("Content-Type", "application/json")
-	v.w.Header().Set("Cache-Control", "no-store")
-	v.w.Header().Set("X-Content-Type-Options", "nosniff")
-	return json.NewEncoder(v.w).Encode(struct {
-		Text string `json:"text"`
-		Done bool   `json:"done"`
-	}{text, done})
+// polled answers the script of a line that is polled.
+func (v *visit) polled(text string, done bool) error {
+	return v.answerJSON(http.StatusOK, map[string]any{"text": text, "done": done})
 }
 
 // download writes an audit as a file. Its HTML has its style with it, and is opened by

@@ -107,7 +107,7 @@ func (c *Console) routes() []route {
 	reads, approves := []access.Scope{access.ScopeRead}, []access.Scope{access.ScopeApprove}
 	return slices.Concat([]route{
 		{"GET", "/console/{$}", reads, c.showOverview},
-		{"POST", "/console/put-off", mayPutOff(), c.putOff},
+		{"POST", "/console/put-off", mayStop(), c.putOff},
 		{"GET", "/console/customers", reads, c.showCustomers},
 		{"GET", "/console/customers/{name}", reads, c.showCustomer},
 		{"POST", "/console/customers/{name}", reads, c.act},

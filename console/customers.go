@@ -113,11 +113,7 @@ func (m *customers) table() page.Node {
 
 // customerLink leads to a customer's page, and shows the company if there is one.
 func customerLink(t schemas.Tenant) page.Node {
-	name := t.Company
-	if name == "" {
-		name = t.Name
-	}
-	return page.LinkTo(customerPath(t.Name), page.Untrusted(name))
+	return page.LinkTo(customerPath(t.Name), customer(t.Company, t.Name))
 }
 
 func customerPath(name string) string { return "/console/customers/" + url.PathEscape(name) }

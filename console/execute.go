@@ -108,5 +108,5 @@ func (c *Console) showProgress(v *visit) error {
 		return err
 	}
 	text, _ := c.executions.of(a.ID).now()
-	return v.answerJSON(http.StatusOK, map[string]any{"text": text, "done": text == ""})
+	return v.polled(text, text == "")
 }

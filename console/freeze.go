@@ -11,7 +11,8 @@ import (
 
 const freezePath, liftPath = "/console/freeze", "/console/freeze/lift"
 
-// mayStop are scopes of which one allows to stop writes.
+// mayStop are scopes of which one allows to stop writes, and to put off what needs
+// somebody: nobody is alerted of it meanwhile.
 func mayStop() []access.Scope {
 	return []access.Scope{access.ScopeWrite, access.ScopeChange, access.ScopeApprove}
 }

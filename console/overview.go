@@ -170,11 +170,7 @@ func (m *overview) has(row answers.AuditRow) bool {
 }
 
 func rowLink(row *answers.AuditRow) page.Node {
-	name := row.Company
-	if name == "" {
-		name = row.Tenant
-	}
-	return page.LinkTo(customerPath(row.Tenant), page.Untrusted(name))
+	return page.LinkTo(customerPath(row.Tenant), customer(row.Company, row.Tenant))
 }
 
 // lead is the page in a sentence.
@@ -222,7 +218,7 @@ func (m *overview) todo(v *visit) page.Node {
 		if t.row == nil {
 			return page.El("li", t.what)
 		}
-		return page.El("li", t.what, page.Untrusted(ownerOf(t.row)), page.If(v.may(mayPutOff()...), putOffForm(v, t.row)))
+		return page.El("li", t.what, page.Untrusted(ownerOf(t.row)), page.If(v.may(mayStop()...), putOffForm(v, t.row)))
 	})
 	title := "To do"
 	if more := len(m.tasks) - len(shown); more > 0 {
@@ -236,11 +232,6 @@ func ownerOf(row *answers.AuditRow) string {
 		return ""
 	}
 	return " (" + row.Owner + ")"
-}
-
-// mayPutOff are the scopes of who puts things off: nobody is alerted of them meanwhile.
-func mayPutOff() []access.Scope {
-	return []access.Scope{access.ScopeWrite, access.ScopeChange, access.ScopeApprove}
 }
 
 // putOffForm lets somebody put a row off until a day.

@@ -76,23 +76,12 @@ func (c *Console) showRun(v *visit) error {
 // changesTable shows the rows of a plan or a run: what is linked, and what will be or is.
 func changesTable(title string, changes []answers.ChangeRow) page.Node {
 	rows := xslices.Map(changes, func(row answers.ChangeRow) []page.Node {
-		name := row.Company
-		if name == "" {
-			name = row.Tenant
-		}
 		return []page.Node{
-			page.Group{page.LinkTo(customerPath(row.Tenant), page.Untrusted(name)), page.Text(" "), page.Untrusted(row.Credential)},
-			page.Text(string(row.State)), linkWords(row.Before), page.Untrusted(row.PartnerID), linkWords(row.After), page.Untrusted(row.Why), page.Untrusted(row.Warning),
+			page.Group{page.LinkTo(customerPath(row.Tenant), customer(row.Company, row.Tenant)), page.Text(" "), page.Untrusted(row.Credential)},
+			page.Text(string(row.State)), linked(row.Before), page.Untrusted(row.PartnerID), linked(row.After), page.Untrusted(row.Why), page.Untrusted(row.Warning),
 		}
 	})
 	return page.Listing(title, []string{"Customer", "State", "Linked before", "To be linked", "Linked now", "Why", "Note"}, rows...)
-}
-
-func linkWords(link *answers.Link) page.Node {
-	if link == nil {
-		return page.Text("-")
-	}
-	return page.Group{page.Text(string(link.State) + " "), page.Untrusted(string(link.PartnerID)), page.Text(" "), page.Untrusted(link.PartnerName)}
 }
 
 func runProgress(changes []answers.ChangeRow) string {
@@ -106,7 +95,7 @@ func (c *Console) runProgress(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.json(runProgress(fleet.Changes(run.Plan, progress, nil)), run.Ended(c.o.Now()))
+	return v.polled(runProgress(fleet.Changes(run.Plan, progress, nil)), run.Ended(c.o.Now()))
 }
 
 // continueRun goes on with a run of the person, as a call of its tool does.
