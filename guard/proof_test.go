@@ -15,8 +15,10 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
+	"mcp-partner/guard/runs"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/internal/testkit"
+	"mcp-partner/schemas"
 	"mcp-partner/schemas/problems"
 )
 
@@ -823,6 +825,48 @@ func TestCallerStops(t *testing.T) {
 		freeze, err := c.Frozen(t.Context())
 		if err != nil || freeze.Writes != (test.code == "") || freeze.Writes && freeze.By != string(carlEntra) {
 			t.Errorf("%s: %+v, %v", name, freeze, err)
+		}
+	}
+}
+
+// A plan asks for what the strictest of its rows demands, and each tenant asks again.
+func TestDemandHoldsForPlanAndForEachTenant(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t, access.Demand{})
+	plan := manyPlan(schemas.ToolTransitionPartner, 4, runs.StepRemove, runs.StepReplace)
+	plan.Caller = "token:bot"
+	request := guard.Request{Principal: by(plan.Caller), Tool: plan.Tool, Arguments: plan.Arguments}
+	ticket, err := waits(c.AuthorizePlan(t.Context(), by(plan.Caller), plan, true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Approve(t.Context(), ticket.ID, anna.Name, anna.Passphrase); err != nil {
+		t.Fatal(err)
+	}
+	for name, demand := range map[string]access.Demand{"passkey": {Passkey: true}, "two approvers": {Approvers: 2}} {
+		if err := guard.RefusalOf(c.under(demand).RedeemPlan(t.Context(), request, ticket.ID)); err == nil {
+			t.Errorf("%s: a plan with less is executed", name)
+		}
+	}
+	run := runOf(t, c.RedeemPlan(t.Context(), request, ticket.ID))
+	run.By = by(plan.Caller)
+	if _, _, err := c.under(access.Demand{Approvers: 2}).Permit(t.Context(), run, guard.Progress{Row: 0}, runs.StepRemove, hereOf(run.Plan.Rows[0])); codeOf(err) != problems.CodeApprovalMismatch {
+		t.Errorf("a tenant begins with less: %v", err)
+	}
+	if _, _, err := c.Permit(t.Context(), run, guard.Progress{Row: 0}, runs.StepRemove, hereOf(run.Plan.Rows[0])); err != nil {
+		t.Errorf("under the policy of then: %v", err)
+	}
+}
+
+func TestStricterVerdictDemandsBoth(t *testing.T) {
+	t.Parallel()
+	asked := access.Verdict{Ruling: access.RulingApprover}
+	one, two := asked, asked
+	one.Demand, two.Demand = access.Demand{Passkey: true}, access.Demand{Approvers: 2}
+	want := access.Demand{Passkey: true, Approvers: 2}
+	for _, pair := range [][2]access.Verdict{{one, two}, {two, one}} {
+		if got := access.Stricter(access.Stricter(access.NothingWritten(), pair[0]), pair[1]); got.Demand != want {
+			t.Errorf("%+v", got.Demand)
 		}
 	}
 }
