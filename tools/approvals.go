@@ -299,7 +299,11 @@ func (s *Service) toApprove(ctx context.Context, ticket guard.Ticket) string {
 	approve := fmt.Sprintf("Ask an approver to run this in a terminal on the machine that holds the state directory: %s approvals approve %s --approver NAME --execute", s.deps.Command, ticket.ID)
 	approve = strings.TrimSpace(given(ticket) + " " + approve)
 	if ticket.Intent.Caller.Remote() {
-		approve = fmt.Sprintf("Another person whose token has the scope %s can decide at %s/approvals/%s. Or: %s", access.ScopeApprove, s.deps.PublicURL, ticket.ID, approve)
+		who, at := "whose token has the scope", "/approvals/"
+		if s.deps.Console {
+			who, at = "with the scope", "/console/approvals/"
+		}
+		approve = fmt.Sprintf("Another person %s %s can decide at %s%s%s. Or: %s", who, access.ScopeApprove, s.deps.PublicURL, at, ticket.ID, approve)
 	}
 	if approvers, err := s.deps.Guard.Approvers(ctx); err == nil && len(approvers) == 0 {
 		return fmt.Sprintf("No approver is set up yet. A person runs once: %s users add NAME. %s", s.deps.Command, approve)

@@ -113,6 +113,8 @@ type Deps struct {
 	Command string
 	// PublicURL is the address of a server over HTTP, without a path.
 	PublicURL string
+	// Console says that people decide in the console of that server.
+	Console bool
 	// Settled replaces the time after which a write without an outcome has ended;
 	// zero means fleet.Settled.
 	Settled time.Duration

@@ -44,7 +44,7 @@ type announcement struct {
 }
 
 // announce words a question; plan is that of a ticket for many tenants.
-func announce(ticket guard.Ticket, plan guard.Plan, public string) announcement {
+func announce(ticket guard.Ticket, plan guard.Plan, approvals string) announcement {
 	intent := ticket.Intent
 	a := announcement{
 		ID: ticket.ID, Tool: intent.Tool, Question: unlinked(guard.QuestionFor(intent).Text), Caller: inert(string(intent.Caller)), Requester: inert(ticket.Requester),
@@ -57,8 +57,8 @@ func announce(ticket guard.Ticket, plan guard.Plan, public string) announcement 
 	if ticket.Plan != nil {
 		a.ofPlan(plan)
 	}
-	if public != "" {
-		a.URL = public + "/approvals/" + ticket.ID
+	if approvals != "" {
+		a.URL = approvals + ticket.ID
 	}
 	a.Text = a.text()
 	return a

@@ -46,6 +46,8 @@ type Settings struct {
 	ServesHTTP bool
 	// PublicURL is the address of a server over HTTP for its clients, without a path.
 	PublicURL string
+	// Console says that the server has the console.
+	Console bool
 	// Limits bound runs over many tenants.
 	Limits fleet.Limits
 	// PECRoles is a file that changes the list of eligible roles, or "".

@@ -29,8 +29,8 @@ type webhook struct {
 	approvals *channel
 	alerts    []config.Alert
 	channels  map[string]*channel // of the alerts, by their names
-	// public is the server's address for approvers, "" where it has none.
-	public string
+	// decideAt is the address below which approvers decide, "" where there is none.
+	decideAt string
 	// questions are what is announced, as the outbox names them.
 	questions *guard.Guard
 	outbox    *ledger.Ledger
@@ -42,12 +42,24 @@ type webhook struct {
 	close  context.CancelFunc
 }
 
+// approvalsURL is the address of approvals for people, or for programs.
+func (s *Settings) approvalsURL() string {
+	switch {
+	case s.PublicURL == "":
+		return ""
+	case s.Console:
+		return s.PublicURL + "/console/approvals/"
+	default:
+		return s.PublicURL + "/approvals/"
+	}
+}
+
 // NewWebhook makes the one of the config file, if it has one.
 func (s *Settings) NewWebhook() (w *webhook, err error) {
 	if s.Config.Webhook == nil && len(s.Config.Alerts) == 0 {
 		return nil, nil
 	}
-	w = &webhook{alerts: s.Config.Alerts, channels: map[string]*channel{}, public: s.PublicURL, log: s.Log}
+	w = &webhook{alerts: s.Config.Alerts, channels: map[string]*channel{}, decideAt: s.approvalsURL(), log: s.Log}
 	if s.Config.Webhook != nil {
 		if w.approvals, err = s.newChannel("approvals.webhook", *s.Config.Webhook); err != nil {
 			return nil, err
@@ -224,7 +236,7 @@ func (w *webhook) question(ctx context.Context, id string) (what notice, late bo
 			return nil, false, err
 		}
 	}
-	return announce(ticket, plan, w.public), false, nil
+	return announce(ticket, plan, w.decideAt), false, nil
 }
 
 // wait lets attempts that were begun end; each is bounded.

@@ -86,7 +86,7 @@ func newReceiver(t *testing.T, statuses ...int) *receiver {
 
 func TestWebhookBodyNamesToolTenantAndID(t *testing.T) {
 	t.Parallel()
-	body, err := webhookFormats()["json"](announce(pendingTicket(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)), guard.Plan{}, "https://partner.example"))
+	body, err := webhookFormats()["json"](announce(pendingTicket(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)), guard.Plan{}, "https://partner.example/approvals/"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestWebhookBodySummarizesPlan(t *testing.T) {
 	}
 	ticket := guard.Ticket{ID: "ap_1", Requester: "alice (1000)", ExpiresAt: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Plan: &guard.PlanHead{Rows: 12, All: 13},
 		Intent: guard.Intent{Caller: "nightly", Tool: plan.Tool, PartnerID: plan.To, Reason: "merger"}}
-	a := announce(ticket, plan, "https://partner.example")
+	a := announce(ticket, plan, "https://partner.example/approvals/")
 	if a.Tenant != "" || a.Tenants != 12 || len(a.FirstTenants) != maxHookTenants || a.FirstTenants[0] != "customer-01 (Comp: //any <@U1>)" || a.OldPartnerID != "1234567, 2345678" || a.NewPartnerID != "7654321" {
 		t.Errorf("%+v", a)
 	}

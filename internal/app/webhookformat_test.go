@@ -20,7 +20,7 @@ import (
 // 1.4 of its schema has, as wide as the channel, and nothing that makes a mention.
 func TestCardForTeamsFollowsItsSchema(t *testing.T) {
 	t.Parallel()
-	body, err := announce(pendingTicket(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)), guard.Plan{}, "https://partner.example").chat().teams()
+	body, err := announce(pendingTicket(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)), guard.Plan{}, "https://partner.example/approvals/").chat().teams()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestLongTextsAreCutForChats(t *testing.T) {
 	for range 100 {
 		plan.Rows = append(plan.Rows, guard.PlanRow{Identity: answers.Identity{Tenant: "contoso"}, Company: long, Steps: []runs.Step{runs.StepCreate}})
 	}
-	a := announce(guard.Ticket{ID: "ap_1", Requester: long, Plan: &guard.PlanHead{}, Intent: guard.Intent{Tool: plan.Tool, Caller: access.Caller(long), Company: long, Reason: long}}, plan, "https://partner.example")
+	a := announce(guard.Ticket{ID: "ap_1", Requester: long, Plan: &guard.PlanHead{}, Intent: guard.Intent{Tool: plan.Tool, Caller: access.Caller(long), Company: long, Reason: long}}, plan, "https://partner.example/approvals/")
 	for _, format := range []string{"slack", "teams"} {
 		body, err := webhookFormats()[format](a)
 		if err != nil || len(body) > 28_000 {
@@ -101,7 +101,7 @@ func TestWebhookChatsShowUntrustedTextAsText(t *testing.T) {
 			"Replace partner ID 1234567 with 7654321 for identity": pendingTicket(removal.ExpiresAt),
 			"Remove the link to partner ID 1234567 for identity":   removal,
 		} {
-			body, err := webhookFormats()[format](announce(ticket, guard.Plan{}, "https://partner.example"))
+			body, err := webhookFormats()[format](announce(ticket, guard.Plan{}, "https://partner.example/approvals/"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -143,6 +143,19 @@ func eachObject(value any, visit func(map[string]any)) {
 	case []any:
 		for _, item := range v {
 			eachObject(item, visit)
+		}
+	}
+}
+
+func TestPeopleAreLedToThePageOfAnApproval(t *testing.T) {
+	t.Parallel()
+	for want, s := range map[string]Settings{
+		"":                                   {Console: true},
+		"https://partner.example/approvals/": {PublicURL: "https://partner.example"},
+		"https://partner.example/console/approvals/": {PublicURL: "https://partner.example", Console: true},
+	} {
+		if got := s.approvalsURL(); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

@@ -222,7 +222,7 @@ func (a *App) Guard(o guard.Options) (*guard.Guard, error) {
 func (a *App) Service(decider *guard.Guard) *tools.Service {
 	directory := Directory{a.Directory, a.Health, decider.Bounds().PartnerIDs}
 	service := tools.NewService(tools.Deps{
-		Directory: directory, Clients: a.Clients, Fleet: a.openFleet(directory), Guard: decider, Command: a.settings.Command(), PublicURL: a.settings.PublicURL, Simulated: a.Simulated != nil,
+		Directory: directory, Clients: a.Clients, Fleet: a.openFleet(directory), Guard: decider, Command: a.settings.Command(), PublicURL: a.settings.PublicURL, Console: a.settings.Console, Simulated: a.Simulated != nil,
 		Search: search.New(schemas.Catalogue(), inputSchema), Logger: a.settings.Log,
 		Observer: a.settings.Observer, Settled: a.settings.Settled, Unattended: a.Unattended,
 		PECRoles: a.roles, Reconciliation: a.reconciliation,

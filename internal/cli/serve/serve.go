@@ -61,7 +61,7 @@ func runServe(ctx context.Context, deps *cmdutil.Deps, o *serveOptions) error {
 	deps.KeepMemory()
 	if o.http.address != "" {
 		o.http.locate(bound.main.Addr())
-		deps.ServesHTTP, deps.PublicURL = true, o.http.base(bound.main.Addr())
+		deps.ServesHTTP, deps.PublicURL, deps.Console = true, o.http.base(bound.main.Addr()), o.http.oauth.console
 	}
 	// What the server needs to end well must not end with the signal.
 	simulated, err := o.simulate.Start(context.WithoutCancel(ctx))
