@@ -51,6 +51,7 @@ func factsOf(a tools.SeenApproval) page.Node {
 	add("Reason given", page.Untrusted(a.Reason), a.Reason != "")
 	add("Asked", page.TimeOf(a.CreatedAt), true)
 	add("Expires", page.TimeOf(a.ExpiresAt), a.State == guard.StatePending || a.State == guard.StateApproved)
+	add("Approvals so far", page.Text(a.Approvals), a.Approvals != "")
 	add("Rule that asks", page.Untrusted(a.Rule), a.Rule != "")
 	add("Decided by", page.Untrusted(a.Approver), a.Approver != "")
 	add("Why it was denied", page.Untrusted(a.Denied), a.Denied != "")
@@ -107,6 +108,8 @@ func (v *visit) decision(a tools.SeenApproval) []page.Node {
 	switch {
 	case a.Asked:
 		return []page.Node{page.P("You asked for this, as this or another of your identities. Somebody else has to decide.")}
+	case a.Again:
+		return []page.Node{page.P("You, or somebody who cannot be told from you, approved already. The rule wants another person as well.")}
 	case !v.may(access.ScopeApprove):
 		return []page.Node{page.P("Somebody who may approve has to decide.")}
 	}
@@ -115,7 +118,7 @@ func (v *visit) decision(a tools.SeenApproval) []page.Node {
 		body = append(body, page.Line(page.Text("This server cannot tell whether "), page.Strong(a.AskedBy),
 			page.Text(" is you or a program of yours. If you asked for this, let somebody else decide: the record says that this is unclear.")))
 	}
-	return append(body, v.signedForm(approvalPath(a.ID), []page.Node{
+	return append(body, v.signedForm(approvalPath(a.ID), a.Passkey, []page.Node{
 		page.Hidden("digest", a.Digest),
 		page.Area("reason", "Reason (needed to deny; the agent and the record get it)"),
 	}, signedAnswer{"approve", "Approve"}, signedAnswer{"deny", "Deny"}))
@@ -141,7 +144,7 @@ func (c *Console) decide(v *visit) error {
 		return err
 	}
 	at := approvalPath(v.r.PathValue("id"))
-	if said.Statement == nil && v.proves() == bySignInAgain {
+	if said.Statement == nil && v.proves(false) == bySignInAgain {
 		return v.askToSignIn(at, said.Reason)
 	}
 	if _, err := c.o.Service.DecideApproval(context.WithoutCancel(v.r.Context()), v.by, v.r.PathValue("id"), said); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/page"
@@ -102,7 +103,7 @@ func approvalState(a tools.SeenApproval) page.Node {
 	case a.State == guard.StatePending && a.Asked:
 		return page.State("plain", "waits for somebody else")
 	case a.State == guard.StatePending:
-		return page.State("warn", "waits")
+		return page.State("warn", strings.TrimSpace("waits "+a.Approvals))
 	case a.State == guard.StateApproved:
 		return page.State("good", "approved, not carried out")
 	case a.State == guard.StateUsed:

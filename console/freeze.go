@@ -52,7 +52,7 @@ func (v *visit) liftForm(now guard.Freeze) page.Node {
 		return page.P("Somebody who may approve can lift it.")
 	}
 	digest := now.Digest()
-	return v.signedForm(liftPath, []page.Node{page.Hidden("digest", hex.EncodeToString(digest[:]))}, signedAnswer{"approve", "Lift the freeze"})
+	return v.signedForm(liftPath, false, []page.Node{page.Hidden("digest", hex.EncodeToString(digest[:]))}, signedAnswer{"approve", "Lift the freeze"})
 }
 
 func (c *Console) stop(v *visit) error {
@@ -77,7 +77,7 @@ func (c *Console) lift(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if said.Statement == nil && v.proves() == bySignInAgain {
+	if said.Statement == nil && v.proves(false) == bySignInAgain {
 		return v.askToSignIn(freezePath, "")
 	}
 	if err := c.o.Guard.Lift(context.WithoutCancel(v.r.Context()), v.by, said); err != nil {

@@ -27,17 +27,18 @@ const (
 // freshFor is how long the guard takes a sign-in at the issuer as a proof.
 const freshFor = 5 * time.Minute
 
-// proves says how the person can prove what they decide now.
-func (v *visit) proves() proof {
+// proves says how the person can prove what they decide now, where passkey says that
+// nothing else counts.
+func (v *visit) proves(passkey bool) proof {
 	person := v.session.Person
 	local := person.Caller == guard.UserCaller(person.Name)
-	if age := v.c.o.Now().Sub(person.AuthenticatedAt); !local && age <= freshFor {
+	if age := v.c.o.Now().Sub(person.AuthenticatedAt); !local && !passkey && age <= freshFor {
 		return bySignIn
 	}
 	if keys, err := v.c.o.Guard.SigningKeys(v.r.Context(), person.Caller); err == nil && len(keys) > 0 {
 		return byPasskey
 	}
-	if local {
+	if local || passkey {
 		return byNothing
 	}
 	return bySignInAgain
@@ -47,9 +48,9 @@ func (v *visit) proves() proof {
 type signedAnswer struct{ value, label string }
 
 // signedForm is a form whose answer is proved. All its buttons are of one size.
-func (v *visit) signedForm(action string, fields []page.Node, buttons ...signedAnswer) page.Node {
+func (v *visit) signedForm(action string, passkey bool, fields []page.Node, buttons ...signedAnswer) page.Node {
 	var signing []page.Node
-	switch v.proves() {
+	switch v.proves(passkey) {
 	case bySignIn:
 		signing = page.Group{page.Each(buttons, func(b signedAnswer) page.Node { return page.Button("answer", b.value, b.label, false) })}
 	case byPasskey:
@@ -61,7 +62,7 @@ func (v *visit) signedForm(action string, fields []page.Node, buttons ...signedA
 	case bySignInAgain:
 		return signInAgain(action)
 	default:
-		return page.P("You have no passkey here that can sign a decision. Ask the operator of this server for an invitation to make one.")
+		return page.P("Your passkey has to sign this, and you have none here. Ask the operator of this server for an invitation to make one.")
 	}
 	return page.Form(action, v.session.FormToken(), append(fields, signing...)...)
 }

@@ -13,22 +13,22 @@ import (
 type Seen struct {
 	Ticket
 	// Asked says that the same human asked, and so cannot decide. Unclear says that it
-	// cannot be told whether they did.
-	Asked, Unclear bool
+	// cannot be told whether they did, and Again that they approved already, or may have.
+	Asked, Unclear, Again bool
 }
 
 // SeenBy returns those of some questions that a caller may look at: inside what they
 // were given, and with the scope to approve or asked by themselves.
 func (g *Guard) SeenBy(ctx context.Context, p access.Principal, tickets ...Ticket) (seen []Seen, err error) {
 	decision := Decision{Approved: true, Approver: string(p.Caller), By: p.Caller, Token: p.Token}
-	humans, err := g.humans(ctx, decision)
-	if err != nil {
-		return nil, err
-	}
 	for _, t := range tickets {
+		humans, err := g.humans(ctx, append(t.decisions(), decision)...)
+		if err != nil {
+			return nil, err
+		}
 		asked := humans.one(t, decision)
 		if (asked || mayApprove(p) == nil) && g.decides(ctx, g.Confine(p).Grant, t) {
-			seen = append(seen, Seen{t, asked, !asked && g.sameUser(t, decision, humans)})
+			seen = append(seen, Seen{t, asked, !asked && g.sameUser(t, decision, humans), humans.again(t, decision)})
 		}
 	}
 	return seen, nil

@@ -145,8 +145,8 @@ func (s *Service) showPlan(ctx context.Context, t guard.Ticket, shown *PendingAp
 type SeenApproval struct {
 	PendingApproval
 	// Asked says that the person asked, as this or another identity, and so cannot
-	// decide; Unclear that this cannot be told.
-	Asked, Unclear bool
+	// decide; Unclear that this cannot be told; Again that they approved already.
+	Asked, Unclear, Again bool
 }
 
 // recentShown is how many approvals that wait no more are listed.
@@ -171,7 +171,7 @@ func (s *Service) SeenApprovals(ctx context.Context, p access.Principal) (waitin
 
 func (s *Service) seen(ctx context.Context, p access.Principal, tickets []guard.Ticket) ([]SeenApproval, error) {
 	seen, err := s.deps.Guard.SeenBy(ctx, p, tickets...)
-	return xslices.Map(seen, func(t guard.Seen) SeenApproval { return SeenApproval{s.pending(ctx, t.Ticket), t.Asked, t.Unclear} }), err
+	return xslices.Map(seen, func(t guard.Seen) SeenApproval { return SeenApproval{s.pending(ctx, t.Ticket), t.Asked, t.Unclear, t.Again} }), err
 }
 
 // SeenApproval returns one of them. One that the person may not see is not there.
