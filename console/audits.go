@@ -169,9 +169,7 @@ func (v *visit) file(kind, name string, write func(io.Writer) error) error {
 	header := v.w.Header()
 	header.Set("Content-Type", kind)
 	header.Set("Content-Disposition", `attachment; filename="`+name+`"`)
-	header.Set("Content-Security-Policy", "sandbox; default-src 'none'")
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Cache-Control", "no-store")
+	header.Set("Content-Security-Policy", "sandbox; default-src 'none'; frame-ancestors 'none'")
 	if err := write(v.w); err != nil {
 		v.c.o.Logger.WarnContext(v.r.Context(), "a download broke off", "reason", err.Error())
 		panic(http.ErrAbortHandler)

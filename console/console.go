@@ -91,7 +91,10 @@ func New(o Options) *Console {
 }
 
 // ServeHTTP implements http.Handler.
-func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.ServeHTTP(w, r) }
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	page.Harden(w.Header())
+	c.handler.ServeHTTP(w, r)
+}
 
 // route is one address of the console. A test has a row for each.
 type route struct {

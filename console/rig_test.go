@@ -46,6 +46,7 @@ type rig struct {
 	guard    *guard.Guard
 	service  *tools.Service
 	people   *users.SignIn
+	callers  *auth.Authenticator
 	console  *console.Console
 	issuer   *issuertest.Issuer
 	upstream *issuertest.SignIn
@@ -155,11 +156,12 @@ func (r *rig) newUpstream() *auth.Upstream {
 	callback := r.url + users.CallbackPath
 	r.upstream = &issuertest.SignIn{ClientID: clientID, RedirectURI: callback, Secret: "s3cret", Now: time.Now}
 	r.issuer.SignsIn(r.upstream)
-	callers, err := auth.New(auth.Options{Issuers: []string{r.issuer.URL()}, Audiences: []string{clientID}, Client: r.issuer.Client(), Mapping: mapping(r.issuer.URL())})
+	var err error
+	r.callers, err = auth.New(auth.Options{Issuers: []string{r.issuer.URL()}, Audiences: []string{clientID}, Client: r.issuer.Client(), Mapping: mapping(r.issuer.URL())})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	upstream, err := callers.Upstream(auth.Application{
+	upstream, err := r.callers.Upstream(auth.Application{
 		Issuer: r.issuer.URL(), ClientID: clientID, RedirectURI: callback,
 		Credential: func(context.Context) (auth.ClientCredential, error) {
 			return auth.ClientCredential{Secret: "s3cret"}, nil
@@ -256,7 +258,7 @@ type answer struct {
 	text string
 }
 
-func (b *browser) do(method, address, body string) answer {
+func (b *browser) do(method, address, body string, headers ...string) answer {
 	b.t.Helper()
 	if strings.HasPrefix(address, "/") {
 		address = b.url + address
@@ -268,6 +270,9 @@ func (b *browser) do(method, address, body string) answer {
 	if method == http.MethodPost {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		req.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
 	}
 	response, err := b.client.Do(req)
 	if err != nil {

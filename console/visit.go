@@ -156,8 +156,6 @@ func (v *visit) byScript() bool { return v.r.Header.Get("Accept") == "applicatio
 
 func (v *visit) answerJSON(status int, body any) error {
 	v.w.Header().Set("Content-Type", "application/json")
-	v.w.Header().Set("Cache-Control", "no-store")
-	v.w.Header().Set("X-Content-Type-Options", "nosniff")
 	v.w.WriteHeader(status)
 	_ = json.NewEncoder(v.w).Encode(body) // a browser that went away needs no answer
 	return nil

@@ -87,6 +87,9 @@ func CannotListen(addr string, err error) string {
 // Close ends the listener.
 func (s *Simulation) Close() { _ = s.Server.Close() }
 
+// Requests counts what the simulation was asked.
+func (s *Simulation) Requests() int { return len(s.sim.Journal()) }
+
 // Cloud is where the simulation is reached.
 func (s *Simulation) Cloud() tenants.Cloud {
 	return tenants.Cloud{

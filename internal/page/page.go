@@ -88,19 +88,26 @@ func hashOf(text []byte) string {
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// Write answers with the page. No other site can frame it, read it or give it a
-// script; nothing on the way keeps it.
-func (p Page) Write(w http.ResponseWriter) {
-	targets := strings.Join(append([]string{"'self'"}, p.FormTargets...), " ")
-	header := w.Header()
-	header.Set("Content-Type", "text/html; charset=utf-8")
-	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action "+targets+
-		"; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'")
+// Harden sets what every answer of a server of pages says: no other site can frame it,
+// read it or run anything of it, and nothing on the way keeps it.
+func Harden(header http.Header) {
+	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	header.Set("X-Frame-Options", "DENY")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "same-origin") // with none at all, forms would come from the origin "null"
 	header.Set("Cross-Origin-Opener-Policy", "same-origin")
 	header.Set("Cache-Control", "no-store")
+}
+
+// Write answers with the page. No other site can frame it, read it or give it a
+// script; nothing on the way keeps it.
+func (p Page) Write(w http.ResponseWriter) {
+	targets := strings.Join(append([]string{"'self'"}, p.FormTargets...), " ")
+	header := w.Header()
+	Harden(header)
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action "+targets+
+		"; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'")
 	w.WriteHeader(max(p.Status, http.StatusOK))
 	_ = p.document().Render(w) // a browser that went away needs no answer
 }
