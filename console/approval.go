@@ -109,7 +109,7 @@ func (v *visit) decision(a tools.SeenApproval) []page.Node {
 	case a.Asked:
 		return []page.Node{page.P("You asked for this, as this or another of your identities. Somebody else has to decide.")}
 	case a.Again:
-		return []page.Node{page.P("You, or somebody who cannot be told from you, approved already. The rule wants another person as well.")}
+		return []page.Node{page.P("You have approved already, or somebody has who may be you. The rule wants another person as well.")}
 	case !v.may(access.ScopeApprove):
 		return []page.Node{page.P("Somebody who may approve has to decide.")}
 	}

@@ -171,7 +171,9 @@ func (s *Service) SeenApprovals(ctx context.Context, p access.Principal) (waitin
 
 func (s *Service) seen(ctx context.Context, p access.Principal, tickets []guard.Ticket) ([]SeenApproval, error) {
 	seen, err := s.deps.Guard.SeenBy(ctx, p, tickets...)
-	return xslices.Map(seen, func(t guard.Seen) SeenApproval { return SeenApproval{s.pending(ctx, t.Ticket), t.Asked, t.Unclear, t.Again} }), err
+	return xslices.Map(seen, func(t guard.Seen) SeenApproval {
+		return SeenApproval{s.pending(ctx, t.Ticket), t.Asked, t.Unclear, t.Again}
+	}), err
 }
 
 // SeenApproval returns one of them. One that the person may not see is not there.
