@@ -42,6 +42,13 @@ export async function accessible(page, what) {
   assert.deepEqual(found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(" ")}`), [], what);
 }
 
+// passkeys gives a browser's page an authenticator that answers by itself.
+export async function passkeys(page) {
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("WebAuthn.enable");
+  await devtools.send("WebAuthn.addVirtualAuthenticator", { options: { protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true } });
+}
+
 // Person presses the buttons that stand on the pages of the server and of the issuer.
 export class Person {
   constructor(page, name) {

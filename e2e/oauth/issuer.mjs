@@ -46,8 +46,8 @@ function configuration(redirect, disabled) {
       grant_types: ["authorization_code", "refresh_token"], token_endpoint_auth_method: "client_secret_basic",
     }],
     // Anybody may sign in under any name; the pages of the provider itself ask for it.
-    findAccount: (_context, id) => disabled.has(id) ? undefined : { accountId: id, claims: () => ({ sub: id, name: `${id} of Contoso` }) },
-    claims: { openid: ["sub"], profile: ["name"] },
+    findAccount: (_context, id) => disabled.has(id) ? undefined : { accountId: id, claims: () => ({ sub: id, name: `${id} of Contoso`, roles: ["Partner.Everything"] }) },
+    claims: { openid: ["sub"], profile: ["name", "roles"] },
     scopes: ["openid", "profile", "offline_access"],
     // Entra ID gives one without a page of its own, which this provider would want for offline_access.
     issueRefreshToken: async (_context, client) => client.grantTypeAllowed("refresh_token"),

@@ -33,15 +33,17 @@ export class World {
     return stdout;
   }
 
-  // typed runs a command on a terminal of its own, and types a line when it asks.
-  async typed(args, line) {
+  // typed runs a command on a terminal of its own, and types a line each time that it asks.
+  async typed(args, ...answers) {
     const quoted = [this.binary, ...args].map((word) => `'${word}'`).join(" ");
     const child = spawn("script", ["-qec", quoted, "/dev/null"], { env: this.env, stdio: ["pipe", "pipe", "inherit"] });
     this.children.push(child);
-    let said = "", sent = false;
+    let said = "", asked = 0;
     child.stdout.on("data", (text) => {
       said += text;
-      if (!sent && /confirm: $/.test(said)) sent = child.stdin.write(`${line}\n`) || true;
+      if (!/(confirm|name|\(not shown\)|Repeat it): $/.test(said.slice(asked)) || !answers.length) return;
+      asked = said.length;
+      child.stdin.write(`${answers.shift()}\n`);
     });
     const [code] = await once(child, "exit");
     if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}: ${said}`);
@@ -78,12 +80,12 @@ export class World {
   }
 
   // serve starts the server; people sign in at an issuer, or with passkeys without one.
-  async serve({ issuer, config = "" } = {}) {
+  async serve({ issuer, config = "", flags = ["--oauth"] } = {}) {
     const port = this.port ??= await freePort();
     this.url = `http://localhost:${port}`;
     const file = join(this.folder, "config.yaml");
     writeFileSync(file, config, { mode: 0o600 });
-    const args = ["--config", file, "serve", "--http", `127.0.0.1:${port}`, "--oauth", "--public-url", this.url, "--log-level", "warn"];
+    const args = ["--config", file, "serve", "--http", `127.0.0.1:${port}`, ...flags, "--public-url", this.url, "--log-level", "warn"];
     if (issuer) args.push("--oidc-issuer", issuer);
     this.server = this.spawn(args);
     await this.announced(this.server);

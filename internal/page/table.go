@@ -18,7 +18,7 @@ func Listing(caption string, heads []string, rows ...[]Node) Node {
 		}
 		head[i] = h.Th(h.Scope("col"), g.If(numeric[i], h.Class("number")), g.Text(text))
 	}
-	return h.Div(h.Class("scroll"), h.TabIndex("0"), h.Role("region"), h.Aria("label", caption), h.Table(
+	return h.Div(h.Class("scroll"), h.TabIndex("0"), h.Role("region"), h.Aria("label", "Table: "+caption), h.Table(
 		h.THead(h.Tr(g.Group(head))),
 		h.TBody(g.Map(rows, func(cells []Node) Node {
 			var row []Node
