@@ -130,6 +130,7 @@ func (r *rig) openHouse(tenants int, rules guard.Options) {
 	r.t.Helper()
 	settings := app.NewSettings(func(string) (string, bool) { return "", false }, nil)
 	settings.PublicURL = r.url
+	settings.Config.Policy = rules.Rules
 	settings.SetStateDir(filepath.Join(r.t.TempDir(), "state"))
 	var err error
 	if r.azure, err = app.StartSimulation(context.Background(), app.SimulationOptions{Tenants: tenants}, "127.0.0.1:0"); err != nil {

@@ -296,7 +296,11 @@ func (s *Service) toApprove(ctx context.Context, ticket guard.Ticket) string {
 		return "This simulation runs in one process, so nobody else can approve: use a client that can ask its user, or start with --approval none."
 	}
 	if ticket.Demand.Passkey {
-		return strings.TrimSpace(fmt.Sprintf("Ask an approver to sign in to the console of the server, and to approve %s there with a passkey. %s", ticket.ID, given(ticket)))
+		where := "in the console of the server, approval " + ticket.ID
+		if s.deps.Console {
+			where = "at " + s.deps.PublicURL + "/console/approvals/" + ticket.ID
+		}
+		return strings.TrimSpace(fmt.Sprintf("Ask an approver to approve it with a passkey %s. %s", where, given(ticket)))
 	}
 	approve := fmt.Sprintf("Ask an approver to run this in a terminal on the machine that holds the state directory: %s approvals approve %s --approver NAME --execute", s.deps.Command, ticket.ID)
 	approve = strings.TrimSpace(given(ticket) + " " + approve)
