@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"mcp-partner/access"
+	"mcp-partner/auth/oauth"
 	"mcp-partner/auth/users"
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
@@ -55,6 +56,8 @@ type Options struct {
 	// Acknowledge records that a person knows of the state of a customer, or without
 	// Until that nobody does any more.
 	Acknowledge func(ctx context.Context, known fleet.Acknowledgement, by access.Caller) (bool, error)
+	// Clients are the MCP clients that people allowed something, to be changed by somebody.
+	Clients func(by access.Caller) oauth.Clients
 	// OwnIDs are the partner's own IDs.
 	OwnIDs []string
 	// Now defaults to time.Now.
@@ -124,7 +127,7 @@ func (c *Console) routes() []route {
 		{"POST", freezePath, mayStop(), c.stop},
 		{"POST", liftPath, approves, c.lift},
 		{"POST", liftPath + "/challenge", approves, c.beginLift},
-	}, c.auditRoutes(), c.runRoutes(), c.recordRoutes())
+	}, c.auditRoutes(), c.runRoutes(), c.recordRoutes(), c.accessRoutes())
 }
 
 func foreignForm(w http.ResponseWriter) {

@@ -19,6 +19,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/auth"
+	"mcp-partner/auth/oauth"
 	"mcp-partner/auth/users"
 	"mcp-partner/console"
 	"mcp-partner/guard"
@@ -106,6 +107,9 @@ func newRig(t testing.TB, tenants int, rules guard.Options) *rig {
 	}
 	r.console = console.New(console.Options{
 		Service: r.service, Guard: r.guard, Fleet: r.app.Fleet, Record: r.app.Record(), People: r.people, Acknowledge: r.app.Acknowledge, OwnIDs: rules.Bounds.PartnerIDs,
+		Clients: func(by access.Caller) oauth.Clients {
+			return oauth.Clients{Store: r.app.GuardStore(), Now: time.Now, By: by}
+		},
 		Logger: slog.New(slog.NewTextHandler(testWriter{t}, nil)),
 	})
 	server.StartTLS()

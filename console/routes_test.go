@@ -64,7 +64,10 @@ func routeTable() []routeAccess {
 		{route: "GET /console/record/export", at: "/console/record/export?format=csv", in: allTenants},
 		{route: "GET /console/record/head", at: "/console/record/head", in: allTenants},
 		{route: "GET /console/record/{seq}", at: "/console/record/{seq}", in: allTenants},
+		{route: "GET /console/access", at: "/console/access", in: approver},
 
+		{route: "POST /console/access", at: "/console/access", form: "end=token&id={token}", in: approver},
+		{route: "POST /console/access", at: "/console/access", form: "end=none&id={token}", in: ""},
 		{route: "POST /console/put-off", at: "/console/put-off", form: "tenant=contoso&note=later&until={day}", in: stopper},
 		{route: "POST /console/put-off", at: "/console/put-off", form: "tenant=fabrikam&note=later&until={day}", in: "alice " + approver},
 		{route: "POST /console/customers/{name}", at: "/console/customers/contoso", form: "do=check_partner_link", in: everybody, want: http.StatusOK},
@@ -75,7 +78,7 @@ func routeTable() []routeAccess {
 		{route: "POST /console/record/verify", at: "/console/record/verify", in: allTenants, want: http.StatusOK},
 		{route: "POST /console/approvals/{id}/challenge", at: "/console/approvals/{pending}/challenge", form: "answer=approve&digest={digest}", in: approver, want: http.StatusForbidden},
 		{route: "POST /console/approvals/{id}/execute", at: "/console/approvals/{pending}/execute", in: approver},
-		{route: "POST /console/approvals/{id}", at: "/console/approvals/{pending}", form: "answer=deny&reason=no&digest={digest}", in: approver, want: letIn},
+		{route: "POST /console/approvals/{id}", at: "/console/approvals/{pending}", form: "answer=deny&reason=no&digest={digest}", in: approver},
 		{route: "POST /console/freeze", at: "/console/freeze", form: "what=writes&reason=stop", in: stopper},
 		{route: "POST /console/freeze/lift/challenge", at: "/console/freeze/lift/challenge", in: approver, want: letIn},
 		{route: "POST /console/freeze/lift", at: "/console/freeze/lift", form: "answer=approve", in: approver, want: letIn},
@@ -114,6 +117,11 @@ func newRouteRig(t *testing.T) *routeRig {
 	rr.names["run"] = rr.writtenBy(alice.caller(), "northwind")
 	rr.names["own"] = rr.askAs(alice.caller(), schemas.ToolUpdatePartner, `{"tenant":"fabrikam","partner_id":"`+ownID+`"}`)
 	rr.names["audit"] = strings.TrimPrefix(ownAddress.FindString(bob.get("/console/audits").text), "/console/audits/")
+	_, token, err := rr.guard.IssueToken(t.Context(), guard.TokenRequest{For: "ci", Grant: access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: []string{"contoso"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rr.names["token"] = token.ID
 	rr.names["day"] = time.Now().AddDate(0, 0, 3).Format(time.DateOnly)
 	events, err := rr.app.Record().List(t.Context(), filterOfTenant("fabrikam"))
 	if err != nil || len(events) == 0 {
@@ -328,7 +336,7 @@ func TestFormOfASessionThatEndedOrAGrantThatIsGoneDoesNothing(t *testing.T) {
 	rr.fill("{pending}")
 	dora, bob, alice := rr.browsers["dora"], rr.browsers["bob"], rr.browsers["alice"]
 	token := bob.token()
-	if err := rr.guard.SignOutUser(t.Context(), string(bob.caller())); err != nil {
+	if err := rr.guard.SignOutUser(t.Context(), string(bob.caller()), ""); err != nil {
 		t.Fatal(err)
 	}
 	less := mapping(rr.issuer.URL())

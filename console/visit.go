@@ -116,6 +116,7 @@ func places() []place {
 		{"/console/audits", "Audits", []access.Scope{access.ScopeRead}},
 		{"/console/runs", "Runs", []access.Scope{access.ScopeRead}},
 		{"/console/record", "Record", []access.Scope{access.ScopeRead}},
+		{accessPath, "Access", []access.Scope{access.ScopeApprove}},
 	}
 }
 
@@ -124,7 +125,7 @@ func places() []place {
 func (v *visit) frame() *page.Frame {
 	frame := &page.Frame{Home: Path, Who: v.session.Person.Name}
 	for _, p := range places() {
-		if v.may(p.needs...) {
+		if v.may(p.needs...) && (p.path != accessPath || v.by.Grant.Everywhere()) {
 			at := page.Place{Path: p.path, Name: p.name, Here: p.path == v.r.URL.Path || p.path != Path && strings.HasPrefix(v.r.URL.Path, p.path+"/")}
 			if p.path == approvalsPath {
 				at.Count = v.waiting(v.r.Context())

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -140,19 +141,21 @@ func (u User) Fresh(now time.Time) bool {
 
 // SignOutUser ends the sessions of a user, what they allowed to clients, and the tokens
 // that follow from it. It takes no passphrase: a session less does no harm.
-// A person of an issuer, who has no row, is named by their caller.
-func (g *Guard) SignOutUser(ctx context.Context, name string) error {
+// A person of an issuer, who has no row, is named by their caller. By is who asked for
+// it, "" for the account of this process.
+func (g *Guard) SignOutUser(ctx context.Context, name, by string) error {
+	by = cmp.Or(by, g.opts.Account)
 	if caller := access.Caller(name); caller.Remote() {
 		return g.opts.Store.ChangeStates(ctx, func(tx StateTx) error {
-			return g.endSignIns(ctx, tx, User{Also: []access.Caller{caller}}, g.opts.Account)
+			return g.endSignIns(ctx, tx, User{Also: []access.Caller{caller}}, by)
 		})
 	}
-	return g.changeUser(ctx, name, g.opts.Account, func(tx StateTx, u *User) (string, error) {
+	return g.changeUser(ctx, name, by, func(tx StateTx, u *User) (string, error) {
 		if err := found(*u, name); err != nil {
 			return "", err
 		}
 		u.SignedOutAt = g.opts.Now()
-		return "signed out " + name, g.endSignIns(ctx, tx, *u, g.opts.Account)
+		return "signed out " + name, g.endSignIns(ctx, tx, *u, by)
 	})
 }
 
@@ -174,6 +177,16 @@ func (g *Guard) Sessions(ctx context.Context, user User) (int, error) {
 	return len(live), err
 }
 
+// SignedIn counts the live sessions of everybody who is signed in.
+func (g *Guard) SignedIn(ctx context.Context) (map[access.Caller]int, error) {
+	live, err := Rows(ctx, g.opts.Store, SessionState, func(s signIn) bool { return g.opts.Now().Before(s.Expires.Time) })
+	counts := map[access.Caller]int{}
+	for _, one := range live {
+		counts[one.Person.Caller]++
+	}
+	return counts, err
+}
+
 // endSignIns removes sessions and consents of a user and revokes the tokens. What was
 // not exchanged for tokens yet is void without its session.
 func (g *Guard) endSignIns(ctx context.Context, tx StateTx, user User, by string) error {
@@ -188,7 +201,7 @@ func (g *Guard) endSignIns(ctx context.Context, tx StateTx, user User, by string
 			}
 		}
 	}
-	_, err := g.revoke(ctx, tx, func(t Token) bool { return user.is(t.Caller) })
+	_, err := g.revoke(ctx, tx, by, func(t Token) bool { return user.is(t.Caller) })
 	return err
 }
 

@@ -182,7 +182,7 @@ func TestSignOutEndsWhatAUserSignedInToAndKeepsTheUser(t *testing.T) {
 	if n, err := g.Sessions(t.Context(), users[0]); n != 2 || err != nil {
 		t.Errorf("%d sessions of anna, %v", n, err)
 	}
-	if err := g.SignOutUser(t.Context(), "anna"); err != nil {
+	if err := g.SignOutUser(t.Context(), "anna", ""); err != nil {
 		t.Fatal(err)
 	}
 	if rows, tokens := left(t, g, store); rows != 2 || tokens != 1 {
@@ -193,7 +193,7 @@ func TestSignOutEndsWhatAUserSignedInToAndKeepsTheUser(t *testing.T) {
 	}
 	ticket := deferred(t, g, askedBy("oidc:bot"))
 	approve(t, g, ticket)
-	if err := g.SignOutUser(t.Context(), "mallory"); codeOf(err) != problems.CodeInvalidArgument {
+	if err := g.SignOutUser(t.Context(), "mallory", ""); codeOf(err) != problems.CodeInvalidArgument {
 		t.Errorf("nobody: %v", err)
 	}
 }
@@ -202,7 +202,7 @@ func TestSignOutEndsWhatAPersonOfAnIssuerSignedInTo(t *testing.T) {
 	t.Parallel()
 	g, store, c := staff(t)
 	putSignIns(t, store, c, "entra:t:carol", "entra:t:dave")
-	if err := g.SignOutUser(t.Context(), "entra:t:carol"); err != nil {
+	if err := g.SignOutUser(t.Context(), "entra:t:carol", ""); err != nil {
 		t.Fatal(err)
 	}
 	if rows, tokens := left(t, g, store); rows != 2 || tokens != 1 {
@@ -391,7 +391,7 @@ func TestEndOfAUserIsAllOrNothing(t *testing.T) {
 	for name, end := range map[string]func(*guard.Guard) error{
 		"reset":    func(g *guard.Guard) error { _, err := g.ResetUser(t.Context(), "anna", bert); return err },
 		"removal":  func(g *guard.Guard) error { return g.RemoveUser(t.Context(), "anna", bert) },
-		"sign-out": func(g *guard.Guard) error { return g.SignOutUser(t.Context(), "anna") },
+		"sign-out": func(g *guard.Guard) error { return g.SignOutUser(t.Context(), "anna", "") },
 	} {
 		_, store, c := staff(t)
 		putSignIns(t, store, c, guard.UserCaller("anna"))

@@ -137,6 +137,8 @@ type TokenSelection struct {
 	ID  string
 	For access.Caller
 	All bool
+	// By is who selects, "" for the account of this process.
+	By string
 }
 
 // Selects reports whether a token is meant.
@@ -402,19 +404,19 @@ func (g *Guard) TokenState(t Token) string { return t.State(g.opts.Now()) }
 // passphrase: a token less does no harm.
 func (g *Guard) RevokeTokens(ctx context.Context, which TokenSelection) (revoked int, err error) {
 	err = g.opts.Store.ChangeStates(ctx, func(tx StateTx) (err error) {
-		revoked, err = g.revoke(ctx, tx, which.Selects)
+		revoked, err = g.revoke(ctx, tx, cmp.Or(which.By, g.opts.Account), which.Selects)
 		return err
 	})
 	return revoked, err
 }
 
 // revoke is RevokeTokens in a transaction.
-func (g *Guard) revoke(ctx context.Context, tx StateTx, meant func(Token) bool) (int, error) {
+func (g *Guard) revoke(ctx context.Context, tx StateTx, by string, meant func(Token) bool) (int, error) {
 	now := g.opts.Now()
 	tokens, err := Rows(ctx, tx, TokenState, func(t Token) bool { return t.Revocable(now) && meant(t) })
 	for _, t := range tokens {
 		t.RevokedAt = now
-		if err := tx.Put(TokenState, t.ID, t, g.change(KindToken, g.opts.Account, "revoked "+t.ID+" for "+t.Name())); err != nil {
+		if err := tx.Put(TokenState, t.ID, t, g.change(KindToken, by, "revoked "+t.ID+" for "+t.Name())); err != nil {
 			return 0, err
 		}
 	}

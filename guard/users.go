@@ -273,7 +273,7 @@ func (u User) covers(grant access.Grant) bool {
 // revokeVouched revokes the tokens that decide in an approver's place, and with
 // them their unused approvals.
 func (g *Guard) revokeVouched(ctx context.Context, tx StateTx, approver string) error {
-	_, err := g.revoke(ctx, tx, func(t Token) bool { return t.IssuedBy == approver && t.Grant.Has(access.ScopeApprove) })
+	_, err := g.revoke(ctx, tx, g.opts.Account, func(t Token) bool { return t.IssuedBy == approver && t.Grant.Has(access.ScopeApprove) })
 	return err
 }
 

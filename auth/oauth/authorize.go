@@ -181,7 +181,7 @@ func (s *Server) answer(w http.ResponseWriter, redirect, state string, answer ur
 // showStart is the page before anybody signs in: nothing is asked of an issuer, and
 // nothing is kept, before its button is pressed.
 func (s *Server) showStart(w http.ResponseWriter, r *http.Request, text string, a asked) {
-	a.page(a.Client.shown()+" wants to use Partner Admin Link", page.Heading("What it asks for"), page.List(xslices.Map(a.Scopes, inWords)...),
+	a.page(a.Client.Shown()+" wants to use Partner Admin Link", page.Heading("What it asks for"), page.List(xslices.Map(a.Scopes, inWords)...),
 		page.P("Sign in to see what it would get. You decide after that."),
 		page.Form(continuePath, page.FormToken(w, r), page.Hidden(requestField, text),
 			page.Button("decision", "continue", "Sign in", true), page.Button("decision", "deny", "Deny", false))).Write(w)
@@ -191,7 +191,7 @@ func (s *Server) showStart(w http.ResponseWriter, r *http.Request, text string, 
 // client says of itself.
 func (a asked) page(title string, more ...page.Node) page.Page {
 	shown, source := destination(a.Redirect)
-	facts := []page.Node{page.Text("Client"), page.Strong(a.Client.shown()), page.Text("Access goes to"), page.Strong(shown)}
+	facts := []page.Node{page.Text("Client"), page.Strong(a.Client.Shown()), page.Text("Access goes to"), page.Strong(shown)}
 	if a.Client.Name != "" && a.Client.Kind == ByDocument {
 		facts = append(facts, page.Text("It calls itself"), page.Untrusted(nameShown(a.Client.Name)))
 	}
@@ -225,7 +225,7 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		s.sendBack(w, err)
 	case r.PostForm.Get("decision") != "continue":
-		s.note(r.Context(), "denied", "denied to "+request.Client.shown()+" by somebody at "+users.AddressOf(r)+" who had not signed in")
+		s.note(r.Context(), "denied", "denied to "+request.Client.Shown()+" by somebody at "+users.AddressOf(r)+" who had not signed in")
 		s.answer(w, request.Redirect, request.State, url.Values{"error": {errDenied}})
 	default:
 		s.ask(w, r, request)

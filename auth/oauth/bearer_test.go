@@ -183,9 +183,9 @@ func TestSignOutVoidsCodes(t *testing.T) {
 		want   int
 	}{
 		"nothing":                 {"entra:t:alice", func(string) error { return nil }, http.StatusOK},
-		"somebody else signs out": {"entra:t:alice", func(string) error { return s.guard.SignOutUser(t.Context(), "entra:t:bob") }, http.StatusOK},
-		"person of an issuer":     {"entra:t:alice", func(string) error { return s.guard.SignOutUser(t.Context(), "entra:t:alice") }, http.StatusBadRequest},
-		"user of this server":     {"user:anna", func(string) error { return s.guard.SignOutUser(t.Context(), "anna") }, http.StatusBadRequest},
+		"somebody else signs out": {"entra:t:alice", func(string) error { return s.guard.SignOutUser(t.Context(), "entra:t:bob", "") }, http.StatusOK},
+		"person of an issuer":     {"entra:t:alice", func(string) error { return s.guard.SignOutUser(t.Context(), "entra:t:alice", "") }, http.StatusBadRequest},
+		"user of this server":     {"user:anna", func(string) error { return s.guard.SignOutUser(t.Context(), "anna", "") }, http.StatusBadRequest},
 		"client is removed": {"entra:t:alice", func(client string) error {
 			return Clients{Store: s.store, Now: s.clock.Now, By: "terminal"}.Remove(t.Context(), client)
 		}, http.StatusUnauthorized},

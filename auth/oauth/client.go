@@ -63,9 +63,9 @@ type Client struct {
 	Expires guard.Stamp `json:"expires,omitzero"`
 }
 
-// shown names a client for a person and the record by what is checked: the host of its
+// Shown names a client for a person and the record by what is checked: the host of its
 // document, or else its ID, beside the name that it gives itself.
-func (c Client) shown() string {
+func (c Client) Shown() string {
 	switch c.Kind {
 	case ByDocument:
 		host, _, _ := strings.Cut(strings.TrimPrefix(c.ID, "https://"), "/")
@@ -146,6 +146,13 @@ func (c Clients) Add(ctx context.Context, name string, redirects []string, confi
 	return client, secret, err
 }
 
+// End ends what a person allowed a client.
+func (c Clients) End(ctx context.Context, id string) error {
+	return c.Store.ChangeStates(ctx, func(tx guard.StateTx) error {
+		return end(tx, id, c.Now(), eventOf(c.Now(), guard.KindConsent, c.By, ""), "revoked by an approver")
+	})
+}
+
 // Remove removes a client, and with it all that people allowed it.
 func (c Clients) Remove(ctx context.Context, id string) error {
 	return c.Store.ChangeStates(ctx, func(tx guard.StateTx) error {
@@ -163,7 +170,7 @@ func (c Clients) Remove(ctx context.Context, id string) error {
 				return err
 			}
 		}
-		return tx.Remove(guard.ClientState, id, eventOf(c.Now(), guard.KindClient, c.By, "removed "+id+", "+client.shown()))
+		return tx.Remove(guard.ClientState, id, eventOf(c.Now(), guard.KindClient, c.By, "removed "+id+", "+client.Shown()))
 	})
 }
 

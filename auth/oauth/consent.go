@@ -112,7 +112,7 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, q question)
 	}
 	form := page.Form(consentURL(q.handle), q.session.FormToken(), slices.Concat(nodes, buttons)...)
 	who := page.Facts(page.Text("Signed in as"), page.Strong(q.session.Person.Name))
-	q.page("Allow "+q.Client.shown()+" to use Partner Admin Link?", who, form).Write(w)
+	q.page("Allow "+q.Client.Shown()+" to use Partner Admin Link?", who, form).Write(w)
 }
 
 // offered is the most that the person can allow now: of what the client asks for, what
@@ -193,7 +193,7 @@ func lifeOf(session users.Session) time.Duration {
 
 // decide takes the person's decision, once.
 func (s *Server) decide(w http.ResponseWriter, r *http.Request, q question) {
-	answer, detail := url.Values{"error": {errDenied}}, "denied to "+q.Client.shown()
+	answer, detail := url.Values{"error": {errDenied}}, "denied to "+q.Client.Shown()
 	var row codeRow
 	if r.PostForm.Get("decision") == "allow" {
 		consent, err := s.narrowed(r.Context(), q, r.PostForm)
@@ -280,7 +280,7 @@ func (s *Server) met(tx guard.StateTx, client Client, by access.Caller) error {
 	}
 	var events []guard.Event
 	if known.UsedAt.IsZero() {
-		events = append(events, s.event(guard.KindClient, by, "met "+client.ID+", "+client.shown()))
+		events = append(events, s.event(guard.KindClient, by, "met "+client.ID+", "+client.Shown()))
 	}
 	if known.UsedAt = s.o.Now(); known.Kind != ByOperator {
 		known.Expires.Time = known.UsedAt.Add(idleFor)

@@ -43,7 +43,7 @@ type Consent struct {
 // words describes a consent for the record.
 func (c Consent) words() string {
 	scopes := xslices.Map(c.Scopes, func(scope access.Scope) string { return string(scope) })
-	return fmt.Sprintf("%s to %s; scopes %s; %s; until %s", c.ID, c.Client.shown(), strings.Join(scopes, ", "), c.Customers, phrase.Stamp(c.Ends))
+	return fmt.Sprintf("%s to %s; scopes %s; %s; until %s", c.ID, c.Client.Shown(), strings.Join(scopes, ", "), c.Customers, phrase.Stamp(c.Ends))
 }
 
 // Family is a consent with the tokens that follow from it.
@@ -82,7 +82,7 @@ func end(tx guard.StateTx, id string, now time.Time, event guard.Event, why stri
 		return err
 	}
 	f.EndedAt, f.Upstream = now, nil
-	event.Detail = fmt.Sprintf("ended %s of %s: %s", id, f.Client.shown(), why)
+	event.Detail = fmt.Sprintf("ended %s of %s: %s", id, f.Client.Shown(), why)
 	if event.Caller == "" {
 		event.Caller = f.Person.Caller
 	}
@@ -169,7 +169,7 @@ func both(one, other []string) []string {
 func (s *Server) Families(ctx context.Context, of access.Caller) ([]users.Family, error) {
 	families, err := guard.Rows(ctx, s.o.Store, guard.FamilyState, func(f Family) bool { return f.Person.Caller == of && f.live(s.o.Now()) })
 	return xslices.Map(families, func(f Family) users.Family {
-		return users.Family{ID: f.ID, Host: f.Client.shown(), Scopes: f.Scopes, Customers: f.Customers, Since: f.Begun, Until: f.Ends}
+		return users.Family{ID: f.ID, Host: f.Client.Shown(), Scopes: f.Scopes, Customers: f.Customers, Since: f.Begun, Until: f.Ends}
 	}), err
 }
 

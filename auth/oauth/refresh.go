@@ -71,7 +71,7 @@ func (s *Server) rotate(ctx context.Context, shown string, wanted []access.Scope
 		case hash == f.Current:
 			f.Consent, f.Salt, f.Previous, f.RotatedAt = renewed, []byte(page.NewHandle()), f.Current, s.o.Now()
 			f.Current, f.Issued = digest("refresh", f.next(shown)), f.Issued+1
-			event := s.event(guard.KindConsent, f.Person.Caller, fmt.Sprintf("refreshed tokens of %s to %s, %d until now", f.ID, f.Client.shown(), f.Issued))
+			event := s.event(guard.KindConsent, f.Person.Caller, fmt.Sprintf("refreshed tokens of %s to %s, %d until now", f.ID, f.Client.Shown(), f.Issued))
 			if err := tx.Put(guard.FamilyState, f.ID, f, event); err != nil {
 				return err
 			}

@@ -64,7 +64,7 @@ func (s *Server) addRegistered(ctx context.Context, m metadata) (map[string]any,
 		return nil, err
 	}
 	var events []guard.Event // a flood writes one a minute; the first use of each is written too
-	if detail, ok := s.notes.Note("registered", "registered "+client.ID+", "+client.shown()); ok {
+	if detail, ok := s.notes.Note("registered", "registered "+client.ID+", "+client.Shown()); ok {
 		events = append(events, s.event(guard.KindClient, "", detail))
 	}
 	return answer, s.o.Store.ChangeStates(ctx, func(tx guard.StateTx) error {

@@ -217,7 +217,7 @@ func (s *Server) exchangeCode(ctx context.Context, client Client, form url.Value
 func (s *Server) begin(tx guard.StateTx, c Consent, grant access.Grant) (issued, error) {
 	refresh := refreshPrefix + page.NewHandle()
 	f := Family{Consent: c, Current: digest("refresh", refresh), Issued: 1, Expires: guard.Stamp{Time: c.Ends.Add(guard.ReachAfterEnd)}}
-	if err := tx.Put(guard.FamilyState, f.ID, f, s.event(guard.KindConsent, f.Person.Caller, "issued tokens of "+f.ID+" to "+f.Client.shown())); err != nil {
+	if err := tx.Put(guard.FamilyState, f.ID, f, s.event(guard.KindConsent, f.Person.Caller, "issued tokens of "+f.ID+" to "+f.Client.Shown())); err != nil {
 		return issued{}, err
 	}
 	return s.issue(tx, f, grant, refresh)

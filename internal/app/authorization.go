@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"mcp-partner/access"
 	"mcp-partner/auth"
@@ -85,6 +86,9 @@ func (a *App) AddAuthorization(to *Pages, public string, bounds access.Bounds) e
 func (a *App) AddConsole(to *Pages, service *tools.Service, decider *guard.Guard) {
 	to.console = console.New(console.Options{
 		Service: service, Guard: decider, Fleet: a.Fleet, Record: a.Record(), People: to.people,
+		Clients: func(by access.Caller) oauth.Clients {
+			return oauth.Clients{Store: a.GuardStore(), Now: time.Now, By: by}
+		},
 		Acknowledge: a.Acknowledge, OwnIDs: decider.Bounds().PartnerIDs, Logger: a.settings.Log,
 	})
 }

@@ -297,7 +297,7 @@ func newCmdSignOut(deps *cmdutil.Deps) *cobra.Command {
 		Short: "End the sessions of a user, and the tokens of their clients",
 		Args:  cmdutil.OneArgument(userArgument),
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {
-			if err := session.Guard.SignOutUser(ctx, args[0]); err != nil {
+			if err := session.Guard.SignOutUser(ctx, args[0], ""); err != nil {
 				return err
 			}
 			deps.IO.ChangeMade()
