@@ -86,7 +86,7 @@ func mapping(issuer string) auth.Mapping {
 
 // newRig starts the console over some tenants. In contoso nothing is linked, fabrikam is
 // linked to otherID.
-func newRig(t testing.TB, tenants int, rules guard.Options) *rig {
+func newRig(t testing.TB, tenants int, rules guard.Options, faults ...string) *rig {
 	t.Helper()
 	r := &rig{t: t, issuer: issuertest.Start(t)}
 	pair := testkit.NewPair(t)
@@ -100,7 +100,7 @@ func newRig(t testing.TB, tenants int, rules guard.Options) *rig {
 	server.TLS = pair.Serve()
 	_, port, _ := strings.Cut(server.Listener.Addr().String(), ":")
 	r.url, r.trust = "https://localhost:"+port, pair.Trust()
-	r.openHouse(tenants, rules)
+	r.openHouse(app.SimulationOptions{Tenants: tenants, Faults: faults}, rules)
 	var err error
 	if r.people, err = users.New(users.Options{Store: r.app.GuardStore(), PublicURL: r.url, Upstream: r.newUpstream(), Sealer: clear{}}); err != nil {
 		t.Fatal(err)
@@ -130,14 +130,14 @@ func (w testWriter) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-func (r *rig) openHouse(tenants int, rules guard.Options) {
+func (r *rig) openHouse(azure app.SimulationOptions, rules guard.Options) {
 	r.t.Helper()
 	settings := app.NewSettings(func(string) (string, bool) { return "", false }, nil)
 	settings.PublicURL = r.url
 	settings.Config.Policy = rules.Rules
 	settings.SetStateDir(filepath.Join(r.t.TempDir(), "state"))
 	var err error
-	if r.azure, err = app.StartSimulation(context.Background(), app.SimulationOptions{Tenants: tenants}, "127.0.0.1:0"); err != nil {
+	if r.azure, err = app.StartSimulation(context.Background(), azure, "127.0.0.1:0"); err != nil {
 		r.t.Fatal(err)
 	}
 	if r.app, err = settings.Open(r.azure); err != nil {

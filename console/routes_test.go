@@ -105,9 +105,9 @@ type routeRig struct {
 	names    map[string]string // in braces, of the fixture
 }
 
-func newRouteRig(t *testing.T) *routeRig {
+func newRouteRig(t *testing.T, faults ...string) *routeRig {
 	t.Helper()
-	rr := &routeRig{rig: newRig(t, 4, approvers()), browsers: map[string]*browser{}, names: map[string]string{}}
+	rr := &routeRig{rig: newRig(t, 4, approvers(), faults...), browsers: map[string]*browser{}, names: map[string]string{}}
 	rr.audited()
 	for who := range people() {
 		rr.browsers[who] = rr.browser(who)
@@ -384,4 +384,72 @@ func TestManyPeopleAtOnceGetTheirOwnPages(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// hostile is text that leaves its place where it is not escaped, and turns what follows.
+const hostile = "\"><img src=x onerror=alert(1)>\u202eevil"
+
+func TestHostileTextIsDataOnEveryPage(t *testing.T) {
+	t.Parallel()
+	rr := newRouteRig(t, "hostile_names=100")
+	alice := rr.browsers["alice"]
+	rr.askAs("token:"+hostile, schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"`+ownID+`","reason":"\"><img src=x onerror=alert(1)>\u202eevil"}`)
+	for path, form := range map[string]url.Values{
+		"/console/put-off": {"tenant": {"contoso"}, "note": {hostile}, "until": {rr.names["day"]}},
+		"/console/freeze":  {"what": {"writes"}, "reason": {hostile}},
+	} {
+		form.Set("form_token", alice.token())
+		if got := alice.do(http.MethodPost, path, form.Encode()); got.StatusCode != http.StatusSeeOther {
+			t.Fatalf("%s: %d", path, got.StatusCode)
+		}
+	}
+	waiting, err := rr.guard.Pending(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths := []string{"/console/customers?q=" + url.QueryEscape(hostile), "/console/customers?label=" + url.QueryEscape(hostile), "/console/record?tenant=" + url.QueryEscape(hostile)}
+	for _, ticket := range waiting {
+		paths = append(paths, "/console/approvals/"+ticket.ID)
+	}
+	for _, a := range routeTable() {
+		if a.method() == http.MethodGet && !strings.Contains(a.at, "{pending}") {
+			paths = append(paths, rr.filled(a.at))
+		}
+	}
+	seen := false
+	for _, path := range paths {
+		for _, who := range []string{"dora", "alice"} {
+			got := rr.browsers[who].do(http.MethodGet, path, "")
+			checkAnswer(t, path, got)
+			if strings.HasPrefix(got.Header.Get("Content-Type"), "text/html") {
+				seen = checkData(t, path, got.text) || seen
+			}
+		}
+	}
+	if !seen {
+		t.Error("no page showed anything hostile: the test shows nothing")
+	}
+}
+
+// checkData fails if the hostile text became a tag, or turns text outside of its place.
+// It reports whether the page has the text.
+func checkData(t *testing.T, path, text string) (seen bool) {
+	t.Helper()
+	isolated := 0
+	for token := range tokens(t, text) {
+		switch {
+		case token.Type == html.StartTagToken && token.Data == "bdi":
+			isolated++
+		case token.Type == html.EndTagToken && token.Data == "bdi":
+			isolated--
+		case token.Data == "img" || token.Data == "iframe" || token.Data == "b":
+			t.Errorf("%s: data became the tag %s", path, token)
+		case token.Type == html.TextToken:
+			seen = seen || strings.Contains(token.Data, "onerror")
+			if isolated == 0 && strings.ContainsAny(token.Data, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069") {
+				t.Errorf("%s: text outside of a bdi is turned: %q", path, token.Data)
+			}
+		}
+	}
+	return seen
 }
