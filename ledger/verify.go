@@ -356,7 +356,7 @@ func (p passkeys) change(e entry) {
 
 // unproven says why the signature of an entry does not prove what the entry says, or "".
 func (p passkeys) unproven(e entry) string {
-	s, id := e.Proof.Statement, string(e.Proof.Assertion.Key)
+	s, id, nonce := e.Proof.Statement, string(e.Proof.Assertion.Key), string(e.Proof.Statement.Nonce)
 	key, known := p.known[id]
 	name, local := strings.CutPrefix(string(s.By), string(guard.UserCaller("")))
 	switch {
@@ -368,14 +368,14 @@ func (p passkeys) unproven(e entry) string {
 		return "it is of another decision"
 	case local && name != p.owners[id]:
 		return "the passkey is another person's"
-	case p.nonces[string(s.Nonce)]:
+	case p.nonces[nonce]:
 		return "it was used twice"
 	case !e.Time.Before(s.Expires):
 		return "it had expired"
 	case s.Approved && guard.User{Passkeys: []guard.Passkey{*key}}.Fresh(e.Time):
 		return "the passkey was too new, and nobody had confirmed it"
 	}
-	p.nonces[string(s.Nonce)], p.signed[e.Approval] = true, s.Digest
+	p.nonces[nonce], p.signed[e.Approval] = true, s.Digest
 	if err := e.Proof.Verify(*key); err != nil {
 		return err.Error()
 	}
