@@ -153,17 +153,18 @@ func (g *Guard) attested(ctx context.Context, t Ticket, d Decision) error {
 			return err
 		}
 	}
-	return g.stillVouched(ctx, d.Token)
+	return g.stillVouched(ctx, t, d.Token)
 }
 
-// stillVouched refuses a token that was taken back, or whose approver was.
-func (g *Guard) stillVouched(ctx context.Context, id string) error {
+// stillVouched refuses a token that was taken back, or whose approver was, or whose
+// person may not decide on the question any more.
+func (g *Guard) stillVouched(ctx context.Context, t Ticket, id string) error {
 	token, err := g.unrevoked(ctx, id)
 	switch {
 	case err != nil || id == "": // no approver stands behind an access token of an issuer
 		return err
 	case token.Family != "":
-		if grant, err := g.standing(ctx, token); err != nil || !grant.Has(access.ScopeApprove) {
+		if grant, err := g.standing(ctx, token); err != nil || !grant.Has(access.ScopeApprove) || !g.decides(ctx, grant, t) {
 			return cmp.Or(err, tokenRefused())
 		}
 		return nil

@@ -325,6 +325,9 @@ func TestApprovalEndsWithTheConsentBehindIt(t *testing.T) {
 		"lost scope": func() (access.Grant, error) {
 			return access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: []string{"*"}}, nil
 		},
+		"lost tenant": func() (access.Grant, error) {
+			return access.Grant{Scopes: []access.Scope{access.ScopeApprove}, Tenants: []string{"fabrikam"}}, nil
+		},
 		"unreachable": func() (access.Grant, error) { return access.Grant{}, problems.New(problems.CodeInternal, "no store") },
 	} {
 		c := newClock()
