@@ -249,8 +249,7 @@ func (h humans) again(t Ticket, d Decision) bool {
 		first := xslices.Filter(h.users, func(u User) bool { return h.decided(u, e) })
 		second := xslices.Filter(h.users, func(u User) bool { return h.decided(u, d) })
 		kind, _, _ := strings.Cut(string(d.By), ":")
-		other, _, _ := strings.Cut(string(e.By), ":")
-		issuer := kind == other && slices.Contains([]string{"oidc", "entra"}, kind) && !strings.EqualFold(string(d.By), string(e.By))
+		issuer := sameIssuer(d.By, e.By) && slices.Contains([]string{"oidc", "entra"}, kind) && !strings.EqualFold(string(d.By), string(e.By))
 		both := slices.ContainsFunc(first, func(u User) bool { return h.decided(u, d) })
 		return both || !issuer && (len(first) == 0 || len(second) == 0)
 	})
@@ -297,9 +296,22 @@ func (g *Guard) sameUser(t Ticket, d Decision, humans humans) bool {
 		return t.Requester == g.opts.Account
 	}
 	kind, _, named := strings.Cut(string(t.Intent.Caller), ":")
-	other, _, _ := strings.Cut(string(d.By), ":")
-	toldApart := named && kind == other && t.Intent.Caller != d.By && slices.Contains([]string{"token", "oidc", "entra", "user"}, kind)
+	toldApart := named && sameIssuer(t.Intent.Caller, d.By) && t.Intent.Caller != d.By && slices.Contains([]string{"token", "oidc", "entra", "user"}, kind)
 	return !toldApart
+}
+
+// sameIssuer reports whether two names are of one kind, and with Entra ID of one tenant:
+// a guest has a name in each.
+func sameIssuer(a, b access.Caller) bool {
+	of := func(c access.Caller) string {
+		kind, name, _ := strings.Cut(string(c), ":")
+		if kind == "entra" {
+			name, _, _ = strings.Cut(name, ":")
+			return strings.ToLower(kind + ":" + name)
+		}
+		return kind
+	}
+	return of(a) == of(b)
 }
 
 func (s *Sealer) attests(t Ticket, d Decision) bool {

@@ -167,6 +167,7 @@ func TestTwoApproversDecide(t *testing.T) {
 		return err
 	}
 	const dora = access.Caller("entra:11111111-1111-1111-1111-111111111111:44444444-4444-4444-4444-444444444444")
+	const guest = access.Caller("entra:99999999-1111-1111-1111-111111111111:55555555-4444-4444-4444-444444444444")
 	for name, test := range map[string]struct {
 		first, second func(*console, string) error
 		code, redeem  problems.Code
@@ -178,6 +179,7 @@ func TestTwoApproversDecide(t *testing.T) {
 		"the same by the API":     {pass(anna), as(annaCaller), problems.CodeNotAllowed, stillWaits},
 		"the same by the issuer":  {as(annaEntra), as(annaCaller), problems.CodeNotAllowed, stillWaits},
 		"one who may be the same": {as(carlEntra), pass(bert), problems.CodeNotAllowed, stillWaits},
+		"one in two tenants":      {as(carlEntra), as(guest), problems.CodeNotAllowed, stillWaits},
 		"a denial ends it":        {pass(anna), deny, "", problems.CodeApprovalDeclined},
 	} {
 		t.Run(name, func(t *testing.T) {
