@@ -52,3 +52,13 @@ func TestFreezeStopsAtOnceAndAnApproverLiftsIt(t *testing.T) {
 		t.Errorf("a read: %+v", e)
 	}
 }
+
+func TestFreezeIsNotShownToWhoWasGivenNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 3, approvers())
+	alice, nobody := r.browser("alice"), r.browser("nobody")
+	alice.post("/console/freeze", "/console/freeze", "what", "writes", "reason", "worse").wantPage(t, http.StatusOK, "worse")
+	if got := nobody.get("/console/"); got.StatusCode != http.StatusForbidden || strings.Contains(got.text, string(alice.caller())) {
+		t.Errorf("status %d:\n%s", got.StatusCode, got.text)
+	}
+}

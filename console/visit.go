@@ -136,7 +136,7 @@ func (v *visit) frame() *page.Frame {
 	if v.may(mayStop()...) {
 		frame.Stop = freezePath
 	}
-	if now, err := v.c.o.Guard.Frozen(v.r.Context()); err == nil && now.Scope() != "" {
+	if now, err := v.c.o.Guard.Frozen(v.r.Context()); err == nil && now.Scope() != "" && v.may(access.Scopes()...) {
 		frame.Alarm = page.Line(page.Text("Frozen: "+now.Scope()+" stopped by "), page.Untrusted(now.By), page.Text(". "), page.Link("/console/freeze", "See why"))
 	}
 	return frame
