@@ -8,7 +8,7 @@ import (
 )
 
 // Listing is a table with a name for who does not see it. Columns whose head begins
-// with # are numbers, aligned at the right.
+// with # are numbers, aligned at the right; one without a head has buttons or links.
 func Listing(caption string, heads []string, rows ...[]Node) Node {
 	numeric := make([]bool, len(heads))
 	head := make([]Node, len(heads))
@@ -16,7 +16,11 @@ func Listing(caption string, heads []string, rows ...[]Node) Node {
 		if text != "" && text[0] == '#' {
 			text, numeric[i] = text[1:], true
 		}
-		head[i] = h.Th(h.Scope("col"), g.If(numeric[i], h.Class("number")), g.Text(text))
+		name := g.Text(text)
+		if text == "" {
+			name = h.Span(h.Class("unseen"), g.Text("What you can do"))
+		}
+		head[i] = h.Th(h.Scope("col"), g.If(numeric[i], h.Class("number")), name)
 	}
 	return h.Div(h.Class("scroll"), h.TabIndex("0"), h.Role("region"), h.Aria("label", "Table: "+caption), h.Table(
 		h.THead(h.Tr(g.Group(head))),
