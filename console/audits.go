@@ -100,7 +100,7 @@ func (c *Console) showAudit(v *visit) error {
 }
 
 func auditSentence(report fleet.Report) string {
-	return tools.AuditSentence(report, tools.AuditNext{Resume: "open it on the page of audits", OwnIDs: "ask the operator to set partner-ids"})
+	return tools.AuditSentence(report, tools.AuditNext{Resume: "open it on the page of audits", OwnIDs: "ask the operator of this server to"})
 }
 
 func causesNode(report fleet.Report) page.Node {

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"mcp-partner/access"
@@ -71,6 +72,8 @@ type Console struct {
 	handler http.Handler
 	// executions are the calls that people made here of what was approved.
 	executions executions
+	// verifying is held while the record is verified, which reads all of it.
+	verifying sync.Mutex
 }
 
 // New makes a Console.

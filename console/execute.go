@@ -10,6 +10,8 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
+	"mcp-partner/tools"
 )
 
 // resultKept is how long a page shows how a call ended that was made here; the record
@@ -96,8 +98,9 @@ func (c *Console) execute(v *visit) error {
 		return err
 	}
 	_ = http.NewResponseController(v.w).Flush() // who does not get it early gets it late
-	result := c.o.Service.Execute(context.WithoutCancel(v.r.Context()), v.by, a.ID, begun.progress)
-	begun.end(result.Envelope, c.o.Now())
+	result := tools.Result{Envelope: answers.Envelope{Status: answers.StatusFailed, Problem: problems.New(problems.CodeInternal, "The call broke off. The record says what was written.")}}
+	defer func() { begun.end(result.Envelope, c.o.Now()) }() // also after a panic
+	result = c.o.Service.Execute(context.WithoutCancel(v.r.Context()), v.by, a.ID, begun.progress)
 	return nil
 }
 

@@ -15,7 +15,6 @@ import (
 	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
-	"mcp-partner/tools"
 )
 
 const (
@@ -175,7 +174,7 @@ func rowLink(row *answers.AuditRow) page.Node {
 
 // lead is the page in a sentence.
 func (m *overview) lead() page.Node {
-	said := page.Group{page.Text(tools.AuditSentence(m.last, tools.AuditNext{Resume: "see the page of audits", OwnIDs: "set partner-ids"}))}
+	said := page.Group{page.Text(auditSentence(m.last))}
 	said = append(said, page.Text(" Checked "), page.Time(m.last.Run.CreatedAt), page.Text("."))
 	if m.changed != nil {
 		said = append(said, page.Text(" Since "), page.Time(m.before.CreatedAt), page.Text(fmt.Sprintf(": %d linked, %d lost.", m.changed[answers.KindNewlyLinked], m.changed[answers.KindLinkVanished])))

@@ -17,6 +17,7 @@ import (
 	"mcp-partner/internal/page"
 	"mcp-partner/internal/xslices"
 	"mcp-partner/ledger"
+	"mcp-partner/schemas/problems"
 )
 
 const (
@@ -178,6 +179,10 @@ func (c *Console) verifyRecord(v *visit) error {
 	if !v.by.Grant.Everywhere() {
 		return errNotHere
 	}
+	if !c.verifying.TryLock() {
+		return problems.New(problems.CodeVaultUnavailable, "Somebody has the record verified at this moment.", problems.WithHint("Try again in a minute."))
+	}
+	defer c.verifying.Unlock()
 	ctx, cancel := context.WithTimeout(v.r.Context(), verifyWithin)
 	defer cancel()
 	report, err := c.o.Record.Verify(ctx, nil)
