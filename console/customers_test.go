@@ -39,7 +39,7 @@ func TestCustomersAreThoseOfTheGrantAndShowWhatTheLastAuditFound(t *testing.T) {
 		t.Errorf("who sees one customer is told of others: %s", own.text)
 	}
 	r.browser("contoso").get("/console/customers/fabrikam").wantPage(t, http.StatusNotFound, "not for you")
-	b.get("/console/customers/fabrikam").wantPage(t, http.StatusOK, "An audit found", "Linked to another "+otherID, "Check now")
+	b.get("/console/customers/fabrikam").wantPage(t, http.StatusOK, "An audit found", "Linked to another "+otherID, "Check now", "client-secret", "Others in the same tenant")
 }
 
 func TestCheckOnAPageAsksAzureNow(t *testing.T) {

@@ -356,8 +356,8 @@ func (p passkeys) change(e entry) {
 
 // unproven says why the signature of an entry does not prove what the entry says, or "".
 func (p passkeys) unproven(e entry) string {
-	s, id, nonce := e.Proof.Statement, string(e.Proof.Assertion.Key), string(e.Proof.Statement.Nonce)
-	key, known := p.known[id]
+	s, id := e.Proof.Statement, e.Proof.Assertion.Key
+	key, known := p.known[string(id)]
 	name, local := strings.CutPrefix(string(s.By), string(guard.UserCaller("")))
 	switch {
 	case !known:
@@ -366,16 +366,16 @@ func (p passkeys) unproven(e entry) string {
 		return "the passkey was taken away by an entry before"
 	case s.Approval != cmp.Or(e.Approval, guard.LiftsFreeze) || s.Approved == (e.Kind == guard.KindDeclined) || string(s.By) != e.Approver || s.Reason != e.Detail:
 		return "it is of another decision"
-	case local && name != p.owners[id]:
+	case local && name != p.owners[string(id)]:
 		return "the passkey is another person's"
-	case p.nonces[nonce]:
+	case p.nonces[string(s.Nonce)]:
 		return "it was used twice"
 	case !e.Time.Before(s.Expires):
 		return "it had expired"
 	case s.Approved && guard.User{Passkeys: []guard.Passkey{*key}}.Fresh(e.Time):
 		return "the passkey was too new, and nobody had confirmed it"
 	}
-	p.nonces[nonce], p.signed[e.Approval] = true, s.Digest
+	p.nonces[string(s.Nonce)], p.signed[e.Approval] = true, s.Digest
 	if err := e.Proof.Verify(*key); err != nil {
 		return err.Error()
 	}

@@ -103,5 +103,13 @@ func (s *Service) Customer(ctx context.Context, p access.Principal, name string)
 	if err := s.mayRead(ctx, p); err != nil {
 		return schemas.Tenant{}, err
 	}
-	return s.deps.Directory.Resolve(name, p.Grant.Sees())
+	named, err := s.deps.Directory.Resolve(name, p.Grant.Sees())
+	if err != nil {
+		return schemas.Tenant{}, err
+	}
+	tenants, err := s.visible(p) // with what is known of their credentials
+	if whole, ok := xslices.Find(tenants, func(t schemas.Tenant) bool { return t.TenantID == named.TenantID }); ok {
+		return whole, err
+	}
+	return named, err
 }
