@@ -165,7 +165,7 @@ func (h *fixture) Reader(ctx context.Context, tenant schemas.Tenant, credential 
 		return nil, err
 	}
 	client, err := armclient.New(token, armclient.Options{TenantID: tenant.TenantID, TenantName: tenant.Name, Cloud: tenant.Cloud, Credential: credential,
-		PinnedObjectID: tenant.ObjectIDs[credential], Endpoint: tenant.ARMEndpoint, Audience: h.sim.Audience(), Transport: transport})
+		PinnedObjectID: tenant.ObjectIDs[credential], Endpoint: tenant.ARMEndpoint, Audience: h.sim.Audience(), Transport: transport, Once: true})
 	if err != nil {
 		return nil, err
 	}

@@ -60,7 +60,7 @@ func (b *bubble) Resolve(id string, _ func(string) bool) (schemas.Tenant, error)
 // Reader implements fleet.Clients.
 func (b *bubble) Reader(_ context.Context, tenant schemas.Tenant, credential string) (fleet.Reader, error) {
 	return armclient.New(minted{b, tenant.TenantID}, armclient.Options{TenantID: tenant.TenantID, TenantName: tenant.Name, Credential: credential,
-		Endpoint: armEndpoint, Audience: b.sim.Audience(), Transport: b})
+		Endpoint: armEndpoint, Audience: b.sim.Audience(), Transport: b, Once: true})
 }
 
 // Do implements policy.Transporter.
