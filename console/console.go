@@ -115,7 +115,7 @@ type route struct {
 func (c *Console) routes() []route {
 	reads, approves := []access.Scope{access.ScopeRead}, []access.Scope{access.ScopeApprove}
 	return slices.Concat([]route{
-		{"GET", "/console/{$}", reads, c.showOverview},
+		{"GET", "/console/{$}", nil, c.showOverview},
 		{"POST", "/console/put-off", mayStop(), c.putOff},
 		{"GET", "/console/customers", reads, c.showCustomers},
 		{"GET", "/console/customers/{name}", reads, c.showCustomer},

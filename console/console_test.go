@@ -14,5 +14,7 @@ func TestPagesAreForWhoIsSignedInAndMayReadThem(t *testing.T) {
 	r.browser("").get("/console/").wantPage(t, http.StatusOK, "Sign in")
 	r.browser("nobody").get("/console/").wantPage(t, http.StatusForbidden, "nobody@example.com")
 	r.browser("reader").get("/console/").wantPage(t, http.StatusOK, "Overview", "reader@example.com")
+	r.browser("judge").get("/console/").wantPage(t, http.StatusOK, "Approvals", "contoso")
+	r.browser("judge").get("/console/customers").wantPage(t, http.StatusNotFound)
 	r.browser("reader").get("/console/none").wantPage(t, http.StatusNotFound, "not for you")
 }

@@ -50,6 +50,13 @@ type quiet struct {
 }
 
 func (c *Console) showOverview(v *visit) error {
+	switch {
+	case v.may(access.ScopeRead):
+	case v.may(mayStop()...): // who decides and reads nothing begins there
+		return v.back(approvalsPath)
+	default:
+		return errNotHere
+	}
 	m, err := c.overview(v)
 	if err != nil {
 		return err

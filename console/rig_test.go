@@ -62,6 +62,7 @@ func people() map[string]issuertest.Claims {
 		"bob":     {"sub": "bob", "roles": []string{"approver"}},   // reads and decides everywhere
 		"carol":   {"sub": "carol", "roles": []string{"approver"}}, // as Bob
 		"dora":    {"sub": "dora", "roles": []string{"approver"}},  // reads, writes and decides everywhere
+		"judge":   {"sub": "judge", "roles": []string{"approver"}}, // decides everywhere and reads nothing
 		"reader":  {"sub": "reader"},                               // reads everywhere
 		"contoso": {"sub": "contoso"},                              // reads and writes in contoso alone
 		"nobody":  {"sub": "nobody"},                               // is in no grant
@@ -78,6 +79,7 @@ func mapping(issuer string) auth.Mapping {
 			{Name: "bob", Issuer: issuer, Subject: "bob", Tenants: all, Scopes: decide},
 			{Name: "carol", Issuer: issuer, Subject: "carol", Tenants: all, Scopes: decide},
 			{Name: "dora", Issuer: issuer, Subject: "dora", Tenants: all, Scopes: append(decide, access.ScopeWrite, access.ScopeChange)},
+			{Name: "judge", Issuer: issuer, Subject: "judge", Tenants: all, Scopes: decide[1:]},
 			{Name: "reader", Issuer: issuer, Subject: "reader", Tenants: all, Scopes: read},
 			{Name: "contoso", Issuer: issuer, Subject: "contoso", Tenants: []string{"contoso"}},
 		},
