@@ -79,6 +79,7 @@ func TestRecordShowsEntriesOfTheGrantAlone(t *testing.T) {
 	}
 	b.get("/console/record?tenant=fabrikam&kind=asked").wantPage(t, http.StatusOK, "fabrikam")
 	b.get("/console/record?from=2031-01-01").wantPage(t, http.StatusOK, "No entry fits")
+	b.get("/console/record?from=31.12.2026").wantPage(t, http.StatusBadRequest, "such as 2026-12-31")
 	b.post("/console/record/verify", "/console/record").wantPage(t, http.StatusOK, "Whole")
 	b.get("/console/record/head").wantPage(t, http.StatusOK, `"seq"`)
 	b.get("/console/record/export?format=jsonl").wantPage(t, http.StatusOK, "contoso")

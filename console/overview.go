@@ -119,7 +119,10 @@ func (c *Console) compare(ctx context.Context, v *visit, m *overview) error {
 		return err
 	}
 	if _, err := c.o.Service.Audit(ctx, v.by, before.ID); err != nil {
-		return nil // what the person may not see is not compared
+		if problems.As(err).Code == problems.CodeUnknownRun {
+			return nil // what the person may not see is not compared
+		}
+		return err
 	}
 	comparison, err := c.o.Fleet.Diff(ctx, before, m.last.Run)
 	if err != nil {

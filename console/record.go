@@ -36,10 +36,17 @@ func (v *visit) seesEntry(e guard.Event) bool {
 	return v.by.Grant.Everywhere() || e.Tenant != "" && v.by.Grant.AllowsTenant(e.Tenant)
 }
 
-// filterOf reads what entries are asked for out of an address.
-func filterOf(asked url.Values) (f ledger.Filter, approval string) {
-	day := func(name string) time.Time {
-		at, _ := time.Parse(time.DateOnly, asked.Get(name)) // what is no day bounds nothing
+// filterOf reads what entries are asked for out of an address. What is no day is an
+// error: a search without its bound would look like an answer.
+func filterOf(asked url.Values) (f ledger.Filter, approval string, err error) {
+	day := func(name string) (at time.Time) {
+		text := strings.TrimSpace(asked.Get(name))
+		if text == "" || err != nil {
+			return at
+		}
+		if at, err = time.Parse(time.DateOnly, text); err != nil {
+			err = problems.New(problems.CodeInvalidArgument, "From and Until take a day, such as 2026-12-31.", problems.WithHint("Go back and correct it."))
+		}
 		return at
 	}
 	f = ledger.Filter{
@@ -50,7 +57,7 @@ func filterOf(asked url.Values) (f ledger.Filter, approval string) {
 		f.Until = f.Until.AddDate(0, 0, 1) // the day itself is meant too
 	}
 	f.After, _ = strconv.ParseInt(asked.Get("after"), 10, 64)
-	return f, strings.TrimSpace(asked.Get("approval"))
+	return f, strings.TrimSpace(asked.Get("approval")), err
 }
 
 // entries returns a page of what the person sees, and behind which entry the next one
@@ -79,7 +86,10 @@ func (c *Console) entries(v *visit, f ledger.Filter, approval string) (found []g
 
 func (c *Console) showRecord(v *visit) error {
 	asked := v.r.URL.Query()
-	f, approval := filterOf(asked)
+	f, approval, err := filterOf(asked)
+	if err != nil {
+		return err
+	}
 	list, next, err := c.entries(v, f, approval)
 	if err != nil {
 		return err
@@ -200,7 +210,10 @@ func (c *Console) verifyRecord(v *visit) error {
 
 // exportRecord writes the entries that a filter selects as a file.
 func (c *Console) exportRecord(v *visit) error {
-	f, approval := filterOf(v.r.URL.Query())
+	f, approval, err := filterOf(v.r.URL.Query())
+	if err != nil {
+		return err
+	}
 	format := ledger.Format(v.r.URL.Query().Get("format"))
 	if !v.by.Grant.Everywhere() || approval != "" || format != ledger.FormatCSV && format != ledger.FormatJSONL {
 		return errNotHere

@@ -22,8 +22,8 @@ func (s *Service) mayRead(ctx context.Context, p access.Principal) error {
 	return s.admit(ctx, &job{call: Call{Principal: p}, op: op}, schemas.Tenant{}, "")
 }
 
-// Audits returns the newest audits of whoever made them, of whose tenants a principal
-// sees all. Within the newest 4 times limit it finds them.
+// Audits returns the newest audits in which a principal sees every tenant, whoever
+// began them. It looks at the newest 4 * limit of all.
 func (s *Service) Audits(ctx context.Context, p access.Principal, limit int) ([]fleet.Run, error) {
 	p = s.deps.Guard.Confine(p)
 	if err := s.mayRead(ctx, p); err != nil {
