@@ -67,9 +67,13 @@ func (x *execution) now() (text string, result *answers.Envelope) {
 	return x.text, x.result
 }
 
+// progress notes a step. One that is told late, after the end, changes nothing.
 func (x *execution) progress(step, total int, message string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.result != nil {
+		return
+	}
 	x.text = fmt.Sprintf("%s (%d of %d)", message, step, total)
 }
 
