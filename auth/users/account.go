@@ -51,7 +51,10 @@ func (s *SignIn) showAccount(w http.ResponseWriter, r *http.Request, session Ses
 	if len(sessions) > 1 {
 		body = append(body, page.Form("/account", session.FormToken(), page.Button("end", "others", "Sign out all others", false)))
 	}
-	body = append(append(body, clients...), page.Line(page.Link("/signout", "Sign out")))
+	if body = append(body, clients...); s.console != "" {
+		body = append(body, page.Line(page.Link(s.console, "Open the console")))
+	}
+	body = append(body, page.Line(page.Link("/signout", "Sign out")))
 	page.Page{Title: "Your account", Body: body}.Write(w)
 	return nil
 }

@@ -79,6 +79,7 @@ type SignIn struct {
 	passkeys                      *webauthn.WebAuthn
 	handler                       http.Handler
 	clients                       Clients
+	console                       string
 	renewals                      singleflight.Group
 }
 
@@ -108,6 +109,10 @@ func New(o Options) (*SignIn, error) {
 // ShowClients sets what the account page shows of clients. It is called before the
 // first request.
 func (s *SignIn) ShowClients(c Clients) { s.clients = c }
+
+// ShowConsole sets the path of the console, to which the account page leads. It is called
+// before the first request.
+func (s *SignIn) ShowConsole(path string) { s.console = path }
 
 // ServeHTTP implements http.Handler.
 func (s *SignIn) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }

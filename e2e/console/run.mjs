@@ -4,7 +4,7 @@
 //   (cd ../oauth && npm ci)
 //   node run.mjs BINARY [FOLDER FOR SCREENSHOTS]
 //
-// It takes the packages of ../oauth. ONLY runs the checks whose names have it; EVERY_LOOK
+// PICTURES is a folder for those of the README. It takes the packages of ../oauth. ONLY runs the checks whose names have it; EVERY_LOOK
 // looks at every page in every width and colour.
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
@@ -13,6 +13,7 @@ import { Person, accessible, launch, passkeys } from "../oauth/browser.mjs";
 import { start } from "../oauth/issuer.mjs";
 import { call } from "../oauth/products.mjs";
 import { World, freePort } from "../oauth/world.mjs";
+import { demo } from "./demo.mjs";
 
 const [binary, screenshots] = process.argv.slice(2);
 const passphrase = "nineteen horses of a lane";
@@ -37,7 +38,7 @@ async function main() {
   if (screenshots) mkdirSync(screenshots, { recursive: true });
   let issuer;
   try {
-    await world.azure();
+    await world.azure(12);
     world.port = await freePort();
     issuer = await start(`http://localhost:${world.port}/signin/callback`);
     world.keepSecret();
@@ -46,13 +47,18 @@ async function main() {
       for (const [name, check] of Object.entries(checks).filter(([name]) => name.includes(process.env.ONLY ?? ""))) {
         await check(lane).then(() => console.log(`ok: ${name}`), (error) => {
           failed.push(name);
-          console.error(`FAILED: ${name}`, error, world.server.said.slice(-2000));
+          console.error(`FAILED: ${name}`, error, world.server?.said.slice(-2000));
         });
       }
     };
+    await run(withoutAnything);
+    await run(withHostileNames);
     await world.serve({ flags });
     await prepare(lane);
     await run(withPasskeys);
+    await world.stop();
+    await world.serve({ flags: ["--console"], config: twoKeys });
+    await run(withTwoKeys);
     await world.stop();
     await world.serve({ flags, issuer: issuer.url, config: config(issuer.url, world.tenants[0]) });
     lane.alice = await signedIn(lane, "alice");
@@ -71,16 +77,22 @@ async function main() {
 async function prepare(lane) {
   const { world } = lane;
   await world.typed(["users", "add", "chief"], passphrase, passphrase);
-  const said = await world.typed(["users", "invite", "dora", "--scopes", everything, "--public-url", world.url], "chief", passphrase);
-  lane.dora = await person(lane, "dora");
-  await passkeys(lane.dora.page);
-  await lane.dora.page.goto(/http:\/\/localhost\S+\/invite\S+/.exec(said)[0]);
-  await lane.dora.page.getByRole("button", { name: /passkey/i }).click();
-  await lane.dora.page.getByRole("heading", { name: "Your account" }).waitFor();
-  await world.typed(["users", "confirm", "dora"], "chief", passphrase);
+  lane.dora = await enrolled(lane, "dora");
   lane.agent = JSON.parse(world.run(["token", "issue", "--for", "agent", "--scope", "partner.read,partner.write,partner.change", "--tenants", "*", "--ttl", "1h", "--json"])).token;
   const audited = await call(world, lane.agent, "audit_partner_links", {});
   assert.equal(audited.status, "done", JSON.stringify(audited));
+}
+
+// enrolled is a user of this server with a passkey that was confirmed.
+async function enrolled(lane, name, ...flags) {
+  const { world } = lane, somebody = await person(lane, name), { page } = somebody;
+  const said = await world.typed(["users", "invite", name, "--scopes", everything, ...flags, "--public-url", world.url], "chief", passphrase);
+  await passkeys(page);
+  await page.goto(/http:\/\/localhost\S+\/invite\S+/.exec(said)[0]);
+  await page.getByRole("button", { name: /passkey/i }).click();
+  await page.getByRole("heading", { name: "Your account" }).waitFor();
+  await world.typed(["users", "confirm", name], "chief", passphrase);
+  return somebody;
 }
 
 async function person(lane, name, options = {}) {
@@ -166,12 +178,108 @@ async function lookAt(page, name, where) {
   if (screenshots) await page.screenshot({ path: join(screenshots, `${file}-${name}.png`), fullPage: true });
 }
 
+const withoutAnything = {
+  async "the demo is decided with the keyboard and a passkey"(lane) {
+    await demo(lane, process.env.PICTURES);
+  },
+};
+
+const withHostileNames = {
+  async "hostile names are text on every page"({ browser }) {
+    const world = new World(binary), lane = { world, browser };
+    try {
+      await world.azure(20, "--fault", "hostile_names=100");
+      await world.serve({ flags });
+      await prepare(lane);
+      await asked(lane, "update_partner", "2345678");
+      const { page } = lane.dora, errors = [];
+      let all = "";
+      page.on("dialog", (dialog) => { errors.push(`a dialog: ${dialog.message()}`); dialog.dismiss(); });
+      page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+      const customers = world.tenants.map((name) => inConsole(lane, `customers/${name}`));
+      for (const at of [...await addresses(page, inConsole(lane, "")), ...customers]) {
+        await page.goto(at);
+        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${at} scrolls sideways`);
+        const text = await page.locator("body").innerText();
+        all += text;
+        assert.doesNotMatch(text, /[\u0000-\u0008\u001b\u202a-\u202e\u2066-\u2069]/, at);
+        assert.equal(await page.locator("main script, main iframe, main img").count(), 0, at);
+        assert.ok(text.length < 200_000, `${at} has ${text.length} letters`);
+      }
+      for (const name of ["<script>", "oc.osotnoc", "[2J", "💥"]) assert.ok(all.includes(name), `no page shows ${name}`);
+      assert.deepEqual(errors, []);
+    } finally {
+      world.close();
+    }
+  },
+};
+
 const withPasskeys = {
   async "a passkey signs in to the console"(lane) {
     const { page } = lane.dora;
     await page.context().clearCookies();
     await enter(lane.dora, inConsole(lane, ""));
     assert.match(await page.locator("header.frame").innerText(), /dora/);
+  },
+
+  async "an agent's request is signed with a passkey, carried out and in the record"(lane) {
+    const wanted = await asked(lane), { page } = lane.dora;
+    await page.goto(inConsole(lane, `approvals/${wanted.id}`));
+    await page.getByRole("textbox").fill("signed here");
+    await page.getByRole("button", { name: "Approve" }).click();
+    await carriedOut(lane, page, wanted);
+    await page.goto(inConsole(lane, `record?approval=${wanted.id}`));
+    const record = await page.locator("main").innerText();
+    assert.ok(record.includes("dora") && record.includes(wanted.tenant), record);
+    const exported = lane.world.run(["ledger", "export"]).split("\n").filter((line) => line.includes(wanted.id));
+    assert.ok(exported.some((line) => line.includes('"proof"')), exported.join("\n"));
+    assert.match(lane.world.run(["ledger", "verify"]), /^No entry was changed, removed or inserted/);
+  },
+
+  async "who asked, as whoever, cannot decide"(lane) {
+    const wanted = await asked(lane), zoe = await enrolled(lane, "zoe", "--also", "token:agent");
+    await zoe.page.goto(inConsole(lane, `approvals/${wanted.id}`));
+    await zoe.page.getByText("You asked for this").waitFor();
+    assert.equal(await zoe.page.getByRole("button", { name: "Approve" }).count(), 0);
+  },
+
+  async "what was approved and moved meanwhile is not carried out"(lane) {
+    const first = await asked(lane), other = { ...first, partnerID: "7654321" };
+    const answer = await call(lane.world, lane.agent, first.tool, { tenant: first.tenant, partner_id: other.partnerID, reason: "another plan" });
+    other.id = answer.approval.id;
+    const { page } = lane.dora;
+    for (const one of [first, other]) {
+      await page.goto(inConsole(lane, `approvals/${one.id}`));
+      await page.getByRole("button", { name: "Approve" }).click();
+      await page.getByRole("button", { name: "Carry out now" }).waitFor();
+    }
+    await carriedOut(lane, page, other);
+    await page.goto(inConsole(lane, `approvals/${first.id}`));
+    await page.getByRole("button", { name: "Carry out now" }).click();
+    await page.getByText(/linked already|is linked to 7654321|not what it was|changed/i).first().waitFor();
+    assert.equal((await linkIn(lane, first.tenant)).partner_id, other.partnerID);
+  },
+};
+
+// twoKeys is a rule that two people have to sign for.
+const twoKeys = `
+policy:
+  - {name: reading, operations: [read], answer: allow}
+  - {name: two keys, operations: [write, destroy], answer: {ask: approver, with: passkey, approvers: 2}}
+`;
+
+const withTwoKeys = {
+  async "a rule that wants two people has one wait for the other"(lane) {
+    const wanted = await asked(lane, "update_partner", "2345678"), { page } = lane.dora, at = inConsole(lane, `approvals/${wanted.id}`);
+    await page.goto(at);
+    await page.getByRole("button", { name: "Approve" }).click();
+    await page.getByText("You have approved already").waitFor();
+    assert.equal(await page.getByRole("button", { name: "Carry out now" }).count(), 0);
+    const erik = await enrolled(lane, "erik");
+    await erik.page.goto(at);
+    await erik.page.getByText("1 of 2").first().waitFor();
+    await erik.page.getByRole("button", { name: "Approve" }).click();
+    await carriedOut(lane, erik.page, wanted);
   },
 };
 
@@ -254,13 +362,17 @@ const withIssuer = {
     await carriedOut(lane, page, wanted);
   },
 
-  async "a session that ended in mid-page decides nothing"(lane) {
+  async "a session that was ended from another browser in mid-page decides nothing"(lane) {
     const wanted = await asked(lane);
     const alice = await signedIn(lane, "alice");
     await opened(lane, alice, wanted);
-    await alice.page.context().clearCookies({ name: /session/ });
+    const other = await signedIn(lane, "alice");
+    await other.page.goto(`${lane.world.url}/account`);
+    await other.page.getByRole("button", { name: "Sign out all others" }).click();
+    await other.page.getByRole("heading", { name: "Your account" }).waitFor();
+    lane.alice = other;
     await alice.page.getByRole("button", { name: "Approve" }).click();
-    await alice.page.waitForLoadState();
+    await alice.page.getByText(/sign in/i).first().waitFor();
     const answer = await call(lane.world, lane.agent, wanted.tool, { tenant: wanted.tenant, partner_id: wanted.partnerID, approval_id: wanted.id });
     assert.equal(answer.status, "approval_required", JSON.stringify(answer));
   },

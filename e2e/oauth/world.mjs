@@ -65,9 +65,9 @@ export class World {
   }
 
   // azure starts the simulator and imports its tenants.
-  async azure() {
+  async azure(count = 6, ...flags) {
     const tenants = join(this.folder, "tenants.csv");
-    const azure = this.spawn(["simulate", "--listen", "127.0.0.1:0", "--tenants", "6", "--seed", "5", "--tenants-out", tenants, "--ca-out", join(this.folder, "ca.pem"), "--until-stdin-closes"]);
+    const azure = this.spawn(["simulate", "--listen", "127.0.0.1:0", "--tenants", String(count), "--seed", "5", ...flags, "--tenants-out", tenants, "--ca-out", join(this.folder, "ca.pem"), "--until-stdin-closes"]);
     const announced = await this.announced(azure);
     this.run(["vault", "init"]);
     this.run(["tenants", "import", tenants, "--credential", "simulator", "--client-id", announced.client_id, "--secret-stdin", "--yes"], announced.client_secret);

@@ -84,6 +84,7 @@ func (a *App) AddAuthorization(to *Pages, public string, bounds access.Bounds) e
 
 // AddConsole adds the console, on which people act through a service and its guard.
 func (a *App) AddConsole(to *Pages, service *tools.Service, decider *guard.Guard) {
+	to.people.ShowConsole(console.Path)
 	to.console = console.New(console.Options{
 		Service: service, Guard: decider, Fleet: a.Fleet, Record: a.Record(), People: to.people,
 		Clients: func(by access.Caller) oauth.Clients {

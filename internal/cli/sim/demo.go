@@ -28,11 +28,19 @@ import (
 
 // NewCmdDemo builds `demo`.
 func NewCmdDemo(deps *cmdutil.Deps) *cobra.Command {
-	return &cobra.Command{
+	var withConsole bool
+	command := &cobra.Command{
 		Use:   "demo",
 		Short: "Run a session of an agent against a simulated Azure",
-		RunE:  func(command *cobra.Command, _ []string) error { return runDemo(command.Context(), deps) },
+		RunE: func(command *cobra.Command, _ []string) error {
+			if withConsole {
+				return runConsole(command.Context(), deps)
+			}
+			return runDemo(command.Context(), deps)
+		},
 	}
+	command.Flags().BoolVar(&withConsole, "console", false, "serve the web console instead, with an approval to decide")
+	return command
 }
 
 func runDemo(ctx context.Context, deps *cmdutil.Deps) error {
