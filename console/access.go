@@ -92,7 +92,8 @@ func (c *Console) proofsOf(u guard.User) (said []page.Node) {
 	}
 	switch {
 	case u.Fresh(c.o.Now()):
-		said = append(said, page.State("warn", "The new passkey approves nothing yet."))
+		key := slices.MaxFunc(u.Passkeys, func(a, b guard.Passkey) int { return a.AddedAt.Compare(b.AddedAt) })
+		said = append(said, page.State("warn", "The new passkey approves nothing until"), page.Text(" "), page.Time(key.ApprovesFrom()), page.Text(", unless another approver confirms it."))
 	case len(said) == 0:
 		said = append(said, page.Text("nothing yet"), page.If(!u.InvitedAt.IsZero(), page.Group{page.Text(", invited "), page.Time(u.InvitedAt)}))
 	}

@@ -136,8 +136,11 @@ func (g *Guard) ConfirmUser(ctx context.Context, name string, by Credentials) er
 
 // Fresh reports whether the user has a passkey that is too new to approve with.
 func (u User) Fresh(now time.Time) bool {
-	return slices.ContainsFunc(u.Passkeys, func(k Passkey) bool { return k.ConfirmedBy == "" && now.Before(k.AddedAt.Add(newKeyWaits)) })
+	return slices.ContainsFunc(u.Passkeys, func(k Passkey) bool { return k.ConfirmedBy == "" && now.Before(k.ApprovesFrom()) })
 }
+
+// ApprovesFrom is when a passkey that nobody confirms approves for the first time.
+func (k Passkey) ApprovesFrom() time.Time { return k.AddedAt.Add(newKeyWaits) }
 
 // SignOutUser ends the sessions of a user, what they allowed to clients, and the tokens
 // that follow from it. It takes no passphrase: a session less does no harm.

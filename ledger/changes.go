@@ -106,6 +106,9 @@ const (
 	// OutboxChange is that of a message about changes: its name is the channel, and
 	// the first and the last of their entries, as in finops/12-14.
 	OutboxChange = "change"
+	// OutboxPerson is that of a message about a user: somebody was invited, reset,
+	// enrolled or removed. Its name is the number of the entry.
+	OutboxPerson = "person"
 )
 
 // Message is a row of the outbox: what waits until its receiver takes it. It holds
@@ -120,9 +123,9 @@ type Message struct {
 	Again time.Time
 }
 
-// Channel names the channel of alerts that gets the message; "" for an approval.
+// Channel names the channel of alerts that gets the message; "" for that of approvals.
 func (m Message) Channel() string {
-	if m.Kind == OutboxApproval {
+	if m.Kind != OutboxChange {
 		return ""
 	}
 	name, _, _ := strings.Cut(m.Name, "/")

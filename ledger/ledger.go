@@ -79,7 +79,7 @@ type Options struct {
 	Program string
 	// Now defaults to time.Now.
 	Now func() time.Time
-	// Announces says that questions for approvers go into the outbox.
+	// Announces says that questions for approvers, and changes of users, go into the outbox.
 	Announces bool
 	// RolledBack is called when an older ledger was found, or another server, with the
 	// number of entries that are known to be missing; may be nil.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"mcp-partner/guard"
@@ -122,6 +123,9 @@ func (w *writing) events(state string, gone bool, events ...guard.Event) {
 			e.State, e.Gone = state, gone
 		}
 		w.add(e)
+		if event.Kind == guard.KindUser && w.l.o.Announces {
+			w.enqueue(OutboxPerson, strconv.FormatInt(w.tail.seq, 10))
+		}
 	}
 }
 

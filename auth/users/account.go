@@ -41,10 +41,13 @@ func (s *SignIn) showAccount(w http.ResponseWriter, r *http.Request, session Ses
 	if err != nil {
 		return err
 	}
-	body := []page.Node{
-		page.Facts(page.Text("Signed in as"), page.Strong(session.Person.Name), page.Text("Known here as"), page.Untrusted(string(session.Person.Caller))),
-		page.Heading("Browsers"),
+	keys, err := s.keyNodes(r.Context(), session.Person)
+	if err != nil {
+		return err
 	}
+	body := append([]page.Node{
+		page.Facts(page.Text("Signed in as"), page.Strong(session.Person.Name), page.Text("Known here as"), page.Untrusted(string(session.Person.Caller))),
+	}, append(keys, page.Heading("Browsers"))...)
 	for _, one := range sessions {
 		body = append(body, sessionNodes(one, session)...)
 	}
@@ -57,6 +60,31 @@ func (s *SignIn) showAccount(w http.ResponseWriter, r *http.Request, session Ses
 	body = append(body, page.Line(page.Link("/signout", "Sign out")))
 	page.Page{Title: "Your account", Body: body}.Write(w)
 	return nil
+}
+
+// keyNodes shows users of this server their passkeys: whoever did not make one finds
+// that out here.
+func (s *SignIn) keyNodes(ctx context.Context, p Person) ([]page.Node, error) {
+	name, local := strings.CutPrefix(string(p.Caller), userKind)
+	if !local {
+		return nil, nil
+	}
+	user, ok, err := userNamed(s.reader(ctx), name)
+	if err != nil || !ok {
+		return nil, err
+	}
+	nodes := []page.Node{page.Heading("Passkeys")}
+	for _, key := range user.Passkeys {
+		facts := []page.Node{page.Text("Made"), page.Text(shown(key.AddedAt)), page.Text("Invited"), page.Text(shown(user.InvitedAt))}
+		switch until := key.ApprovesFrom(); {
+		case key.ConfirmedBy != "":
+			facts = append(facts, page.Text("Confirmed by"), page.Untrusted(key.ConfirmedBy))
+		case s.o.Now().Before(until):
+			facts = append(facts, page.Text("Approves nothing until"), page.Text(shown(until)+", or until another approver confirms it"))
+		}
+		nodes = append(nodes, page.Facts(facts...))
+	}
+	return append(nodes, page.P("If you did not make this, tell the operator of this server at once.")), nil
 }
 
 func sessionNodes(one, current Session) []page.Node {

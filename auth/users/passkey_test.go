@@ -399,3 +399,20 @@ func TestPagesSayThatPasskeysNeedAScript(t *testing.T) {
 		t.Errorf("an issuer where there is none: %d", answer.StatusCode)
 	}
 }
+
+func TestAccountPageTellsOfPasskeysAndWhenTheyApprove(t *testing.T) {
+	t.Parallel()
+	r, b, a := withUser(t, access.ScopeApprove)
+	b.use(a)
+	text := b.get("/account").text
+	for _, want := range []string{"Passkeys", "Approves nothing until", "If you did not make this"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page lacks %q:\n%s", want, text)
+		}
+	}
+	r.clock.Advance(25 * time.Hour)
+	b.use(a)
+	if text := b.get("/account").text; !strings.Contains(text, "Passkeys") || strings.Contains(text, "Approves nothing until") {
+		t.Errorf("a day later the page says:\n%s", text)
+	}
+}

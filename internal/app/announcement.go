@@ -1,13 +1,17 @@
 package app
 
 import (
+	"cmp"
+	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/ledger"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/partnerid"
 )
@@ -78,6 +82,35 @@ func (a *announcement) ofPlan(plan guard.Plan) {
 		}
 		a.FirstTenants = append(a.FirstTenants, inert(name))
 	}
+}
+
+// personNotice tells approvers what changed of a user: an invitation or reset that nobody
+// expected is how somebody would take another's place.
+type personNotice struct {
+	// ID is the number of the entry in the record.
+	ID   int64  `json:"id"`
+	Text string `json:"text"`
+	// What was done, by whom, as the record says it.
+	Detail string `json:"detail"`
+	By     string `json:"by"`
+	At     string `json:"at"`
+}
+
+func (n personNotice) chat() chat {
+	return chat{Title: "A user of the server changed", Lines: []string{n.Text, "If nobody expected this, run: mcp-partner users list"}}
+}
+
+// person is the notice of an entry, nil if the record has no such one.
+func (w *webhook) person(ctx context.Context, entry string) (notice, error) {
+	seq, _ := strconv.ParseInt(entry, 10, 64)
+	events, err := w.outbox.List(ctx, ledger.Filter{Kind: guard.KindUser, After: seq - 1, Limit: 1})
+	if err != nil || len(events) == 0 || events[0].Seq != seq {
+		return nil, err
+	}
+	e := events[0]
+	n := personNotice{ID: seq, Detail: inert(e.Detail), By: inert(cmp.Or(e.Approver, string(e.Intent.Caller))), At: e.Time.UTC().Format(time.RFC3339)}
+	n.Text = fmt.Sprintf("Entry %d: %s (by %s).", n.ID, n.Detail, n.By)
+	return n, nil
 }
 
 // inert is untrusted text that no client makes a link of.

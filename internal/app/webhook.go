@@ -22,8 +22,8 @@ const (
 	deliveryLife = 24 * time.Hour
 )
 
-// webhook sends what is in the outbox: questions that wait for an approver, and
-// changes between audits. A nil one sends nothing.
+// webhook sends what is in the outbox: questions that wait for an approver, what changed
+// of people who may decide, and changes between audits. A nil one sends nothing.
 type webhook struct {
 	// approvals is nil where questions are not announced.
 	approvals *channel
@@ -210,9 +210,13 @@ func undelivered(m ledger.Message) guard.Event {
 // message is where a message goes and what it says, nil if nobody has to get it any
 // more; late says that its time has passed instead.
 func (w *webhook) message(ctx context.Context, m ledger.Message) (to *channel, what notice, late bool, err error) {
-	if m.Kind == ledger.OutboxApproval {
+	switch m.Kind {
+	case ledger.OutboxApproval:
 		what, late, err = w.question(ctx, m.Name)
 		return w.approvals, what, late, err
+	case ledger.OutboxPerson:
+		what, err = w.person(ctx, m.Name)
+		return w.approvals, what, false, err
 	}
 	what, err = w.changes(ctx, m.Name)
 	return w.channels[m.Channel()], what, false, err

@@ -387,3 +387,37 @@ func TestSlowWebhookDoesNotBlockCalls(t *testing.T) {
 		t.Errorf("log: %s", s.log)
 	}
 }
+
+// What happens to a user is told to the approvers, whose place somebody may want to take:
+// once, by whichever server runs, also if a command did it.
+func TestApproversAreToldOfInvitationsOnce(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t, http.StatusInternalServerError)
+	synctest.Test(t, func(t *testing.T) {
+		dir, keys := filepath.Join(t.TempDir(), "state"), ledger.NewTemporaryKeys()
+		command := start(t, dir, keys, r.URL+hookPath)
+		handle, err := command.InviteUser(t.Context(), guard.User{Name: "cleo"}, guard.Credentials{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		command.end(t)
+		for range 2 {
+			start(t, dir, keys, r.URL+hookPath).serve(t, time.Hour)
+		}
+		if len(r.got) != 2 { // one that was not taken, and one that was
+			t.Fatalf("%d sent", len(r.got))
+		}
+		<-r.got
+		var told struct {
+			Text, Detail string
+			ID           int64
+		}
+		body := <-r.got
+		if err := json.Unmarshal(body, &told); err != nil || !strings.Contains(told.Detail, "invited cleo") || told.ID == 0 {
+			t.Errorf("%v: %s", err, body)
+		}
+		if strings.Contains(string(body), handle) {
+			t.Errorf("the message holds the invitation: %s", body)
+		}
+	})
+}
