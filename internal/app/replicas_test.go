@@ -1,14 +1,19 @@
 package app
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/pgtest"
 	"mcp-partner/ledger"
@@ -285,5 +290,60 @@ func TestServerWithoutDatabaseComparesNoPolicy(t *testing.T) {
 	must(t, err)
 	if checks := a.PolicyCheck(decider); len(checks) != 0 {
 		t.Error(checks)
+	}
+}
+
+// What was revoked at one replica is refused by the next call at another one, however
+// many calls are under way there.
+func TestRevocationHoldsAtEveryReplicaInAStormOfCalls(t *testing.T) {
+	t.Parallel()
+	settings := replicas(t, 2)
+	makeVault(t, settings[0])
+	deciders := make([]*guard.Guard, len(settings))
+	for i, s := range settings {
+		var err error
+		deciders[i], err = open(t, s).Guard(guard.Options{})
+		must(t, err)
+	}
+	for round := range 5 {
+		secret, token, err := deciders[0].IssueToken(t.Context(), guard.TokenRequest{For: "agent", Grant: access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: []string{access.AllTenants}}})
+		must(t, err)
+		ctx, stop := context.WithCancel(t.Context())
+		var storm sync.WaitGroup
+		admitted := make(chan struct{}, 1)
+		var late atomic.Int64
+		var revoked atomic.Bool
+		for range 64 {
+			storm.Go(func() {
+				for ctx.Err() == nil {
+					after := revoked.Load()
+					_, err := InvocationTokens{deciders[1]}.Authenticate(t.Context(), secret)
+					switch {
+					case err == nil && after:
+						late.Add(1)
+					case err == nil:
+						select {
+						case admitted <- struct{}{}:
+						default:
+						}
+					case after && problems.As(err).Code == problems.CodeTokenRefused:
+						return
+					}
+				}
+			})
+		}
+		<-admitted // the control: it was good there
+		n, err := deciders[0].RevokeTokens(t.Context(), guard.TokenSelection{ID: token.ID})
+		revoked.Store(true)
+		must(t, err)
+		if _, err := (InvocationTokens{deciders[1]}).Authenticate(t.Context(), secret); err == nil || n != 1 {
+			t.Errorf("round %d: %d revoked, and the token is good at the other replica", round, n)
+		}
+		time.AfterFunc(10*time.Second, stop)
+		storm.Wait()
+		stop()
+		if got := late.Load(); got > 0 {
+			t.Errorf("round %d: %d calls were let in after the revocation", round, got)
+		}
 	}
 }
