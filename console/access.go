@@ -30,7 +30,7 @@ func overseen(serve func(*visit) error) func(*visit) error {
 }
 
 func (c *Console) showAccess(v *visit) error {
-	body := []page.Node{page.P("Who and what can use this server. To end something takes effect at once, and is recorded with your name. To invite, reset or remove people is done on the server, with mcp-partner users.")}
+	body := []page.Node{page.P("Who and what can use this server. To end something takes effect at once, and is recorded with your name.")}
 	for _, part := range []func(*visit) (page.Node, error){c.people, c.signedIn, c.consents, c.clients, c.tokens} {
 		node, err := part(v)
 		if err != nil {
@@ -38,7 +38,7 @@ func (c *Console) showAccess(v *visit) error {
 		}
 		body = append(body, node)
 	}
-	return v.show("Access", body...)
+	return v.showSigned("Access", append(body, v.peopleForm())...)
 }
 
 // ends is a form that ends one thing.
@@ -175,5 +175,7 @@ func (c *Console) accessRoutes() []route {
 	return []route{
 		{"GET", accessPath, approves, overseen(c.showAccess)},
 		{"POST", accessPath, approves, overseen(c.endAccess)},
+		{"POST", peoplePath + "/challenge", approves, overseen(c.beginUserChange)},
+		{"POST", peoplePath, approves, overseen(c.changeUser)},
 	}
 }

@@ -37,6 +37,8 @@ type People interface {
 	// Grant is what a person may do now of the scopes that are wanted; a problem says
 	// that they are nobody here any more.
 	Grant(ctx context.Context, p users.Person, wanted []access.Scope) (access.Grant, error)
+	// InvitationLink is where the handle of an invitation is used.
+	InvitationLink(handle string) string
 }
 
 // Record is the ledger as the console reads it.

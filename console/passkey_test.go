@@ -163,3 +163,23 @@ func TestPasskeyLiftsTheFreeze(t *testing.T) {
 		t.Errorf("%+v %v", now, err)
 	}
 }
+
+// signSwapped signs one form, and sends another with what was signed.
+func (d *device) signSwapped(path, from string, signed map[string][]string, swapped [2]string) answer {
+	d.t.Helper()
+	form := url.Values{"form_token": {found(d.t, formToken, d.get(from).text)}}
+	for name, values := range signed {
+		form[name] = values
+	}
+	var challenge struct {
+		Flow string
+		Get  struct{ Challenge string }
+	}
+	if asked := d.script(path+"/challenge", form); asked.StatusCode != http.StatusOK || json.Unmarshal([]byte(asked.text), &challenge) != nil {
+		d.t.Fatalf("no challenge: %s", asked.text)
+	}
+	form.Set(swapped[0], swapped[1])
+	form.Set("flow", challenge.Flow)
+	form.Set("credential", d.assertion(challenge.Get.Challenge))
+	return d.script(path, form)
+}

@@ -60,7 +60,7 @@ func (v *visit) signedForm(action string, passkey bool, fields []page.Node, butt
 			page.Status("passkey-status", "Your passkey signs the decision, and passkeys need JavaScript. Switch it on for this site."),
 		}
 	case bySignInAgain:
-		return signInAgain(action)
+		return signInAgain(v.r.URL.Path) // a form is on a page of another address
 	default:
 		return page.P("Your passkey has to sign this, and you have none here. Ask the operator of this server for an invitation to make one.")
 	}

@@ -68,6 +68,9 @@ func routeTable() []routeAccess {
 
 		{route: "POST /console/access", at: "/console/access", form: "end=token&id={token}", in: approver},
 		{route: "POST /console/access", at: "/console/access", form: "end=none&id={token}", in: ""},
+		{route: "POST /console/access/people", at: "/console/access/people", form: "answer=invite&name=erin&scope=partner.read", in: approver, want: letIn},
+		{route: "POST /console/access/people", at: "/console/access/people", form: "answer=promote&name=erin", in: approver, want: http.StatusBadRequest},
+		{route: "POST /console/access/people/challenge", at: "/console/access/people/challenge", form: "answer=invite&name=erin&scope=partner.read", in: approver, want: http.StatusForbidden},
 		{route: "POST /console/put-off", at: "/console/put-off", form: "tenant=contoso&note=later&until={day}", in: stopper},
 		{route: "POST /console/put-off", at: "/console/put-off", form: "tenant=fabrikam&note=later&until={day}", in: "alice " + approver},
 		{route: "POST /console/customers/{name}", at: "/console/customers/contoso", form: "do=check_partner_link", in: everybody, want: http.StatusOK},

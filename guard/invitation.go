@@ -61,7 +61,11 @@ func (g *Guard) InviteUser(ctx context.Context, user User, by Credentials) (hand
 	if err := g.vouched(ctx, by, true); err != nil {
 		return "", err
 	}
-	return g.invite(ctx, user.Name, by.Name, func(_ StateTx, known *User) (string, error) {
+	return g.inviteUser(ctx, user, byPassphrase(by))
+}
+
+func (g *Guard) inviteUser(ctx context.Context, user User, by consent) (handle string, err error) {
+	return g.invite(ctx, user.Name, by, func(_ StateTx, known *User) (string, error) {
 		switch {
 		case known.Name == "":
 			user.Grant, user.AddedAt = user.granted(), g.opts.Now()
@@ -87,25 +91,29 @@ func (g *Guard) ResetUser(ctx context.Context, name string, by Credentials) (han
 	if err := g.vouched(ctx, by, true); err != nil {
 		return "", err
 	}
-	return g.invite(ctx, name, by.Name, func(tx StateTx, user *User) (string, error) {
+	return g.resetUser(ctx, name, byPassphrase(by))
+}
+
+func (g *Guard) resetUser(ctx context.Context, name string, by consent) (handle string, err error) {
+	return g.invite(ctx, name, by, func(tx StateTx, user *User) (string, error) {
 		if err := found(*user, name); err != nil {
 			return "", err
 		}
-		err := errors.Join(g.revokeVouched(ctx, tx, name), g.endSignIns(ctx, tx, *user, by.Name), g.voidTickets(ctx, tx, *user, by.Name))
+		err := errors.Join(g.revokeVouched(ctx, tx, name), g.endSignIns(ctx, tx, *user, by.by), g.voidTickets(ctx, tx, *user, by.by))
 		user.Key, user.Passkeys, user.ResetAt, user.SignedOutAt = nil, nil, g.opts.Now(), g.opts.Now()
 		return "reset and invited " + user.describe(), err
 	})
 }
 
 // invite changes a user and adds an invitation, with an entry that the change words.
-func (g *Guard) invite(ctx context.Context, name, by string, change func(StateTx, *User) (string, error)) (handle string, err error) {
+func (g *Guard) invite(ctx context.Context, name string, by consent, change func(StateTx, *User) (string, error)) (handle string, err error) {
 	err = g.changeUser(ctx, name, by, func(tx StateTx, user *User) (string, error) {
 		detail, err := change(tx, user)
 		if err != nil {
 			return "", err
 		}
 		var row Invitation // not from before the change, which would make it void
-		handle, row = NewInvitation(name, by, g.opts.Now())
+		handle, row = NewInvitation(name, by.by, g.opts.Now())
 		user.InvitedAt = row.IssuedAt
 		return detail, tx.Put(OnceState, InvitationName(handle), row)
 	})
@@ -123,12 +131,16 @@ func (g *Guard) ConfirmUser(ctx context.Context, name string, by Credentials) er
 	if err := g.vouched(ctx, by, false); err != nil {
 		return err
 	}
-	return g.changeUser(ctx, name, by.Name, func(_ StateTx, user *User) (string, error) {
+	return g.confirmUser(ctx, name, byPassphrase(by))
+}
+
+func (g *Guard) confirmUser(ctx context.Context, name string, by consent) error {
+	return g.changeUser(ctx, name, by, func(_ StateTx, user *User) (string, error) {
 		if !user.Fresh(g.opts.Now()) {
 			return "", badUser("The user " + quote(name) + " has no passkey that waits for a confirmation.")
 		}
 		for i := range user.Passkeys {
-			user.Passkeys[i].ConfirmedBy = by.Name
+			user.Passkeys[i].ConfirmedBy = by.by
 		}
 		return "confirmed the passkey of " + name, nil
 	})
@@ -153,7 +165,7 @@ func (g *Guard) SignOutUser(ctx context.Context, name, by string) error {
 			return g.endSignIns(ctx, tx, User{Also: []access.Caller{caller}}, by)
 		})
 	}
-	return g.changeUser(ctx, name, by, func(tx StateTx, u *User) (string, error) {
+	return g.changeUser(ctx, name, consent{by: by}, func(tx StateTx, u *User) (string, error) {
 		if err := found(*u, name); err != nil {
 			return "", err
 		}

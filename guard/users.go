@@ -152,7 +152,7 @@ func (g *Guard) AddUser(ctx context.Context, user User, passphrase []byte, by Cr
 	if err != nil {
 		return err
 	}
-	return g.changeUser(ctx, user.Name, by.Name, func(_ StateTx, known *User) (string, error) {
+	return g.changeUser(ctx, user.Name, byPassphrase(by), func(_ StateTx, known *User) (string, error) {
 		switch {
 		case known.Name != "" && (known.Key != nil || user.bounded()):
 			return "", badUser("There is a user " + quote(user.Name) + " already.")
@@ -171,28 +171,38 @@ func (g *Guard) RemoveUser(ctx context.Context, name string, by Credentials) err
 	if err := g.vouched(ctx, by, true); err != nil {
 		return err
 	}
+	return g.removeUser(ctx, name, byPassphrase(by))
+}
+
+func (g *Guard) removeUser(ctx context.Context, name string, by consent) error {
 	return g.opts.Store.ChangeStates(ctx, func(tx StateTx) error {
 		var user User
+		if err := by.begin(tx); err != nil {
+			return err
+		}
 		if _, err := tx.State(UserState, name, &user); err != nil {
 			return err
 		}
 		if err := found(user, name); err != nil {
 			return err
 		}
-		event := g.change(KindUser, by.Name, "removed "+name)
+		event := by.entry(g, "removed "+name)
 		event.Passkey = user.passkeyChange(User{Name: name})
 		if err := tx.Remove(UserState, name, event); err != nil {
 			return err
 		}
-		return errors.Join(g.revokeVouched(ctx, tx, name), g.endSignIns(ctx, tx, User{Name: name}, by.Name))
+		return errors.Join(g.revokeVouched(ctx, tx, name), g.endSignIns(ctx, tx, User{Name: name}, by.by))
 	})
 }
 
 // changeUser changes a user, or adds one whose row the change fills, with an entry that
 // it words.
-func (g *Guard) changeUser(ctx context.Context, name, by string, change func(StateTx, *User) (string, error)) error {
+func (g *Guard) changeUser(ctx context.Context, name string, by consent, change func(StateTx, *User) (string, error)) error {
 	return g.opts.Store.ChangeStates(ctx, func(tx StateTx) error {
 		var before, user User
+		if err := by.begin(tx); err != nil {
+			return err
+		}
 		if _, err := tx.State(UserState, name, &user); err != nil {
 			return err
 		}
@@ -202,7 +212,7 @@ func (g *Guard) changeUser(ctx context.Context, name, by string, change func(Sta
 		if err != nil {
 			return err
 		}
-		event := g.change(KindUser, by, detail)
+		event := by.entry(g, detail)
 		event.Passkey = before.passkeyChange(user)
 		return tx.Put(UserState, name, user, event)
 	})

@@ -354,6 +354,14 @@ func (p passkeys) change(e entry) {
 	}
 }
 
+// signedFor is what stands in a statement for the approval of an entry.
+func signedFor(e entry) string {
+	if e.Kind == guard.KindUser {
+		return guard.ChangesUsers
+	}
+	return cmp.Or(e.Approval, guard.LiftsFreeze)
+}
+
 // unproven says why the signature of an entry does not prove what the entry says, or "".
 func (p passkeys) unproven(e entry) string {
 	s, id := e.Proof.Statement, e.Proof.Assertion.Key
@@ -364,7 +372,7 @@ func (p passkeys) unproven(e entry) string {
 		return "no entry before enrolled the passkey"
 	case key.PublicKey == nil:
 		return "the passkey was taken away by an entry before"
-	case s.Approval != cmp.Or(e.Approval, guard.LiftsFreeze) || s.Approved == (e.Kind == guard.KindDeclined) || string(s.By) != e.Approver || s.Reason != e.Detail:
+	case s.Approval != signedFor(e) || s.Approved == (e.Kind == guard.KindDeclined) || string(s.By) != e.Approver || s.Reason != e.Detail:
 		return "it is of another decision"
 	case local && name != p.owners[string(id)]:
 		return "the passkey is another person's"

@@ -110,6 +110,10 @@ func New(o Options) (*SignIn, error) {
 // first request.
 func (s *SignIn) ShowClients(c Clients) { s.clients = c }
 
+// InvitationLink is where the handle of an invitation is used. A browser sends a fragment
+// to nobody.
+func (s *SignIn) InvitationLink(handle string) string { return s.o.PublicURL + "/invite#" + handle }
+
 // ShowConsole sets the path of the console, to which the account page leads. It is called
 // before the first request.
 func (s *SignIn) ShowConsole(path string) { s.console = path }

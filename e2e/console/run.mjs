@@ -243,6 +243,26 @@ const withPasskeys = {
     assert.equal(await zoe.page.getByRole("button", { name: "Approve" }).count(), 0);
   },
 
+  async "an approver invites somebody with a passkey, who makes one"(lane) {
+    const { page } = lane.dora;
+    await page.goto(inConsole(lane, "access"));
+    await page.getByLabel("Name", { exact: true }).fill("frida");
+    await page.getByRole("button", { name: "Invite", exact: true }).click();
+    const status = page.locator("#passkey-status");
+    await status.getByText(/\/invite#/).waitFor();
+    const frida = await person(lane, "frida");
+    await passkeys(frida.page);
+    await frida.page.goto(/http:\S+/.exec(await status.innerText())[0]);
+    await frida.page.getByRole("button", { name: /passkey/i }).click();
+    await frida.page.getByRole("link", { name: "Open the console" }).click();
+    await frida.page.getByRole("heading", { name: "Overview" }).waitFor();
+    await page.goto(inConsole(lane, "access"));
+    await page.getByLabel("Name", { exact: true }).fill("frida");
+    await page.getByRole("button", { name: "Confirm the passkey" }).click();
+    await page.getByText("Waiting for the passkey").waitFor({ state: "detached" });
+    assert.match(lane.world.run(["ledger", "verify"]), /^No entry was changed, removed or inserted/);
+  },
+
   async "what was approved and moved meanwhile is not carried out"(lane) {
     const first = await asked(lane), other = { ...first, partnerID: "7654321" };
     const answer = await call(lane.world, lane.agent, first.tool, { tenant: first.tenant, partner_id: other.partnerID, reason: "another plan" });

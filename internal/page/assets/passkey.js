@@ -39,7 +39,8 @@
       const challenge = await post(form.dataset.begin, fields);
       const credential = await answerTo(challenge);
       const done = await post(form.getAttribute("action"), [...fields, ["flow", challenge.flow], ["credential", JSON.stringify(credential.toJSON())]]);
-      location.assign(done.next);
+      if (done.next) location.assign(done.next);
+      else say(done.shown);
     } catch (error) {
       say(error.name === "NotAllowedError" ? "No passkey was used." : error.message);
       for (const each of buttons) each.disabled = false;
