@@ -46,7 +46,21 @@ func became(what string, at time.Time) guard.Event {
 
 // approved is the entry of an approval at a time.
 func (s *signer) approved(at time.Time) guard.Event {
-	statement := guard.Statement{Approval: "ap_1", Approved: true, Reason: "agreed", By: "user:anna", Expires: at.Add(time.Minute).Truncate(time.Second), Nonce: []byte(at.String())}
+	e := s.signed(at, "ap_1")
+	e.Kind, e.Approval = guard.KindApproved, "ap_1"
+	return e
+}
+
+// changed is the entry of a change of a user, in the place of which another statement may
+// have been signed.
+func (s *signer) changed(at time.Time, signed string) guard.Event {
+	e := s.signed(at, signed)
+	e.Kind = guard.KindUser
+	return e
+}
+
+func (s *signer) signed(at time.Time, what string) guard.Event {
+	statement := guard.Statement{Approval: what, Approved: true, Reason: "agreed", By: "user:anna", Expires: at.Add(time.Minute).Truncate(time.Second), Nonce: []byte(at.String())}
 	challenge, host := statement.Challenge(), sha256.Sum256([]byte("partner.example.com"))
 	client, err := json.Marshal(map[string]any{"type": "webauthn.get", "challenge": base64.RawURLEncoding.EncodeToString(challenge[:]), "origin": s.origin})
 	s.must(err)
@@ -54,7 +68,7 @@ func (s *signer) approved(at time.Time) guard.Event {
 	digest := sha256.Sum256(append(data[:len(data):len(data)], hash[:]...))
 	signature, err := ecdsa.SignASN1(rand.Reader, s.key, digest[:])
 	s.must(err)
-	return guard.Event{Time: at, Kind: guard.KindApproved, Approval: "ap_1", Approver: "user:anna", Detail: "agreed",
+	return guard.Event{Time: at, Approver: "user:anna", Detail: "agreed",
 		Proof: &guard.Proof{Statement: statement, Assertion: guard.Assertion{Key: []byte("key"), ClientData: client, AuthenticatorData: data, Signature: signature}}}
 }
 
@@ -98,7 +112,18 @@ func TestVerifyChecksWhatPasskeysSigned(t *testing.T) {
 		"reason changed too":  {edited(func(e *guard.Event) { e.Detail, e.Proof.Statement.Reason = "other", "other" }), "something else was signed"},
 		"another approver":    {edited(func(e *guard.Event) { e.Approver, e.Proof.Statement.By = "user:bert", "user:bert" }), "another person's"},
 		"later":               {edited(func(e *guard.Event) { e.Time = e.Time.Add(time.Hour) }), "expired"},
-		"digest":              {edited(func(e *guard.Event) { e.Proof.Statement.Digest[0] ^= 1 }), "something else was signed"},
+		"user changed": {func(s *signer) []guard.Event {
+			return []guard.Event{s.enrolled(old), s.changed(now, guard.ChangesUsers)}
+		}, ""},
+		"freeze as a user": {func(s *signer) []guard.Event {
+			return []guard.Event{s.enrolled(old), s.changed(now, guard.LiftsFreeze)}
+		}, "another decision"},
+		"user as an approval": {func(s *signer) []guard.Event {
+			e := s.approved(now)
+			e.Proof = s.changed(now, guard.ChangesUsers).Proof
+			return []guard.Event{s.enrolled(old), e}
+		}, "another decision"},
+		"digest": {edited(func(e *guard.Event) { e.Proof.Statement.Digest[0] ^= 1 }), "something else was signed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
