@@ -1,8 +1,10 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -21,7 +23,7 @@ const (
 	// tasksShown is how many things the overview names, rowsLookedAt among how many rows
 	// of an audit they are found.
 	tasksShown   = 5
-	rowsLookedAt = 200
+	rowsLookedAt = 1000
 )
 
 // overview is what the first page shows.
@@ -149,26 +151,42 @@ func (c *Console) findTasks(ctx context.Context, m *overview) error {
 	if err != nil {
 		return err
 	}
-	rows := c.o.Fleet.Rows(ctx, m.last.Run.ID, fleet.RowQuery{Order: fleet.ByAttention, Limit: rowsLookedAt})
-	for row, err := range rows {
+	var rows, earningNothing []task
+	ends := map[string]string{} // of credentials, in RFC 3339
+	found := c.o.Fleet.Rows(ctx, m.last.Run.ID, fleet.RowQuery{Order: fleet.ByAttention, Limit: rowsLookedAt})
+	for row, err := range found {
 		if err != nil {
 			return err
+		}
+		if row.CredentialExpires != "" {
+			ends[row.Credential] = row.CredentialExpires
 		}
 		until := known(&row)
 		switch {
 		case until != nil:
 			m.quiet = append(m.quiet, quiet{row, until})
-		case row.State == answers.RowUnknown || row.State == answers.RowLinkedExpected || m.has(row):
-		default:
-			m.tasks = append(m.tasks, task{page.Group{rowLink(&row), page.Text(": "), stateNode(row)}, &row})
+		case row.State == answers.RowUnknown || m.has(row):
+		case row.State != answers.RowLinkedExpected:
+			rows = append(rows, task{page.Group{rowLink(&row), page.Text(": "), stateNode(row)}, &row})
+		case row.PECRoles.EarnsNothing():
+			earningNothing = append(earningNothing, task{page.Group{rowLink(&row), page.Text(": linked without an eligible role")}, &row})
 		}
 	}
+	m.tasks = slices.Concat(m.tasks, expiring(ends), rows, earningNothing)
 	for _, cause := range m.last.Causes {
 		m.tasks = append(m.tasks, task{what: page.Group{
 			page.Text(phrase.Count(cause.Rows, "customer") + " unknown: "), page.Untrusted(cause.Message), page.Text(" " + cause.Hint + " "), page.El("code", page.Text(cause.Command)),
 		}})
 	}
 	return nil
+}
+
+// expiring are the credentials that end within 30 days or have ended, the first first.
+func expiring(ends map[string]string) []task {
+	names := slices.SortedFunc(maps.Keys(ends), func(a, b string) int { return cmp.Or(strings.Compare(ends[a], ends[b]), strings.Compare(a, b)) })
+	return xslices.Map(names, func(name string) task {
+		return task{what: page.Group{page.Text("The credential "), page.Untrusted(name), page.Text(" ends "), page.TimeOf(ends[name]), page.Text(".")}}
+	})
 }
 
 // has reports whether there is a task about a row already.
@@ -185,9 +203,9 @@ func rowLink(row *answers.AuditRow) page.Node {
 // lead is the page in a sentence.
 func (m *overview) lead() page.Node {
 	said := page.Group{page.Text(auditSentence(m.last))}
-	said = append(said, page.Text(" Checked "), page.Time(m.last.Run.CreatedAt), page.Text("."))
+	said = append(said, page.Text(" Checked "), page.Weekday(m.last.Run.CreatedAt), page.Text("."))
 	if m.changed != nil {
-		said = append(said, page.Text(" Since "), page.Time(m.before.CreatedAt), page.Text(fmt.Sprintf(": %d linked, %d lost.", m.changed[answers.KindNewlyLinked], m.changed[answers.KindLinkVanished])))
+		said = append(said, page.Text(" Since "), page.Weekday(m.before.CreatedAt), page.Text(fmt.Sprintf(": %d linked, %d lost.", m.changed[answers.KindNewlyLinked], m.changed[answers.KindLinkVanished])))
 	}
 	lead := page.Group{page.El("p", page.Class("lead"), said)}
 	if m.last.Run.State == fleet.RunRunning {

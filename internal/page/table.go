@@ -47,6 +47,12 @@ func Time(at time.Time) Node {
 	return h.Time(h.DateTime(at.UTC().Format(time.RFC3339)), h.Title(utc), g.Text(utc))
 }
 
+// Weekday is Time for a sentence, with the day of the week.
+func Weekday(at time.Time) Node {
+	utc := at.UTC().Format("Mon 2006-01-02 15:04 UTC")
+	return h.Time(h.DateTime(at.UTC().Format(time.RFC3339)), h.Title(utc), g.Attr("data-weekday", ""), g.Text(utc))
+}
+
 // TimeOf is Time of text in RFC 3339; other text is shown as it is.
 func TimeOf(text string) Node {
 	at, err := time.Parse(time.RFC3339, text)

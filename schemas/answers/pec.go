@@ -81,6 +81,12 @@ func (r *PECRoles) EligibleIn() string {
 	return text
 }
 
+// EarnsNothing reports whether roles were read and none is eligible anywhere; false where
+// any verdict is open.
+func (r *PECRoles) EarnsNothing() bool {
+	return r != nil && r.Verdicts.NoEligibleRole > 0 && r.Verdicts.NoEligibleRole == r.Verdicts.Subscriptions
+}
+
 // PECSubscription is the verdict on one subscription.
 type PECSubscription struct {
 	SubscriptionID string     `json:"subscription_id"`

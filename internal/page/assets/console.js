@@ -2,7 +2,8 @@
 // Shows times in the reader's zone, and refreshes what is still going on.
 (() => {
   const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-  for (const time of document.querySelectorAll("time[datetime]")) time.textContent = format.format(new Date(time.dateTime));
+  const withDay = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
+  for (const time of document.querySelectorAll("time[datetime]")) time.textContent = ("weekday" in time.dataset ? withDay : format).format(new Date(time.dateTime));
 
   const poll = async (line, wait) => {
     await new Promise((resolve) => setTimeout(resolve, wait));
