@@ -3,29 +3,41 @@ package doctor
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
+	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/problems"
 )
 
-// checkPeople looks at what serve --oauth needs, where it is switched on by the
+// checkPeople looks at what serve --oauth and --console need, where it is switched on by the
 // environment or the config file.
 func checkPeople(ctx context.Context, deps *cmdutil.Deps, a *app.App) []check {
 	setting := func(name string) string {
 		return cmp.Or(deps.Getenv(config.EnvName(name)), deps.Config.Value(name))
 	}
-	if setting("oauth") != "true" {
+	if setting("oauth") != "true" && setting("console") != "true" {
 		return nil
 	}
 	public, issuer := setting("public-url"), setting("oidc-issuer")
 	checks := []check{checkPublicURL(public)}
+	if a.KeepsRecord() { // a look makes none
+		users, err := guard.Users(ctx, a.GuardStore())
+		if err != nil {
+			return append(checks, failedCheck("passkeys", err, "mcp-partner users list"))
+		}
+		checks = append(checks, checkPasskeys(users, public)...)
+	}
 	upstream, err := a.CheckUpstream(ctx, public, issuer, setting("oidc-ca-file"))
 	if err != nil {
 		fix := "mcp-partner serve --help"
@@ -42,14 +54,36 @@ func checkPeople(ctx context.Context, deps *cmdutil.Deps, a *app.App) []check {
 	if err == nil {
 		err = upstream.CheckCredential(ctx)
 	}
-	if err != nil {
+	renew := "store the new one with mcp-partner vault add " + phrase.ShellWord(credential.Name+"-2") + ", and name it in oauth.credential"
+	switch problem := problems.As(err); {
+	case err != nil && problem.Code == problems.CodeCredentialRejected: // of this server, not of a tenant
+		return append(checks, check{"sign-in credential", CheckFail, problem.Message, renew})
+	case err != nil:
 		return append(checks, failedCheck("sign-in credential", err, "mcp-partner vault status"))
 	}
 	ends := checkExpiry(credential, nil, time.Now())
 	for i := range ends {
-		ends[i].Fix = map[bool]string{true: "store the new one with mcp-partner vault add " + phrase.ShellWord(credential.Name+"-2") + ", and name it in oauth.credential"}[ends[i].Status != checkOK]
+		ends[i].Fix = map[bool]string{true: renew}[ends[i].Status != checkOK]
 	}
 	return append(checks, ends...)
+}
+
+// checkPasskeys names the users whose passkeys were made under another address: they sign
+// in nowhere any more.
+func checkPasskeys(users []guard.User, public string) []check {
+	at, err := url.Parse(public)
+	if err != nil || at.Host == "" {
+		return nil
+	}
+	lost := xslices.Filter(users, func(u guard.User) bool {
+		return slices.ContainsFunc(u.Passkeys, func(k guard.Passkey) bool { return k.Origin != at.Scheme+"://"+at.Host })
+	})
+	if len(lost) == 0 {
+		return nil
+	}
+	names := strings.Join(xslices.Map(lost, func(u guard.User) string { return u.Name }), ", ")
+	return []check{{"passkeys", CheckWarn, fmt.Sprintf("The passkeys of %s were made under another public-url than %s, and are void here.", names, at.Host),
+		"set public-url back, or run mcp-partner users reset " + phrase.ShellWord(lost[0].Name)}}
 }
 
 // checkPublicURL says to which name passkeys and cookies are bound.
