@@ -14,6 +14,7 @@ import { start } from "../oauth/issuer.mjs";
 import { call } from "../oauth/products.mjs";
 import { World, freePort } from "../oauth/world.mjs";
 import { demo } from "./demo.mjs";
+import { tabThrough } from "./keyboard.mjs";
 
 const [binary, screenshots] = process.argv.slice(2);
 const passphrase = "nineteen horses of a lane";
@@ -332,6 +333,10 @@ const withIssuer = {
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${at} scrolls sideways at 320 px`);
     }
     await page.setViewportSize({ width: 1280, height: 900 });
+    for (const at of all) {
+      await page.goto(at);
+      await tabThrough(page);
+    }
     console.log(`${all.length} pages: ${all.map((at) => new URL(at).pathname).join(" ")}`);
   },
 
