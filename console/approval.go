@@ -52,10 +52,18 @@ func factsOf(a tools.SeenApproval) page.Node {
 	add("Asked", page.TimeOf(a.CreatedAt), true)
 	add("Expires", page.TimeOf(a.ExpiresAt), a.State == guard.StatePending || a.State == guard.StateApproved)
 	add("Approvals so far", page.Text(a.Approvals), a.Approvals != "")
-	add("Rule that asks", page.Untrusted(a.Rule), a.Rule != "")
+	add("Rule that asks", page.Untrusted(ruleWords(a.Rule)), a.Rule != "")
 	add("Decided by", page.Untrusted(a.Approver), a.Approver != "")
 	add("Why it was denied", page.Untrusted(a.Denied), a.Denied != "")
 	return page.Facts(facts...)
+}
+
+// ruleWords names a rule; where the config file has none, a flag of the server stands for it.
+func ruleWords(rule string) string {
+	if rule == "--approval approver" {
+		return "every write waits for an approver (" + rule + ")"
+	}
+	return rule
 }
 
 // changesOf is the whole difference: what is linked now, and what then.
