@@ -43,9 +43,16 @@ type Client struct {
 	Restart string
 	// key is the member of the file that holds the servers.
 	key string
-	// typed is set if an entry names its transport.
-	typed bool
-	// clientID is the path of the ID under which the issuer knows the client.
+	// typed is set if an entry names its transport; command is what it calls a server that
+	// it starts, "stdio" by default.
+	typed   bool
+	command string
+	// urlKey is the member for a URL, "url" by default.
+	urlKey string
+	// allTools is set if an entry has to say which tools it lets in.
+	allTools bool
+	// clientID is the path of the ID under which the issuer knows the client, nil where the
+	// file has no place for it.
 	clientID []string
 	// noRemote says why the file cannot hold a URL; "" if it can.
 	noRemote string
@@ -71,7 +78,7 @@ const (
 )
 
 // Clients returns the supported clients. The paths are from each client's
-// documentation of November 2026; for Claude Desktop on Linux, which has no
+// documentation of November and December 2026; for Claude Desktop on Linux, which has no
 // official release, from the builds in use.
 func Clients() []Client {
 	return []Client{
@@ -91,6 +98,18 @@ func Clients() []Client {
 		{
 			Name: "vscode", Title: "VS Code", Restart: "Run \"MCP: List Servers\" in VS Code and start it.", key: vscodeKey, typed: true,
 			clientID: []string{"oauth", "clientId"}, user: inConfigFolder("Code", "User", "mcp.json"), project: []string{".vscode", "mcp.json"},
+		},
+		{
+			Name: "windsurf", Title: "Windsurf", Restart: "Press the refresh button in Windsurf's list of MCP servers.", key: serversKey, urlKey: "serverUrl",
+			user: inHome(".codeium", "windsurf", "mcp_config.json"),
+		},
+		{
+			Name: "gemini-cli", Title: "Gemini CLI", Restart: "Start Gemini CLI again; /mcp lists its servers.", key: serversKey, urlKey: "httpUrl",
+			clientID: []string{"oauth", "clientId"}, user: inHome(".gemini", "settings.json"), project: []string{".gemini", "settings.json"},
+		},
+		{
+			Name: "copilot-cli", Title: "GitHub Copilot CLI", Restart: "Start copilot again; /mcp show lists its servers.", key: serversKey, typed: true, command: "local", allTools: true,
+			user: inHome(".copilot", "mcp-config.json"),
 		},
 	}
 }

@@ -54,6 +54,14 @@ func TestClientFilePaths(t *testing.T) {
 		{client: "vscode", goos: "linux", env: unix, scope: ScopeUser, want: "/home/zoë m/.config/Code/User/mcp.json"},
 		{client: "vscode", goos: "darwin", env: mac, scope: ScopeUser, want: "/Users/zoë/Library/Application Support/Code/User/mcp.json"},
 		{client: "vscode", goos: "windows", env: win, scope: ScopeUser, want: `C:\Users\Zoë M\AppData\Roaming\Code\User\mcp.json`},
+		{client: "windsurf", goos: "linux", env: unix, scope: ScopeUser, want: "/home/zoë m/.codeium/windsurf/mcp_config.json"},
+		{client: "windsurf", goos: "windows", env: win, scope: ScopeUser, want: `C:\Users\Zoë M\.codeium\windsurf\mcp_config.json`},
+		{client: "gemini-cli", goos: "darwin", env: mac, scope: ScopeUser, want: "/Users/zoë/.gemini/settings.json"},
+		{client: "gemini-cli", goos: "linux", env: unix, scope: ScopeProject, want: "/projects/p/.gemini/settings.json"},
+		{client: "gemini-cli", goos: "windows", env: win, scope: ScopeUser, want: `C:\Users\Zoë M\.gemini\settings.json`},
+		{client: "copilot-cli", goos: "linux", env: unix, scope: ScopeUser, want: "/home/zoë m/.copilot/mcp-config.json"},
+		{client: "copilot-cli", goos: "darwin", env: mac, scope: ScopeUser, want: "/Users/zoë/.copilot/mcp-config.json"},
+		{client: "copilot-cli", goos: "windows", env: win, scope: ScopeUser, want: `C:\Users\Zoë M\.copilot\mcp-config.json`},
 		{client: "vscode", goos: "linux", env: unix, scope: ScopeProject, want: "/projects/p/.vscode/mcp.json"},
 	}
 	for _, c := range cases {

@@ -36,9 +36,12 @@ func (c Client) members(s Server) ([]member, error) {
 	if s.URL != "" && c.noRemote != "" {
 		return nil, errors.New(c.noRemote)
 	}
+	if s.ClientID != "" && c.clientID == nil {
+		return nil, errors.New("the configuration of " + c.Title + " has no place for the ID of a registration")
+	}
 	kind := "http"
 	if s.URL == "" {
-		kind = "stdio"
+		kind = cmp.Or(c.command, "stdio")
 	}
 	if c.typed {
 		add(kind, "type")
@@ -46,13 +49,23 @@ func (c Client) members(s Server) ([]member, error) {
 	if s.URL == "" {
 		add(s.Command, "command")
 		add(s.Args, "args")
-		return all, nil
+	} else {
+		add(s.URL, c.urlMember())
 	}
-	add(s.URL, "url")
 	if s.ClientID != "" {
 		add(s.ClientID, c.clientID...)
 	}
+	if c.allTools {
+		add([]string{"*"}, "tools")
+	}
 	return all, nil
+}
+
+func (c Client) urlMember() string { return cmp.Or(c.urlKey, "url") }
+
+// writes reports whether Set writes a member of an entry.
+func (c Client) writes(member string) bool {
+	return slices.Contains([]string{"type", "command", "args", c.urlMember()}, member) || c.allTools && member == "tools"
 }
 
 // Set returns the file's text with the server under that name. An existing entry
@@ -69,8 +82,8 @@ func (c Client) Set(text []byte, name string, s Server) ([]byte, error) {
 		return nil, err
 	}
 	entry := []string{c.key, name}
-	if servers != nil && sameWay(servers.Members[i].Value, s) {
-		keep := extended(servers.Members[i].Value)
+	if servers != nil && c.sameWay(servers.Members[i].Value, s) {
+		keep := c.extended(servers.Members[i].Value)
 		err := d.setAll(entry, members)
 		if merged := d.text(); err != nil || keep || bytes.Equal(merged, text) {
 			return merged, err
@@ -93,7 +106,7 @@ func (d *document) setAll(entry []string, members []member) error {
 }
 
 // sameWay reports whether an entry uses the transport of s.
-func sameWay(old hujson.Value, s Server) bool {
+func (c Client) sameWay(old hujson.Value, s Server) bool {
 	object, ok := old.Value.(*hujson.Object)
 	if !ok {
 		return false
@@ -101,14 +114,14 @@ func sameWay(old hujson.Value, s Server) bool {
 	has := func(name string) bool {
 		return slices.ContainsFunc(object.Members, func(m hujson.ObjectMember) bool { return nameOf(m) == name })
 	}
-	return has("url") == (s.URL != "") && has("command") == (s.URL == "")
+	return has(c.urlMember()) == (s.URL != "") && has("command") == (s.URL == "")
 }
 
 // extended reports whether an entry has members that Set does not write.
-func extended(old hujson.Value) bool {
+func (c Client) extended(old hujson.Value) bool {
 	object := old.Value.(*hujson.Object)
 	written := func(m hujson.ObjectMember) bool {
-		return slices.Contains([]string{"type", "command", "args", "url"}, nameOf(m)) && m.Name.BeforeExtra.IsStandard()
+		return c.writes(nameOf(m)) && m.Name.BeforeExtra.IsStandard()
 	}
 	return slices.ContainsFunc(object.Members, func(m hujson.ObjectMember) bool { return !written(m) }) || !object.AfterExtra.IsStandard()
 }
@@ -128,6 +141,8 @@ func (c Client) Find(text []byte, name string) (server Server, found bool, err e
 		Command string   `json:"command"`
 		Args    []string `json:"args"`
 		URL     string   `json:"url"`
+		HTTPURL string   `json:"httpUrl"`
+		AtURL   string   `json:"serverUrl"`
 		OAuth   struct {
 			ClientID string `json:"clientId"`
 		} `json:"oauth"`
@@ -138,7 +153,7 @@ func (c Client) Find(text []byte, name string) (server Server, found bool, err e
 	if json.Unmarshal(plain.Pack(), &e) != nil {
 		return Server{}, true, errors.New("the entry is not that of a server")
 	}
-	return Server{Command: e.Command, Args: e.Args, URL: e.URL, ClientID: cmp.Or(e.OAuth.ClientID, e.Auth.ClientID)}, true, nil
+	return Server{Command: e.Command, Args: e.Args, URL: map[string]string{"url": e.URL, "httpUrl": e.HTTPURL, "serverUrl": e.AtURL}[c.urlMember()], ClientID: cmp.Or(e.OAuth.ClientID, e.Auth.ClientID)}, true, nil
 }
 
 // Kept lists the names of members of an entry that Set does not write, and of
@@ -156,7 +171,7 @@ func (c Client) Kept(text []byte, name string) (kept []string) {
 		member := nameOf(m)
 		variables, ok := m.Value.Value.(*hujson.Object)
 		switch {
-		case slices.Contains([]string{"type", "command", "args", "url"}, member) || len(c.clientID) > 0 && member == c.clientID[0]:
+		case c.writes(member) || len(c.clientID) > 0 && member == c.clientID[0]:
 		case member == "env" && ok:
 			for _, variable := range variables.Members {
 				kept = append(kept, "env "+nameOf(variable))

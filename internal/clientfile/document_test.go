@@ -314,3 +314,38 @@ func meaning(t *testing.T, text []byte) map[string]any {
 	}
 	return all
 }
+
+// Each client has words of its own for the same server.
+func TestEntryIsInTheFormOfItsClient(t *testing.T) {
+	t.Parallel()
+	command, remote := Server{Command: "/m", Args: []string{"serve"}}, Server{URL: "https://partner.example/mcp"}
+	for name, test := range map[string]struct{ command, remote string }{
+		"windsurf":    {`{"command":"/m","args":["serve"]}`, `{"serverUrl":"https://partner.example/mcp"}`},
+		"gemini-cli":  {`{"command":"/m","args":["serve"]}`, `{"httpUrl":"https://partner.example/mcp"}`},
+		"copilot-cli": {`{"type":"local","command":"/m","args":["serve"],"tools":["*"]}`, `{"type":"http","url":"https://partner.example/mcp","tools":["*"]}`},
+		"vscode":      {`{"type":"stdio","command":"/m","args":["serve"]}`, `{"type":"http","url":"https://partner.example/mcp"}`},
+	} {
+		for want, server := range map[string]Server{test.command: command, test.remote: remote} {
+			c := client(t, name)
+			text, err := c.Set(nil, "partner", server)
+			if err != nil {
+				t.Fatal(name, err)
+			}
+			var file map[string]map[string]json.RawMessage
+			var entry bytes.Buffer
+			if json.Unmarshal(text, &file) != nil || json.Compact(&entry, file[c.key]["partner"]) != nil || entry.String() != want {
+				t.Errorf("%s: %s, want %s", name, entry.String(), want)
+			}
+			found, ok, err := c.Find(text, "partner")
+			if err != nil || !ok || found.URL != server.URL || found.Command != server.Command || len(c.Kept(text, "partner")) > 0 {
+				t.Errorf("%s: found %+v, kept %v, %v", name, found, c.Kept(text, "partner"), err)
+			}
+			if again, err := c.Set(text, "partner", server); err != nil || !bytes.Equal(again, text) {
+				t.Errorf("%s set again: %v\n%s", name, err, again)
+			}
+		}
+	}
+	if _, err := client(t, "windsurf").Set(nil, "partner", Server{URL: remote.URL, ClientID: "x"}); err == nil || !strings.Contains(err.Error(), "no place for the ID") {
+		t.Errorf("an ID that the file cannot hold: %v", err)
+	}
+}
