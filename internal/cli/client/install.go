@@ -110,12 +110,15 @@ type InstallOptions struct {
 func NewCmdInstall(deps *cmdutil.Deps) *cobra.Command {
 	options := &InstallOptions{}
 	command := &cobra.Command{
-		Use:       "install CLIENT [-- ARGUMENTS OF serve]",
+		Use:       "install [CLIENT] [-- ARGUMENTS OF serve]",
 		Short:     "Write this server into the configuration of an MCP client",
-		Long:      "The clients are " + strings.Join(clientfile.Names(), ", ") + ".",
+		Long:      "The clients are " + strings.Join(clientfile.Names(), ", ") + ". Without one, those found here are listed with what would be written.",
 		ValidArgs: clientfile.Names(),
 		Args:      cobra.ArbitraryArgs, // take checks them
 		RunE: func(command *cobra.Command, args []string) error {
+			if len(args) == 0 && !options.print && options.url+options.clientID == "" {
+				return listFound(deps, options)
+			}
 			if err := options.take(command, args); err != nil {
 				return err
 			}

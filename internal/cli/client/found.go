@@ -1,0 +1,60 @@
+package client
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/clientfile"
+)
+
+// listFound shows the clients of this user that are on this machine, and what install
+// would write for each. It changes nothing.
+func listFound(deps *cmdutil.Deps, o *InstallOptions) error {
+	server, err := o.server(deps)
+	if err != nil {
+		return err
+	}
+	u, none := deps.IO.UI(), true
+	home, _ := deps.IO.Env("HOME")
+	for _, client := range clientfile.Clients() {
+		o.client, o.Scope = client, clientfile.ScopeUser
+		path, err := o.path(deps)
+		if err != nil || !isThere(path, home) {
+			continue
+		}
+		none = false
+		u.Line(term.Bold, client.Title)
+		u.Field("file", path)
+		if file, err := clientfile.Open(path); err == nil {
+			if _, found, err := client.Find(file.Text, o.Name); err == nil && found {
+				u.Field("has", "a server named "+o.Name+" already")
+			}
+		}
+		block, err := client.Set(nil, o.Name, server)
+		if err != nil {
+			return err
+		}
+		showDifference(u, nil, block)
+		u.Field("add it", "mcp-partner install "+client.Name+o.flags())
+		u.Blank()
+	}
+	if none {
+		u.Line(term.Plain, "No MCP client was found here.")
+		u.Field("next", "mcp-partner install CLIENT, where CLIENT is "+strings.Join(clientfile.Names(), ", "))
+	}
+	return u.Err
+}
+
+// isThere reports whether a client keeps a configuration here, or has a folder of its own
+// for one: in the home folder itself only the file tells.
+func isThere(path, home string) bool {
+	if _, err := os.Stat(path); err == nil {
+		return true
+	}
+	folder := filepath.Dir(path)
+	_, err := os.Stat(folder)
+	return err == nil && folder != filepath.Clean(home)
+}
