@@ -269,6 +269,10 @@ func thisProgram() (string, error) {
 		return "", exit.Refused("run: go build -o mcp-partner ./cmd/mcp-partner, and install with that program",
 			"go run deletes this program when it ends, so no client could start it")
 	}
+	if strings.Contains(filepath.ToSlash(path), "/_npx/") {
+		return "", exit.Refused("run npm install --global with the same package and version, then mcp-partner install; or write npx with the pinned version into the client's file",
+			"npx keeps this program in a cache that it empties, so no client could rely on it")
+	}
 	return path, nil
 }
 
