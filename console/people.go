@@ -19,7 +19,7 @@ func (v *visit) peopleForm() page.Node {
 	scopes := []access.Scope{access.ScopeRead, access.ScopeWrite, access.ScopeChange, access.ScopeApprove}
 	scopes = xslices.Filter(scopes, func(s access.Scope) bool { return v.may(s) })
 	return page.Section("change", "Invite and change people", page.P("An invitation is a link with which somebody makes a passkey: it works once, for 15 minutes. A reset takes all passkeys and the passphrase first. "+
-		"A new passkey approves nothing for a day, unless you confirm that it is the right person's. Everything here is in the record, and goes to the approvers' webhook."),
+		"A new passkey approves nothing for a day, unless an approver who did not invite that person confirms it. Everything here is in the record, and goes to the approvers' webhook."),
 		v.signedForm(peoplePath, false, []page.Node{
 			page.Field("name", "Name", "", page.Attr("required"), page.Attr("autocomplete", "off")),
 			page.Field("tenants", "Customers of somebody new (names or globs, separated by commas; all if empty)", "", page.Attr("autocomplete", "off")),

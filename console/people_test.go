@@ -126,3 +126,30 @@ func TestSignatureOfOneUserChangeIsGoodForNoOther(t *testing.T) {
 		}
 	}
 }
+
+// One stolen session must not become two approvers.
+func TestWhoInvitedSomebodyDoesNotConfirmThem(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 2, approvers())
+	bob, carol := r.browser("bob"), r.browser("carol")
+	bob.post(peoplePath, "/console/access", "answer", "invite", "name", "erin", "scope", "partner.approve").wantPage(t, http.StatusOK, "/invite#")
+	err := r.app.GuardStore().ChangeStates(t.Context(), func(tx guard.StateTx) error {
+		erin, _ := r.user("erin")
+		erin.Passkeys = []guard.Passkey{{ID: []byte("erin"), Origin: r.url, AddedAt: time.Now()}}
+		return tx.Put(guard.UserState, "erin", erin)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	confirm := func(b *browser) answer {
+		return b.post(peoplePath, "/console/access", "answer", "confirm", "name", "erin")
+	}
+	confirm(bob).wantPage(t, http.StatusForbidden, "another approver must")
+	if erin, _ := r.user("erin"); !erin.Fresh(time.Now()) {
+		t.Fatal("who invited her confirmed her")
+	}
+	confirm(carol)
+	if erin, _ := r.user("erin"); erin.Fresh(time.Now()) {
+		t.Error("another approver did not confirm her")
+	}
+}

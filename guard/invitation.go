@@ -114,7 +114,7 @@ func (g *Guard) invite(ctx context.Context, name string, by consent, change func
 		}
 		var row Invitation // not from before the change, which would make it void
 		handle, row = NewInvitation(name, by.by, g.opts.Now())
-		user.InvitedAt = row.IssuedAt
+		user.InvitedAt, user.InvitedBy = row.IssuedAt, by.by
 		return detail, tx.Put(OnceState, InvitationName(handle), row)
 	})
 	if err != nil {
@@ -136,6 +136,9 @@ func (g *Guard) ConfirmUser(ctx context.Context, name string, by Credentials) er
 
 func (g *Guard) confirmUser(ctx context.Context, name string, by consent) error {
 	return g.changeUser(ctx, name, by, func(_ StateTx, user *User) (string, error) {
+		if by.caller != "" && user.InvitedBy == by.by { // one stolen session would be two approvers
+			return "", problems.New(problems.CodeNotAllowed, "Nobody confirms on a page the passkey of somebody whom they invited: another approver must.")
+		}
 		if !user.Fresh(g.opts.Now()) {
 			return "", badUser("The user " + quote(name) + " has no passkey that waits for a confirmation.")
 		}

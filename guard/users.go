@@ -32,6 +32,8 @@ type User struct {
 	AddedAt  time.Time       `json:"added"`
 	// InvitedAt is the moment of the last invitation: those from before are void.
 	InvitedAt time.Time `json:"invited,omitzero"`
+	// InvitedBy is who made the last invitation: an approver, or a caller on a page.
+	InvitedBy string `json:"invited_by,omitempty"`
 	// ResetAt is when the person was last invited anew. SignedOutAt is when they were
 	// signed out: sessions, tokens and consents from before are void.
 	ResetAt     time.Time `json:"reset,omitzero"`

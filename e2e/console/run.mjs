@@ -260,7 +260,8 @@ const withPasskeys = {
     await page.goto(inConsole(lane, "access"));
     await page.getByLabel("Name", { exact: true }).fill("frida");
     await page.getByRole("button", { name: "Confirm the passkey" }).click();
-    await page.getByText("Waiting for the passkey").waitFor({ state: "detached" });
+    await page.getByText("another approver must").waitFor(); // Dora invited her
+    await frida.page.goto(inConsole(lane, "approvals"));
     assert.match(lane.world.run(["ledger", "verify"]), /^No entry was changed, removed or inserted/);
   },
 
