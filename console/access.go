@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -103,9 +102,13 @@ func (c *Console) proofsOf(u guard.User) (said []page.Node) {
 // signedIn are those in whose browsers somebody is signed in.
 func (c *Console) signedIn(v *visit) (page.Node, error) {
 	live, err := c.o.Guard.SignedIn(v.r.Context())
-	rows := xslices.Map(slices.Sorted(maps.Keys(live)), func(who access.Caller) []page.Node {
-		name, local := strings.CutPrefix(string(who), string(guard.UserCaller("")))
-		return []page.Node{page.Untrusted(name), page.Text(fmt.Sprint(live[who])), page.Text(map[bool]string{true: "this server", false: "the issuer"}[local]), v.ends("person", name, "Sign out")}
+	rows := xslices.Map(live, func(who guard.Browsers) []page.Node {
+		id, local := strings.CutPrefix(string(who.Caller), string(guard.UserCaller("")))
+		known := page.Group{page.Text("this server")}
+		if !local {
+			known = page.Group{page.Text("the issuer, as "), page.Untrusted(id)}
+		}
+		return []page.Node{page.Untrusted(cmp.Or(who.Name, id)), page.Text(fmt.Sprint(who.Count)), known, v.ends("person", id, "Sign out")}
 	})
 	return accessTable("browsers", "Signed in now", []string{"Person", "#Browsers", "Known by", ""}, rows), err
 }

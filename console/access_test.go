@@ -18,7 +18,7 @@ func TestAccessIsListedAndEndedByName(t *testing.T) {
 	}
 	reader, bob := r.browser("reader"), r.browser("bob")
 	shown := bob.get("/console/access")
-	shown.wantPage(t, http.StatusOK, "ci", "read in <bdi>contoso</bdi>", "any number", string(reader.caller()), "Signed in now")
+	shown.wantPage(t, http.StatusOK, "ci", "read in <bdi>contoso</bdi>", "any number", string(reader.caller()), "reader@example.com", "Signed in now")
 	if strings.Contains(shown.text, secret) || strings.Contains(shown.text, secret[4:12]) {
 		t.Error("a token is shown")
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -182,6 +183,7 @@ type signIn struct {
 	ID     string `json:"id"`
 	Person struct {
 		Caller access.Caller `json:"caller"`
+		Name   string        `json:"name"`
 	} `json:"person"`
 	Expires Stamp `json:"expires"`
 }
@@ -195,14 +197,21 @@ func (g *Guard) Sessions(ctx context.Context, user User) (int, error) {
 	return len(live), err
 }
 
-// SignedIn counts the live sessions of everybody who is signed in.
-func (g *Guard) SignedIn(ctx context.Context) (map[access.Caller]int, error) {
+// Browsers are the live sessions of somebody. The name is untrusted text.
+type Browsers struct {
+	Caller access.Caller
+	Name   string
+	Count  int
+}
+
+// SignedIn returns everybody who is signed in, by caller.
+func (g *Guard) SignedIn(ctx context.Context) ([]Browsers, error) {
 	live, err := Rows(ctx, g.opts.Store, SessionState, func(s signIn) bool { return g.opts.Now().Before(s.Expires.Time) })
-	counts := map[access.Caller]int{}
+	all := map[access.Caller]Browsers{}
 	for _, one := range live {
-		counts[one.Person.Caller]++
+		all[one.Person.Caller] = Browsers{one.Person.Caller, one.Person.Name, all[one.Person.Caller].Count + 1}
 	}
-	return counts, err
+	return slices.SortedFunc(maps.Values(all), func(a, b Browsers) int { return strings.Compare(string(a.Caller), string(b.Caller)) }), err
 }
 
 // endSignIns removes sessions and consents of a user and revokes the tokens. What was
