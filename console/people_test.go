@@ -127,6 +127,20 @@ func TestSignatureOfOneUserChangeIsGoodForNoOther(t *testing.T) {
 	}
 }
 
+// Who has the link of a reset can be that user, and must not become more than they were.
+func TestUserWithMoreThanOneHasIsNotResetOnAPage(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 2, approvers())
+	bob, dora := r.browser("bob"), r.browser("dora")
+	dora.post(peoplePath, "/console/access", "answer", "invite", "name", "erin", "scope", "partner.read", "scope", "partner.change").wantPage(t, http.StatusOK, "/invite#")
+	bob.post(peoplePath, "/console/access", "answer", "reset", "name", "erin").wantPage(t, http.StatusForbidden, "more than you have")
+	dora.post(peoplePath, "/console/access", "answer", "reset", "name", "erin").wantPage(t, http.StatusOK, "/invite#")
+	bob.post(peoplePath, "/console/access", "answer", "remove", "name", "erin")
+	if _, ok := r.user("erin"); ok {
+		t.Error("she was not removed")
+	}
+}
+
 // One stolen session must not become two approvers.
 func TestWhoInvitedSomebodyDoesNotConfirmThem(t *testing.T) {
 	t.Parallel()

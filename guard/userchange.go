@@ -148,13 +148,15 @@ func (g *Guard) mayChangeUser(ctx context.Context, p access.Principal, change Us
 	if _, err := g.opts.Store.State(ctx, UserState, change.Name, &known); err != nil {
 		return err
 	}
-	grant, own := change.user().granted(), User{Grant: p.Grant}
+	beyond := func(grant access.Grant) bool {
+		return !User{Grant: p.Grant}.covers(grant) || slices.ContainsFunc(grant.Scopes, func(s access.Scope) bool { return !p.Grant.Has(s) })
+	}
 	switch {
 	case !p.Grant.Everywhere():
 		return problems.New(problems.CodeNotAllowed, "Only who may approve in all tenants changes users.")
 	case change.Name == strings.TrimPrefix(string(p.Caller), userCaller), known.is(p.Caller):
 		return problems.New(problems.CodeNotAllowed, "Nobody changes the user that they are: another approver must.")
-	case !own.covers(grant) || slices.ContainsFunc(grant.Scopes, func(s access.Scope) bool { return !p.Grant.Has(s) }):
+	case beyond(change.user().granted()), change.Act == ActReset && beyond(known.Grant): // who has the link can be that user
 		return problems.New(problems.CodeNotAllowed, "The user would get more than you have.", problems.WithHint("Give fewer scopes, tools or partner IDs."))
 	default:
 		return nil
