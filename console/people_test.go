@@ -159,6 +159,8 @@ func TestWhoInvitedSomebodyDoesNotConfirmThem(t *testing.T) {
 		return b.post(peoplePath, "/console/access", "answer", "confirm", "name", "erin")
 	}
 	confirm(bob).wantPage(t, http.StatusForbidden, "another approver must")
+	again := r.device("bert", bob.caller()) // Bob, by another name
+	again.sign(peoplePath+"/challenge", peoplePath, "/console/access", "answer", "confirm", "name", "erin").wantPage(t, http.StatusForbidden, "another approver must")
 	if erin, _ := r.user("erin"); !erin.Fresh(time.Now()) {
 		t.Fatal("who invited her confirmed her")
 	}

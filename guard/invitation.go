@@ -137,7 +137,7 @@ func (g *Guard) ConfirmUser(ctx context.Context, name string, by Credentials) er
 
 func (g *Guard) confirmUser(ctx context.Context, name string, by consent) error {
 	return g.changeUser(ctx, name, by, func(_ StateTx, user *User) (string, error) {
-		if by.caller != "" && user.InvitedBy == by.by { // one stolen session would be two approvers
+		if by.caller != "" && (user.InvitedBy == by.by || slices.Contains(by.names, user.InvitedBy)) { // one stolen session would be two approvers
 			return "", problems.New(problems.CodeNotAllowed, "Nobody confirms on a page the passkey of somebody whom they invited: another approver must.")
 		}
 		if !user.Fresh(g.opts.Now()) {

@@ -60,6 +60,8 @@ type consent struct {
 	by string
 	// The others are set where it was given on a page.
 	caller access.Caller
+	// names are those under which the same person may have invited somebody.
+	names  []string
 	change UserChange
 	proof  *Proof
 	// spend uses the proof up.
@@ -114,7 +116,7 @@ func (g *Guard) ChangeUser(ctx context.Context, p access.Principal, change UserC
 	if err != nil {
 		return "", err
 	}
-	by := consent{by: decision.Approver, caller: p.Caller, change: change, proof: decision.Proof, spend: func(tx StateTx) error {
+	by := consent{by: decision.Approver, caller: p.Caller, names: namesOf(users, p.Caller), change: change, proof: decision.Proof, spend: func(tx StateTx) error {
 		if decision.Proof == nil {
 			return nil
 		}
@@ -130,6 +132,19 @@ func (g *Guard) ChangeUser(ctx context.Context, p access.Principal, change UserC
 	default:
 		return "", g.removeUser(ctx, change.Name, by)
 	}
+}
+
+// namesOf are the names of the users who a caller is, and their other callers.
+func namesOf(users []User, caller access.Caller) (names []string) {
+	for _, u := range users {
+		if u.signsFor(caller) {
+			names = append(names, u.Name, string(UserCaller(u.Name)))
+			for _, other := range u.Also {
+				names = append(names, string(other))
+			}
+		}
+	}
+	return names
 }
 
 // mayChangeUser refuses who may not approve in all tenants, who means themselves, and a
