@@ -62,8 +62,8 @@ func (s *SignIn) showAccount(w http.ResponseWriter, r *http.Request, session Ses
 	return nil
 }
 
-// keyNodes shows users of this server their passkeys: whoever did not make one finds
-// that out here.
+// keyNodes shows users of this server their passkeys, so that they notice one that they
+// did not make.
 func (s *SignIn) keyNodes(ctx context.Context, p Person) ([]page.Node, error) {
 	name, local := strings.CutPrefix(string(p.Caller), userKind)
 	if !local {

@@ -164,6 +164,10 @@ func (c Client) Path(place Place, scope Scope) (string, error) {
 	return place.join(base, at.parts...), nil
 }
 
+// OwnFolder reports whether the user's file lies in a folder of the client, and not in the
+// home folder itself.
+func (c Client) OwnFolder() bool { return len(c.user[linux].parts) > 1 }
+
 // join joins a path in the notation of the place's system.
 func (p Place) join(base string, parts ...string) string {
 	if p.GOOS == windows {

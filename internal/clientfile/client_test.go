@@ -72,6 +72,18 @@ func TestClientFilePaths(t *testing.T) {
 	}
 }
 
+// A home folder exists on every machine, and tells nothing about a client.
+func TestOnlyClaudeCodeKeepsItsFileInTheHomeFolder(t *testing.T) {
+	t.Parallel()
+	for _, c := range Clients() {
+		for _, goos := range []string{linux, darwin, windows} {
+			if own := len(c.user[goos].parts) > 1; own != c.OwnFolder() || own == (c.Name == "claude-code") {
+				t.Errorf("%s on %s: %v", c.Name, goos, own)
+			}
+		}
+	}
+}
+
 func TestMissingPathsAreErrors(t *testing.T) {
 	t.Parallel()
 	if _, err := client(t, "claude-desktop").Path(Place{GOOS: "linux", Env: env()}, ScopeProject); err == nil || !strings.Contains(err.Error(), "no configuration of a project") {

@@ -18,11 +18,10 @@ func listFound(deps *cmdutil.Deps, o *InstallOptions) error {
 		return err
 	}
 	u, none := deps.IO.UI(), true
-	home, _ := deps.IO.Env("HOME")
 	for _, client := range clientfile.Clients() {
 		o.client, o.Scope = client, clientfile.ScopeUser
 		path, err := o.path(deps)
-		if err != nil || !isThere(path, home) {
+		if err != nil || !isThere(path, client.OwnFolder()) {
 			continue
 		}
 		none = false
@@ -48,13 +47,12 @@ func listFound(deps *cmdutil.Deps, o *InstallOptions) error {
 	return u.Err
 }
 
-// isThere reports whether a client keeps a configuration here, or has a folder of its own
-// for one: in the home folder itself only the file tells.
-func isThere(path, home string) bool {
-	if _, err := os.Stat(path); err == nil {
-		return true
+// isThere reports whether the client's file exists or, where the client has a folder of its
+// own for it, the folder.
+func isThere(path string, ownFolder bool) bool {
+	if ownFolder {
+		path = filepath.Dir(path)
 	}
-	folder := filepath.Dir(path)
-	_, err := os.Stat(folder)
-	return err == nil && folder != filepath.Clean(home)
+	_, err := os.Stat(path)
+	return err == nil
 }

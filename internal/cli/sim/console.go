@@ -25,16 +25,16 @@ import (
 	"mcp-partner/tools"
 )
 
-// Who is who in the console of the demo. The host stands for whoever runs the program: a
-// passkey is new for a day, unless an approver confirms it.
+// The people in the demo's console. The host is an approver who confirms the visitor's
+// passkey, which would otherwise approve nothing for a day.
 const (
 	consoleTenants = 40
 	visitor, host  = "you", "host"
 	agent          = "agent"
 )
 
-// runConsole serves the console over a simulated Azure until the context ends. Whoever
-// opens the link that it prints makes a passkey, and decides what an agent asked for.
+// runConsole serves the console over a simulated Azure until the context ends. The visitor
+// opens the link that it prints, makes a passkey, and decides on an agent's request.
 func runConsole(ctx context.Context, deps *cmdutil.Deps) (err error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
