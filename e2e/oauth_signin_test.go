@@ -199,7 +199,13 @@ var metadataURL = regexp.MustCompile(`resource_metadata="([^"]*)"`)
 
 // connect goes from the bare URL to tokens: a refused call, discovery, registration, and
 // a person who signs in and allows what is asked.
-func (s *signingIn) connect(scope string) (got tokens) {
+func (s *signingIn) connect(scope string) tokens {
+	s.tb.Helper()
+	return s.connectIn(s.newBrowser(), scope)
+}
+
+// connectIn is connect in a browser in which the person may be signed in already.
+func (s *signingIn) connectIn(browser *http.Client, scope string) (got tokens) {
 	s.tb.Helper()
 	client := &http.Client{Timeout: patience}
 	refused := s.call(s.url, "", "check_partner_link", wiretest.Object{"tenant": "contoso"})
@@ -230,7 +236,7 @@ func (s *signingIn) connect(scope string) (got tokens) {
 		"response_type": {"code"}, "client_id": {got.ClientID}, "redirect_uri": {callback}, "scope": {scope}, "state": {"s-1"}, "resource": {resource.Resource},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])}, "code_challenge_method": {"S256"},
 	}
-	answer := s.allow(s.newBrowser(), at.Authorize+"?"+query.Encode())
+	answer := s.allow(browser, at.Authorize+"?"+query.Encode())
 	if answer.Get("state") != "s-1" || answer.Get("iss") != at.Issuer || answer.Get("code") == "" {
 		s.tb.Fatalf("answered with %v", answer)
 	}
@@ -246,14 +252,19 @@ func (s *signingIn) connect(scope string) (got tokens) {
 // allow is what a person does in a browser: go on, sign in at the issuer, allow.
 func (s *signingIn) allow(browser *http.Client, at string) url.Values {
 	s.tb.Helper()
+	here, err := url.Parse(at)
+	check(s.tb, err)
+	signedIn := len(browser.Jar.Cookies(here)) > 0
 	shown, err := browser.Get(at)
 	check(s.tb, err)
 	if s.people.Asked() != nil && s.people.Asked().Has("resource") {
 		s.tb.Error("the resource went to the issuer")
 	}
-	shown = s.press(browser, shown, "decision", "continue") // the client's host, and go on
-	shown = s.press(browser, shown, "how", "")              // sign in with the issuer
-	shown = s.press(browser, shown, "decision", "allow")    // consent
+	if !signedIn {
+		shown = s.press(browser, shown, "decision", "continue") // the client's host, and go on
+		shown = s.press(browser, shown, "how", "")              // sign in with the issuer
+	}
+	shown = s.press(browser, shown, "decision", "allow") // consent
 	location, err := url.Parse(shown.Header.Get("Location"))
 	check(s.tb, err)
 	if !strings.HasPrefix(location.String(), callback) {
@@ -273,6 +284,11 @@ func (s *signingIn) call(at, token, tool string, arguments wiretest.Object) wire
 // another server of the same state take and refuse what that person allowed.
 func TestOAuthFromBareURL(t *testing.T) {
 	t.Parallel()
+	withReplica(t, (*signingIn).fromBareURL)
+}
+
+// withReplica runs a test on each database, with the address of a second server.
+func withReplica(t *testing.T, test func(s *signingIn, t *testing.T, elsewhere string)) {
 	for _, database := range []string{"sqlite", "postgres"} {
 		t.Run(database, func(t *testing.T) {
 			t.Parallel()
@@ -281,9 +297,9 @@ func TestOAuthFromBareURL(t *testing.T) {
 				w.keepOnServer()
 			}
 			s := serveSignIn(t, w)
-			var replica struct{ URL string }
-			check(t, json.Unmarshal(s.start("--public-url", strings.TrimSuffix(s.url, "/mcp")).line(), &replica))
-			s.fromBareURL(t, replica.URL)
+			replica := s.start("--public-url", strings.TrimSuffix(s.url, "/mcp"), "--log-level", "info")
+			replica.line()
+			test(s, t, "http://"+replica.listening(t)+"/mcp")
 		})
 	}
 }

@@ -195,7 +195,7 @@ callers:
 	if h.at != "https://partner.example.com/mcp" {
 		t.Errorf("shown: %s", h.at)
 	}
-	h.at = "http://" + h.listening() + "/mcp"
+	h.at = "http://" + h.server.listening(t) + "/mcp"
 	person := issuertest.With(h.claims("vscode"), issuertest.Claims{
 		"iss": entraIssuer, "ver": "2.0", "tid": entraTenant, "oid": entraObject, "roles": nil, "scp": "partner.read", "preferred_username": "alice@contoso.example",
 	})

@@ -167,17 +167,15 @@ func (h *oauthServer) getAs(token, path string) (int, http.Header, string) {
 	return response.StatusCode, response.Header, string(body)
 }
 
-// listening asks the system where the server listens, which differs from the
-// address that clients use.
-func (h *oauthServer) listening() string {
-	h.tb.Helper()
-	h.server.errs.await(h.tb, " address=")
-	said := h.server.errs.String()
-	_, rest, found := strings.Cut(said, "address=")
+// listening is where a server listens, which differs from the address that clients use.
+func (s *server) listening(tb testing.TB) string {
+	tb.Helper()
+	s.errs.await(tb, " address=")
+	_, rest, found := strings.Cut(s.errs.String(), "address=")
 	address, _, _ := strings.Cut(rest, " ")
 	address = strings.TrimSpace(strings.SplitN(address, "\n", 2)[0])
 	if _, _, err := net.SplitHostPort(address); !found || err != nil {
-		h.tb.Fatalf("no address in the log: %s", said)
+		tb.Fatalf("no address in the log: %s", s.errs.String())
 	}
 	return address
 }

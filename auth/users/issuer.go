@@ -1,6 +1,7 @@
 package users
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"mcp-partner/auth"
 	"mcp-partner/guard"
 	"mcp-partner/internal/page"
+	"mcp-partner/schemas/problems"
 )
 
 // toIssuer sends a browser to the issuer, after its person pressed the button.
@@ -66,7 +68,7 @@ func (s *SignIn) fromIssuer(w http.ResponseWriter, r *http.Request) error {
 	if token != "" {
 		upstream = []byte(page.NewHandle())
 	}
-	err = s.begin(w, r, upstream, func(tx guard.StateTx) (Person, error) { return p, s.keepUpstream(tx, upstream, p, token) })
+	err = s.begin(w, r, upstream, func(tx guard.StateTx) (Person, error) { return p, s.keepUpstream(tx, upstream, p, token, 0) })
 	if err == nil {
 		http.Redirect(w, r, f.Next, http.StatusSeeOther)
 	}
@@ -77,15 +79,29 @@ func (s *SignIn) fromIssuer(w http.ResponseWriter, r *http.Request) error {
 // consent at its end.
 const upstreamFor = 24 * time.Hour
 
-// issued is the refresh token of a sign-in. All clients of the sign-in share it, because
-// an issuer may take each refresh token once.
+const (
+	// askWithin bounds the question to the issuer, and claimFor how long others leave the
+	// question to who asks it: longer, by what the clocks of two replicas may differ.
+	askWithin = 10 * time.Second
+	claimFor  = 2 * askWithin
+	// lookAgain is how often who waits for the issuer's answer looks for it.
+	lookAgain = 50 * time.Millisecond
+)
+
+// issued is the refresh token of a sign-in. All clients of the sign-in share it, and
+// all replicas: an issuer may take each refresh token once, so that one of them asks at
+// a time, until Claimed, and the others take its answer.
 type issued struct {
 	Person  Person      `json:"person"`
 	Sealed  []byte      `json:"sealed"`
 	Expires guard.Stamp `json:"expires"`
+	Claimed guard.Stamp `json:"claimed,omitzero"`
+	// Renewals counts the issuer's answers.
+	Renewals int `json:"renewals,omitzero"`
 }
 
-func (s *SignIn) keepUpstream(tx guard.StateTx, name []byte, p Person, token string) error {
+// keepUpstream keeps the refresh token of a person, the first or a later one.
+func (s *SignIn) keepUpstream(tx guard.StateTx, name []byte, p Person, token string, renewals int) error {
 	if len(name) == 0 {
 		return nil
 	}
@@ -93,7 +109,7 @@ func (s *SignIn) keepUpstream(tx guard.StateTx, name []byte, p Person, token str
 	if err != nil {
 		return err
 	}
-	return tx.Put(guard.OnceState, string(name), issued{Person: p, Sealed: sealed, Expires: guard.Stamp{Time: s.o.Now().Add(upstreamFor)}})
+	return tx.Put(guard.OnceState, string(name), issued{Person: p, Sealed: sealed, Expires: guard.Stamp{Time: s.o.Now().Add(upstreamFor)}, Renewals: renewals})
 }
 
 // Renew asks again who a person is. Upstream is that of the session, nil where the
@@ -106,33 +122,72 @@ func (s *SignIn) Renew(ctx context.Context, p Person, upstream []byte) (Person, 
 	if len(upstream) == 0 {
 		return p, nil, nil
 	}
-	now, err, _ := s.renewals.Do(string(upstream), func() (any, error) { return s.renew(context.WithoutCancel(ctx), p.Caller, upstream) })
+	now, err := s.renew(ctx, p.Caller, upstream)
 	if err != nil {
 		return Person{}, nil, err
 	}
-	return now.(Person), upstream, nil
+	return now, upstream, nil
 }
 
+// renew asks the issuer, or waits for the answer to another request that asks it.
 func (s *SignIn) renew(ctx context.Context, who access.Caller, upstream []byte) (Person, error) {
-	var known issued
-	ok, err := s.o.Store.State(ctx, guard.OnceState, string(upstream), &known)
-	switch {
-	case err != nil:
-		return Person{}, err
-	case !ok || known.Person.Caller != who:
-		return Person{}, gone()
+	for seen := -1; ; {
+		known, mine, err := s.claim(ctx, who, upstream, seen)
+		switch {
+		case err != nil:
+			return Person{}, err
+		case mine:
+			return s.askAgain(ctx, known, upstream)
+		case seen >= 0 && seen < known.Renewals:
+			return known.Person, nil
+		}
+		seen = known.Renewals
+		select {
+		case <-time.After(lookAgain):
+		case <-ctx.Done():
+			return Person{}, problems.New(problems.CodeSignInUnavailable, "The issuer did not answer in time.")
+		}
 	}
+}
+
+// claim takes the question to the issuer, unless another request has it or got an answer
+// after the one seen; less than 0 is none.
+func (s *SignIn) claim(ctx context.Context, who access.Caller, upstream []byte, seen int) (known issued, mine bool, err error) {
+	err = s.o.Store.ChangeStates(ctx, func(tx guard.StateTx) error {
+		known = issued{}
+		ok, err := tx.State(guard.OnceState, string(upstream), &known)
+		if err != nil || !ok || known.Person.Caller != who {
+			return cmp.Or(err, gone())
+		}
+		answered := seen >= 0 && seen < known.Renewals
+		if mine = !answered && !s.o.Now().Before(known.Claimed.Time); !mine {
+			return nil
+		}
+		known.Claimed = guard.Stamp{Time: s.o.Now().Add(claimFor)}
+		return tx.Put(guard.OnceState, string(upstream), known)
+	})
+	return known, mine, err
+}
+
+// askAgain asks the issuer with the token of a sign-in that this request claimed, and
+// leaves the next one to others. A client that went away interrupts nothing: the token
+// may be spent.
+func (s *SignIn) askAgain(ctx context.Context, known issued, upstream []byte) (Person, error) {
 	token, err := s.o.Sealer.Open(known.Sealed)
 	if err != nil {
 		return Person{}, gone() // sealed with a key that was replaced: they sign in again
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askWithin)
+	defer cancel()
 	now, next, err := s.o.Upstream.Refresh(ctx, string(token), known.Person)
-	if refusal := new(auth.Refusal); errors.As(err, &refusal) {
-		s.o.Logger.InfoContext(ctx, "the issuer refused to renew a sign-in", "reason", refusal.Error())
-		return Person{}, gone()
-	}
 	if err != nil {
+		if refusal := new(auth.Refusal); errors.As(err, &refusal) {
+			s.o.Logger.InfoContext(ctx, "the issuer refused to renew a sign-in", "reason", refusal.Error())
+			err = gone()
+		}
+		known.Claimed = guard.Stamp{}
+		_ = s.o.Store.ChangeStates(ctx, func(tx guard.StateTx) error { return tx.Put(guard.OnceState, string(upstream), known) }) // or it ends by itself
 		return Person{}, err
 	}
-	return now, s.o.Store.ChangeStates(ctx, func(tx guard.StateTx) error { return s.keepUpstream(tx, upstream, now, next) })
+	return now, s.o.Store.ChangeStates(ctx, func(tx guard.StateTx) error { return s.keepUpstream(tx, upstream, now, next, known.Renewals+1) })
 }

@@ -392,6 +392,35 @@ func TestClientsOfASignInShareTheRefreshToken(t *testing.T) {
 	}
 }
 
+// A server that dies while it asks the issuer holds a sign-in back for a while, no longer.
+func TestRenewGoesOnAfterAServerThatDiedAsking(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, usual)
+	b := r.browser()
+	b.signIn()
+	session, _ := b.session()
+	err := r.store.ChangeStates(t.Context(), func(tx guard.StateTx) error {
+		row := map[string]any{}
+		if ok, err := tx.State(guard.OnceState, string(session.Upstream), &row); err != nil || !ok {
+			t.Fatal("no row", err)
+		}
+		row["claimed"] = guard.Stamp{Time: r.clock.Now().Add(20 * time.Second)}
+		return tx.Put(guard.OnceState, string(session.Upstream), row)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, _, err := r.Renew(ctx, session.Person, session.Upstream); problems.As(err).Code != problems.CodeSignInUnavailable {
+		t.Errorf("another server asks: %v", err)
+	}
+	r.clock.Advance(20 * time.Second)
+	if _, _, err := r.Renew(t.Context(), session.Person, session.Upstream); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestIssuerOfManyTenantsOrAnotherIsRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, usual)

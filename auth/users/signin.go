@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/go-webauthn/webauthn/webauthn"
-	"golang.org/x/sync/singleflight"
 
 	"mcp-partner/access"
 	"mcp-partner/auth"
@@ -80,7 +79,6 @@ type SignIn struct {
 	handler                       http.Handler
 	clients                       Clients
 	console                       string
-	renewals                      singleflight.Group
 }
 
 // New makes a SignIn. It contacts nobody.

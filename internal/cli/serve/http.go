@@ -135,7 +135,7 @@ func admit(deps *cmdutil.Deps, o *httpOptions, decider *guard.Guard, options *se
 	}
 	token, gate := newBearer(time.Now)
 	options.Bearer = append(options.Bearer, gate)
-	deps.Log.Info("serving", "url", url, "expires_at", gate.expires.UTC().Format(time.RFC3339))
+	deps.Log.Info("serving", "url", url, "address", bound.String(), "expires_at", gate.expires.UTC().Format(time.RFC3339))
 	return showBearer(deps, url, token, gate.expires)
 }
 
