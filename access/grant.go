@@ -8,6 +8,7 @@ import (
 
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/partnerid"
@@ -31,6 +32,12 @@ const (
 // Scopes returns all scopes.
 func Scopes() []Scope {
 	return []Scope{ScopeRead, ScopeWrite, ScopeChange, ScopeApprove, ScopeMetrics}
+}
+
+// InWords says in few words what scopes allow.
+func InWords(scopes []Scope) string {
+	words := map[Scope]string{ScopeRead: "read", ScopeWrite: "write new links", ScopeChange: "change links", ScopeApprove: "approve", ScopeMetrics: "see metrics"}
+	return strings.Join(xslices.Map(scopes, func(s Scope) string { return cmp.Or(words[s], string(s)) }), ", ")
 }
 
 // OfTools reports whether a scope is one that calls of tools need.

@@ -55,14 +55,7 @@ func accessTable(id, title string, heads []string, rows [][]page.Node) page.Node
 
 // reaches says what a grant gives.
 func reaches(grant access.Grant) page.Node {
-	return page.Group{page.Text(scopeWords(grant.Scopes) + " in "), page.Untrusted(tenantWords(grant.Tenants))}
-}
-
-func scopeWords(scopes []access.Scope) string {
-	return strings.Join(xslices.Map(scopes, func(s access.Scope) string {
-		words := map[access.Scope]string{access.ScopeRead: "read", access.ScopeWrite: "write new links", access.ScopeChange: "change links", access.ScopeApprove: "approve"}
-		return cmp.Or(words[s], string(s))
-	}), ", ")
+	return page.Group{page.Text(access.InWords(grant.Scopes) + " in "), page.Untrusted(tenantWords(grant.Tenants))}
 }
 
 func tenantWords(names []string) string {
@@ -119,7 +112,7 @@ func (c *Console) consents(v *visit) (page.Node, error) {
 	rows := xslices.Map(list, func(one oauth.Consent) []page.Node {
 		return []page.Node{
 			page.Untrusted(string(one.Person.Caller)), page.Untrusted(one.Client.Shown()),
-			page.Group{page.Text(scopeWords(one.Scopes) + " in "), page.Untrusted(one.Customers)}, page.Time(one.Begun), page.Time(one.Ends), v.ends("consent", one.ID, "Revoke"),
+			page.Group{page.Text(access.InWords(one.Scopes) + " in "), page.Untrusted(one.Customers)}, page.Time(one.Begun), page.Time(one.Ends), v.ends("consent", one.ID, "Revoke"),
 		}
 	})
 	return accessTable("consents", "What people allowed clients", []string{"Person", "Client", "May", "Since", "Until", ""}, rows), err

@@ -24,7 +24,7 @@ func (v *visit) peopleForm() page.Node {
 			page.Field("name", "Name", "", page.Attr("required"), page.Attr("autocomplete", "off")),
 			page.Field("tenants", "Customers of somebody new (names or globs, separated by commas; all if empty)", "", page.Attr("autocomplete", "off")),
 			page.Each(scopes, func(s access.Scope) page.Node {
-				return page.Check("scope", string(s), s == access.ScopeRead, page.Text("may "+scopeWords([]access.Scope{s})))
+				return page.Check("scope", string(s), s == access.ScopeRead, page.Text("may "+access.InWords([]access.Scope{s})))
 			}),
 		}, signedAnswer{guard.ActInvite, "Invite"}, signedAnswer{guard.ActReset, "Reset and invite"}, signedAnswer{guard.ActConfirm, "Confirm the passkey"}, signedAnswer{guard.ActRemove, "Remove"}))
 }

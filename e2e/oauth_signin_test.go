@@ -8,6 +8,7 @@ import (
 	"html"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -328,6 +329,12 @@ func (s *signingIn) fromBareURL(t *testing.T, elsewhere string) {
 		if answer := s.call(at, got.Access, "check_partner_link", contoso); answer.Status != 401 {
 			t.Errorf("revoked, at %s: %d %s", at, answer.Status, answer.Body)
 		}
+	}
+	root, err := new(http.Transport).RoundTrip(httptest.NewRequest(http.MethodGet, strings.TrimSuffix(elsewhere, "mcp"), nil))
+	check(t, err)
+	check(t, root.Body.Close())
+	if to := root.Header.Get("Location"); to != "/account" { // what a person types leads to a page
+		t.Errorf("the address alone: %d %s", root.StatusCode, to)
 	}
 	list := s.cli("clients", "list", "--json", "--config", s.config).must(t).stdout
 	if !strings.Contains(list, got.ClientID) || !strings.Contains(list, `"registered"`) {

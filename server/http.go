@@ -40,8 +40,8 @@ type HTTPOptions struct {
 	Bearer Authenticators
 	// OAuth, if set, tells clients where they get a token.
 	OAuth ResourceServer
-	// Pages answers at the paths PagePaths, and below those that end in a slash: pages
-	// for people, and what clients exchange for a token. It checks origins itself.
+	// Pages answers at the paths PagePaths, and below those that end in a slash (but the
+	// root): pages for people, and what clients exchange for a token. It checks origins itself.
 	Pages     http.Handler
 	PagePaths []string
 	// PublicURL is the server's address as clients know it, such as
@@ -248,7 +248,7 @@ const (
 // isPage reports whether Pages answers at a path.
 func (o *HTTPOptions) isPage(path string) bool {
 	return o.Pages != nil && slices.ContainsFunc(o.PagePaths, func(at string) bool {
-		return path == at || strings.HasSuffix(at, "/") && strings.HasPrefix(path, at)
+		return path == at || at != "/" && strings.HasSuffix(at, "/") && strings.HasPrefix(path, at)
 	})
 }
 

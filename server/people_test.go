@@ -24,7 +24,7 @@ func shownPages(w http.ResponseWriter, r *http.Request) {
 func startPages(t *testing.T, pages http.HandlerFunc) *httpServer {
 	t.Helper()
 	o := httpOptions()
-	o.Pages, o.PagePaths, o.MaxConcurrent = pages, []string{"/signin", "/oauth/"}, 4
+	o.Pages, o.PagePaths, o.MaxConcurrent = pages, []string{"/", "/signin", "/oauth/"}, 4
 	return serveHTTP(t, newServer(newFixtures(), nil), o, "")
 }
 
@@ -40,6 +40,7 @@ func TestPagesGetSessionsAndNoBearer(t *testing.T) {
 		want                     string
 	}{
 		{name: "a page", method: "GET", path: "/signin", status: 200, want: `GET /signin auth=[] cookie="s=1"`},
+		{name: "the address alone", method: "GET", path: "/", status: 200, want: `GET / auth=[] cookie="s=1"`},
 		{name: "below a folder", method: "POST", path: "/oauth/token", body: 10, status: 200, want: `POST /oauth/token auth=[] cookie="s=1" body=10`},
 		{name: "a bearer", method: "GET", path: "/signin", authorization: []string{"Bearer " + goodToken}, status: 200, want: `auth=[]`},
 		{name: "a client's secret", method: "POST", path: "/oauth/token", authorization: []string{"basic eDp5"}, status: 200, want: `auth=["basic eDp5"]`},

@@ -73,7 +73,7 @@ func (c Client) Shown() string {
 	case ByOperator:
 		return c.Name
 	default:
-		return "unverified client " + nameShown(c.Name)
+		return "Unverified client " + nameShown(c.Name)
 	}
 }
 

@@ -117,7 +117,7 @@ func TestPersonSignsInAtTheIssuerOnTheWay(t *testing.T) {
 	if !strings.HasPrefix(string(p.Caller), "oidc:") || !slices.Equal(p.Grant.Tenants, []string{"contoso-1"}) || !p.Grant.Has(access.ScopeWrite) {
 		t.Errorf("%+v", p)
 	}
-	if account := b.get("/account"); !strings.Contains(account.body, "unverified client") || !strings.Contains(account.body, "partner.write") {
+	if account := b.get("/account"); !strings.Contains(account.body, "Unverified client") || !strings.Contains(account.body, "read, write new links") {
 		t.Error(account.body)
 	}
 	again := b.get("/oauth/authorize?" + s.request(client).Encode())

@@ -105,8 +105,7 @@ func (s *SignIn) clientNodes(ctx context.Context, session Session) ([]page.Node,
 		nodes = append(nodes, page.P("There are none."))
 	}
 	for _, f := range families {
-		scopes := xslices.Map(f.Scopes, func(scope access.Scope) string { return string(scope) })
-		nodes = append(nodes, page.Facts(page.Text("Client"), page.Strong(f.Host), page.Text("May use"), page.Text(strings.Join(scopes, ", ")),
+		nodes = append(nodes, page.Facts(page.Text("Client"), page.Strong(f.Host), page.Text("May"), page.Text(access.InWords(f.Scopes)),
 			page.Text("Customers"), page.Untrusted(f.Customers), page.Text("Allowed"), page.Text(shown(f.Since)), page.Text("Until"), page.Text(shown(f.Until))),
 			page.Form("/account", session.FormToken(), page.Hidden("id", f.ID), page.Button("end", "client", "Take back", false)))
 	}

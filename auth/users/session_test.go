@@ -360,7 +360,7 @@ func TestAccountPageShowsClientsAndTakesThemBack(t *testing.T) {
 	r.ShowClients(known)
 	b := r.browser()
 	text := b.signIn().text
-	for _, want := range []string{"claude.ai of oidc:", "partner.read", "&lt;b&gt;contoso", "Take back"} {
+	for _, want := range []string{"claude.ai of oidc:", "<dd>read</dd>", "&lt;b&gt;contoso", "Take back"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q:\n%s", want, text)
 		}

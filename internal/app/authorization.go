@@ -165,7 +165,7 @@ func (a *App) SignsInWith(secret string) bool {
 
 // Paths are those of the pages.
 func (p *Pages) Paths() []string {
-	paths := append(users.Paths(), page.AssetPath)
+	paths := append(users.Paths(), page.AssetPath, "/")
 	if p.Server != nil {
 		paths = append(paths, "/oauth/", oauth.MetadataPath, oauth.MetadataPath+"/mcp")
 	}
@@ -179,13 +179,16 @@ func (p *Pages) Paths() []string {
 func (p *Pages) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", p.people)
+	home := "/account"
 	if p.Server != nil {
 		mux.Handle("/oauth/", p.Server)
 		mux.Handle("/.well-known/", p.Server)
 	}
 	if p.console != nil {
 		mux.Handle(console.Path, p.console)
+		home = console.Path
 	}
+	mux.Handle("GET /{$}", http.RedirectHandler(home, http.StatusSeeOther)) // what a person types
 	mux.HandleFunc(page.AssetPath, page.ServeAsset)
 	return mux
 }

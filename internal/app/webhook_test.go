@@ -390,7 +390,7 @@ func TestSlowWebhookDoesNotBlockCalls(t *testing.T) {
 
 // What happens to a user is told to the approvers, whose place somebody may want to take:
 // once, by whichever server runs, also if a command did it.
-func TestApproversAreToldOfInvitationsOnce(t *testing.T) {
+func TestApproversAreToldOfEveryChangeOfAUserOnce(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t, http.StatusInternalServerError)
 	synctest.Test(t, func(t *testing.T) {
@@ -400,24 +400,41 @@ func TestApproversAreToldOfInvitationsOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		again, err := command.ResetUser(t.Context(), "cleo", guard.Credentials{})
+		if err == nil {
+			err = command.RemoveUser(t.Context(), "cleo", guard.Credentials{})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 		command.end(t)
 		for range 2 {
 			start(t, dir, keys, r.URL+hookPath).serve(t, time.Hour)
 		}
-		if len(r.got) != 2 { // one that was not taken, and one that was
+		if len(r.got) != 4 { // one that was not taken, and three that were
 			t.Fatalf("%d sent", len(r.got))
 		}
 		<-r.got
-		var told struct {
-			Text, Detail string
-			ID           int64
+		var all []string
+		for range 3 {
+			var told struct {
+				Text, Detail string
+				ID           int64
+			}
+			body := <-r.got
+			if err := json.Unmarshal(body, &told); err != nil || told.ID == 0 || !strings.Contains(told.Text, told.Detail) {
+				t.Errorf("%v: %s", err, body)
+			}
+			if strings.Contains(string(body), handle) || strings.Contains(string(body), again) {
+				t.Errorf("the message holds an invitation: %s", body)
+			}
+			all = append(all, told.Detail)
 		}
-		body := <-r.got
-		if err := json.Unmarshal(body, &told); err != nil || !strings.Contains(told.Detail, "invited cleo") || told.ID == 0 {
-			t.Errorf("%v: %s", err, body)
-		}
-		if strings.Contains(string(body), handle) {
-			t.Errorf("the message holds the invitation: %s", body)
+		slices.Sort(all)
+		for i, want := range []string{"invited cleo", "removed cleo", "reset and invited cleo"} {
+			if !strings.HasPrefix(all[i], want) {
+				t.Errorf("told of %q, want %s", all, want)
+			}
 		}
 	})
 }

@@ -29,7 +29,7 @@ var rooms = map[string]struct {
 	"guard/runs":          {[]string{"access"}, "where a run and its tenants stand is told apart from who may move them on"},
 	"docs":                {nil, "documents that the program shows"},
 	"search":              {[]string{"schemas", "schemas/answers", "schemas/partnerid", "internal/untrusted", "internal/xslices"}, "a pure function over the catalogue"},
-	"access":              {[]string{"internal/naming", "schemas", "schemas/problems", "schemas/answers", "schemas/partnerid", "internal/untrusted"}, "what may happen follows from grant, bounds and policy alone, and remembers nothing"},
+	"access":              {[]string{"internal/naming", "internal/xslices", "schemas", "schemas/problems", "schemas/answers", "schemas/partnerid", "internal/untrusted"}, "what may happen follows from grant, bounds and policy alone, and remembers nothing"},
 	"guard":               {[]string{"access", "schemas", "schemas/problems", "schemas/answers", "schemas/partnerid", "internal/untrusted", "internal/phrase", "guard/runs", "internal/xslices"}, "a decision must not depend on MCP, Azure or a database"},
 	"fleet":               {[]string{"access", "internal/naming", "internal/pec", "internal/xslices", "schemas", "schemas/problems", "schemas/answers", "schemas/partnerid", "internal/untrusted", "internal/phrase", "guard", "guard/runs", "armclient"}, "many tenants at once; directory, clients and store reach it through its own interfaces"},
 	"internal/database":   {[]string{"internal/disk", "schemas/problems"}, "connections, migrations and what an error means; what the tables hold is not its concern"},
