@@ -37,7 +37,9 @@ func (c *Console) showAccess(v *visit) error {
 		}
 		body = append(body, node)
 	}
-	return v.showSigned("Access", append(body, v.peopleForm())...)
+	users, err := c.o.Guard.Users(v.r.Context())
+	fresh := xslices.Filter(users, func(u guard.User) bool { return u.Fresh(c.o.Now()) && guard.UserCaller(u.Name) != v.by.Caller })
+	return cmp.Or(err, v.showSigned("Access", append(body, v.peopleForm(fresh))...))
 }
 
 // ends is a form that ends one thing.
@@ -111,7 +113,7 @@ func (c *Console) consents(v *visit) (page.Node, error) {
 	list, err := c.o.Clients(v.by.Caller).Consents(v.r.Context())
 	rows := xslices.Map(list, func(one oauth.Consent) []page.Node {
 		return []page.Node{
-			page.Untrusted(string(one.Person.Caller)), page.Untrusted(one.Client.Shown()),
+			page.Untrusted(cmp.Or(one.Person.Name, string(one.Person.Caller))), page.Untrusted(one.Client.Shown()),
 			page.Group{page.Text(access.InWords(one.Scopes) + " in "), page.Untrusted(one.Customers)}, page.Time(one.Begun), page.Time(one.Ends), v.ends("consent", one.ID, "Revoke"),
 		}
 	})
@@ -120,10 +122,19 @@ func (c *Console) consents(v *visit) (page.Node, error) {
 
 func (c *Console) clients(v *visit) (page.Node, error) {
 	list, err := c.o.Clients(v.by.Caller).List(v.r.Context())
+	if err != nil {
+		return nil, err
+	}
+	consents, err := c.o.Clients(v.by.Caller).Consents(v.r.Context())
 	rows := xslices.Map(list, func(one oauth.Client) []page.Node {
-		return []page.Node{page.Untrusted(one.Shown()), page.Text(string(one.Kind)), page.Time(one.AddedAt), page.Time(one.UsedAt), v.ends("client", one.ID, "Remove")}
+		n := len(xslices.Filter(consents, func(c oauth.Consent) bool { return c.Client.ID == one.ID }))
+		reach := page.Text("nothing: nobody allows it anything now")
+		if n > 0 {
+			reach = page.Text("what " + phrase.Count(n, "consent") + " above gives")
+		}
+		return []page.Node{page.Untrusted(one.Shown()), page.Text(string(one.Kind)), reach, page.Time(one.AddedAt), page.Time(one.UsedAt), v.ends("client", one.ID, "Remove")}
 	})
-	return accessTable("clients", "Clients", []string{"Client", "Known by", "Since", "Last used", ""}, rows), err
+	return accessTable("clients", "Clients", []string{"Client", "Known by", "Reaches", "Since", "Last used", ""}, rows), err
 }
 
 // tokens are the invocation tokens that hold and follow from no consent.

@@ -47,13 +47,13 @@ func factsOf(a tools.SeenApproval) page.Node {
 		}
 	}
 	add("State", approvalState(a), true)
-	add("Asked by", page.Untrusted(a.AskedBy), true)
+	add("Asked by", by(a.AskedBy), true)
 	add("Reason given", page.Untrusted(a.Reason), a.Reason != "")
 	add("Asked", page.TimeOf(a.CreatedAt), true)
 	add("Expires", page.TimeOf(a.ExpiresAt), a.State == guard.StatePending || a.State == guard.StateApproved)
 	add("Approvals so far", page.Text(a.Approvals), a.Approvals != "")
 	add("Rule that asks", page.Untrusted(ruleWords(a.Rule)), a.Rule != "")
-	add("Decided by", page.Untrusted(a.Approver), a.Approver != "")
+	add("Decided by", by(a.Approver), a.Approver != "")
 	add("Why it was denied", page.Untrusted(a.Denied), a.Denied != "")
 	return page.Facts(facts...)
 }
@@ -123,7 +123,7 @@ func (v *visit) decision(a tools.SeenApproval) []page.Node {
 	}
 	var body []page.Node
 	if a.Unclear {
-		body = append(body, page.Line(page.Text("This server cannot tell whether "), page.Strong(a.AskedBy),
+		body = append(body, page.Line(page.Text("This server cannot tell whether "), by(a.AskedBy),
 			page.Text(" is you or a program of yours. If you asked for this, let somebody else decide: the record says that this is unclear.")))
 	}
 	return append(body, v.signedForm(approvalPath(a.ID), a.Passkey, []page.Node{

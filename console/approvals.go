@@ -42,7 +42,7 @@ func (c *Console) showApprovals(v *visit) error {
 func approvalTable(caption string, list []tools.SeenApproval) page.Node {
 	return page.Listing(caption, []string{"Request", "Customer", "Asked by", "State", "Asked", "Expires"}, xslices.Map(list, func(a tools.SeenApproval) []page.Node {
 		return []page.Node{
-			page.Link(approvalPath(a.ID), requestOf(a)), customersOf(a), page.Untrusted(a.AskedBy), approvalState(a),
+			page.Link(approvalPath(a.ID), requestOf(a)), customersOf(a), by(a.AskedBy), approvalState(a),
 			page.TimeOf(a.CreatedAt), page.TimeOf(a.ExpiresAt),
 		}
 	})...)

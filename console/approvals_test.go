@@ -96,7 +96,7 @@ func TestApprovalsAreForWhoMayDecideOrAsked(t *testing.T) {
 		b.get("/console/approvals/ap_none").wantPage(t, map[bool]int{true: http.StatusForbidden, false: http.StatusNotFound}[who == "nobody"])
 	}
 	bob := r.browser("bob").get("/console/approvals/" + id)
-	bob.wantPage(t, http.StatusOK, "Link partner ID 1234567", "token:agent", "new customer", "cannot tell whether", ">Approve<", ">Deny<", `<span class="count">2<`)
+	bob.wantPage(t, http.StatusOK, "Link partner ID 1234567", "agent</bdi> (an agent&#39;s token)", "new customer", "cannot tell whether", ">Approve<", ">Deny<", `<span class="count">2<`)
 	own1 := alice.get("/console/approvals/" + own)
 	own1.wantPage(t, http.StatusOK, "You asked for this", "Replace partner ID 7654321 with 1234567")
 	if strings.Contains(own1.text, ">Approve<") {
@@ -189,7 +189,7 @@ func TestHostileTextIsShownAsText(t *testing.T) {
 	id := r.askAs(`token:"><script>x`, schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"`+ownID+`","reason":"`+strings.ReplaceAll(hostile[:300], `"`, `\"`)+`"}`)
 	bob := r.browser("bob")
 	shown := bob.get("/console/approvals/" + id)
-	shown.wantPage(t, http.StatusOK, "&lt;script&gt;alert(1)", "<bdi>token:")
+	shown.wantPage(t, http.StatusOK, "&lt;script&gt;alert(1)", "<bdi>&#34;&gt;&lt;script&gt;x")
 	digest := r.ticket(id).Digest()
 	stale := r.browser("")
 	stale.signIn("bob", time.Hour)

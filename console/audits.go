@@ -39,7 +39,7 @@ func (c *Console) showAudits(v *visit) error {
 		choices = append(choices, run.ID, run.CreatedAt.UTC().Format("2006-01-02 15:04 UTC")+" "+run.Label)
 	}
 	rows := xslices.Map(runs, func(run fleet.Run) []page.Node {
-		return []page.Node{page.LinkTo(auditPath(run.ID), page.Time(run.CreatedAt)), page.Untrusted(run.Label), page.Text(string(run.State)), page.Text(fmt.Sprint(run.Rows)), page.Untrusted(string(run.Caller))}
+		return []page.Node{page.LinkTo(auditPath(run.ID), page.Time(run.CreatedAt)), page.Untrusted(run.Label), page.Text(string(run.State)), page.Text(fmt.Sprint(run.Rows)), by(string(run.Caller))}
 	})
 	return v.show("Audits", start, page.Listing("Audits", []string{"Begun", "Label", "State", "#Rows", "By"}, rows...),
 		page.Section("compare", "Compare two", page.Search("/console/audits/compare",
@@ -80,10 +80,16 @@ func (c *Console) showAudit(v *visit) error {
 	if err != nil {
 		return err
 	}
+	written, err := c.reportOf(v, report)
+	if err != nil {
+		return err
+	}
 	body := []page.Node{
-		page.El("p", page.Class("lead"), page.Text(auditSentence(report))),
-		page.Line(page.Text("Begun "), page.Time(report.Run.CreatedAt), page.Text(" by "), page.Untrusted(string(report.Run.Caller)), page.Text(".")),
-		page.Bar(parts(report.Totals)...), causesNode(report), auditRows(rows),
+		page.El("p", page.Class("lead"), page.Text(written.Summary)),
+		page.Line(page.Text("Begun "), page.Time(report.Run.CreatedAt), page.Text(" by "), by(string(report.Run.Caller)), page.Text(".")),
+		written.Within(rows, func(row answers.AuditRow) page.Node {
+			return page.LinkTo(customerPath(row.Tenant), page.Untrusted(row.Tenant))
+		}),
 		page.If(next != "", page.Link(auditPath(id)+"?cursor="+url.QueryEscape(next), "Later")),
 	}
 	switch mine := report.Run.Caller == v.by.Caller; {
@@ -103,20 +109,10 @@ func auditSentence(report fleet.Report) string {
 	return tools.AuditSentence(report, tools.AuditNext{Resume: "open it on the page of audits", OwnIDs: "ask the operator of this server to"})
 }
 
-func causesNode(report fleet.Report) page.Node {
-	if len(report.Causes) == 0 {
-		return nil
-	}
-	return page.Section("causes", "Why some are unknown", page.List(xslices.Map(report.Causes, func(cause answers.AuditCause) page.Node {
-		return page.Group{page.Text(phrase.Count(cause.Rows, "row") + ", such as "), page.Untrusted(cause.Example), page.Problem(cause.Message, cause.Hint, cause.Command)}
-	})...))
-}
-
-func auditRows(list []answers.AuditRow) page.Node {
-	rows := xslices.Map(list, func(row answers.AuditRow) []page.Node {
-		return []page.Node{rowLink(&row), linkNode(row), page.Untrusted(row.ExpectedPartnerID), page.TimeOf(row.UpdatedTime), page.Text(row.PECRoles.EligibleIn()), page.Untrusted(row.Credential)}
-	})
-	return page.Listing("Rows", []string{"Customer", "Link", "Expected", "Last written", "Eligible role in", "Credential"}, rows...)
+// reportOf is an audit as people read it, in a page and in a file.
+func (c *Console) reportOf(v *visit, report fleet.Report) (auditreport.Report, error) {
+	known, err := c.o.Fleet.Known(v.r.Context())
+	return auditreport.Report{Report: report, Known: known, Summary: auditSentence(report), Program: "mcp-partner", Cell: csvcell.New().Quote}, err
 }
 
 // progress answers a script: how far an audit is, and whether it has ended.
@@ -145,7 +141,7 @@ func (c *Console) download(v *visit) error {
 	if err != nil {
 		return err
 	}
-	known, err := c.o.Fleet.Known(ctx)
+	written, err := c.reportOf(v, report)
 	if err != nil {
 		return err
 	}
@@ -158,7 +154,6 @@ func (c *Console) download(v *visit) error {
 		return errNotHere
 	}
 	return v.file(kind[0], "audit-"+report.Run.CreatedAt.UTC().Format("2006-01-02")+kind[1], func(w io.Writer) error {
-		written := auditreport.Report{Report: report, Known: known, Summary: auditSentence(report), Program: "mcp-partner", Cell: csvcell.New().Quote}
 		return written.Write(w, format, c.o.Fleet.All(ctx, id, fleet.ByAttention))
 	})
 }

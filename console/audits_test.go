@@ -30,7 +30,7 @@ func TestAuditIsStartedReadAndKeptOnPages(t *testing.T) {
 	b.get("/console/audits").wantPage(t, http.StatusOK, "no audits yet")
 	started := b.post("/console/audits", "/console/audits")
 	at := started.Request.URL.Path
-	b.ended(at).wantPage(t, http.StatusOK, "4 tenants checked", "contoso", "Not linked", "Linked to another "+otherID)
+	b.ended(at).wantPage(t, http.StatusOK, "4 tenants checked", "contoso", "Not linked", "Linked to another</span></td>", ">"+otherID+"</span></td>")
 	b.get(at+"/progress").wantPage(t, http.StatusOK, `"done":true`, "4 of 4 rows")
 	for format, says := range map[string]string{"csv": "tenant", "jsonl": `"contoso"`, "html": "<title>", "markdown": "# "} {
 		file := b.get(at + "/download?format=" + format)
@@ -111,7 +111,7 @@ func TestRunThatWritesIsSeenByWhoSeesAllOfIt(t *testing.T) {
 		t.Fatalf("no run: %+v", e)
 	}
 	b := r.browser("reader")
-	b.get("/console/runs").wantPage(t, http.StatusOK, "/console/runs/"+e.RunID, "token:agent")
+	b.get("/console/runs").wantPage(t, http.StatusOK, "/console/runs/"+e.RunID, "agent</bdi> (an agent&#39;s token)")
 	b.get("/console/runs/"+e.RunID).wantPage(t, http.StatusOK, "contoso", ownID)
 	b.get("/console/runs/"+e.RunID+"/progress").wantPage(t, http.StatusOK, `"done":true`)
 	own := r.browser("contoso")

@@ -147,19 +147,7 @@ func (m *customers) pages() page.Node {
 
 // stateNode is what an audit found, as a coloured word.
 func stateNode(row answers.AuditRow) page.Node {
-	return page.State(stateKind(row.State), stateWords(row))
-}
-
-// stateKind is how much a state matters.
-func stateKind(state answers.RowState) string {
-	switch state {
-	case answers.RowLinkedExpected:
-		return "good"
-	case answers.RowUnknown, answers.RowLinked, answers.RowLinkedOwn:
-		return "warn"
-	default:
-		return "bad"
-	}
+	return auditreport.State(row.State, stateWords(row))
 }
 
 // stateWords says what an audit found.

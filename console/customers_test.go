@@ -11,9 +11,11 @@ import (
 )
 
 // audited has an audit of everything made by the agent.
-func (r *rig) audited() {
+func (r *rig) audited() { r.auditedWith(fleet.Audit{}) }
+
+func (r *rig) auditedWith(audit fleet.Audit) {
 	r.t.Helper()
-	active, err := r.service.StartAudit(r.t.Context(), r.agent(), "", fleet.Audit{})
+	active, err := r.service.StartAudit(r.t.Context(), r.agent(), "", audit)
 	if err == nil {
 		err = active.Wait(r.t.Context())
 	}

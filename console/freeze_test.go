@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,21 @@ func TestFreezeStopsAtOnceAndAnApproverLiftsIt(t *testing.T) {
 	if e := r.ask(schemas.ToolCheckPartnerLink, `{"tenant":"contoso"}`); e.Problem == nil || e.Problem.Code != "frozen" {
 		t.Errorf("a read: %+v", e)
 	}
+}
+
+// A freeze of reads stops calls, and hides nothing that was read before.
+func TestWhatIsStoredIsShownWhileReadsAreFrozen(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 3, approvers())
+	r.audited()
+	alice := r.browser("alice")
+	audit := "/console/audits/" + strings.TrimPrefix(found(t, regexp.MustCompile(`href="/console/audits/(run_[0-9a-f]+)"`), alice.get("/console/audits").text), "/")
+	alice.post("/console/freeze", "/console/freeze", "what", "everything", "reason", "all of it")
+	for path, says := range map[string]string{"/console/": "3 tenants checked", "/console/customers": "fabrikam", "/console/customers/fabrikam": otherID, "/console/audits": "finished", audit: "fabrikam"} {
+		alice.get(path).wantPage(t, http.StatusOK, says, "Frozen: writes and reads stopped by")
+	}
+	alice.post("/console/customers/fabrikam", "/console/customers/fabrikam", "do", schemas.ToolCheckPartnerLink).wantPage(t, http.StatusOK, "all of it", `class="problem"`)
+	alice.post("/console/audits", "/console/audits").wantPage(t, http.StatusServiceUnavailable, "all of it")
 }
 
 func TestFreezeIsNotShownToWhoWasGivenNothing(t *testing.T) {

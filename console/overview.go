@@ -41,6 +41,8 @@ type overview struct {
 // task is one thing to do: what is wrong, where, and where it is put right.
 type task struct {
 	what page.Node
+	// kind is what is wrong: of each kind one is named before there are two of any.
+	kind string
 	// row is of an audit, and can be put off; nil for other tasks.
 	row *answers.AuditRow
 }
@@ -66,7 +68,7 @@ func (c *Console) showOverview(v *visit) error {
 	if len(m.audits) == 0 {
 		return v.show("Overview", page.P("Nothing is known of your customers' links yet."), c.checkAll(v, "Check all customers now"), m.todo(v))
 	}
-	return v.show("Overview", m.lead(), page.Bar(parts(m.last.Totals)...), m.counts(), m.todo(v), m.trend(), m.putOff(v), c.checkAll(v, "Check all customers again"))
+	return v.show("Overview", m.lead(), auditreport.Report{Report: m.last}.Bar(), m.counts(), m.todo(v), m.trend(), m.putOff(v), c.checkAll(v, "Check all customers again"))
 }
 
 // overview gathers what the page shows.
@@ -101,7 +103,7 @@ func (c *Console) waiting(v *visit) (tasks []task, err error) {
 			return nil, err
 		}
 		if n := len(approvals); n > 0 {
-			tasks = append(tasks, task{what: page.LinkTo("/console/approvals", page.Text(phrase.Count(n, "approval")+" to decide"))})
+			tasks = append(tasks, task{kind: "approvals", what: page.LinkTo("/console/approvals", page.Text(phrase.Count(n, "approval")+" to decide"))})
 		}
 	}
 	if !v.by.Grant.Everywhere() {
@@ -109,7 +111,7 @@ func (c *Console) waiting(v *visit) (tasks []task, err error) {
 	}
 	open, err := c.o.Guard.OpenRuns(v.r.Context())
 	if n := len(open); n > 0 {
-		tasks = append(tasks, task{what: page.LinkTo("/console/runs", page.Text(phrase.Count(n, "run")+" not finished"))})
+		tasks = append(tasks, task{kind: "runs", what: page.LinkTo("/console/runs", page.Text(phrase.Count(n, "run")+" not finished"))})
 	}
 	return tasks, err
 }
@@ -138,7 +140,7 @@ func (c *Console) compare(ctx context.Context, v *visit, m *overview) error {
 	for _, change := range changes {
 		if slices.Contains(answers.AlertKinds(), change.Kind) && !change.Quiet() {
 			row := change.Row()
-			m.tasks = append(m.tasks, task{page.Group{rowLink(row), page.Text(": " + changeWords(change.Kind))}, row})
+			m.tasks = append(m.tasks, task{page.Group{rowLink(row), page.Text(": " + changeWords(change.Kind))}, string(change.Kind), row})
 		}
 	}
 	return nil
@@ -167,25 +169,42 @@ func (c *Console) findTasks(ctx context.Context, m *overview) error {
 			m.quiet = append(m.quiet, quiet{row, until})
 		case row.State == answers.RowUnknown || m.has(row):
 		case row.State != answers.RowLinkedExpected:
-			rows = append(rows, task{page.Group{rowLink(&row), page.Text(": "), stateNode(row)}, &row})
+			rows = append(rows, task{page.Group{rowLink(&row), page.Text(": "), stateNode(row)}, string(row.State), &row})
 		case row.PECRoles.EarnsNothing():
-			earningNothing = append(earningNothing, task{page.Group{rowLink(&row), page.Text(": linked without an eligible role")}, &row})
+			earningNothing = append(earningNothing, task{page.Group{rowLink(&row), page.Text(": linked without an eligible role")}, "roles", &row})
 		}
 	}
 	m.tasks = slices.Concat(m.tasks, expiring(ends), rows, earningNothing)
 	for _, cause := range m.last.Causes {
-		m.tasks = append(m.tasks, task{what: page.Group{
+		m.tasks = append(m.tasks, task{kind: string(answers.RowUnknown), what: page.Group{
 			page.Text(phrase.Count(cause.Rows, "customer") + " unknown: "), page.Untrusted(cause.Message), page.Text(" " + cause.Hint + " "), page.El("code", page.Text(cause.Command)),
 		}})
 	}
+	m.tasks = oneOfEachKind(m.tasks)
 	return nil
+}
+
+// oneOfEachKind puts the first task of each kind before all others, so that no kind hides
+// behind another.
+func oneOfEachKind(tasks []task) []task {
+	var first, others []task
+	seen := map[string]bool{}
+	for _, t := range tasks {
+		if seen[t.kind] {
+			others = append(others, t)
+			continue
+		}
+		seen[t.kind] = true
+		first = append(first, t)
+	}
+	return append(first, others...)
 }
 
 // expiring are the credentials that end within 30 days or have ended, the first first.
 func expiring(ends map[string]string) []task {
 	names := slices.SortedFunc(maps.Keys(ends), func(a, b string) int { return cmp.Or(strings.Compare(ends[a], ends[b]), strings.Compare(a, b)) })
 	return xslices.Map(names, func(name string) task {
-		return task{what: page.Group{page.Text("The credential "), page.Untrusted(name), page.Text(" ends "), page.TimeOf(ends[name]), page.Text(".")}}
+		return task{kind: "credentials", what: page.Group{page.Text("The credential "), page.Untrusted(name), page.Text(" ends "), page.TimeOf(ends[name]), page.Text(".")}}
 	})
 }
 
@@ -214,22 +233,12 @@ func (m *overview) lead() page.Node {
 	return lead
 }
 
-// parts are totals by state for the bar.
-func parts(totals map[string]int) (found []page.Part) {
-	for _, state := range answers.RowStates() {
-		if n := totals[string(state)]; n > 0 {
-			found = append(found, page.Part{Kind: stateKind(state), Name: strings.ToLower(auditreport.StateTitle(string(state))), Count: n})
-		}
-	}
-	return found
-}
-
 // counts lead to the customers in each state.
 func (m *overview) counts() page.Node {
 	var links []page.Node
 	for _, state := range answers.RowStates() {
 		if n := m.last.Totals[string(state)]; n > 0 {
-			links = append(links, page.LinkTo("/console/customers?state="+string(state), page.State(stateKind(state), auditreport.StateTitle(string(state))), page.Text(fmt.Sprintf(" %d", n))))
+			links = append(links, page.LinkTo("/console/customers?state="+string(state), auditreport.State(state, auditreport.StateTitle(string(state))), page.Text(fmt.Sprintf(" %d", n))))
 		}
 	}
 	return page.Row(links...)

@@ -2,10 +2,12 @@ package console_test
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"mcp-partner/fleet"
 	"mcp-partner/guard"
 )
 
@@ -40,6 +42,19 @@ func TestOverviewComparesWithTheAuditBefore(t *testing.T) {
 	}
 	r.audited()
 	r.browser("reader").get("/console/").wantPage(t, http.StatusOK, "1 linked, 1 lost", "link vanished", "over time", "from 2 to 2")
+}
+
+// However many customers are not linked, a link that earns nothing is among the five.
+func TestOverviewNamesALinkWithoutAnEligibleRole(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 120, guard.Options{})
+	r.auditedWith(fleet.Audit{Roles: true})
+	shown := r.browser("alice").get("/console/")
+	shown.wantPage(t, http.StatusOK, "The first 5 to do", ": linked without an eligible role")
+	todo := regexp.MustCompile(`(?s)<ol class="todo">.*?</ol>`).FindString(shown.text)
+	if n := strings.Count(todo, "<li>"); n != 5 || !strings.Contains(todo, "an eligible role") || !strings.Contains(todo, "Not linked") || !strings.Contains(todo, "Linked to another") {
+		t.Errorf("%d tasks: %s", n, todo)
+	}
 }
 
 func TestRowThatIsPutOffLeavesTheTasksUntilItsDay(t *testing.T) {

@@ -15,10 +15,17 @@ import (
 const peoplePath = accessPath + "/people"
 
 // peopleForm is where an approver invites, resets, confirms and removes other people.
-func (v *visit) peopleForm() page.Node {
+func (v *visit) peopleForm(fresh []guard.User) page.Node {
 	scopes := []access.Scope{access.ScopeRead, access.ScopeWrite, access.ScopeChange, access.ScopeApprove}
 	scopes = xslices.Filter(scopes, func(s access.Scope) bool { return v.may(s) })
-	return page.Section("change", "Invite and change people", page.P("An invitation is a link with which somebody makes a passkey: it works once, for 15 minutes. A reset takes all passkeys and the passphrase first. "+
+	return page.Section("change", "Invite and change people", page.Each(fresh, func(u guard.User) page.Node {
+		key := u.Passkeys[len(u.Passkeys)-1]
+		return page.Group{
+			page.Line(page.Text("The passkey "), page.El("code", page.Text(key.Ref())), page.Text(" of "), page.Untrusted(u.Name), page.Text(" was made "), page.Time(key.AddedAt),
+				page.Text(". Ask that person, not over the channel of the invitation, whether they made it then.")),
+			v.signedForm(peoplePath, false, []page.Node{page.Hidden("name", u.Name), page.Hidden("key", key.Ref())}, signedAnswer{guard.ActConfirm, "Confirm the passkey"}),
+		}
+	}), page.P("An invitation is a link with which somebody makes a passkey: it works once, for 15 minutes. A reset takes all passkeys and the passphrase first. "+
 		"A new passkey approves nothing for a day, unless an approver who did not invite that person confirms it. Everything here is in the record, and goes to the approvers' webhook."),
 		v.signedForm(peoplePath, false, []page.Node{
 			page.Field("name", "Name", "", page.Attr("required"), page.Attr("autocomplete", "off")),
@@ -26,13 +33,13 @@ func (v *visit) peopleForm() page.Node {
 			page.Each(scopes, func(s access.Scope) page.Node {
 				return page.Check("scope", string(s), s == access.ScopeRead, page.Text("may "+access.InWords([]access.Scope{s})))
 			}),
-		}, signedAnswer{guard.ActInvite, "Invite"}, signedAnswer{guard.ActReset, "Reset and invite"}, signedAnswer{guard.ActConfirm, "Confirm the passkey"}, signedAnswer{guard.ActRemove, "Remove"}))
+		}, signedAnswer{guard.ActInvite, "Invite"}, signedAnswer{guard.ActReset, "Reset and invite"}, signedAnswer{guard.ActRemove, "Remove"}))
 }
 
 // userChange is what a form wants, with the proof if there is one.
 func (v *visit) userChange() (change guard.UserChange, said guard.DecisionRequest, err error) {
 	form := v.r.PostForm
-	change = guard.UserChange{Act: form.Get("answer"), Name: strings.TrimSpace(form.Get("name"))}
+	change = guard.UserChange{Act: form.Get("answer"), Name: strings.TrimSpace(form.Get("name")), Key: form.Get("key")}
 	if change.Act == guard.ActInvite {
 		change.Grant.Scopes = xslices.Map(form["scope"], func(s string) access.Scope { return access.Scope(s) })
 		for name := range strings.SplitSeq(form.Get("tenants"), ",") {

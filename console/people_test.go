@@ -155,17 +155,26 @@ func TestWhoInvitedSomebodyDoesNotConfirmThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	key := guard.Passkey{ID: []byte("erin")}.Ref()
+	carol.get("/console/access").wantPage(t, http.StatusOK, "The passkey <code>"+key+"</code> of <bdi>erin</bdi>")
 	confirm := func(b *browser) answer {
-		return b.post(peoplePath, "/console/access", "answer", "confirm", "name", "erin")
+		return b.post(peoplePath, "/console/access", "answer", "confirm", "name", "erin", "key", key)
 	}
 	confirm(bob).wantPage(t, http.StatusForbidden, "another approver must")
 	again := r.device("bert", bob.caller()) // Bob, by another name
-	again.sign(peoplePath+"/challenge", peoplePath, "/console/access", "answer", "confirm", "name", "erin").wantPage(t, http.StatusForbidden, "another approver must")
+	again.sign(peoplePath+"/challenge", peoplePath, "/console/access", "answer", "confirm", "name", "erin", "key", key).wantPage(t, http.StatusForbidden, "another approver must")
+	for _, other := range []string{"", guard.Passkey{ID: []byte("mallory")}.Ref()} { // what was made meanwhile
+		carol.post(peoplePath, "/console/access", "answer", "confirm", "name", "erin", "key", other).wantPage(t, http.StatusConflict, "another one than the one that was shown")
+	}
 	if erin, _ := r.user("erin"); !erin.Fresh(time.Now()) {
 		t.Fatal("who invited her confirmed her")
 	}
 	confirm(carol)
 	if erin, _ := r.user("erin"); erin.Fresh(time.Now()) {
 		t.Error("another approver did not confirm her")
+	}
+	events, err := r.app.Record().List(t.Context(), ledger.Filter{Kind: guard.KindUser})
+	if err != nil || !strings.Contains(events[len(events)-1].Detail+events[0].Detail, "confirmed the passkey "+key+" of erin") {
+		t.Errorf("the record does not name the key: %+v, %v", events, err)
 	}
 }

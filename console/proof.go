@@ -57,7 +57,7 @@ func (v *visit) signedForm(action string, passkey bool, fields []page.Node, butt
 		signing = page.Group{
 			page.Attr("data-begin", action+"/challenge"),
 			page.Each(buttons, func(b signedAnswer) page.Node { return page.PasskeyButton("answer", b.value, b.label, false) }),
-			page.Status("passkey-status", "Your passkey signs the decision, and passkeys need JavaScript. Switch it on for this site."),
+			page.Status("Your passkey signs the decision, and passkeys need JavaScript. Switch it on for this site."),
 		}
 	case bySignInAgain:
 		return signInAgain(v.r.URL.Path) // a form is on a page of another address

@@ -208,3 +208,18 @@ func (v *visit) fail(err error) {
 	shown.Status = status
 	shown.Write(v.w)
 }
+
+// by names a caller for a reader. It is untrusted: a caller may have chosen its name.
+func by(caller string) page.Node {
+	kind, name, _ := strings.Cut(caller, ":")
+	switch kind {
+	case "token":
+		return page.Group{page.Untrusted(name), page.Text(" (an agent's token)")}
+	case "user":
+		return page.Untrusted(name)
+	case "account":
+		return page.Group{page.Untrusted(name), page.Text(" (on the server)")}
+	default:
+		return page.Untrusted(caller)
+	}
+}

@@ -110,6 +110,12 @@ func (g *Guard) Admit(ctx context.Context, s access.Subject) (access.Verdict, er
 	if err := g.thawed(ctx, s.Operation.Effect.Writes()); err != nil {
 		return access.Verdict{}, err
 	}
+	return g.Allows(ctx, s)
+}
+
+// Allows is Admit for what this server holds: a freeze of reads hides nothing that was
+// read before.
+func (g *Guard) Allows(ctx context.Context, s access.Subject) (access.Verdict, error) {
 	by, err := g.current(ctx, s.By)
 	if err != nil {
 		return access.Verdict{}, err

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mcp-partner/access"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/problems"
 )
 
@@ -140,8 +141,12 @@ func (g *Guard) confirmUser(ctx context.Context, name string, by consent) error 
 		if by.caller != "" && (user.InvitedBy == by.by || slices.Contains(by.names, user.InvitedBy)) { // one stolen session would be two approvers
 			return "", problems.New(problems.CodeNotAllowed, "Nobody confirms on a page the passkey of somebody whom they invited: another approver must.")
 		}
-		if !user.Fresh(g.opts.Now()) {
+		waiting := user.waiting(g.opts.Now())
+		switch {
+		case len(waiting) == 0:
 			return "", badUser("The user " + quote(name) + " has no passkey that waits for a confirmation.")
+		case by.caller != "" && (len(waiting) > 1 || waiting[0].Ref() != by.change.Key):
+			return "", problems.New(problems.CodeStateMoved, "The passkey of "+quote(name)+" is another one than the one that was shown.", problems.WithHint("Open the page again, and ask that person which key it is."))
 		}
 		for i := range user.Passkeys {
 			user.Passkeys[i].ConfirmedBy = by.by
@@ -151,8 +156,16 @@ func (g *Guard) confirmUser(ctx context.Context, name string, by consent) error 
 }
 
 // Fresh reports whether the user has a passkey that is too new to approve with.
-func (u User) Fresh(now time.Time) bool {
-	return slices.ContainsFunc(u.Passkeys, func(k Passkey) bool { return k.ConfirmedBy == "" && now.Before(k.ApprovesFrom()) })
+func (u User) Fresh(now time.Time) bool { return len(u.waiting(now)) > 0 }
+
+func (u User) waiting(now time.Time) []Passkey {
+	return xslices.Filter(u.Passkeys, func(k Passkey) bool { return k.ConfirmedBy == "" && now.Before(k.ApprovesFrom()) })
+}
+
+// Ref is a short name of a passkey, which follows from its ID.
+func (k Passkey) Ref() string {
+	sum := sha256.Sum256(k.ID)
+	return hex.EncodeToString(sum[:6])
 }
 
 // ApprovesFrom is when a passkey that nobody confirms approves for the first time.

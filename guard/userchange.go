@@ -23,11 +23,13 @@ const (
 )
 
 // UserChange is what an approver wants to do with a user on a page. All but an
-// invitation of somebody new take the name alone.
+// invitation of somebody new and a confirmation take the name alone.
 type UserChange struct {
 	Act   string       `json:"act"`
 	Name  string       `json:"name"`
 	Grant access.Grant `json:"grant"`
+	// Key is the reference of the passkey that is confirmed.
+	Key string `json:"key,omitempty"`
 }
 
 func (c UserChange) user() User { return User{Name: c.Name, Grant: c.Grant} }
@@ -42,7 +44,7 @@ func (c UserChange) detail() string {
 	case ActReset:
 		return "reset and invited " + c.Name
 	case ActConfirm:
-		return "confirmed the passkey of " + c.Name
+		return "confirmed the passkey " + c.Key + " of " + c.Name
 	default:
 		return "removed " + c.Name
 	}

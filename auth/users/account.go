@@ -75,7 +75,7 @@ func (s *SignIn) keyNodes(ctx context.Context, p Person) ([]page.Node, error) {
 	}
 	nodes := []page.Node{page.Heading("Passkeys")}
 	for _, key := range user.Passkeys {
-		facts := []page.Node{page.Text("Made"), page.Text(shown(key.AddedAt)), page.Text("Invited"), page.Text(shown(user.InvitedAt))}
+		facts := []page.Node{page.Text("Key"), page.El("code", page.Text(key.Ref())), page.Text("Made"), page.Text(shown(key.AddedAt)), page.Text("Invited"), page.Text(shown(user.InvitedAt))}
 		switch until := key.ApprovesFrom(); {
 		case key.ConfirmedBy != "":
 			facts = append(facts, page.Text("Confirmed by"), page.Untrusted(key.ConfirmedBy))

@@ -131,7 +131,7 @@ func (s *SignIn) showInvitation(w http.ResponseWriter, r *http.Request) {
 	page.Page{Title: "Make a passkey", Script: passkeyScript, Body: []page.Node{
 		page.P("The link is good once and for 15 minutes. Use it on the device with which you will sign in to " + s.host + "."),
 		page.Form("/invite", page.FormToken(w, r), page.Attr("data-begin", "/invite"), page.Attr("data-invitation"),
-			page.PasskeyButton("how", "passkey", "Make a passkey", true), page.Status("passkey-status", needsScript)),
+			page.PasskeyButton("how", "passkey", "Make a passkey", true), page.Status(needsScript)),
 	}}.Write(w)
 }
 

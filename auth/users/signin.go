@@ -169,7 +169,7 @@ func (s *SignIn) showSignIn(w http.ResponseWriter, r *http.Request) {
 			page.Button("how", "choose", "Use another account", false)), page.Heading("Users of this server")}
 	}
 	shown.Body = append(shown.Body, page.Form("/signin/passkey/finish", token, next, page.Attr("data-begin", "/signin/passkey/begin"),
-		page.PasskeyButton("how", "passkey", "Use a passkey", true), page.Status("passkey-status", needsScript)))
+		page.PasskeyButton("how", "passkey", "Use a passkey", true), page.Status(needsScript)))
 	shown.Write(w)
 }
 

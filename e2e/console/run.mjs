@@ -249,7 +249,7 @@ const withPasskeys = {
     await page.goto(inConsole(lane, "access"));
     await page.getByLabel("Name", { exact: true }).fill("frida");
     await page.getByRole("button", { name: "Invite", exact: true }).click();
-    const status = page.locator("#passkey-status");
+    const status = page.locator("form[data-begin] [role=status]").first();
     await status.getByText(/\/invite#/).waitFor();
     const frida = await person(lane, "frida");
     await passkeys(frida.page);

@@ -35,7 +35,7 @@ type segment struct {
 func (r Report) html(w io.Writer, rows Rows) error {
 	const foot = "A link belongs to one identity in one tenant; other identities may have others. Partner names come from Azure. "
 	return page.File{
-		Title: r.title(), Lead: r.Summary, Facts: r.facts(), Body: []page.Node{r.totals(), r.roles(), r.causes(), r.table(rows)},
+		Title: r.title(), Lead: r.Summary, Facts: r.facts(), Body: []page.Node{r.totals(), r.findings(), r.table(rows)},
 		Foot: foot + r.restsOn(), Style: styleText, Script: scriptText,
 	}.Write(w)
 }
@@ -81,13 +81,13 @@ func (r Report) totals() page.Node {
 		chips = append(chips, page.El("li", page.El("button", page.Attr("type", "button"), page.Class("chip stale"), page.Attr("data-stale", ""), page.Attr("aria-pressed", "false"), page.El("b", page.Text(count(n))), page.Text(" Only stale"))))
 	}
 	waiting := r.Totals[pending]
-	return page.Section("totals", "Totals", r.drawing(),
+	return page.Section("totals", "Totals", r.Bar(),
 		page.El("ul", page.Class("chips"), page.Attr("id", "chips"), page.Attr("role", "group"), page.Attr("aria-label", "Show rows by state"), chips), page.El("dl", page.Class("legend"), legend),
 		page.If(waiting > 0, note(count(waiting)+" without a result yet.")))
 }
 
-// drawing is the bar, with its numbers as a title for screen readers.
-func (r Report) drawing() page.Node {
+// Bar shows the totals beside each other, with the numbers as a title for screen readers.
+func (r Report) Bar() page.Node {
 	segments := r.bar()
 	if len(segments) == 0 {
 		return nil
@@ -98,6 +98,39 @@ func (r Report) drawing() page.Node {
 		page.Each(segments, func(s segment) page.Node {
 			return page.El("rect", page.Class("s-"+s.State), page.Attr("x", size(s.At)), page.Attr("y", "0"), page.Attr("width", size(s.Width)), page.Attr("height", "36"), page.El("title", page.Text(title(s))))
 		}))
+}
+
+// Within is the report in a page of its own: what was found, and some of its rows.
+// Customer leads to that of a row.
+func (r Report) Within(rows []answers.AuditRow, customer func(answers.AuditRow) page.Node) page.Node {
+	shown, alike, _ := r.differing(func(yield func(answers.AuditRow, error) bool) { // rows without an error
+		for _, row := range rows {
+			if !yield(row, nil) {
+				return
+			}
+		}
+	})
+	r.alike = alike
+	table := page.Listing("Rows", xslices.Map(shown, func(c personColumn) string { return c.title }), xslices.Map(rows, func(row answers.AuditRow) []page.Node {
+		return xslices.Map(shown, func(c personColumn) page.Node {
+			if c.title == "Tenant" {
+				return customer(row)
+			}
+			return c.of(row)
+		})
+	})...)
+	return page.Group{r.Bar(), r.findings(), page.Section("rows", "Identities in tenants", r.inEveryRow(), table)}
+}
+
+// findings are the classes of roles, and why rows are unknown.
+func (r Report) findings() page.Node { return page.Group{r.roles(), r.causes()} }
+
+// inEveryRow says what no column repeats.
+func (r Report) inEveryRow() page.Node {
+	if len(r.alike) == 0 {
+		return nil
+	}
+	return page.El("p", page.Class("note"), page.Text("In every row: "), page.Untrusted(strings.Join(r.alike, "; ")))
 }
 
 // causes say why rows are unknown.
@@ -125,7 +158,7 @@ func (r Report) table(rows Rows) page.Node {
 		page.El("input", page.Attr("id", "filter"), page.Attr("type", "search"), page.Attr("autocomplete", "off"), page.Attr("spellcheck", "false"), page.Attr("placeholder", "tenant, company, partner, label, owner")))
 	return page.El("section", page.Attr("aria-labelledby", "rows"),
 		page.El("div", page.Class("tools"), page.El("h2", page.Attr("id", "rows"), page.Text("Identities in tenants")), filter, page.El("output", page.Attr("id", "shown"), page.Attr("aria-live", "polite"))),
-		page.If(len(r.alike) > 0, page.El("p", page.Class("note"), page.Text("In every row: "), page.Untrusted(strings.Join(r.alike, "; ")))),
+		r.inEveryRow(),
 		page.El("div", page.Class("scroll"), page.El("table", page.Class("rows"), page.Attr("id", "table"), page.El("thead", page.El("tr", head)), page.El("tbody", page.Stream(rows, r.rowOf)))),
 		page.El("p", page.Class("none"), page.Attr("id", "none"), page.Attr("hidden"), page.Text("No row matches the filter.")))
 }
@@ -133,14 +166,10 @@ func (r Report) table(rows Rows) page.Node {
 // rowOf is one row of the table.
 func (r Report) rowOf(row answers.AuditRow) page.Node {
 	return page.El("tr", page.Attr("data-state", string(row.State)), page.If(row.Stale, page.Attr("data-stale", "")), page.Each(r.shown, func(c personColumn) page.Node {
-		cell := page.Untrusted(c.text(row))
-		if c.cell != nil {
-			cell = c.cell(row)
-		}
 		if c.title == "Tenant" {
-			return page.El("th", page.Attr("scope", "row"), cell)
+			return page.El("th", page.Attr("scope", "row"), c.of(row))
 		}
-		return page.El("td", cell)
+		return page.El("td", c.of(row))
 	}))
 }
 

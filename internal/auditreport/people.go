@@ -18,6 +18,14 @@ type personColumn struct {
 	cell func(answers.AuditRow) page.Node
 }
 
+// of is the cell of a row.
+func (c personColumn) of(row answers.AuditRow) page.Node {
+	if c.cell != nil {
+		return c.cell(row)
+	}
+	return page.Untrusted(c.text(row))
+}
+
 func (r Report) personColumns() []personColumn {
 	all := []personColumn{
 		{"State", stateOf, stateCell},
@@ -97,8 +105,11 @@ func (r Report) differing(rows Rows) (shown []personColumn, alike []string, err 
 	return shown, alike, nil
 }
 
-func stateCell(row answers.AuditRow) page.Node {
-	return page.El("span", page.Class("tag s-"+string(row.State)), dot(), page.Text(stateOf(row)))
+func stateCell(row answers.AuditRow) page.Node { return State(row.State, stateOf(row)) }
+
+// State is a word in the colour of a state, which says nothing that the word does not.
+func State(state answers.RowState, word string) page.Node {
+	return page.El("span", page.Class("tag s-"+string(state)), dot(), page.Text(word))
 }
 
 func tenantCell(row answers.AuditRow) page.Node {

@@ -104,7 +104,7 @@ func PasskeyButton(name, value, label string, main bool) Node {
 
 // Status is a line that a script changes; what it says at first is for a browser
 // without scripts.
-func Status(id, text string) Node { return h.P(h.ID(id), h.Role("status"), g.Text(text)) }
+func Status(text string) Node { return h.P(h.Role("status"), g.Text(text)) }
 
 // Section is a part of a page with a heading.
 func Section(id, title string, content ...Node) Node {

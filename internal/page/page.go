@@ -115,6 +115,7 @@ func (p Page) Write(w http.ResponseWriter) {
 func (p Page) document() Node {
 	return document(p.Title+" - Partner Admin Link", g.Group{
 		h.Link(h.Rel("stylesheet"), h.Href(assetURL("page.css")), integrity("page.css")),
+		g.Iff(p.Frame != nil, func() Node { return h.Link(h.Rel("stylesheet"), h.Href(assetURL(states)), integrity(states)) }),
 		g.If(p.Onward != "", h.Meta(g.Attr("http-equiv", "refresh"), h.Content("0;url="+p.Onward))),
 		g.If(p.Frame != nil, script("console.js")), g.If(p.Script != "", script(p.Script)),
 	}, g.If(p.Frame != nil, h.Class("console")), p.Frame.above(), h.Main(h.ID("main"), h.H1(g.Text(p.Title)), g.Group(p.Body)))
@@ -144,8 +145,13 @@ type File struct {
 	Style, Script string
 }
 
+// states are the colours of what an audit finds, in a page and in a file.
+const states = "states.css"
+
 // Write writes the file as its nodes are rendered.
 func (f File) Write(w io.Writer) error {
+	text, _ := assets.ReadFile("assets/" + states) // embedded
+	f.Style = string(text) + f.Style
 	policy := fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", hashOf([]byte(f.Style)), hashOf([]byte(f.Script)))
 	out := bufio.NewWriter(w)
 	err := document(f.Title, g.Group{

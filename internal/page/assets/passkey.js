@@ -2,11 +2,9 @@
 // Signs in or decides with a passkey, or makes one: asks the server for a challenge, the
 // browser for an answer, and sends it back. The form says where, and what was pressed
 // goes along with its fields.
-(() => {
-  const form = document.querySelector("form[data-begin]");
-  if (!form) return;
+document.querySelectorAll("form[data-begin]").forEach((form) => {
   const buttons = form.querySelectorAll("[data-passkey]");
-  const status = document.getElementById("passkey-status");
+  const status = form.querySelector("[role=status]");
   const say = (text) => { status.textContent = text; };
   const more = [];
 
@@ -47,4 +45,4 @@
     }
   };
   for (const button of buttons) button.addEventListener("click", () => use(button));
-})();
+});
