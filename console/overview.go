@@ -167,7 +167,7 @@ func (c *Console) findTasks(ctx context.Context, m *overview) error {
 		switch {
 		case until != nil:
 			m.quiet = append(m.quiet, quiet{row, until})
-		case row.State == answers.RowUnknown || m.has(row):
+		case row.State == answers.RowUnknown || row.State == answers.RowLinked || m.has(row): // the sentence says why it is not known whose
 		case row.State != answers.RowLinkedExpected:
 			rows = append(rows, task{page.Group{rowLink(&row), page.Text(": "), stateNode(row)}, string(row.State), &row})
 		case row.PECRoles.EarnsNothing():
