@@ -58,14 +58,14 @@ func TestReleaserConfiguration(t *testing.T) {
 }
 
 // built builds a program as the configuration has it, from a source tree and
-// with a build cache, in the place of goreleaser.
-func built(t *testing.T, source, cache, goos, goarch string) string {
+// with a build cache, in the place of goreleaser; the version is 1.2.3 if none is given.
+func built(t *testing.T, source, cache, goos, goarch string, version ...string) string {
 	t.Helper()
 	build := releaser(t).Builds[0]
 	output := filepath.Join(t.TempDir(), build.Binary)
 	args := append([]string{"build", "-o", output}, build.Flags...)
 	var ldflags bytes.Buffer
-	fields := map[string]string{"Version": "1.2.3", "FullCommit": strings.Repeat("0", 40)}
+	fields := map[string]string{"Version": append(version, "1.2.3")[0], "FullCommit": strings.Repeat("0", 40)}
 	if err := template.Must(template.New("").Option("missingkey=error").Parse(strings.Join(build.Ldflags, " "))).Execute(&ldflags, fields); err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func TestServiceUnit(t *testing.T) {
 		t.Fatal(err)
 	}
 	unit := filepath.Join(t.TempDir(), "mcp-partner.service")
-	installed := strings.Replace(string(text), "ExecStart=/usr/local/bin/mcp-partner", "ExecStart=/bin/true", 1)
+	installed := strings.Replace(string(text), "ExecStart=mcp-partner", "ExecStart=/bin/true", 1)
 	if err := os.WriteFile(unit, []byte(installed), 0o644); err != nil {
 		t.Fatal(err)
 	}
