@@ -65,7 +65,7 @@ func built(t *testing.T, source, cache, goos, goarch string, version ...string) 
 	output := filepath.Join(t.TempDir(), build.Binary)
 	args := append([]string{"build", "-o", output}, build.Flags...)
 	var ldflags bytes.Buffer
-	fields := map[string]string{"Version": append(version, "1.2.3")[0], "FullCommit": strings.Repeat("0", 40)}
+	fields := map[string]string{"Version": append(version, "1.2.3")[0], "FullCommit": strings.Repeat("0", 40), "CommitDate": "2026-12-01T00:00:00Z"}
 	if err := template.Must(template.New("").Option("missingkey=error").Parse(strings.Join(build.Ldflags, " "))).Execute(&ldflags, fields); err != nil {
 		t.Fatal(err)
 	}
@@ -137,9 +137,11 @@ func TestBuildIsReproducible(t *testing.T) {
 	if info.Size() > maxBinary {
 		t.Errorf("the binary has %d bytes; the aim is at most %d", info.Size(), maxBinary)
 	}
-	text, err := exec.CommandContext(t.Context(), first, "version").Output()
-	if err != nil || !strings.Contains(string(text), "mcp-partner 1.2.3") {
-		t.Errorf("version says %q, %v", text, err)
+	text, err := exec.CommandContext(t.Context(), first, "version", "--json").Output()
+	for _, want := range []string{`"version":"1.2.3"`, `"commit":"0000`, `"date":"2026-12-01T00:00:00Z"`} {
+		if err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("version does not say %s: %q, %v", want, text, err)
+		}
 	}
 }
 

@@ -132,6 +132,8 @@ func requestID(ctx context.Context) string { return tools.RequestOf(ctx).ID }
 type Build struct {
 	Version string `json:"version"`
 	Commit  string `json:"commit,omitempty"`
+	// Date is that of the commit, in RFC 3339.
+	Date string `json:"date,omitempty"`
 	// Modified is true where the source differed from the commit.
 	Modified bool   `json:"modified,omitempty"`
 	Go       string `json:"go"`
@@ -139,13 +141,13 @@ type Build struct {
 	Protocols []string `json:"protocol_versions,omitempty"`
 }
 
-// version and commit are set by the linker in released builds:
+// version, commit and date are set by the linker in released builds:
 // -X mcp-partner/internal/app.version=1.2.3.
-var version, commit string
+var version, commit, date string
 
 // BuildInfo reads what the linker or else the Go toolchain has put in.
 func BuildInfo() Build {
-	b := Build{Version: version, Commit: commit, Go: runtime.Version(), Protocols: server.ProtocolVersions()}
+	b := Build{Version: version, Commit: commit, Date: date, Go: runtime.Version(), Protocols: server.ProtocolVersions()}
 	info, ok := debug.ReadBuildInfo()
 	if ok && b.Version == "" && info.Main.Version != "(devel)" {
 		b.Version = info.Main.Version
@@ -164,6 +166,8 @@ func (b *Build) fromSettings(settings []debug.BuildSetting) {
 		switch s.Key {
 		case "vcs.revision":
 			b.Commit = s.Value
+		case "vcs.time":
+			b.Date = s.Value
 		case "vcs.modified":
 			b.Modified = s.Value == "true"
 		}

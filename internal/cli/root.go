@@ -200,6 +200,7 @@ func runVersion(deps *cmdutil.Deps, asJSON bool) error {
 	u := deps.IO.UI()
 	u.Line(term.Bold, "mcp-partner "+build.Version)
 	u.Field("commit", build.Commit+map[bool]string{true: " (modified)"}[build.Modified])
+	u.Field("date", build.Date)
 	u.Field("go", build.Go)
 	for i, version := range build.Protocols {
 		u.Field(map[bool]string{true: "protocols"}[i == 0], version)

@@ -99,6 +99,7 @@ var rooms = map[string]struct {
 
 	"cmd/contract-verify": {[]string{"internal/cli", "internal/cli/contractverify", "internal/cli/term", "internal/harden"}, "for who develops: the second JSON Schema library stays out of mcp-partner"},
 	"cmd/mcp-partner":     {[]string{"internal/cli", "internal/harden", "internal/memlimit"}, "signals, memory and exit code"},
+	"deploy/manual":       {[]string{"internal/cli", "internal/cli/cmdutil", "internal/cli/term"}, "manual pages and completions for packages; not part of the program"},
 	"search/train":        {[]string{"schemas", "schemas/answers", "search"}, "makes the model of the intent search; not part of the program"},
 	"internal/deptest":    {nil, "this plan"},
 
