@@ -163,7 +163,7 @@ var only = []struct {
 	{path: "github.com/go-jose/go-jose", rooms: []string{"auth"}, because: "tokens are verified in one place"},
 	{
 		path:    "github.com/spf13/cobra",
-		rooms:   []string{"internal/cli/cmdutil", "internal/cli/tenants", "internal/cli/vault", "internal/cli/approvals", "internal/cli/users", "internal/cli/token", "internal/cli/ledger", "internal/cli/migrate", "internal/cli/audit", "internal/cli/schedules", "internal/cli/pec", "internal/cli/runs", "internal/cli/serve", "internal/cli/call", "internal/cli/client", "internal/cli/clients", "internal/cli/doctor", "internal/cli/setup", "internal/cli/sim", "internal/cli/contractverify", "internal/cli"},
+		rooms:   []string{"internal/cli/cmdutil", "internal/cli/tenants", "internal/cli/vault", "internal/cli/approvals", "internal/cli/users", "internal/cli/token", "internal/cli/ledger", "internal/cli/migrate", "internal/cli/audit", "internal/cli/schedules", "internal/cli/pec", "internal/cli/runs", "internal/cli/serve", "internal/cli/call", "internal/cli/client", "internal/cli/clients", "internal/cli/doctor", "internal/cli/setup", "internal/cli/sim", "internal/cli/contractverify", "internal/cli", "deploy/manual"},
 		because: "the command line is a shell around the rooms",
 	},
 }
