@@ -1,10 +1,11 @@
 // Makes the npm packages of a release: one with the launcher, and one with the program
 // for each platform, which npm chooses. Nothing is downloaded when they are installed.
 //
-//   node deploy/npm/build.mjs @SCOPE VERSION FOLDER linux-x64=PROGRAM,NOTICES win32-x64=PROGRAM,NOTICES ...
+//   node deploy/npm/build.mjs @SCOPE VERSION FOLDER linux-x64=PROGRAM,NOTICES,SBOM win32-x64=PROGRAM,NOTICES,SBOM ...
 //
 // The scope belongs to the publisher. A platform is named as in process.platform and
-// process.arch; NOTICES are the licences of its program, as deploy/notices writes them.
+// process.arch; NOTICES are the licences of its program, as deploy/notices writes them,
+// and SBOM is its bill of materials, as deploy/sbom does.
 import { chmodSync, copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,7 +14,7 @@ const here = dirname(fileURLToPath(import.meta.url)), project = join(here, "..",
 const [scope, version, folder, ...programs] = process.argv.slice(2);
 
 function fail(why) {
-  console.error(`${why}\nusage: node deploy/npm/build.mjs @SCOPE VERSION FOLDER PLATFORM=PROGRAM,NOTICES ...`);
+  console.error(`${why}\nusage: node deploy/npm/build.mjs @SCOPE VERSION FOLDER PLATFORM=PROGRAM,NOTICES,SBOM ...`);
   process.exit(2);
 }
 
@@ -35,11 +36,11 @@ function pack(name, more, ...files) {
 }
 
 const platforms = programs.map((text) => {
-  const [, os, cpu, program, notices] = /^(linux|darwin|win32)-(x64|arm64)=(.+),([^,]+)$/.exec(text) ?? fail(`${text} is no PLATFORM=PROGRAM,NOTICES.`);
-  for (const file of [program, notices]) if (!existsSync(file)) fail(`${file} is not there.`);
+  const [, os, cpu, program, notices, sbom] = /^(linux|darwin|win32)-(x64|arm64)=(.+),([^,]+),([^,]+)$/.exec(text) ?? fail(`${text} is no PLATFORM=PROGRAM,NOTICES,SBOM.`);
+  for (const file of [program, notices, sbom]) if (!existsSync(file)) fail(`${file} is not there.`);
   const name = `${scope}/mcp-partner-${os}-${cpu}`;
   pack(name, { description: `mcp-partner for ${os} on ${cpu}`, os: [os], cpu: [cpu] },
-    [program, `bin/mcp-partner${os === "win32" ? ".exe" : ""}`, 0o755], [notices, "THIRD_PARTY_NOTICES.txt"]);
+    [program, `bin/mcp-partner${os === "win32" ? ".exe" : ""}`, 0o755], [notices, "THIRD_PARTY_NOTICES.txt"], [sbom, "sbom.cdx.json"]);
   return name;
 });
 pack(`${scope}/mcp-partner`, {

@@ -30,7 +30,7 @@ try {
   const manifest = JSON.parse(await readFile(join(unpacked, "manifest.json"), "utf8"));
   assert.equal(manifest.version, "1.2.3");
   assert.equal(manifest.user_config, undefined, "the bundle asks for something");
-  for (const file of ["LICENSE", "NOTICE", "THIRD_PARTY_NOTICES.txt"]) assert.ok((await stat(join(unpacked, file))).size > 0);
+  for (const file of ["LICENSE", "NOTICE", "THIRD_PARTY_NOTICES.txt", "sbom.cdx.json"]) assert.ok((await stat(join(unpacked, file))).size > 0);
 
   const { command, args } = manifest.server.mcp_config;
   const here = (text) => text.replaceAll("${__dirname}", unpacked);

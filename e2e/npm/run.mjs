@@ -52,14 +52,15 @@ log: {type: stdout, format: pretty, level: warn}
 
 // published makes and publishes the packages. Those of other platforms hold no program.
 function published() {
-  const other = join(folder, "other"), notices = join(folder, "notices");
+  const other = join(folder, "other"), notices = join(folder, "notices"), sbom = join(folder, "sbom");
   writeFileSync(other, "of another platform\n");
   run({ cwd: project, stdio: "inherit" }, join(project, "deploy/notices"), binary, notices);
+  run({ cwd: project, stdio: "inherit" }, join(project, "deploy/sbom"), binary, sbom);
   const build = (...programs) => spawnSync(process.execPath, [join(project, "deploy/npm/build.mjs"), scope, version, join(folder, "packages"), ...programs], { encoding: "utf8" });
   assert.equal(build(`${own}=${binary}`).status, 2, "a program without its licences is packed");
-  assert.equal(build(`${own}=${binary},${notices}.none`).status, 2, "licences that are not there are left out");
+  assert.equal(build(`${own}=${binary},${notices}.none,${sbom}`).status, 2, "licences that are not there are left out");
   const platforms = ["linux-x64", "linux-arm64", "darwin-x64", "darwin-arm64", "win32-x64", "win32-arm64"];
-  const { stdout, stderr } = build(...platforms.map((platform) => platform === own ? `${own}=${binary},${notices}` : `${platform}=${other},${other}`));
+  const { stdout, stderr } = build(...platforms.map((platform) => platform === own ? `${own}=${binary},${notices},${sbom}` : `${platform}=${other},${other},${other}`));
   const made = stdout.trim().split("\n");
   assert.equal(made.length, platforms.length + 1, stderr);
   const at = fresh("publisher");
@@ -73,7 +74,7 @@ function checkProject() {
   rmSync(join(at.cwd, "node_modules"), { recursive: true });
   run(at, "npm", "ci");
   assert.deepEqual(readdirSync(join(at.cwd, "node_modules", scope)).sort(), ["mcp-partner", `mcp-partner-${own}`]);
-  for (const file of ["LICENSE", "NOTICE", "THIRD_PARTY_NOTICES.txt"]) assert.ok(existsSync(join(at.cwd, "node_modules", scope, `mcp-partner-${own}`, file)), file);
+  for (const file of ["LICENSE", "NOTICE", "THIRD_PARTY_NOTICES.txt", "sbom.cdx.json"]) assert.ok(existsSync(join(at.cwd, "node_modules", scope, `mcp-partner-${own}`, file)), file);
   const said = JSON.parse(run(at, "npx", "--no", "mcp-partner", "version", "--json"));
   assert.ok(said.version && said.protocol_versions.length);
   const refused = spawnSync("npx", ["--no", "mcp-partner", "check", "--no-such-flag"], at);

@@ -37,7 +37,7 @@ func newMaker(t *testing.T) *maker {
 	run(t, root, "go", "run", "./deploy/manual", filepath.Join(m.dist, "manual"))
 	program := built(t, root, "", "linux", "amd64")
 	m.write("THIRD_PARTY_linux_amd64.txt", run(t, root, "deploy/notices", program))
-	run(t, root, "go", "run", "github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0", "bin", "-json", "-licenses", "-output", filepath.Join(m.dist, "sbom_linux_amd64.cdx.json"), program)
+	run(t, root, "deploy/sbom", program, filepath.Join(m.dist, "sbom_linux_amd64.cdx.json"))
 	return m
 }
 
