@@ -70,3 +70,42 @@ func rewrite(t *testing.T, path string, text []byte) {
 		t.Fatal(err)
 	}
 }
+
+// A client that declares views is told of them: the lists grow by no more than they need,
+// and are otherwise the same.
+func TestClientThatShowsViewsIsToldOfThem(t *testing.T) {
+	t.Parallel()
+	const kind = "text/html;profile=mcp-app"
+	for _, era := range wiretest.Eras() {
+		for name, test := range map[string]struct {
+			extension wiretest.Object
+			told      bool
+		}{
+			"views":               {wiretest.Object{"mimeTypes": []string{"text/plain", kind}}, true},
+			"views of no kind":    {wiretest.Object{}, false},
+			"views of other kind": {wiretest.Object{"mimeTypes": []string{"text/html"}}, false},
+		} {
+			t.Run(string(era)+" "+name, func(t *testing.T) {
+				t.Parallel()
+				s := invocation{args: []string{"serve", "--simulate=2", "--allow-writes", "--log-level", "error"}}.start(t)
+				can := wiretest.Object{"extensions": wiretest.Object{"io.modelcontextprotocol/ui": test.extension}}
+				if era == wiretest.Legacy {
+					s.ask(wiretest.Initialize(string(era), can))
+				}
+				plain, err := os.ReadFile(filepath.Join("testdata", "golden", string(era), "tools.json"))
+				check(t, err)
+				var packed bytes.Buffer
+				check(t, json.Compact(&packed, plain))
+				list := s.ask(era.Request("list", "tools/list", nil, can)).Result
+				if grown := len(list) - packed.Len(); test.told != (grown > 0) || grown > 600 || test.told != bytes.Contains(list, []byte("ui://mcp-partner/report")) {
+					t.Errorf("the list of tools grew by %d bytes", grown)
+				}
+				resources := s.ask(era.Request("resources", "resources/list", nil, can)).Result
+				if test.told != bytes.Contains(resources, []byte("ui://mcp-partner/report")) {
+					t.Errorf("resources: %s", resources)
+				}
+				s.rest()
+			})
+		}
+	}
+}

@@ -112,14 +112,16 @@ type exchangeKey struct{}
 // says.
 func (s *Server) hooks(authorize func(p access.Principal, tool string) error) *mcpserver.Hooks {
 	hooks := &mcpserver.Hooks{}
-	if authorize != nil {
-		// mcp-go's own filter would also hide the tool from calls, which then end as
-		// "not found" before the call path can refuse and record them.
-		hooks.AddAfterListTools(func(ctx context.Context, _ any, _ *mcp.ListToolsRequest, result *mcp.ListToolsResult) {
-			principal := tools.RequestOf(ctx).Principal
-			result.Tools = slices.DeleteFunc(slices.Clone(result.Tools), func(t mcp.Tool) bool { return authorize(principal, t.Name) != nil })
-		})
-	}
+	// mcp-go's own filter would also hide the tool from calls, which then end as
+	// "not found" before the call path can refuse and record them.
+	hooks.AddAfterListTools(func(ctx context.Context, _ any, _ *mcp.ListToolsRequest, result *mcp.ListToolsResult) {
+		principal := tools.RequestOf(ctx).Principal
+		result.Tools = slices.DeleteFunc(slices.Clone(result.Tools), func(t mcp.Tool) bool { return authorize != nil && authorize(principal, t.Name) != nil })
+		tools.FitTools(ctx, result.Tools)
+	})
+	hooks.AddAfterListResources(func(ctx context.Context, _ any, _ *mcp.ListResourcesRequest, result *mcp.ListResourcesResult) {
+		result.Resources = tools.FitResources(ctx, result.Resources)
+	})
 	hooks.AddOnError(func(ctx context.Context, _ any, _ mcp.MCPMethod, _ any, err error) {
 		if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
 			x.err = s.explain(ctx, x.message, err)

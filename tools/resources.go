@@ -30,6 +30,7 @@ const (
 )
 
 func (s *Service) addResources(m *mcpserver.MCPServer) {
+	s.addView(m)
 	m.AddResource(mcp.NewResource(resourceTenants, "tenants", mcp.WithResourceTitle("Tenants"), mcp.WithMIMEType(mimeJSON),
 		mcp.WithResourceDescription("The tenants of this server's directory, as list_tenants answers (first 200).")), s.readTenants)
 	m.AddResource(mcp.NewResource(resourcePAL, "pal", mcp.WithResourceTitle("What Partner Admin Link is"), mcp.WithMIMEType(mimeMarkdown),

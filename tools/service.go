@@ -115,6 +115,9 @@ type Deps struct {
 	PublicURL string
 	// Console says that people decide in the console of that server.
 	Console bool
+	// View is the page that clients show beside an answer, with the address of the
+	// console or without; nil is none.
+	View func(console string) string
 	// Settled replaces the time after which a write without an outcome has ended;
 	// zero means fleet.Settled.
 	Settled time.Duration

@@ -12,6 +12,7 @@ import (
 
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
+	"mcp-partner/internal/auditreport"
 	"mcp-partner/internal/database"
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/exit"
@@ -222,7 +223,7 @@ func (a *App) Guard(o guard.Options) (*guard.Guard, error) {
 func (a *App) Service(decider *guard.Guard) *tools.Service {
 	directory := Directory{a.Directory, a.Health, decider.Bounds().PartnerIDs}
 	service := tools.NewService(tools.Deps{
-		Directory: directory, Clients: a.Clients, Fleet: a.openFleet(directory), Guard: decider, Command: a.settings.Command(), PublicURL: a.settings.PublicURL, Console: a.settings.Console, Simulated: a.Simulated != nil,
+		Directory: directory, Clients: a.Clients, Fleet: a.openFleet(directory), Guard: decider, Command: a.settings.Command(), PublicURL: a.settings.PublicURL, Console: a.settings.Console, View: view, Simulated: a.Simulated != nil,
 		Search: search.New(schemas.Catalogue(), inputSchema), Logger: a.settings.Log,
 		Observer: a.settings.Observer, Settled: a.settings.Settled, Unattended: a.Unattended,
 		PECRoles: a.roles, Reconciliation: a.reconciliation,
@@ -273,6 +274,8 @@ func (a *App) sealer() *guard.Sealer {
 		return keys, err
 	})
 }
+
+func view(console string) string { return auditreport.View(BuildInfo().Version, console) }
 
 func inputSchema(name string) map[string]any {
 	op, ok := schemas.Lookup(name)

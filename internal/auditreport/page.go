@@ -82,7 +82,7 @@ func (r Report) totals() page.Node {
 	}
 	waiting := r.Totals[pending]
 	return page.Section("totals", "Totals", r.Bar(),
-		page.El("ul", page.Class("chips"), page.Attr("id", "chips"), page.Attr("role", "group"), page.Attr("aria-label", "Show rows by state"), chips), page.El("dl", page.Class("legend"), legend),
+		chipsOf(chips), page.El("dl", page.Class("legend"), legend),
 		page.If(waiting > 0, note(count(waiting)+" without a result yet.")))
 }
 
@@ -223,6 +223,11 @@ func (r Report) states() []string {
 }
 
 func note(text string) page.Node { return page.El("p", page.Class("note"), page.Text(text)) }
+
+// chipsOf are the buttons that filter by state.
+func chipsOf(chips ...page.Node) page.Node {
+	return page.El("div", page.Attr("role", "group"), page.Attr("aria-label", "Show rows by state"), page.El("ul", append([]page.Node{page.Class("chips"), page.Attr("id", "chips")}, chips...)...))
+}
 
 // dot is the mark that has the colour of a state.
 func dot() page.Node { return page.El("span", page.Class("dot"), page.Attr("aria-hidden", "true")) }
