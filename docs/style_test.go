@@ -99,8 +99,9 @@ func eachLiteral(path string, do func(token.Position, string)) error {
 	return nil
 }
 
-// maxWords bounds all documents below docs together.
-const maxWords = 40_000
+// maxWords bounds all documents below docs together: 36 000 words, and at most 1 000 more
+// for each subject added since.
+const maxWords = 41_000
 
 // TestDocumentsAreShort counts words as wc -w does.
 func TestDocumentsAreShort(t *testing.T) {
