@@ -7,17 +7,17 @@ import (
 	"testing"
 )
 
-// The lane `console` makes them with PICTURES=docs/img: a page changes with the code, and
-// its picture with the next release.
-func TestReadmePicturesAreOfAWidePage(t *testing.T) {
+// The lanes `console` and `views` make them with PICTURES=docs/img: a page changes with the
+// code, and its picture with the next release.
+func TestPicturesAreOfAWidePageAndShown(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("../README.md")
+	tour, err := os.ReadFile("tour.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	files, err := os.ReadDir("img")
-	if err != nil || len(files) != 2 {
-		t.Fatalf("%d pictures, %v; want 2", len(files), err)
+	if err != nil || len(files) != 4 {
+		t.Fatalf("%d pictures, %v; want 4", len(files), err)
 	}
 	for _, file := range files {
 		name := "img/" + file.Name()
@@ -29,8 +29,8 @@ func TestReadmePicturesAreOfAWidePage(t *testing.T) {
 		if err != nil || about.Width != 1280 || len(raw) > 150_000 {
 			t.Errorf("%s: %v, %d px wide, %d bytes; want a PNG of 1280 px in 150 kB", name, err, about.Width, len(raw))
 		}
-		if !bytes.Contains(readme, []byte("(docs/"+name+")")) {
-			t.Errorf("README does not show %s", name)
+		if !bytes.Contains(tour, []byte("("+name+")")) {
+			t.Errorf("the tour does not show %s", name)
 		}
 	}
 }

@@ -3,16 +3,17 @@
 //
 //   node run.mjs BINARY [FOLDER FOR SCREENSHOTS]
 //
-// CHROMIUM names the browser; without it Debian's is taken.
+// CHROMIUM names the browser; without it Debian's is taken. PICTURES is a folder for those
+// of docs/tour.md: the view, and the report of the same audit.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 
@@ -229,6 +230,20 @@ const checks = {
   },
 };
 
+// pictures makes those of the tour.
+async function pictures(browser, files, folder) {
+  const size = { width: 1280, height: 620 }, server = await Server.start("--simulate=40", "--partner-ids", "1234567");
+  const host = await Host.open(await browser.newContext({ viewport: size }), files, server);
+  await host.show({ answer: await server.call("audit_partner_links", {}) });
+  await host.view.locator("#rows").waitFor();
+  await host.page.screenshot({ path: join(folder, "view-audit.png") });
+  const report = join(server.folder, "report.html"), page = await browser.newPage({ viewport: size });
+  execFileSync(resolve(binary), ["audit", "--simulate=40", "--expected", "1234567", "--format", "html", "--output", report], { env: { MCP_PARTNER_STATE_DIR: join(server.folder, "other") }, stdio: "ignore" });
+  await page.goto(pathToFileURL(report).href);
+  await page.screenshot({ path: join(folder, "report.png") });
+  await server.stop();
+}
+
 async function main() {
   if (screenshots) mkdirSync(screenshots, { recursive: true });
   const files = await serveFiles(), server = await Server.start("--simulate=1000", "--partner-ids", "1234567");
@@ -247,6 +262,7 @@ async function main() {
       }
       await context.close();
     }
+    if (process.env.PICTURES) await pictures(browser, files, process.env.PICTURES);
   } finally {
     await browser.close();
     files.close();
