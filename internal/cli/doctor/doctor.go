@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -91,10 +93,22 @@ func checkStateDir(where disk.Dir) check {
 	case err != nil:
 		return check{"state_dir", CheckFail, dir + " cannot be reached.", "ls -ld " + phrase.ShellWord(dir)}
 	}
+	if home, err := os.UserHomeDir(); err == nil && runtime.GOOS == "windows" {
+		return checkProfile(dir, home)
+	}
 	if where.PlatformModes && info.Mode().Perm()&0o077 != 0 {
 		return check{"state_dir", CheckWarn, fmt.Sprintf("%s has mode %04o, which --platform-modes accepts: only the platform protects it.", dir, info.Mode().Perm()), ""}
 	}
 	return check{"state_dir", checkOK, fmt.Sprintf("%s is readable by you only (mode %04o).", dir, info.Mode().Perm()), ""}
+}
+
+// checkProfile is for Windows, where modes say nothing: a profile is kept from other users.
+func checkProfile(dir, home string) check {
+	if inside, err := filepath.Rel(home, dir); err == nil && filepath.IsLocal(inside) {
+		return check{"state_dir", checkOK, dir + " lies in your profile, which Windows keeps from other users. Its access list is not read.", ""}
+	}
+	return check{"state_dir", CheckWarn, dir + " lies outside of your profile: other users of this machine may read it.",
+		fmt.Sprintf(`icacls "%s" /inheritance:r /grant:r "%%USERNAME%%:(OI)(CI)F"`, dir)}
 }
 
 // checkVault opens the vault. A vault that nothing needs may be missing.
