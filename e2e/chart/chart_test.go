@@ -1,19 +1,11 @@
 package chart
 
 import (
-	"context"
 	"maps"
-	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
-	"filippo.io/age"
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
@@ -26,10 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-const (
-	root = "../.."
-	dir  = root + "/deploy/chart"
-)
+const dir = "../../deploy/chart"
 
 type object = map[string]any
 
@@ -149,121 +138,5 @@ func TestValuesThatCannotWorkAreRefused(t *testing.T) {
 	}
 	if _, err := render(values(nil)); err != nil { // the control
 		t.Error(err)
-	}
-}
-
-// TestProgramTakesWhatIsRendered starts the program with the arguments, the environment
-// and the config.yaml of the pod, and asks what its probes ask. Paths lie elsewhere, and
-// the ledger in a file: there is no database here.
-func TestProgramTakesWhatIsRendered(t *testing.T) {
-	documents, err := render(values(object{"config": object{
-		"tenants": []any{"*"},
-		"policy":  []any{object{"name": "own IDs", "operations": []any{"write", "destroy"}, "partner_ids": []any{"1234567"}, "answer": "ask: approver"}},
-	}}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	container := into[appsv1.Deployment](t, documents, "Deployment").Spec.Template.Spec.Containers[0]
-	house := t.TempDir()
-	program := filepath.Join(house, "mcp-partner")
-	run(t, nil, "go", "build", "-o", program, "./cmd/mcp-partner")
-	write(t, filepath.Join(house, "config.yaml"), into[corev1.ConfigMap](t, documents, "ConfigMap").Data["config.yaml"], 0o440)
-	key, err := age.GenerateX25519Identity()
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, filepath.Join(house, "identity"), key.String()+"\n", 0o440)
-	env := append(os.Environ(), "MCP_PARTNER_STATE_DIR="+filepath.Join(house, "state"))
-	for _, variable := range container.Env {
-		switch variable.Name {
-		case "MCP_PARTNER_IDENTITY_FILE":
-			env = append(env, variable.Name+"="+filepath.Join(house, "identity"))
-		case "MCP_PARTNER_DATABASE_URL_FILE":
-		default:
-			env = append(env, variable.Name+"="+variable.Value)
-		}
-	}
-	run(t, env, program, "vault", "init")
-	args := append([]string{}, container.Args...)
-	for i, arg := range args {
-		switch arg {
-		case "0.0.0.0:8080", "127.0.0.1:9090":
-			args[i] = "127.0.0.1:0"
-		case "/config/config.yaml":
-			args[i] = filepath.Join(house, "config.yaml")
-		}
-	}
-	server := exec.CommandContext(t.Context(), program, args...)
-	server.Env = env
-	log, err := os.Create(filepath.Join(house, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	server.Stdout, server.Stderr = log, log
-	server.Cancel = func() error { return server.Process.Signal(syscall.SIGTERM) }
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	address := regexp.MustCompile(`"msg":"serving","url":"https://partner.example.com/mcp","address":"([^"]+)"`)
-	var said string
-	for range 200 {
-		text, _ := os.ReadFile(log.Name())
-		if said = string(text); address.MatchString(said) {
-			break
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	at := address.FindStringSubmatch(said)
-	if at == nil {
-		t.Fatalf("it does not serve:\n%s", said)
-	}
-	for name, probe := range map[string]*corev1.Probe{"liveness": container.LivenessProbe, "readiness": container.ReadinessProbe} {
-		if status := ask(t, at[1], probe.HTTPGet.Path, probe.HTTPGet.HTTPHeaders[0].Value); status != http.StatusOK {
-			t.Errorf("%s: %d", name, status)
-		}
-	}
-	if status := ask(t, at[1], "/livez", "other.example.com"); status != http.StatusForbidden {
-		t.Errorf("another name: %d", status)
-	}
-	if err := server.Cancel(); err != nil {
-		t.Error(err)
-	}
-	if err := server.Wait(); err != nil {
-		t.Errorf("it ended with %v:\n%s", err, said)
-	}
-}
-
-func ask(t *testing.T, address, path, host string) int {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Host = host
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response.Body.Close()
-	return response.StatusCode
-}
-
-func run(t *testing.T, env []string, name string, args ...string) {
-	t.Helper()
-	command := exec.CommandContext(context.WithoutCancel(t.Context()), name, args...)
-	command.Env = env
-	if name == "go" {
-		command.Dir = root
-	}
-	if text, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("%s %v: %v\n%s", name, args, err, text)
-	}
-}
-
-func write(t *testing.T, path, text string, mode os.FileMode) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(text), mode); err != nil {
-		t.Fatal(err)
 	}
 }
