@@ -10,7 +10,6 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/fleet"
 	"mcp-partner/internal/auditreport"
-	"mcp-partner/internal/csvcell"
 	"mcp-partner/internal/page"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/xslices"
@@ -112,7 +111,7 @@ func auditSentence(report fleet.Report) string {
 // reportOf is an audit as people read it, in a page and in a file.
 func (c *Console) reportOf(v *visit, report fleet.Report) (auditreport.Report, error) {
 	known, err := c.o.Fleet.Known(v.r.Context())
-	return auditreport.Report{Report: report, Known: known, Summary: auditSentence(report), Program: "mcp-partner", Cell: csvcell.New().Quote}, err
+	return auditreport.Report{Report: report, Known: known, Summary: auditSentence(report), Program: "mcp-partner"}, err
 }
 
 // progress answers a script: how far an audit is, and whether it has ended.

@@ -103,13 +103,7 @@ func (r Report) Bar() page.Node {
 // Within is the report in a page of its own: what was found, and some of its rows.
 // Customer leads to that of a row.
 func (r Report) Within(rows []answers.AuditRow, customer func(answers.AuditRow) page.Node) page.Node {
-	shown, alike, _ := r.differing(func(yield func(answers.AuditRow, error) bool) { // rows without an error
-		for _, row := range rows {
-			if !yield(row, nil) {
-				return
-			}
-		}
-	})
+	shown, alike, _ := r.differing(xslices.Rows(rows)) // rows without an error
 	r.alike = alike
 	table := page.Listing("Rows", xslices.Map(shown, func(c personColumn) string { return c.title }), xslices.Map(rows, func(row answers.AuditRow) []page.Node {
 		return xslices.Map(shown, func(c personColumn) page.Node {

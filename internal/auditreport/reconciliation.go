@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"mcp-partner/internal/csvcell"
 	"mcp-partner/internal/page"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/usage"
@@ -78,23 +79,16 @@ func reconciliationColumns() []reconciliationColumn {
 	}
 }
 
-// CSV writes a row a subscription; cell escapes a text for a spreadsheet.
-func (r Reconciliation) CSV(w io.Writer, cell func(string) string) error {
-	columns := reconciliationColumns()
-	rows := func(yield func(usage.Row, error) bool) {
-		for _, row := range r.Rows {
-			if !yield(row, nil) {
-				return
-			}
-		}
-	}
-	return writeCSV(w, xslices.Map(columns, func(c reconciliationColumn) string { return c.name }), rows, func(row usage.Row) []string {
+// CSV writes a row a subscription.
+func (r Reconciliation) CSV(w io.Writer) error {
+	columns, quoter := reconciliationColumns(), csvcell.New()
+	return csvcell.Write(w, xslices.Map(columns, func(c reconciliationColumn) string { return c.name }), xslices.Rows(r.Rows), func(row usage.Row) []string {
 		return xslices.Map(columns, func(c reconciliationColumn) string {
 			text := c.value(row)
 			if _, err := strconv.ParseFloat(text, 64); err == nil {
 				return text // a negative amount is no formula
 			}
-			return cell(text)
+			return quoter.Quote(text)
 		})
 	})
 }

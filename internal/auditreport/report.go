@@ -5,7 +5,6 @@ package auditreport
 
 import (
 	"cmp"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"mcp-partner/fleet"
+	"mcp-partner/internal/csvcell"
 	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/schemas/problems"
@@ -41,8 +41,6 @@ type Report struct {
 	Summary string
 	// Program is the name and version of the program.
 	Program string
-	// Cell escapes a text for a spreadsheet.
-	Cell func(string) string
 	// Known finds who knows of the state of a row.
 	Known fleet.Known
 	// shown are the columns for people, alike what every row has in common.
@@ -165,25 +163,10 @@ func heldRoles(r answers.AuditRow) string {
 func eligibleIn(r answers.AuditRow) string { return cmp.Or(r.PECRoles.EligibleIn(), "not read") }
 
 func (r Report) csv(w io.Writer, rows Rows) error {
-	all := r.columns()
-	return writeCSV(w, xslices.Map(all, func(c column) string { return c.name }), rows, func(row answers.AuditRow) []string {
-		return xslices.Map(all, func(c column) string { return r.Cell(c.value(row)) })
+	all, quoter := r.columns(), csvcell.New()
+	return csvcell.Write(w, xslices.Map(all, func(c column) string { return c.name }), rows, func(row answers.AuditRow) []string {
+		return xslices.Map(all, func(c column) string { return quoter.Quote(c.value(row)) })
 	})
-}
-
-// writeCSV writes RFC 4180 with CRLF and a header.
-func writeCSV[R any](w io.Writer, header []string, rows iter.Seq2[R, error], cells func(R) []string) error {
-	writer := csv.NewWriter(w)
-	writer.UseCRLF = true
-	err := writer.Write(header)
-	for row, failed := range rows {
-		if err = cmp.Or(err, failed); err != nil {
-			return err
-		}
-		err = writer.Write(cells(row))
-	}
-	writer.Flush()
-	return cmp.Or(err, writer.Error())
 }
 
 // jsonl writes a row as a line of JSON, in the shape of the tool's answer, and who

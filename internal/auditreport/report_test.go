@@ -86,12 +86,7 @@ func sample() auditreport.Report {
 			Causes: []answers.AuditCause{{Code: problems.CodeForbidden, Credential: hostile[1], Rows: 1, Message: hostile[2], Hint: hostile[4], Example: hostile[5]}},
 		},
 		Known:   func(*answers.AuditRow) *fleet.Acknowledgement { return nil },
-		Summary: "A summary.", Program: "mcp-partner v1", Cell: func(s string) string {
-			if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-				return "'" + s
-			}
-			return s
-		},
+		Summary: "A summary.", Program: "mcp-partner v1",
 	}
 }
 

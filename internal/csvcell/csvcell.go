@@ -3,7 +3,13 @@
 // takes a cell that begins with one of a few characters for a formula.
 package csvcell
 
-import "regexp"
+import (
+	"cmp"
+	"encoding/csv"
+	"io"
+	"iter"
+	"regexp"
+)
 
 // cellStart matches where a formula can begin: at the start, behind spaces and
 // quotes, and behind each character at which a spreadsheet may begin the next
@@ -53,4 +59,20 @@ func (q *Quoter) Unquote(cell string) string {
 // they look for a formula.
 func startsWithControl(cell string) bool {
 	return cell != "" && (cell[0] == '\t' || cell[0] == '\r')
+}
+
+// Write writes a header and the cells of rows, as RFC 4180 has it, with CRLF. It ends
+// with the first row that fails.
+func Write[R any](w io.Writer, header []string, rows iter.Seq2[R, error], cells func(R) []string) error {
+	writer := csv.NewWriter(w)
+	writer.UseCRLF = true
+	err := writer.Write(header)
+	for row, failed := range rows {
+		if err = cmp.Or(err, failed); err != nil {
+			return err
+		}
+		err = writer.Write(cells(row))
+	}
+	writer.Flush()
+	return cmp.Or(err, writer.Error())
 }

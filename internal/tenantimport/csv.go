@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	_ "embed"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -142,18 +141,13 @@ func (t *table) checkNames() error {
 	return nil
 }
 
-// EncodeColumns writes some columns of rows, which decodeCSV reads back, with CRLF
-// as RFC 4180 has it.
+// EncodeColumns writes some columns of rows, which decodeCSV reads back.
 func EncodeColumns(columns []string, rows []Row) ([]byte, error) {
 	var b bytes.Buffer
-	writer := csv.NewWriter(&b)
-	writer.UseCRLF = true
 	quoter := csvcell.New()
-	records := [][]string{columns}
-	for _, row := range rows {
-		records = append(records, xslices.Map(columns, func(name string) string { return quoter.Quote(row[name]) }))
-	}
-	err := writer.WriteAll(records)
+	err := csvcell.Write(&b, columns, xslices.Rows(rows), func(row Row) []string {
+		return xslices.Map(columns, func(name string) string { return quoter.Quote(row[name]) })
+	})
 	return b.Bytes(), err
 }
 

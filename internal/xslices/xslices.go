@@ -1,6 +1,8 @@
 // Package xslices maps, filters and searches slices.
 package xslices
 
+import "iter"
+
 // Map returns what f makes of each element. It is empty, not nil, for no element.
 func Map[E, R any](list []E, f func(E) R) []R {
 	made := make([]R, len(list))
@@ -29,4 +31,15 @@ func Find[E any](list []E, wanted func(E) bool) (found E, ok bool) {
 		}
 	}
 	return found, false
+}
+
+// Rows goes through a list where rows are wanted that may fail.
+func Rows[E any](list []E) iter.Seq2[E, error] {
+	return func(yield func(E, error) bool) {
+		for _, element := range list {
+			if !yield(element, nil) {
+				return
+			}
+		}
+	}
 }

@@ -14,7 +14,6 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/render"
 	"mcp-partner/internal/cli/term"
-	"mcp-partner/internal/csvcell"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/untrusted"
@@ -112,7 +111,7 @@ func auditTo(deps *cmdutil.Deps, w io.Writer, found auditreport.Report, rows aud
 		}
 		return report(u, found.Report, rows, o.table.All)
 	}
-	found.Summary, found.Program, found.Cell = sentence(found.Report), "mcp-partner "+app.BuildInfo().Version, csvcell.New().Quote
+	found.Summary, found.Program = sentence(found.Report), "mcp-partner "+app.BuildInfo().Version
 	return found.Write(w, o.format, rows)
 }
 

@@ -19,7 +19,6 @@ import (
 	"mcp-partner/internal/auditreport"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
-	"mcp-partner/internal/csvcell"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/usage"
@@ -175,7 +174,7 @@ func factsOf(ctx context.Context, session *app.Session, tenant schemas.Tenant, i
 func (o *reconcileOptions) write(deps *cmdutil.Deps, w io.Writer, found auditreport.Reconciliation) error {
 	switch o.format {
 	case "csv":
-		return found.CSV(w, csvcell.New().Quote)
+		return found.CSV(w)
 	case "html":
 		return found.HTML(w)
 	case "json":

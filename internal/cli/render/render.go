@@ -288,7 +288,7 @@ func writeAudit(u *term.UI, e answers.Envelope) {
 		WriteRun(u, e.Run)
 	}
 	WriteCauses(u, e.Causes)
-	_ = WriteAuditRows(u, rowsAtHand(e.Rows)) // they are at hand
+	_ = WriteAuditRows(u, xslices.Rows(e.Rows)) // they are at hand
 }
 
 func WriteRun(u *term.UI, run *answers.RunInfo) {
@@ -320,16 +320,6 @@ func WriteAuditRows(u *term.UI, rows auditreport.Rows) error {
 				}
 			}
 		})
-}
-
-func rowsAtHand(rows []answers.AuditRow) auditreport.Rows {
-	return func(yield func(answers.AuditRow, error) bool) {
-		for _, row := range rows {
-			if !yield(row, nil) {
-				return
-			}
-		}
-	}
 }
 
 func StateWords(r answers.AuditRow) string {

@@ -5,7 +5,6 @@ package runs
 import (
 	"bytes"
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -22,6 +21,7 @@ import (
 	"mcp-partner/internal/csvcell"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/xslices"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
 	"mcp-partner/tools"
@@ -273,24 +273,16 @@ func changesJSONL(rows []answers.ChangeRow) ([]byte, error) {
 
 func changesCSV(rows []answers.ChangeRow) ([]byte, error) {
 	var b bytes.Buffer
-	writer := csv.NewWriter(&b)
-	writer.UseCRLF = true
 	quoter := csvcell.New()
-	records := [][]string{{"company", "domain", "tenant", "tenant_id", "credential", "object_id", "state", "linked_before", "partner_name_before", "partner_id", "linked_after",
-		"steps", "rule", "warning", "why", "problem", "eligible_role_in", "arm_request_id", "correlation_id"}}
-	for _, r := range rows {
+	err := csvcell.Write(&b, []string{"company", "domain", "tenant", "tenant_id", "credential", "object_id", "state", "linked_before", "partner_name_before", "partner_id", "linked_after",
+		"steps", "rule", "warning", "why", "problem", "eligible_role_in", "arm_request_id", "correlation_id"}, xslices.Rows(rows), func(r answers.ChangeRow) []string {
 		name := ""
 		if r.Before != nil {
 			name = r.Before.PartnerName
 		}
-		record := []string{r.Company, r.Domain, r.Tenant, r.TenantID, r.Credential, r.ObjectID, string(r.State), render.LinkWord(r.Before), name, r.PartnerID, render.LinkWord(r.After),
-			strings.Join(r.Steps, " "), r.Rule, r.Warning, r.Why, string(r.Problem), r.PECRoles.EligibleIn(), r.ARMRequestID, r.CorrelationID}
-		for i := range record {
-			record[i] = quoter.Quote(record[i])
-		}
-		records = append(records, record)
-	}
-	err := writer.WriteAll(records)
+		return xslices.Map([]string{r.Company, r.Domain, r.Tenant, r.TenantID, r.Credential, r.ObjectID, string(r.State), render.LinkWord(r.Before), name, r.PartnerID, render.LinkWord(r.After),
+			strings.Join(r.Steps, " "), r.Rule, r.Warning, r.Why, string(r.Problem), r.PECRoles.EligibleIn(), r.ARMRequestID, r.CorrelationID}, quoter.Quote)
+	})
 	return b.Bytes(), err
 }
 

@@ -42,13 +42,7 @@ type table struct {
 // Table writes rows under a header. Columns without a value are left out, and
 // what is the same in every row is said once.
 func (u *UI) Table(header []string, rows [][]string) {
-	_ = u.writeTable(header, func(yield func([]string, error) bool) { // rows in memory cannot fail
-		for _, row := range rows {
-			if !yield(row, nil) {
-				return
-			}
-		}
-	}, false)
+	_ = u.writeTable(header, xslices.Rows(rows), false) // rows in memory cannot fail
 }
 
 // LongTable is a table, with an empty line before it, of rows that are read twice
