@@ -9,7 +9,9 @@ package clientfile
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -164,9 +166,20 @@ func (c Client) Path(place Place, scope Scope) (string, error) {
 	return place.join(base, at.parts...), nil
 }
 
-// OwnFolder reports whether the user's file lies in a folder of the client, and not in the
-// home folder itself.
-func (c Client) OwnFolder() bool { return len(c.user[linux].parts) > 1 }
+// Here returns the user's file, and whether the client is on this machine: the file exists
+// or, where it does not lie in the home folder itself, its folder.
+func (c Client) Here(place Place) (file string, ok bool) {
+	file, err := c.Path(place, ScopeUser)
+	if err != nil {
+		return "", false
+	}
+	sign := file
+	if len(c.user[linux].parts) > 1 {
+		sign = filepath.Dir(file)
+	}
+	_, err = os.Stat(sign)
+	return file, err == nil
+}
 
 // join joins a path in the notation of the place's system.
 func (p Place) join(base string, parts ...string) string {

@@ -1,8 +1,7 @@
 package client
 
 import (
-	"os"
-	"path/filepath"
+	"runtime"
 	"strings"
 
 	"mcp-partner/internal/cli/cmdutil"
@@ -20,8 +19,8 @@ func listFound(deps *cmdutil.Deps, o *InstallOptions) error {
 	u, none := deps.IO.UI(), true
 	for _, client := range clientfile.Clients() {
 		o.client, o.Scope = client, clientfile.ScopeUser
-		path, err := o.path(deps)
-		if err != nil || !isThere(path, client.OwnFolder()) {
+		path, here := client.Here(clientfile.Place{GOOS: runtime.GOOS, Env: deps.IO.Env})
+		if !here {
 			continue
 		}
 		none = false
@@ -45,14 +44,4 @@ func listFound(deps *cmdutil.Deps, o *InstallOptions) error {
 		u.Field("next", "mcp-partner install CLIENT, where CLIENT is "+strings.Join(clientfile.Names(), ", "))
 	}
 	return u.Err
-}
-
-// isThere reports whether the client's file exists or, where the client has a folder of its
-// own for it, the folder.
-func isThere(path string, ownFolder bool) bool {
-	if ownFolder {
-		path = filepath.Dir(path)
-	}
-	_, err := os.Stat(path)
-	return err == nil
 }

@@ -356,7 +356,10 @@ func (s *firstRun) replaceSecret(ctx context.Context, config tenants.CredentialC
 func (s *firstRun) installClients(ctx context.Context) error {
 	names := s.o.clients
 	if len(names) == 0 && s.terminal != nil {
-		for _, c := range presentClients(s.f) {
+		for _, c := range clientfile.Clients() {
+			if _, here := c.Here(clientfile.Place{GOOS: runtime.GOOS, Env: s.f.IO.Env}); !here {
+				continue
+			}
 			agreed, err := s.agrees(ctx, "Write this server into the configuration of "+c.Title+"?", true)
 			if err != nil {
 				return err
@@ -384,20 +387,4 @@ func (s *firstRun) installClients(ctx context.Context) error {
 		s.u.Field("later", "mcp-partner install "+strings.Join(clientfile.Names(), " | "))
 	}
 	return s.u.Err
-}
-
-func presentClients(deps *cmdutil.Deps) []clientfile.Client {
-	var present []clientfile.Client
-	for _, c := range clientfile.Clients() {
-		path, err := c.Path(clientfile.Place{GOOS: runtime.GOOS, Env: deps.IO.Env}, clientfile.ScopeUser)
-		if err != nil {
-			continue
-		}
-		_, fileErr := os.Stat(path)
-		home, _ := deps.IO.Env("HOME")
-		if folder := filepath.Dir(path); fileErr == nil || folder != filepath.Clean(home) && app.IsDirectory(folder) {
-			present = append(present, c)
-		}
-	}
-	return present
 }
