@@ -16,7 +16,6 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 
 	"mcp-partner/internal/sealed"
-	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
@@ -31,7 +30,6 @@ const (
 
 // Certificate is what may be told of a client certificate.
 type Certificate struct {
-	Subject             string
 	NotBefore, NotAfter time.Time
 	// Thumbprint is the SHA-1 in hexadecimal, by which Azure's portal shows it.
 	Thumbprint string
@@ -126,7 +124,7 @@ type pair struct {
 func (p pair) about() Certificate {
 	leaf := p.chain[0]
 	sum := sha1.Sum(leaf.Raw)
-	return Certificate{Subject: untrusted.Sanitize(leaf.Subject.String()), NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter, Thumbprint: strings.ToUpper(hex.EncodeToString(sum[:]))}
+	return Certificate{NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter, Thumbprint: strings.ToUpper(hex.EncodeToString(sum[:]))}
 }
 
 // seal writes the pair as PEM, the form in which the vault keeps it.

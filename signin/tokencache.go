@@ -92,10 +92,9 @@ func (s *Source) signIn(ctx context.Context, t target, claims string, refresh bo
 	if got, good, stale := s.cached(t); claims == "" && !refresh && good && !stale {
 		return got, nil
 	}
-	begun := s.opts.Clock()
 	got, asked, problem := s.mint(ctx, t, claims)
 	if asked {
-		s.tell(t, refresh, begun, got, problem)
+		s.tell(t, refresh, got, problem)
 	}
 	if problem != nil {
 		return token{}, problem.For(t.tenant)
@@ -104,10 +103,8 @@ func (s *Source) signIn(ctx context.Context, t target, claims string, refresh bo
 	return got, nil
 }
 
-func (s *Source) tell(t target, refresh bool, begun time.Time, got token, problem *problems.Problem) {
-	now := s.opts.Clock()
-	s.opts.OnToken(tenants.Event{Time: now, Tenant: t.tenant, TenantID: t.tenantID, Credential: t.credential.Name,
-		Kind: t.credential.Kind, Refresh: refresh, Duration: now.Sub(begun), ExpiresOn: got.expiresOn, Problem: problem})
+func (s *Source) tell(t target, refresh bool, got token, problem *problems.Problem) {
+	s.opts.OnToken(tenants.Event{Time: s.opts.Clock(), Tenant: t.tenant, Credential: t.credential.Name, Kind: t.credential.Kind, Problem: problem})
 	if problem != nil {
 		s.opts.Logger.Warn("sign-in failed", "tenant", t.tenant, "credential", t.credential.Name, "refresh", refresh,
 			"code", problem.Code, "entra_code", problem.ForeignCode, "correlation_id", problem.CorrelationID)

@@ -223,14 +223,8 @@ func newestOf(known map[string]Health, limit int) map[string]Health {
 type Event struct {
 	Time       time.Time
 	Tenant     string
-	TenantID   string
 	Credential string
 	Kind       Kind
-	// Refresh is true for one in the background, while the old token is good.
-	Refresh  bool
-	Duration time.Duration
-	// ExpiresOn is when the new token ends; zero after a failure.
-	ExpiresOn time.Time
 	// Problem is nil after a success.
 	Problem *problems.Problem
 }

@@ -39,12 +39,8 @@ func (b Backend) Shared() bool { return b == BackendHashiCorp || b == BackendAzu
 type (
 	// HashiCorpSettings are those of BackendHashiCorp.
 	HashiCorpSettings = hashicorp.Settings
-	// HashiCorpAuth says how to sign in there.
-	HashiCorpAuth = hashicorp.Auth
 	// AzureKeyVaultSettings are those of BackendAzureKeyVault.
 	AzureKeyVaultSettings = azurekeyvault.Settings
-	// AzureKeyVaultAuth says how to sign in there.
-	AzureKeyVaultAuth = azurekeyvault.Auth
 )
 
 // Settings are the choice of a backend. They are made once, by Init, and hold

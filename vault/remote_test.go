@@ -17,7 +17,9 @@ import (
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/roomtest"
 	"mcp-partner/schemas/problems"
+	"mcp-partner/vault/internal/azurekeyvault"
 	"mcp-partner/vault/internal/backend"
+	"mcp-partner/vault/internal/hashicorp"
 )
 
 // farStore is a backend in memory, which can be taken away.
@@ -276,7 +278,7 @@ func TestSettingsOfABackendAreFixed(t *testing.T) {
 	t.Parallel()
 	dir := roomtest.StateDir(t)
 	chosen := Settings{Backend: BackendHashiCorp, HashiCorp: &HashiCorpSettings{
-		Address: "https://127.0.0.1:1", Auth: HashiCorpAuth{Method: "token", File: filepath.Join(dir, "token")},
+		Address: "https://127.0.0.1:1", Auth: hashicorp.Auth{Method: "token", File: filepath.Join(dir, "token")},
 	}}
 	// Nothing answers there, so no vault is made; the choice can be made anew.
 	err := Init(t.Context(), disk.New(dir), InitOptions{Settings: chosen})
@@ -314,10 +316,10 @@ func TestBackendWithoutReadableCertificateIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, settings := range []Settings{
 		{Backend: BackendHashiCorp, HashiCorp: &HashiCorpSettings{
-			Address: "https://127.0.0.1:1", CAPEM: "nothing", Auth: HashiCorpAuth{Method: "token", File: "/token"},
+			Address: "https://127.0.0.1:1", CAPEM: "nothing", Auth: hashicorp.Auth{Method: "token", File: "/token"},
 		}},
 		{Backend: BackendAzureKeyVault, AzureKeyVault: &AzureKeyVaultSettings{
-			URL: "https://contoso.vault.azure.net", CAPEM: "nothing", Auth: AzureKeyVaultAuth{Method: "managed-identity"},
+			URL: "https://contoso.vault.azure.net", CAPEM: "nothing", Auth: azurekeyvault.Auth{Method: "managed-identity"},
 		}},
 	} {
 		dir := roomtest.StateDir(t)

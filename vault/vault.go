@@ -109,7 +109,7 @@ func (v *Vault) Close() {
 }
 
 // keyVaultToken signs in to Key Vault with az, whose path is in the settings.
-type keyVaultToken struct{ auth AzureKeyVaultAuth }
+type keyVaultToken struct{ auth azurekeyvault.Auth }
 
 // GetToken implements azcore.TokenCredential. Its errors say nothing: the
 // backend words them.

@@ -52,7 +52,6 @@ func classes() []string {
 // corpus is what is learnt from: utterances, titles and summaries of the
 // catalogue, and orders about things of others.
 type corpus struct {
-	folder  string
 	classes []string
 	samples []sample
 	// lexicon is the file that the samples are read with.
@@ -60,7 +59,7 @@ type corpus struct {
 }
 
 func readCorpus(folder string) (*corpus, error) {
-	c := &corpus{folder: folder, classes: classes()}
+	c := &corpus{classes: classes()}
 	paths, err := filepath.Glob(filepath.Join(folder, "intents", "*.yaml"))
 	if err != nil {
 		return nil, err
