@@ -27,17 +27,9 @@ import (
 
 // NewCmdApprovals builds `approvals` with its subcommands.
 func NewCmdApprovals(deps *cmdutil.Deps) *cobra.Command {
-	command := &cobra.Command{
-		Use:   "approvals",
-		Short: "List, show, approve and deny pending approvals",
-	}
-	deps.AddKeyFlags(command.PersistentFlags())
-	command.AddCommand(
-		newCmdList(deps), newCmdShow(deps),
-		newCmdApprove(deps), newCmdDeny(deps),
-		newCmdRotateKey(deps),
-	)
-	return command
+	return deps.Parent("approvals", "List, show, approve and deny pending approvals",
+		newCmdList(deps), newCmdShow(deps), newCmdApprove(deps),
+		newCmdDeny(deps), newCmdRotateKey(deps))
 }
 
 // ApprovalRow is a question for approvers as the command line shows it.
@@ -89,29 +81,18 @@ func (r ApprovalRow) state() string {
 }
 
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
-	var flags cmdutil.ListFlags
-	command := &cobra.Command{
-		Use:   "list",
-		Short: "List approvals, pending first",
-		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
-			tickets, err := session.Guard.Questions(ctx)
-			if err != nil {
-				return err
-			}
-			pending := func(t guard.Ticket) int { return map[bool]int{false: 1}[session.Guard.State(t) == guard.StatePending] }
-			slices.SortStableFunc(tickets, func(a, b guard.Ticket) int { return pending(a) - pending(b) })
-			rows := xslices.Map(tickets, func(ticket guard.Ticket) ApprovalRow { return approvalRowOf(session, ticket) })
-			return cmdutil.Listing[ApprovalRow]{
-				Name: "approvals", Rows: rows, Empty: "Nothing waits for an approver.",
-				Header: []string{"ID", "STATE", "TOOL", "COMPANY", "DOMAIN", "TENANT", "PARTNER ID", "LINKED NOW", "CALLER", "EXPIRES"},
-				Cells: func(r ApprovalRow) []string {
-					return []string{r.ID, r.state(), r.Tool, r.Company, r.Domain, r.Tenant, string(r.PartnerID), phrase.Words(r.Before), string(r.Caller), r.ExpiresAt}
-				},
-			}.Show(deps.IO, &flags)
-		}),
-	}
-	flags.Add(command.Flags(), "approvals")
-	return command
+	return cmdutil.ListCommand(deps, "approvals", "List approvals, pending first", deps.OnLedger, func(ctx context.Context, session *app.Session) (cmdutil.Listing[ApprovalRow], error) {
+		tickets, err := session.Guard.Questions(ctx)
+		pending := func(t guard.Ticket) int { return map[bool]int{false: 1}[session.Guard.State(t) == guard.StatePending] }
+		slices.SortStableFunc(tickets, func(a, b guard.Ticket) int { return pending(a) - pending(b) })
+		return cmdutil.Listing[ApprovalRow]{
+			Rows:  xslices.Map(tickets, func(ticket guard.Ticket) ApprovalRow { return approvalRowOf(session, ticket) }),
+			Empty: "Nothing waits for an approver.", Header: []string{"ID", "STATE", "TOOL", "COMPANY", "DOMAIN", "TENANT", "PARTNER ID", "LINKED NOW", "CALLER", "EXPIRES"},
+			Cells: func(r ApprovalRow) []string {
+				return []string{r.ID, r.state(), r.Tool, r.Company, r.Domain, r.Tenant, string(r.PartnerID), phrase.Words(r.Before), string(r.Caller), r.ExpiresAt}
+			},
+		}, err
+	})
 }
 
 func newCmdShow(deps *cmdutil.Deps) *cobra.Command {

@@ -124,12 +124,7 @@ func describe(deps *cmdutil.Deps, subject *access.Subject, policy *access.Policy
 
 // NewCmdPolicy builds `policy` with its subcommand.
 func NewCmdPolicy(deps *cmdutil.Deps) *cobra.Command {
-	command := &cobra.Command{
-		Use:   "policy",
-		Short: "Test what the policy decides about a call",
-	}
-	command.AddCommand(newCmdPolicyTest(deps))
-	return command
+	return cmdutil.Parent("policy", "Test what the policy decides about a call", newCmdPolicyTest(deps))
 }
 
 // needReason refuses a command without --reason before anything is opened.

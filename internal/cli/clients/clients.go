@@ -23,13 +23,8 @@ import (
 
 // NewCmdClients builds `clients` with its subcommands.
 func NewCmdClients(deps *cmdutil.Deps) *cobra.Command {
-	command := &cobra.Command{
-		Use:   "clients",
-		Short: "Add, list and remove the MCP clients that people sign in with",
-	}
-	deps.AddKeyFlags(command.PersistentFlags())
-	command.AddCommand(newCmdAdd(deps), newCmdList(deps), newCmdRemove(deps))
-	return command
+	return deps.Parent("clients", "Add, list and remove the MCP clients that people sign in with",
+		newCmdAdd(deps), newCmdList(deps), newCmdRemove(deps))
 }
 
 func stored(session *app.Session) oauth.Clients {
@@ -85,26 +80,15 @@ type clientRow struct {
 }
 
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
-	var flags cmdutil.ListFlags
-	command := &cobra.Command{
-		Use:   "list",
-		Short: "List the clients, when they were used, and who allows them something",
-		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
-			rows, err := rowsOf(ctx, stored(session))
-			if err != nil {
-				return err
-			}
-			return cmdutil.Listing[clientRow]{
-				Name: "clients", Rows: rows, Empty: "No client was added, and nobody has allowed one anything.",
-				Header: []string{"ID", "NAME", "KIND", "LAST USED", "ALLOWED BY"},
-				Cells: func(r clientRow) []string {
-					return []string{untrusted.Sanitize(r.ID), untrusted.Sanitize(r.Name), string(r.Kind), r.LastUsed, joined(r.People)}
-				},
-			}.Show(deps.IO, &flags)
-		}),
-	}
-	flags.Add(command.Flags(), "clients")
-	return command
+	return cmdutil.ListCommand(deps, "clients", "List the clients, when they were used, and who allows them something", deps.OnLedger, func(ctx context.Context, session *app.Session) (cmdutil.Listing[clientRow], error) {
+		rows, err := rowsOf(ctx, stored(session))
+		return cmdutil.Listing[clientRow]{
+			Rows: rows, Empty: "No client was added, and nobody has allowed one anything.", Header: []string{"ID", "NAME", "KIND", "LAST USED", "ALLOWED BY"},
+			Cells: func(r clientRow) []string {
+				return []string{untrusted.Sanitize(r.ID), untrusted.Sanitize(r.Name), string(r.Kind), r.LastUsed, joined(r.People)}
+			},
+		}, err
+	})
 }
 
 func rowsOf(ctx context.Context, all oauth.Clients) ([]clientRow, error) {

@@ -31,6 +31,20 @@ func TakeFlagsOnly(command *cobra.Command) {
 	}
 }
 
+// Parent builds a command that only holds others.
+func Parent(use, short string, commands ...*cobra.Command) *cobra.Command {
+	command := &cobra.Command{Use: use, Short: short}
+	command.AddCommand(commands...)
+	return command
+}
+
+// Parent builds one whose commands open the vault.
+func (d *Deps) Parent(use, short string, commands ...*cobra.Command) *cobra.Command {
+	command := Parent(use, short, commands...)
+	d.AddKeyFlags(command.PersistentFlags())
+	return command
+}
+
 // NoArguments refuses words after a command without repeating them: one of
 // them may be a secret that was typed in the wrong place.
 func NoArguments(command *cobra.Command, args []string) error {

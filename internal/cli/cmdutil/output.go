@@ -2,6 +2,7 @@ package cmdutil
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"mcp-partner/internal/cli/term"
@@ -203,4 +205,22 @@ func (l Listing[T]) Show(s *term.Streams, f *ListFlags) error {
 	cells := xslices.Map(l.Rows, func(row T) []string { return l.Cells(row) })
 	u.Table(l.Header, cells)
 	return u.Err
+}
+
+// ListCommand builds the command that lists what find finds on the ledger or in the
+// vault; name is the member of the JSON that holds the rows.
+func ListCommand[S, T any](deps *Deps, name, short string, on func(func(context.Context, S, []string) error) func(*cobra.Command, []string) error,
+	find func(context.Context, S) (Listing[T], error),
+) *cobra.Command {
+	var flags ListFlags
+	command := &cobra.Command{Use: "list", Short: short, RunE: on(func(ctx context.Context, held S, _ []string) error {
+		found, err := find(ctx, held)
+		if err != nil {
+			return err
+		}
+		found.Name = name
+		return found.Show(deps.IO, &flags)
+	})}
+	flags.Add(command.Flags(), name)
+	return command
 }

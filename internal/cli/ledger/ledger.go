@@ -27,16 +27,9 @@ import (
 
 // NewCmdLedger builds `ledger` with its subcommands.
 func NewCmdLedger(deps *cmdutil.Deps) *cobra.Command {
-	command := &cobra.Command{
-		Use:   "ledger",
-		Short: "Read and verify the record of what was asked and done",
-	}
-	deps.AddKeyFlags(command.PersistentFlags())
-	command.AddCommand(
+	return deps.Parent("ledger", "Read and verify the record of what was asked and done",
 		newCmdList(deps), newCmdVerify(deps), newCmdHead(deps),
-		newCmdExport(deps), newCmdPrune(deps),
-	)
-	return command
+		newCmdExport(deps), newCmdPrune(deps))
 }
 
 // onLedger runs what needs the record of the state directory, and makes none.

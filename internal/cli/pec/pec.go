@@ -25,13 +25,7 @@ import (
 
 // NewCmdPEC builds `pec`.
 func NewCmdPEC(deps *cmdutil.Deps) *cobra.Command {
-	command := &cobra.Command{
-		Use:   "pec",
-		Short: "Check roles for partner earned credit, and reconcile usage",
-	}
-	deps.AddKeyFlags(command.PersistentFlags())
-	command.AddCommand(newCmdRoles(deps), newCmdReconcile(deps))
-	return command
+	return deps.Parent("pec", "Check roles for partner earned credit, and reconcile usage", newCmdRoles(deps), newCmdReconcile(deps))
 }
 
 type rolesOptions struct {

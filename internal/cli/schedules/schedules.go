@@ -29,13 +29,7 @@ import (
 
 // NewCmdSchedules builds `schedules` with its subcommands.
 func NewCmdSchedules(deps *cmdutil.Deps) *cobra.Command {
-	command := &cobra.Command{
-		Use:   "schedules",
-		Short: "Manage audits that run at set times",
-	}
-	deps.AddKeyFlags(command.PersistentFlags())
-	command.AddCommand(newCmdList(deps), newCmdAdd(deps), newCmdRemove(deps), newCmdRun(deps))
-	return command
+	return deps.Parent("schedules", "Manage audits that run at set times", newCmdList(deps), newCmdAdd(deps), newCmdRemove(deps), newCmdRun(deps))
 }
 
 type addOptions struct {
@@ -132,9 +126,7 @@ func newCmdRemove(deps *cmdutil.Deps) *cobra.Command {
 				return unknown(args[0])
 			}
 			deps.IO.ChangeMade()
-			u := deps.IO.UI()
-			u.Linef(term.Good, "%s was removed.", args[0])
-			return u.Err
+			return deps.IO.Say(term.Good, "%s was removed.", args[0])
 		}),
 	}
 }
@@ -220,24 +212,14 @@ func stamp(at time.Time) string {
 }
 
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
-	var flags cmdutil.ListFlags
-	command := &cobra.Command{
-		Use:   "list",
-		Short: "List the schedules, and when they run next",
-		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
-			all, err := session.Ledger.Schedules(ctx)
-			if err != nil {
-				return err
-			}
-			audits := session.ScheduledAudits(session.Service)
-			rows := xslices.Map(all, func(s schedules.Schedule) row { return rowOf(s, audits.Allowed(ctx, s)) })
-			return cmdutil.Listing[row]{
-				Name: "schedules", Rows: rows, Empty: "There are no schedules.", Next: deps.Command() + " schedules add NAME --cron @daily",
-				Header: []string{"NAME", "CRON", "ZONE", "NEXT", "LAST", "RUN", "FOR", "STATE"},
-				Cells:  row.cells,
-			}.Show(deps.IO, &flags)
-		}),
-	}
-	flags.Add(command.Flags(), "schedules")
-	return command
+	return cmdutil.ListCommand(deps, "schedules", "List the schedules, and when they run next", deps.OnLedger, func(ctx context.Context, session *app.Session) (cmdutil.Listing[row], error) {
+		all, err := session.Ledger.Schedules(ctx)
+		audits := session.ScheduledAudits(session.Service)
+		return cmdutil.Listing[row]{
+			Rows:  xslices.Map(all, func(s schedules.Schedule) row { return rowOf(s, audits.Allowed(ctx, s)) }),
+			Empty: "There are no schedules.", Next: deps.Command() + " schedules add NAME --cron @daily",
+			Header: []string{"NAME", "CRON", "ZONE", "NEXT", "LAST", "RUN", "FOR", "STATE"},
+			Cells:  row.cells,
+		}, err
+	})
 }

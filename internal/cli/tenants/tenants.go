@@ -23,16 +23,9 @@ import (
 
 // NewCmdTenants builds `tenants` with its subcommands.
 func NewCmdTenants(deps *cmdutil.Deps) *cobra.Command {
-	command := &cobra.Command{
-		Use:   "tenants",
-		Short: "Manage the tenant directory",
-	}
-	command.AddCommand(
-		newCmdAdd(deps), newCmdList(deps), newCmdSet(deps),
-		newCmdImport(deps), newCmdExport(deps), newCmdRemove(deps),
-		newCmdConsentLinks(deps), newCmdDiscover(deps),
-	)
-	return command
+	return cmdutil.Parent("tenants", "Manage the tenant directory",
+		newCmdAdd(deps), newCmdList(deps), newCmdSet(deps), newCmdImport(deps),
+		newCmdExport(deps), newCmdRemove(deps), newCmdConsentLinks(deps), newCmdDiscover(deps))
 }
 
 func dayOf(at string) string { return at[:min(len(at), len(time.DateOnly))] }

@@ -26,13 +26,7 @@ import (
 
 // NewCmdToken builds `token` with its subcommands.
 func NewCmdToken(deps *cmdutil.Deps) *cobra.Command {
-	command := &cobra.Command{
-		Use:   "token",
-		Short: "Issue, list and revoke tokens for callers over HTTP",
-	}
-	deps.AddKeyFlags(command.PersistentFlags())
-	command.AddCommand(newCmdIssue(deps), newCmdList(deps), newCmdRevoke(deps))
-	return command
+	return deps.Parent("token", "Issue, list and revoke tokens for callers over HTTP", newCmdIssue(deps), newCmdList(deps), newCmdRevoke(deps))
 }
 
 // tokenRow is an invocation token as the command line shows it.
@@ -205,26 +199,16 @@ func showToken(deps *cmdutil.Deps, o *issueOptions, secret string, row tokenRow)
 }
 
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
-	var flags cmdutil.ListFlags
-	command := &cobra.Command{
-		Use:   "list",
-		Short: "List the tokens of the last 30 days, newest first",
-		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
-			tokens, err := session.Guard.Tokens(ctx)
-			if err != nil {
-				return err
-			}
-			return cmdutil.Listing[tokenRow]{
-				Name: "tokens", Rows: xslices.Map(tokens, func(t guard.Token) tokenRow { return tokenRowOf(session, t) }), Empty: "There are no tokens.",
-				Header: []string{"ID", "FOR", "STATE", "SCOPES", "TENANTS", "USES", "EXPIRES", "ISSUED BY"},
-				Cells: func(r tokenRow) []string {
-					return []string{r.ID, r.For, r.State, scopesOf(r.Scopes), strings.Join(phrase.Some(r.Tenants, 3), ", "), usesOf(r), r.ExpiresAt, r.IssuedBy}
-				},
-			}.Show(deps.IO, &flags)
-		}),
-	}
-	flags.Add(command.Flags(), "tokens")
-	return command
+	return cmdutil.ListCommand(deps, "tokens", "List the tokens of the last 30 days, newest first", deps.OnLedger, func(ctx context.Context, session *app.Session) (cmdutil.Listing[tokenRow], error) {
+		tokens, err := session.Guard.Tokens(ctx)
+		return cmdutil.Listing[tokenRow]{
+			Rows:  xslices.Map(tokens, func(t guard.Token) tokenRow { return tokenRowOf(session, t) }),
+			Empty: "There are no tokens.", Header: []string{"ID", "FOR", "STATE", "SCOPES", "TENANTS", "USES", "EXPIRES", "ISSUED BY"},
+			Cells: func(r tokenRow) []string {
+				return []string{r.ID, r.For, r.State, scopesOf(r.Scopes), strings.Join(phrase.Some(r.Tenants, 3), ", "), usesOf(r), r.ExpiresAt, r.IssuedBy}
+			},
+		}, err
+	})
 }
 
 // scopesOf is short: read,write.

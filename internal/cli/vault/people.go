@@ -20,12 +20,8 @@ import (
 )
 
 func newCmdRecipients(deps *cmdutil.Deps) *cobra.Command {
-	command := &cobra.Command{
-		Use:   "recipients",
-		Short: "Manage who else can open a vault file",
-	}
-	command.AddCommand(newCmdRecipientsAdd(deps), newCmdRecipientsList(deps), newCmdRecipientsRemove(deps))
-	return command
+	return cmdutil.Parent("recipients", "Manage who else can open a vault file",
+		newCmdRecipientsAdd(deps), newCmdRecipientsList(deps), newCmdRecipientsRemove(deps))
 }
 
 func newCmdRecipientsAdd(deps *cmdutil.Deps) *cobra.Command {

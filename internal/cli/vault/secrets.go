@@ -23,16 +23,7 @@ import (
 )
 
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
-	options := &cmdutil.ListFlags{}
-	command := &cobra.Command{
-		Use:   "list",
-		Short: "List the secrets, their uses and expiry dates",
-		RunE: deps.OnVault(func(ctx context.Context, a *app.App, _ []string) error {
-			return runList(ctx, deps, a, options)
-		}),
-	}
-	options.Add(command.Flags(), "secrets")
-	return command
+	return cmdutil.ListCommand(deps, "secrets", "List the secrets, their uses and expiry dates", deps.OnVault, listed)
 }
 
 func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
@@ -68,19 +59,19 @@ type secretJSON struct {
 	tenants.Health
 }
 
-func runList(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *cmdutil.ListFlags) error {
+func listed(ctx context.Context, a *app.App) (list cmdutil.Listing[secretJSON], err error) {
 	names, err := a.Store.List(ctx)
 	if err != nil {
-		return err
+		return list, err
 	}
 	secrets := make([]secretJSON, len(names))
 	for i, name := range names {
 		if secrets[i], err = describe(ctx, a, name); err != nil {
-			return err
+			return list, err
 		}
 	}
 	return cmdutil.Listing[secretJSON]{
-		Name: "secrets", Rows: secrets, Empty: "The vault holds no secrets yet.",
+		Rows: secrets, Empty: "The vault holds no secrets yet.",
 		Header: []string{"SECRET", "KIND", "CREDENTIALS", "TENANTS", "STORED", "ENDS", "LAST WORKED", "LAST FAILED"},
 		Cells: func(s secretJSON) []string {
 			tenants := ""
@@ -89,7 +80,7 @@ func runList(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *cmdutil.Lis
 			}
 			return []string{s.Name, strings.Join(s.Kinds, " "), strings.Join(s.Credentials, " "), tenants, dayOf(s.UpdatedAt), s.end(), dayOf(s.LastSuccess), s.failed()}
 		},
-	}.Show(deps.IO, o)
+	}, nil
 }
 
 func (s secretJSON) show(u *term.UI) {

@@ -21,16 +21,9 @@ import (
 
 // NewCmdVault builds `vault` with its subcommands.
 func NewCmdVault(deps *cmdutil.Deps) *cobra.Command {
-	command := &cobra.Command{
-		Use:   "vault",
-		Short: "Manage the secrets: store, list, test, rotate and back up",
-	}
-	deps.AddKeyFlags(command.PersistentFlags())
-	command.AddCommand(newCmdInit(deps), newCmdStatus(deps), newCmdRemove(deps),
-		newCmdAdd(deps), newCmdList(deps), newCmdShow(deps), newCmdTest(deps),
-		newCmdRotateKey(deps), newCmdRotateSecret(deps),
-		newCmdBackup(deps), newCmdRestore(deps), newCmdRecipients(deps), newCmdLogin(deps))
-	return command
+	return deps.Parent("vault", "Manage the secrets: store, list, test, rotate and back up",
+		newCmdInit(deps), newCmdStatus(deps), newCmdRemove(deps), newCmdAdd(deps), newCmdList(deps), newCmdShow(deps), newCmdTest(deps),
+		newCmdRotateKey(deps), newCmdRotateSecret(deps), newCmdBackup(deps), newCmdRestore(deps), newCmdRecipients(deps), newCmdLogin(deps))
 }
 
 func newCmdInit(deps *cmdutil.Deps) *cobra.Command {
