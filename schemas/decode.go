@@ -236,15 +236,15 @@ func Nearest(written string, names []string) string {
 		if len(written) >= 4 && strings.HasPrefix(strings.ToLower(name), strings.ToLower(written)) {
 			return name
 		}
-		if d := EditDistance(strings.ToLower(written), strings.ToLower(name)); d <= distance && (best == "" || d < distance) {
+		if d := editDistance(strings.ToLower(written), strings.ToLower(name)); d <= distance && (best == "" || d < distance) {
 			best, distance = name, d
 		}
 	}
 	return best
 }
 
-// EditDistance is the Levenshtein distance of short names; for long ones it is 64.
-func EditDistance(one, other string) int {
+// editDistance is the Levenshtein distance of short names; for long ones it is 64.
+func editDistance(one, other string) int {
 	if len(one) > 64 || len(other) > 64 {
 		return 64
 	}

@@ -1,7 +1,6 @@
 package tenants
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"unicode"
@@ -11,14 +10,11 @@ import (
 
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/untrusted"
-	"mcp-partner/internal/xslices"
-	"mcp-partner/schemas"
 	"mcp-partner/schemas/problems"
 )
 
 const (
 	maxDomainBytes = 253
-	maxSuggestions = 3
 	// maxSuggestedRunes leaves room for what makes a suggested name unique.
 	maxSuggestedRunes = 48
 )
@@ -84,25 +80,4 @@ func isLabel(label string) bool {
 	return !strings.ContainsFunc(label, func(r rune) bool {
 		return r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r)
 	})
-}
-
-// nearest returns the candidates that differ from text by a few typing errors
-// only, best first.
-func nearest(text string, candidates []string) []string {
-	type match struct {
-		name     string
-		distance int
-	}
-	wanted := naming.Fold(text)
-	limit := 1 + min(utf8.RuneCountInString(wanted), 9)/3
-	var found []match
-	for _, name := range candidates {
-		if d := schemas.EditDistance(wanted, naming.Fold(name)); d <= limit {
-			found = append(found, match{name, d})
-		}
-	}
-	slices.SortFunc(found, func(a, b match) int {
-		return cmp.Or(a.distance-b.distance, strings.Compare(a.name, b.name))
-	})
-	return xslices.Map(found[:min(len(found), maxSuggestions)], func(m match) string { return m.name })
 }

@@ -10,6 +10,7 @@ import (
 
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas"
 	"mcp-partner/schemas/problems"
 )
 
@@ -188,13 +189,12 @@ func (s *snapshot) unknown(ref string) error {
 				". If that is a subscription ID: a partner link belongs to an identity in a tenant and never to a subscription.", next)
 	}
 	message := "No tenant in the directory has the name, domain or ID " + untrusted.Shown(ref) + "."
-	near := s.called(ref)
-	if len(near) != 1 {
-		near = nearest(ref, s.names())
+	near := schemas.Nearest(ref, s.names())
+	if called := s.called(ref); len(called) == 1 {
+		near = called[0]
 	}
-	if len(near) > 0 {
-		return problems.New(problems.CodeUnknownTenant, message, next,
-			problems.WithCommand("Did you mean "+strings.Join(near, " or ")+"?", "mcp-partner tenants list"))
+	if near != "" {
+		return problems.New(problems.CodeUnknownTenant, message, next, problems.WithCommand("Did you mean "+near+"?", "mcp-partner tenants list"))
 	}
 	return problems.New(problems.CodeUnknownTenant, message, next)
 }
