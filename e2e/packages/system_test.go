@@ -141,9 +141,10 @@ func (d *debian) asRoot(args ...string) *exec.Cmd {
 	return exec.CommandContext(context.WithoutCancel(d.t.Context()), args[0], args[1:]...)
 }
 
-// as runs a command in it, and returns what it printed.
+// as runs a command in it, without what this process has in its environment, and returns
+// what it printed.
 func (d *debian) as(name string, args ...string) (string, error) {
-	out, err := d.asRoot(append([]string{"chroot", d.root, name}, args...)...).CombinedOutput()
+	out, err := d.asRoot(append([]string{"chroot", d.root, "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", name}, args...)...).CombinedOutput()
 	return string(out), err
 }
 

@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { build } from "esbuild";
+import { build, stop } from "esbuild";
 import { chromium } from "playwright-core";
 
 const [binary, screenshots] = process.argv.slice(2);
@@ -59,6 +59,7 @@ class Server {
 // Files serves what the host is made of, on two ports: two origins.
 async function serveFiles() {
   const { outputFiles } = await build({ entryPoints: [here("host.mjs")], bundle: true, format: "esm", write: false });
+  await stop(); // it runs a process of its own
   const files = { "/": "<!doctype html><title>host</title><style>html, body { margin: 0; height: 100% }</style><body><script type=module src=/host.js></script>", "/host.js": outputFiles[0].text, "/proxy.html": readFileSync(here("proxy.html"), "utf8") };
   const servers = await Promise.all([0, 1].map(async () => {
     const server = createServer((request, response) => {
