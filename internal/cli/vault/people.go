@@ -48,23 +48,13 @@ func newCmdRecipientsAdd(deps *cmdutil.Deps) *cobra.Command {
 }
 
 func newCmdRecipientsList(deps *cmdutil.Deps) *cobra.Command {
-	var flags cmdutil.ListFlags
-	command := &cobra.Command{
-		Use:   "list",
-		Short: "List who can open the vault",
-		RunE: deps.OnVault(func(ctx context.Context, a *app.App, _ []string) error {
-			recipients, err := a.Vault.Recipients(ctx)
-			if err != nil {
-				return err
-			}
-			return cmdutil.Listing[vault.Recipient]{
-				Name: "recipients", Rows: recipients, Empty: "The vault has one key and no recipients.", Header: []string{"NAME", "PUBLIC KEY", "ADDED"},
-				Cells: func(r vault.Recipient) []string { return []string{r.Name, r.Key, r.AddedAt.Format(time.DateOnly)} },
-			}.Show(deps.IO, &flags)
-		}),
-	}
-	command.Flags().BoolVar(&flags.JSON, "json", false, "print JSON")
-	return command
+	return cmdutil.ListCommand(deps, "recipients", "List who can open the vault", deps.OnVault, func(ctx context.Context, a *app.App) (cmdutil.Listing[vault.Recipient], error) {
+		recipients, err := a.Vault.Recipients(ctx)
+		return cmdutil.Listing[vault.Recipient]{
+			Rows: recipients, Empty: "The vault has one key and no recipients.", Header: []string{"NAME", "PUBLIC KEY", "ADDED"},
+			Cells: func(r vault.Recipient) []string { return []string{r.Name, r.Key, r.AddedAt.Format(time.DateOnly)} },
+		}, err
+	})
 }
 
 func newCmdRecipientsRemove(deps *cmdutil.Deps) *cobra.Command {
