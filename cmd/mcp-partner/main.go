@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"mcp-partner/internal/cli"
+	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/harden"
 	"mcp-partner/internal/memlimit"
 )
@@ -30,7 +31,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal ends the program well; a second one ends it at once.
 	context.AfterFunc(ctx, stop)
-	os.Exit(cli.Main(ctx, os.Args[1:]))
+	os.Exit(cli.Run(ctx, term.SystemStreams(), os.Args[1:]))
 }
 
 // surviveBrokenPipes makes a write to a closed output an error like any other.

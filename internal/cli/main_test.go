@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"mcp-partner": func() {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		context.AfterFunc(ctx, stop)
-		os.Exit(Main(ctx, os.Args[1:]))
+		os.Exit(Run(ctx, term.SystemStreams(), os.Args[1:]))
 	}, "contract-verify": func() {
 		os.Exit(Run(context.Background(), term.SystemStreams(), append([]string{"contract-verify"}, os.Args[1:]...), contractverify.NewCmd))
 	}})

@@ -45,16 +45,11 @@ import (
 	"mcp-partner/internal/exit"
 )
 
-// Main runs the command line of the process and returns its exit code. The
-// context ends at a signal; what runs then ends well.
-func Main(ctx context.Context, args []string) int {
-	return Run(ctx, term.SystemStreams(), args)
-}
-
 // Command builds a command for the settings of this process.
 type Command func(*cmdutil.Deps) *cobra.Command
 
-// Run runs one command line on the given streams and returns its exit code.
+// Run runs one command line on the given streams and returns its exit code. The
+// context ends at a signal; what runs then ends well.
 // Programs for developers bring commands of their own, which then read the same
 // config.yaml and environment.
 func Run(ctx context.Context, streams *term.Streams, args []string, more ...Command) int {

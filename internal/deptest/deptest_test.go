@@ -98,7 +98,7 @@ var rooms = map[string]struct {
 	"internal/cli":           {[]string{"internal/app", "internal/cli/approvals", "internal/cli/audit", "internal/cli/call", "internal/cli/client", "internal/cli/clients", "internal/cli/cmdutil", "internal/cli/doctor", "internal/cli/ledger", "internal/cli/migrate", "internal/cli/runs", "internal/cli/schedules", "internal/cli/serve", "internal/cli/setup", "internal/cli/sim", "internal/cli/tenants", "internal/cli/term", "internal/cli/token", "internal/cli/users", "internal/cli/vault", "internal/clientfile", "internal/config", "internal/exit", "internal/cli/pec"}, "the list of commands"},
 
 	"cmd/contract-verify": {[]string{"internal/cli", "internal/cli/contractverify", "internal/cli/term", "internal/harden"}, "for who develops: the second JSON Schema library stays out of mcp-partner"},
-	"cmd/mcp-partner":     {[]string{"internal/cli", "internal/harden", "internal/memlimit"}, "signals, memory and exit code"},
+	"cmd/mcp-partner":     {[]string{"internal/cli", "internal/cli/term", "internal/harden", "internal/memlimit"}, "signals, memory and exit code"},
 	"deploy/manual":       {[]string{"internal/cli", "internal/cli/cmdutil", "internal/cli/term"}, "manual pages and completions for packages; not part of the program"},
 	"search/train":        {[]string{"schemas", "schemas/answers", "search"}, "makes the model of the intent search; not part of the program"},
 	"internal/deptest":    {nil, "this plan"},
