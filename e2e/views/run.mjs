@@ -183,6 +183,18 @@ const checks = {
     return host;
   },
 
+  async "roles that are not known are not counted as none"({ open }) {
+    const host = await open(), row = (tenant, pec_roles) => ({ tenant, state: "linked_expected", pec_roles });
+    await host.show({ answer: { content: [], structuredContent: { summary: "s", totals: { linked_expected: 3 }, rows: [
+      row("unread", { verdicts: { subscriptions: 0, unknown: 0 }, reason: "forbidden" }),
+      row("partly", { verdicts: { subscriptions: 3, eligible_role: 1, unknown: 2 }, reason: "throttled" }),
+      row("read", { verdicts: { subscriptions: 2, no_eligible_role: 2 } }),
+    ] } } });
+    await host.view.locator("#rows").waitFor();
+    assert.deepEqual(await host.view.locator("tbody tr td:last-child").allTextContents(), ["unknown (forbidden)", "1 of 3 (2 unknown: throttled)", "0 of 2"]);
+    return host;
+  },
+
   async "roles of one customer are shown by subscription"({ open, server }) {
     const host = await open(), answer = await server.call("check_pec_roles", { tenant: "contoso" });
     await host.show({ tool: "check_pec_roles", answer });

@@ -6,11 +6,17 @@
   const where = at("where"), lead = document.querySelector(".lead"), table = at("table"), more = at("more"), open = at("open");
   const titles = Object.fromEntries(JSON.parse(where.dataset.titles)); // of states, those that need attention first
   const columns = [
-    ["State", (r) => titles[r.state] + (r.stale ? ", stale" : "")], ["Company", (r) => r.company], ["Tenant", (r) => r.tenant], ["Partner ID", (r) => r.partner_id],
+    ["State", (r) => (titles[r.state] || r.state) + (r.stale ? ", stale" : "")], ["Company", (r) => r.company], ["Tenant", (r) => r.tenant], ["Partner ID", (r) => r.partner_id],
     ["Partner", (r) => r.partner_name], ["Expected", (r) => r.expected_partner_id], ["Last written", (r) => (r.updated_time || "").split("T")[0]],
-    ["Eligible role in", (r) => r.pec_roles && `${r.pec_roles.verdicts.eligible_role || 0} of ${r.pec_roles.verdicts.subscriptions || 0}`],
+    ["Eligible role in", (r) => r.pec_roles && eligible(r.pec_roles)],
     ["Why unknown", (r) => r.problem ? r.problem.message : r.reason],
   ];
+  // eligible counts the subscriptions, and says what is not known of them.
+  function eligible({ verdicts: v, reason }) {
+    const asked = (v.eligible_role || 0) + (v.no_eligible_role || 0) + (v.unlisted_role || 0) + (v.unknown || 0);
+    if (reason && asked === 0) return `unknown (${reason})`;
+    return `${v.eligible_role || 0} of ${v.subscriptions || 0}` + (v.unknown ? ` (${v.unknown} unknown: ${reason || "see the roles of the tenant"})` : "");
+  }
   const verdicts = { eligible_role: "Eligible role", no_eligible_role: "No eligible role", unlisted_role: "A role that is not listed", unknown: "Unknown" };
   const subscriptionColumns = [
     ["Subscription", (s) => s.name || s.subscription_id], ["State", (s) => s.state], ["Verdict", (s) => verdicts[s.verdict] || s.verdict], ["Roles", (s) => (s.roles || []).map((r) => r.role).join(", ")], ["Why", (s) => s.why],

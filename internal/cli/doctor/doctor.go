@@ -93,7 +93,8 @@ func checkStateDir(where disk.Dir) check {
 	case err != nil:
 		return check{"state_dir", CheckFail, dir + " cannot be reached.", "ls -ld " + phrase.ShellWord(dir)}
 	}
-	if home, err := os.UserHomeDir(); err == nil && runtime.GOOS == "windows" {
+	if runtime.GOOS == "windows" {
+		home, _ := os.UserHomeDir() // without one nothing lies in it
 		return checkProfile(dir, home)
 	}
 	if where.PlatformModes && info.Mode().Perm()&0o077 != 0 {
